@@ -1,0 +1,59 @@
+// The one exception type for errors that a user can cause: what, where, expected, received, hint.
+// Programmer errors are not exceptions: they are assertions (STET_ASSERT), which end the program.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace stet {
+
+/// The sort of a user error. The value is the program's exit code (design, section 12).
+enum class ErrorKind : int {
+  config = 2,         ///< usage, command line, configuration
+  data = 3,           ///< a data, tokenizer or model file
+  plugin = 4,         ///< a plugin that cannot be used
+  checkpoint = 5,     ///< a checkpoint that cannot be written or read
+  numerical = 6,      ///< a loss or gradient that is not finite
+  communication = 7,  ///< MPI, or a rank that failed
+};
+
+/// Exit code of a run that was stopped, has a checkpoint, and goes on when started again.
+inline constexpr int exit_resumable = 75;
+
+/// An error with everything a user needs to mend it. Build it in one expression:
+/// `throw Error(ErrorKind::data, "missing tensor 'a'").at(file).expected("...").received("...").hint("...")`.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, std::string message);
+
+  Error& at(std::string where);                                        ///< a file, or a rank and step
+  Error& at(const std::string& file, std::size_t line, std::size_t column = 0);  ///< 1-based; 0: none
+  Error& expected(std::string text);
+  Error& received(std::string text);
+  Error& hint(std::string text);
+
+  [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
+  [[nodiscard]] int exit_code() const noexcept { return static_cast<int>(kind_); }
+  [[nodiscard]] const std::string& message() const noexcept { return message_; }
+  [[nodiscard]] const std::string& where() const noexcept { return where_; }
+  /// The whole text, one line for each part that is present.
+  [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  void compose();
+
+  ErrorKind kind_;
+  std::string message_, where_, expected_, received_, hint_, text_;
+};
+
+/// The message for an exception of any type (Error's whole text, or what()).
+[[nodiscard]] std::string describe(const std::exception& error);
+
+[[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
+
+}  // namespace stet
+
+/// A condition that only a programming error can break. Active in every build type.
+#define STET_ASSERT(condition) \
+  (static_cast<bool>(condition) ? void(0) : ::stet::assertion_failed(#condition, __FILE__, __LINE__))

@@ -1,0 +1,30 @@
+// Small text helpers: nearest name ("did you mean"), joining, durations and counts as people read them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stet {
+
+/// Number of single-character insertions, deletions, substitutions and neighbour swaps between two words.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// The candidate nearest to `word`, or an empty string if none is near (at most a third of its length, at least 2).
+[[nodiscard]] std::string nearest(std::string_view word, std::span<const std::string> candidates);
+
+/// "did you mean 'x'?", or "known: a, b, c" if nothing is near.
+[[nodiscard]] std::string suggestion(std::string_view word, std::span<const std::string> candidates);
+
+[[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
+/// Pieces between separators; empty pieces are kept.
+[[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
+[[nodiscard]] std::string format_duration(double seconds);        ///< "4.2 s", "3 min 05 s", "2 h 10 min"
+[[nodiscard]] std::string format_count(double number);            ///< "999", "12.3k", "4.5M"
+[[nodiscard]] std::string format_bytes(double bytes);             ///< "12 kB", "3.4 GB" (powers of 1000)
+/// fnmatch(3) pattern: '*', '?' and '[...]' over the whole text; '*' also crosses dots.
+[[nodiscard]] bool matches_pattern(const std::string& pattern, const std::string& text);
+
+}  // namespace stet

@@ -1,0 +1,2 @@
+// Owns the precompiled libtorch headers; see framework/CMakeLists.txt.
+#include <stet/model/torch.hpp>
