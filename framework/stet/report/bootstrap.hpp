@@ -1,0 +1,45 @@
+// Interval estimates over seeds and facts: the hierarchical percentile bootstrap.
+#pragma once
+
+#include <stet/report/measure.hpp>
+#include <stet/report/outcomes.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace stet::report {
+
+/// `mean` is the plain mean of `per_seed` (not of the draws); low and high bound the percentile interval.
+struct Estimate {
+  double mean = 0, low = 0, high = 0;
+  std::vector<double> per_seed;  ///< [runs], in the order of the runs
+};
+
+struct BootstrapOptions {
+  std::uint32_t draws = 10000;
+  std::uint64_t seed = 1;
+  double confidence = 0.95;  ///< inside (0, 1)
+};
+
+/// One draw: as many runs as there are, with replacement; inside each drawn run anew, within every stratum, as many
+/// facts as it has, with replacement; the mean of the measure over the drawn runs. The interval is made of the
+/// (1 - confidence) / 2 and (1 + confidence) / 2 quantiles of the draws (linear interpolation).
+///
+/// What it is not: facts are taken as nested in runs, so a fact's difficulty that all runs share is averaged out over
+/// the runs; the interval speaks about new seeds. With one run it holds the sampling of facts only. Measures with a
+/// maximum (peak, forgetting, drop) are biased upward in a resample of few facts, and their interval leans that way;
+/// in a difference of two arms the bias largely cancels.
+///
+/// A function of the data and options.seed alone. `runs` must not be empty (assertion); a trajectory that is not
+/// consistent is an Error (data).
+[[nodiscard]] Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure measure,
+                                              const BootstrapOptions& options);
+
+/// a - b for runs paired by index (the same seed). A draw takes the same runs on both sides and, in pairs whose two runs
+/// have the same facts in the same order and strata, the same facts too; otherwise each side draws its own facts.
+/// `per_seed` holds the differences. Both spans have the same size, at least 1 (assertion).
+[[nodiscard]] Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b,
+                                         Measure measure, const BootstrapOptions& options);
+
+}  // namespace stet::report

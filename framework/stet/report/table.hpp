@@ -1,0 +1,103 @@
+// A table that is declared before the runs, and its computation from their outcomes.
+#pragma once
+
+#include <stet/report/statistics.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace stet::report {
+
+struct ColumnSpec {
+  std::string label, set;
+  Measure measure = Measure::final_accuracy;
+  bool percent = true;  ///< shown times 100
+};
+
+/// A tested contrast: paired difference arm - baseline, sign-flip p, d_z; Holm over all comparisons of the table.
+struct ComparisonSpec {
+  std::string arm, baseline, set;
+  Measure measure = Measure::final_accuracy;
+};
+
+enum class Direction { less, greater, equivalent };
+
+/// A claim stated in advance, judged by the bootstrap interval of (arm - baseline). `margin` is a fraction (0.02 is two
+/// points), at least 0 where there is a baseline.
+///   less:       holds if the whole interval is below -margin, fails if it is wholly above -margin, else undecided
+///   greater:    mirrored: above / below +margin
+///   equivalent: holds if the interval lies inside (-margin, margin), fails if wholly outside, else undecided
+/// Without a baseline, less and greater compare the interval of the arm's own value with `margin` as the threshold;
+/// equivalent needs a baseline.
+struct ClaimSpec {
+  std::string text, arm, baseline, set;
+  Measure measure = Measure::final_accuracy;
+  Direction direction = Direction::less;
+  double margin = 0;
+};
+
+struct TableSpec {
+  std::string title;
+  std::vector<std::pair<std::string, std::string>> arms;  ///< name, label: the rows in their order
+  std::vector<ColumnSpec> columns;
+  std::vector<ComparisonSpec> comparisons;
+  std::vector<ClaimSpec> claims;
+  BootstrapOptions bootstrap;
+};
+
+struct Cell {
+  Estimate estimate;
+  std::size_t seeds = 0;
+  std::size_t facts = 0;                 ///< of one run; the smallest number where runs differ
+  std::vector<std::uint64_t> seed_list;  ///< [seeds], ascending: whose values estimate.per_seed holds
+};
+
+/// Where no seed has both arms (n = 0) the estimate and d_z are NaN and p is 1.
+struct Comparison {
+  ComparisonSpec spec;
+  Estimate difference;
+  PermutationTest test;
+  double p_holm = 1;
+  double d_z = 0;
+  std::size_t n = 0;                     ///< seeds that both arms have
+  std::vector<std::uint64_t> seed_list;  ///< [n], ascending
+};
+
+enum class Verdict { holds, fails, undecided };
+
+struct Claim {
+  ClaimSpec spec;
+  Estimate estimate;  ///< of the difference, or of the value; NaN where n is 0
+  Verdict verdict = Verdict::undecided;
+  std::size_t n = 0;
+  std::vector<std::uint64_t> seed_list;  ///< [n], ascending
+};
+
+struct Table {
+  TableSpec spec;
+  std::vector<std::vector<std::optional<Cell>>> cells;  ///< [arm][column]; absent where no finished run has the set
+  std::vector<Comparison> comparisons;
+  std::vector<Claim> claims;
+  std::vector<std::string> notes;  ///< what a reader must know: missing seeds, single seeds, unreachable p-values
+};
+
+/// Cells use every seed their arm has; comparisons and claims with a baseline the seeds both arms have. A seed that some
+/// run has and an arm of the table lacks is named in a note. A comparison without any pair counts as p = 1 in Holm's
+/// family, so that adjusted p-values do not grow worse when the missing runs arrive. Runs of arms that the table does
+/// not name are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not
+/// consistent; Error (config) for a claim that cannot be judged (see ClaimSpec).
+[[nodiscard]] Table compute_table(const TableSpec& spec, std::span<const RunOutcome> runs);
+
+/// The rule of ClaimSpec alone.
+[[nodiscard]] Verdict judge(const ClaimSpec& claim, double low, double high);
+
+[[nodiscard]] std::string_view name_of(Direction direction) noexcept;
+[[nodiscard]] std::string_view name_of(Verdict verdict) noexcept;
+
+}  // namespace stet::report

@@ -1,0 +1,28 @@
+// A table's declaration from the [table] part of an experiment's TOML file.
+#pragma once
+
+#include <stet/report/table.hpp>
+
+#include <span>
+#include <string>
+#include <utility>
+
+namespace stet::config {
+class Value;
+}
+
+namespace stet::report {
+
+/// Reads
+///     [table]  title = "..."  bootstrap_draws = 10000
+///     [[table.column]]   label = set = measure =            (percent = true)
+///     [[table.compare]]  arm = baseline = set = measure =
+///     [[table.claim]]    text = arm = baseline = set = measure = direction = margin =
+/// `arms` (name, label) become the rows; `sets` are the fact sets that runs evaluate. Throws Error (config) at the file
+/// and line for an unknown key, arm, set, measure or direction (with a suggestion), and for a claim that cannot be
+/// judged.
+[[nodiscard]] TableSpec read_table_spec(const config::Value& table,
+                                        std::span<const std::pair<std::string, std::string>> arms,
+                                        std::span<const std::string> sets);
+
+}  // namespace stet::report
