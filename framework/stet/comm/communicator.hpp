@@ -1,0 +1,71 @@
+// A group of processes that compute together, over MPI or alone. Not a message queue: everything here is collective.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+/// A group of processes, each with a rank. All members except rank(), size(), concurrent() and abort() are collective:
+/// every rank must call them in the same order, with spans of equal length. One thread at a time may use an object.
+/// Failures of MPI are Error (communication). A communicator must be destroyed before the Session it came from.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+
+  [[nodiscard]] virtual int rank() const = 0;  ///< 0 .. size() - 1
+  [[nodiscard]] virtual int size() const = 0;
+
+  /// Returns when every rank has arrived.
+  virtual void barrier() = 0;
+
+  /// Element-wise sum over the ranks, in place. The order of the additions is the MPI library's.
+  virtual void all_reduce_sum(std::span<float> values) = 0;
+  virtual void all_reduce_sum(std::span<double> values) = 0;
+  virtual void all_reduce_sum(std::span<std::int64_t> values) = 0;
+  /// Element-wise maximum over the ranks, in place.
+  virtual void all_reduce_max(std::span<double> values) = 0;
+
+  /// Element-wise sum in a fixed binary tree over the ranks, in place: ((r0 + r1) + (r2 + r3)) + ... Every rank gets the
+  /// same bits, and they are those of the same pairwise tree computed in one process. size() must be a power of two:
+  /// otherwise Error (communication). Sends log2(size()) times the data (recursive doubling).
+  virtual void tree_all_reduce_sum(std::span<float> values) = 0;
+  virtual void tree_all_reduce_sum(std::span<double> values) = 0;
+
+  /// Copies the root's bytes to every rank.
+  virtual void broadcast(std::span<std::byte> bytes, int root) = 0;
+  /// Every rank's text, in rank order. Texts may differ in length and hold any bytes.
+  [[nodiscard]] virtual std::vector<std::string> all_gather(const std::string& mine) = 0;
+  /// The root's text; the other ranks' argument is ignored.
+  [[nodiscard]] virtual std::string broadcast_text(const std::string& text, int root) = 0;
+
+  /// The same group with a context of its own, whose messages never meet this one's. Another thread may use it while
+  /// this one is used, if concurrent().
+  [[nodiscard]] virtual std::unique_ptr<Communicator> duplicate() = 0;
+  /// The ranks that give the same color (0 or more) form a group; they keep their order.
+  [[nodiscard]] virtual std::unique_ptr<Communicator> split(int color) = 0;
+  /// Whether different threads may use different communicators at the same time (MPI_THREAD_MULTIPLE).
+  [[nodiscard]] virtual bool concurrent() const = 0;
+
+  /// Ends all processes of the launch at once with this exit code. For a rank that fails where the others cannot know.
+  [[noreturn]] virtual void abort(int exit_code) = 0;
+};
+
+/// A group of one. No MPI is touched.
+[[nodiscard]] std::unique_ptr<Communicator> make_single_process();
+
+/// Collective verdict: runs `work` on this rank, then all ranks learn whether every one succeeded. If any failed, every
+/// rank throws an Error with the kind and texts of the first failing rank, whose number is put before `where`
+/// ("rank 2: file.toml:3:1"); an exception that is not an Error gets kind communication. So there is one message to
+/// print, by rank 0 say, and not one a rank.
+///
+/// `work` must not itself communicate unless a failure in it is sure to be met by all ranks: a rank that throws leaves
+/// the others waiting. In a group of one, exceptions pass unchanged.
+void collectively(Communicator& communicator, const std::function<void()>& work);
+
+}  // namespace stet
