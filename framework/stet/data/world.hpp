@@ -1,0 +1,68 @@
+// What a base model is pre-trained on, and the new facts that it is later taught. A World holds the facts and wordings
+// and says, for every (epoch, index), which text pre-training shows there. It is built by make_synthetic_world() or
+// make_entity_questions_world(); it knows nothing about models or order (see Sampler).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include <stet/data/fact.hpp>
+#include <stet/data/neutral_text.hpp>
+#include <stet/text/tokenizer.hpp>
+
+namespace stet {
+
+enum class TokenizerKind { word_level, byte_level_bpe };
+
+/// Everything that a world consists of.
+struct WorldContent {
+  std::string name;                   ///< "synthetic", "entity-questions"
+  std::vector<Relation> relations;
+  std::vector<Fact> base_facts;       ///< shown in pre-training
+  std::vector<Fact> new_facts;        ///< never shown in pre-training
+  NeutralText neutral;
+  std::uint64_t seed = 1;             ///< of the pre-training text
+  double asked_fraction = 0.5;        ///< share of the subjects about which pre-training asks questions
+  double question_share = 0.3;        ///< share of an asked fact's examples that are questions
+  double neutral_share = 0.05;        ///< share of the examples that are neutral lines
+  TokenizerKind tokenizer = TokenizerKind::word_level;
+  std::size_t vocabulary_size = 0;    ///< byte_level_bpe alone
+  std::vector<std::string> vocabulary_text;  ///< word_level: the words in order of their ids; BPE: the training texts
+};
+
+/// Immutable; all members may be called from several threads at once.
+class World {
+ public:
+  /// Throws Error (config) for shares outside [0, 1), no relation, no base fact, or a relation without a wording, and
+  /// Error (data) for a wording that parse_template() refuses or a fact that is both old and new.
+  explicit World(WorldContent content);
+
+  [[nodiscard]] const std::string& name() const { return content_.name; }
+  [[nodiscard]] const std::vector<Relation>& relations() const { return content_.relations; }
+  [[nodiscard]] const std::vector<Fact>& base_facts() const { return content_.base_facts; }
+  [[nodiscard]] const std::vector<Fact>& new_facts() const { return content_.new_facts; }
+  /// Whether pre-training shows questions about this fact's subject. False for new facts.
+  [[nodiscard]] bool asked(const Fact& fact) const;
+
+  /// Pre-training examples an epoch: every base fact once, then the neutral lines.
+  [[nodiscard]] std::uint64_t epoch_size() const { return content_.base_facts.size() + neutral_lines_; }
+  [[nodiscard]] std::uint64_t neutral_lines() const { return neutral_lines_; }
+  /// Example `index` < epoch_size() of `epoch`: index i below base_facts().size() is a text about base fact i, in a
+  /// wording drawn by (seed, epoch, i); the others are neutral lines. A pure function: any rank can compute any example.
+  [[nodiscard]] Example pretraining_example(std::uint64_t epoch, std::uint64_t index) const;
+
+  /// The texts, or the words, that the tokenizer is made from.
+  [[nodiscard]] const std::vector<std::string>& vocabulary_text() const { return content_.vocabulary_text; }
+  [[nodiscard]] Tokenizer make_tokenizer() const;
+
+ private:
+  WorldContent content_;
+  std::uint64_t neutral_lines_ = 0;
+  std::unordered_set<std::string> asked_subjects_;
+};
+
+}  // namespace stet
