@@ -27,7 +27,8 @@ enum class Measure {
 /// The measure over a sample of facts: indices into [0, facts), repetitions allowed, at least one (assertion).
 [[nodiscard]] double measure(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> sampled_facts);
 
-/// The measure from the accuracies at the evaluations first..T, in their order (at least one; assertion).
-[[nodiscard]] double measure_of_curve(std::span<const double> accuracies, Measure which);
+/// The measure from the number of correct facts at the evaluations first..T, in their order (at least one), out of
+/// `facts` > 0 (assertion). All other forms come down to this one.
+[[nodiscard]] double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t facts, Measure which);
 
 }  // namespace stet::report

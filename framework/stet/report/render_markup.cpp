@@ -1,0 +1,128 @@
+// Markdown and LaTeX.
+#include <fmt/format.h>
+
+#include <stet/report/render.hpp>
+#include <stet/report/render_parts.hpp>
+
+namespace stet::report {
+
+namespace {
+
+std::string escape_markdown(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') {
+      out += ' ';
+      continue;
+    }
+    if (std::string_view("\\|*`<_").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+void add_markdown(std::string& out, const Grid& grid) {
+  const auto line = [&](const std::vector<std::string>& cells) {
+    for (const std::string& cell : cells) out += "| " + escape_markdown(cell) + " ";
+    out += "|\n";
+  };
+  line(grid.header);
+  for (std::size_t i = 0; i < grid.header.size(); ++i) out += i < grid.text_columns ? "| :--- " : "| ---: ";
+  out += "|\n";
+  for (const auto& row : grid.rows) line(row);
+}
+
+std::string escape_latex(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '\\': out += "\\textbackslash{}"; break;
+      case '~': out += "\\textasciitilde{}"; break;
+      case '^': out += "\\textasciicircum{}"; break;
+      case '<': out += "\\textless{}"; break;
+      case '>': out += "\\textgreater{}"; break;
+      case '|': out += "\\textbar{}"; break;
+      case '&': case '%': case '$': case '#': case '_': case '{': case '}':
+        out += '\\';
+        out += c;
+        break;
+      case '\n': case '\r': out += ' '; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+/// A hyphen before a digit is a minus.
+std::string latex_number(const std::string& text) {
+  std::string out;
+  for (const char c : escape_latex(text)) {
+    if (c == '-') out += "$-$";
+    else out += c;
+  }
+  return out;
+}
+
+void add_latex(std::string& out, const Grid& grid) {
+  out += "\\begin{tabular}{" + std::string(grid.text_columns, 'l') +
+         std::string(grid.header.size() - grid.text_columns, 'r') + "}\n\\toprule\n";
+  const auto line = [&](const std::vector<std::string>& cells, bool head) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (i > 0) out += " & ";
+      // An opening bracket at the start of a row would be taken as the argument of the "\\" before it.
+      if (i == 0 && cells[i].starts_with('[')) out += "{}";
+      out += head || i < grid.text_columns ? escape_latex(cells[i]) : latex_number(cells[i]);
+    }
+    out += " \\\\\n";
+  };
+  line(grid.header, true);
+  out += "\\midrule\n";
+  for (const auto& row : grid.rows) line(row, false);
+  out += "\\bottomrule\n\\end{tabular}\n";
+}
+
+}  // namespace
+
+std::string to_markdown(const Table& table) {
+  std::string out = "### " + escape_markdown(table.spec.title) + "\n\n";
+  if (!table.spec.columns.empty()) {
+    add_markdown(out, cells_grid(table));
+    out += "\n" + escape_markdown(legend(table)) + "\n";
+  }
+  if (!table.comparisons.empty()) {
+    out += "\n";
+    add_markdown(out, comparisons_grid(table));
+    out += "\n" + escape_markdown(comparisons_legend(table)) + "\n";
+  }
+  if (!table.claims.empty()) {
+    out += "\n";
+    add_markdown(out, claims_grid(table));
+  }
+  if (!table.notes.empty()) out += "\n";
+  for (const std::string& note : table.notes) out += "- " + escape_markdown(note) + "\n";
+  return out;
+}
+
+std::string to_latex(const Table& table) {
+  std::string out = "% Needs \\usepackage{booktabs}.\n\\begin{table}\n\\centering\n\\caption{" +
+                    escape_latex(table.spec.title) + "}\n";
+  std::string remarks;
+  if (!table.spec.columns.empty()) {
+    add_latex(out, cells_grid(table));
+    remarks += escape_latex(legend(table)) + "\n";
+  }
+  if (!table.comparisons.empty()) {
+    out += "\n\\medskip\n";
+    add_latex(out, comparisons_grid(table));
+    remarks += escape_latex(comparisons_legend(table)) + "\n";
+  }
+  if (!table.claims.empty()) {
+    out += "\n\\medskip\n";
+    add_latex(out, claims_grid(table));
+  }
+  for (const std::string& note : table.notes) remarks += escape_latex(note) + "\n";
+  if (!remarks.empty()) out += "\n\\medskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n" + remarks + "\\end{minipage}\n";
+  return out + "\\end{table}\n";
+}
+
+}  // namespace stet::report

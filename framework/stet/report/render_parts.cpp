@@ -1,0 +1,156 @@
+#include <fmt/format.h>
+
+#include <stet/base/strings.hpp>
+#include <stet/report/render_parts.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace stet::report {
+
+namespace {
+
+const ColumnSpec* column_of(const Table& table, const std::string& set, Measure measure) {
+  const auto& columns = table.spec.columns;
+  const auto found = std::find_if(columns.begin(), columns.end(),
+                                  [&](const ColumnSpec& c) { return c.set == set && c.measure == measure; });
+  return found == columns.end() ? nullptr : &*found;
+}
+
+/// The column's label, where the table shows the same numbers; else "set, measure".
+std::string subject(const Table& table, const std::string& set, Measure measure) {
+  const ColumnSpec* column = column_of(table, set, measure);
+  if (column != nullptr) return column->label;
+  std::string words(name_of(measure));
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return fmt::format("{}, {}", set, words);
+}
+
+bool percent_of(const Table& table, const std::string& set, Measure measure) {
+  const ColumnSpec* column = column_of(table, set, measure);
+  return column == nullptr || column->percent;
+}
+
+std::string label_of(const Table& table, const std::string& arm) {
+  for (const auto& [name, label] : table.spec.arms) {
+    if (name == arm) return label;
+  }
+  return arm;
+}
+
+std::string contrast(const Table& table, const std::string& arm, const std::string& baseline) {
+  return baseline.empty() ? label_of(table, arm) : fmt::format("{} - {}", label_of(table, arm), label_of(table, baseline));
+}
+
+std::string criterion(const Table& table, const ClaimSpec& claim) {
+  const bool percent = percent_of(table, claim.set, claim.measure);
+  const std::string what = fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline),
+                                       subject(table, claim.set, claim.measure));
+  const double threshold = claim.direction == Direction::less && !claim.baseline.empty() ? -claim.margin : claim.margin;
+  const std::string number = format_number(threshold, percent);
+  switch (claim.direction) {
+    case Direction::less: return fmt::format("{} < {}", what, number);
+    case Direction::greater: return fmt::format("{} > {}", what, number);
+    case Direction::equivalent: break;
+  }
+  return fmt::format("{} within +/-{}", what, number);
+}
+
+std::string confidence_of(const Table& table) { return fmt::format("{:g} %", 100 * table.spec.bootstrap.confidence); }
+
+}  // namespace
+
+std::string format_number(double value, bool percent) {
+  if (std::isnan(value)) return "n/a";
+  std::string text = percent ? fmt::format("{:.1f}", 100 * value) : fmt::format("{:.3f}", value);
+  // "-0.0" would claim a sign that the shown digits do not have.
+  if (text.front() == '-' && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);
+  return text;
+}
+
+std::string format_estimate(const Estimate& estimate, bool percent) {
+  if (std::isnan(estimate.mean)) return "n/a";
+  return fmt::format("{} [{}, {}]", format_number(estimate.mean, percent), format_number(estimate.low, percent),
+                     format_number(estimate.high, percent));
+}
+
+std::string format_p(double p) { return p < 0.0001 ? "<0.0001" : fmt::format("{:.4f}", p); }
+
+Grid cells_grid(const Table& table) {
+  Grid grid;
+  grid.header = {"Arm"};
+  for (const ColumnSpec& column : table.spec.columns) grid.header.push_back(column.label);
+  grid.header.push_back("seeds");
+  for (std::size_t arm = 0; arm < table.cells.size(); ++arm) {
+    auto& row = grid.rows.emplace_back();
+    row.push_back(table.spec.arms[arm].second);
+    std::vector<std::string> seeds;
+    for (std::size_t column = 0; column < table.cells[arm].size(); ++column) {
+      const auto& cell = table.cells[arm][column];
+      row.push_back(cell ? format_estimate(cell->estimate, table.spec.columns[column].percent) : "n/a");
+      seeds.push_back(fmt::format("{}", cell ? cell->seeds : 0));
+    }
+    // One number where all columns agree, else one a column.
+    const bool same = std::adjacent_find(seeds.begin(), seeds.end(), std::not_equal_to<>()) == seeds.end();
+    row.push_back(seeds.empty() ? "0" : same ? seeds.front() : join(seeds, "/"));
+  }
+  return grid;
+}
+
+Grid comparisons_grid(const Table& table) {
+  Grid grid;
+  grid.text_columns = 2;
+  grid.header = {"Comparison", "On", "Difference", "p", "p (Holm)", "d_z", "seeds"};
+  for (const Comparison& c : table.comparisons) {
+    grid.rows.push_back({contrast(table, c.spec.arm, c.spec.baseline), subject(table, c.spec.set, c.spec.measure),
+                         format_estimate(c.difference, percent_of(table, c.spec.set, c.spec.measure)),
+                         c.n == 0 ? "n/a" : format_p(c.test.p_value), c.n == 0 ? "n/a" : format_p(c.p_holm),
+                         std::isnan(c.d_z) ? "n/a" : fmt::format("{:.2f}", c.d_z), fmt::format("{}", c.n)});
+  }
+  return grid;
+}
+
+Grid claims_grid(const Table& table) {
+  Grid grid;
+  grid.text_columns = 3;
+  grid.header = {"Verdict", "Claim", "Criterion", "Estimate", "seeds"};
+  for (const Claim& claim : table.claims) {
+    grid.rows.push_back({std::string(name_of(claim.verdict)), claim.spec.text, criterion(table, claim.spec),
+                         format_estimate(claim.estimate, percent_of(table, claim.spec.set, claim.spec.measure)),
+                         fmt::format("{}", claim.n)});
+  }
+  return grid;
+}
+
+std::string legend(const Table& table) {
+  std::vector<std::string> facts;
+  std::set<std::string> seen;
+  for (std::size_t column = 0; column < table.spec.columns.size(); ++column) {
+    const ColumnSpec& spec = table.spec.columns[column];
+    if (!seen.insert(spec.set).second) continue;
+    std::size_t least = 0, most = 0;
+    for (const auto& row : table.cells) {
+      if (!row[column]) continue;
+      least = most == 0 ? row[column]->facts : std::min(least, row[column]->facts);
+      most = std::max(most, row[column]->facts);
+    }
+    if (most == 0) continue;
+    facts.push_back(least == most ? fmt::format("{} {}", spec.set, most)
+                                  : fmt::format("{} {} to {}", spec.set, least, most));
+  }
+  std::string text = fmt::format("Mean over seeds [{} interval: {} hierarchical bootstrap draws over seeds and facts].",
+                                 confidence_of(table), table.spec.bootstrap.draws);
+  if (!facts.empty()) text += fmt::format(" Facts: {}.", join(facts, ", "));
+  return text;
+}
+
+std::string comparisons_legend(const Table& table) {
+  bool exact = true;
+  for (const Comparison& comparison : table.comparisons) exact = exact && comparison.test.exact;
+  return fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
+                     exact ? "exact" : "sampled above 20 seeds", table.comparisons.size(),
+                     table.comparisons.size() == 1 ? "comparison" : "comparisons");
+}
+
+}  // namespace stet::report

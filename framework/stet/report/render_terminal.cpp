@@ -1,0 +1,158 @@
+// Aligned plain text for a terminal of at least 110 columns.
+#include <stet/report/render.hpp>
+#include <stet/report/render_parts.hpp>
+
+#include <algorithm>
+
+namespace stet::report {
+
+namespace {
+
+constexpr std::size_t page_width = 110;
+constexpr std::size_t gap = 2;
+
+bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
+
+/// Characters (code points) of UTF-8 text.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
+}
+
+/// Lines of at most `width` characters, broken at spaces where possible.
+std::vector<std::string> wrap(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines{""};
+  std::size_t used = 0;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find_first_of(" \n\r\t", begin), text.size());
+    const std::string_view word(text.data() + begin, end - begin);
+    begin = end + 1;
+    if (word.empty()) continue;
+    const std::size_t length = width_of(word);
+    if (used > 0 && used + 1 + length > width) {
+      lines.emplace_back();
+      used = 0;
+    }
+    if (used > 0) {
+      lines.back() += ' ';
+      ++used;
+    }
+    for (const char c : word) {
+      if (starts_character(c) && used++ == width) {  // a word longer than the line
+        lines.emplace_back();
+        used = 1;
+      }
+      lines.back() += c;
+    }
+  }
+  return lines;
+}
+
+class Layout {
+ public:
+  explicit Layout(const Grid& grid) : grid_(grid) {
+    // Narrower words before a second block.
+    for (limit_ = 40; limit_ > 16 && total(measure_columns()) > page_width; --limit_) {
+    }
+    widths_ = measure_columns();
+  }
+
+  void add_to(std::string& out) const {
+    const std::size_t columns = grid_.header.size();
+    std::size_t next = grid_.text_columns;
+    bool first = true;
+    do {
+      std::vector<std::size_t> shown;
+      std::size_t width = 0;
+      for (std::size_t i = 0; i < grid_.text_columns; ++i) {
+        shown.push_back(i);
+        width += widths_[i] + (i > 0 ? gap : 0);
+      }
+      const std::size_t begin = next;
+      while (next < columns && (next == begin || width + gap + widths_[next] <= page_width)) {
+        width += gap + widths_[next];
+        shown.push_back(next++);
+      }
+      if (!first) out += '\n';
+      first = false;
+      add_row(out, grid_.header, shown);
+      out += std::string(width, '-') + '\n';
+      for (const auto& row : grid_.rows) add_row(out, row, shown);
+    } while (next < columns);
+  }
+
+ private:
+  [[nodiscard]] std::vector<std::string> lines_of(const std::string& cell, std::size_t column, bool header) const {
+    // Numbers are never broken.
+    if (column >= grid_.text_columns && !header) return {cell};
+    return wrap(cell, column < grid_.text_columns ? limit_ : std::size_t{22});
+  }
+  [[nodiscard]] std::vector<std::size_t> measure_columns() const {
+    std::vector<std::size_t> widths(grid_.header.size());
+    const auto visit = [&](const std::vector<std::string>& row, bool header) {
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        for (const std::string& line : lines_of(row[i], i, header)) widths[i] = std::max(widths[i], width_of(line));
+      }
+    };
+    visit(grid_.header, true);
+    for (const auto& row : grid_.rows) visit(row, false);
+    return widths;
+  }
+  [[nodiscard]] static std::size_t total(const std::vector<std::size_t>& widths) {
+    std::size_t sum = 0;
+    for (const std::size_t width : widths) sum += width + gap;
+    return sum - gap;
+  }
+  void add_row(std::string& out, const std::vector<std::string>& row, std::span<const std::size_t> shown) const {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
+    for (const std::size_t column : shown) {
+      cells.push_back(lines_of(row[column], column, &row == &grid_.header));
+      height = std::max(height, cells.back().size());
+    }
+    for (std::size_t y = 0; y < height; ++y) {
+      std::string line;
+      for (std::size_t i = 0; i < shown.size(); ++i) {
+        const std::string text = y < cells[i].size() ? cells[i][y] : "";
+        const std::string padding(widths_[shown[i]] - width_of(text), ' ');
+        if (i > 0) line.append(gap, ' ');
+        line += shown[i] < grid_.text_columns ? text + padding : padding + text;
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + '\n';
+    }
+  }
+
+  const Grid& grid_;
+  std::size_t limit_ = 0;
+  std::vector<std::size_t> widths_;
+};
+
+void add_paragraph(std::string& out, const std::string& text) {
+  for (const std::string& line : wrap(text, page_width)) out += line + '\n';
+}
+
+}  // namespace
+
+std::string to_terminal(const Table& table) {
+  std::string out;
+  add_paragraph(out, table.spec.title);
+  const auto add = [&](const Grid& grid) {
+    out += '\n';
+    Layout(grid).add_to(out);
+  };
+  if (!table.spec.columns.empty()) {
+    add(cells_grid(table));
+    add_paragraph(out, legend(table));
+  }
+  if (!table.comparisons.empty()) {
+    add(comparisons_grid(table));
+    add_paragraph(out, comparisons_legend(table));
+  }
+  if (!table.claims.empty()) add(claims_grid(table));
+  if (!table.notes.empty()) out += '\n';
+  for (const std::string& note : table.notes) add_paragraph(out, "* " + note);
+  return out;
+}
+
+}  // namespace stet::report
