@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace stet {
@@ -23,6 +24,8 @@ using TokenId = std::int32_t;
 inline constexpr std::string_view end_of_text_token = "<|endoftext|>";
 /// What a word-level tokenizer gives for a word that it does not know.
 inline constexpr std::string_view unknown_token = "<unk>";
+
+struct TokenizerTables;
 
 /// Immutable after construction; copies share their tables; all members may be called from several threads at once.
 class Tokenizer {
@@ -56,10 +59,10 @@ class Tokenizer {
   [[nodiscard]] std::string hash() const;
 
  private:
-  struct Tables;
-  explicit Tokenizer(std::shared_ptr<const Tables> tables) : tables_(std::move(tables)) {}
+  friend class TokenizerBuilder;
+  explicit Tokenizer(std::shared_ptr<const TokenizerTables> tables) : tables_(std::move(tables)) {}
 
-  std::shared_ptr<const Tables> tables_;  // shared by copies; never changed
+  std::shared_ptr<const TokenizerTables> tables_;  // shared by copies; never changed
 };
 
 /// Trains byte-level BPE: 256 byte tokens (ids 0..255 in GPT-2's order), "<|endoftext|>" (256), then one token a merge.

@@ -1,0 +1,53 @@
+// The merges of byte-level byte-pair encoding (Sennrich et al. 2016; on bytes, Radford et al. 2019). Works on the bytes
+// of one word; it knows nothing of splitting, special tokens or files.
+#pragma once
+
+#include <stet/text/string_map.hpp>
+#include <stet/text/tokenizer.hpp>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace stet {
+
+struct Merge {
+  TokenId left = 0, right = 0, result = 0;
+};
+
+class Bpe {
+ public:
+  /// `byte_ids[b]`: the token of byte b. `merges`: first is applied first; no pair may occur twice (an assertion).
+  /// `token_bytes[id]`: the bytes of each token; a word that is one token is then found by one look-up. Empty for a
+  /// token that is not made of bytes.
+  Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
+      std::span<const std::string> token_bytes);
+
+  /// Buffers that can be used for one word after another.
+  struct Scratch {
+    std::vector<TokenId> ids;
+    std::vector<std::int32_t> next, previous;
+    std::vector<std::uint64_t> heap;
+  };
+
+  /// Appends the tokens of one word: starting from its bytes, the adjacent pair of lowest rank, leftmost first, is merged
+  /// until no adjacent pair has a merge. O(n log n) in the length of the word.
+  void encode_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
+
+ private:
+  struct Rule {
+    std::uint32_t rank = 0;
+    TokenId result = 0;
+  };
+  [[nodiscard]] const Rule* rule(TokenId left, TokenId right) const;
+  void merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
+
+  std::array<TokenId, 256> byte_ids_;
+  std::unordered_map<std::uint64_t, Rule> rules_;  // left << 32 | right
+  StringMap<TokenId> whole_words_;                 // words whose merges end in one token
+};
+
+}  // namespace stet

@@ -1,0 +1,63 @@
+#include <stet/text/json.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/text/utf8.hpp>
+
+#include <algorithm>
+
+namespace stet {
+
+std::size_t line_of(std::string_view text, std::size_t offset) {
+  offset = std::min(offset, text.size());
+  return 1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+}
+
+nlohmann::json parse_json(const std::string& text, const std::string& where) {
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    // `byte` counts from 1 and is the position of the last byte read.
+    const std::size_t offset = std::min<std::size_t>(error.byte > 0 ? error.byte - 1 : 0, text.size());
+    const std::size_t begin_of_line = offset == 0 ? std::string::npos : text.rfind('\n', offset - 1);
+    const std::size_t column = begin_of_line == std::string::npos ? offset + 1 : offset - begin_of_line;
+    const std::string what = error.what();
+    const std::size_t colon = what.find("column ");
+    const std::size_t detail = colon == std::string::npos ? std::string::npos : what.find(": ", colon);
+    throw Error(ErrorKind::data, "malformed JSON")
+        .at(where, line_of(text, offset), column)
+        .received(mend_utf8(detail == std::string::npos ? what : what.substr(detail + 2)));
+  }
+}
+
+std::string excerpt(const nlohmann::json& value) {
+  constexpr std::size_t longest = 80;
+  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() <= longest) return text;
+  text.resize(longest);
+  while (find_invalid_utf8(text)) text.pop_back();
+  return text + "...";
+}
+
+std::size_t line_of_element(std::string_view text, std::size_t index) {
+  int depth = 0;
+  std::size_t element = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+      continue;
+    }
+    const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (depth == 1 && element == index && !space && c != ',' && c != ']') return line_of(text, i);
+    if (c == '"') in_string = true;
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    if (c == ',' && depth == 1) ++element;
+  }
+  STET_ASSERT(!"the array has more than `index` elements");
+  return 0;
+}
+
+}  // namespace stet

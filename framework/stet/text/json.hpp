@@ -1,0 +1,25 @@
+// Reading JSON with errors that name file, line and column.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace stet {
+
+/// Throws Error (data) at `where`:line:column if `text` is not JSON.
+[[nodiscard]] nlohmann::json parse_json(const std::string& text, const std::string& where);
+
+/// A value as an error message shows it: at most about 80 characters.
+[[nodiscard]] std::string excerpt(const nlohmann::json& value);
+
+/// 1-based line of the byte at `offset`.
+[[nodiscard]] std::size_t line_of(std::string_view text, std::size_t offset);
+
+/// 1-based line on which element `index` of the JSON array `text` begins (its first byte that is not white space).
+/// `text` must be a well-formed array with more than `index` elements.
+[[nodiscard]] std::size_t line_of_element(std::string_view text, std::size_t index);
+
+}  // namespace stet

@@ -1,0 +1,34 @@
+// UTF-8: checking, decoding, mending, and Unicode white space.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace stet {
+
+/// One code point and the number of bytes that it takes. `valid` is false for an ill-formed sequence; `size` is then
+/// the length of its maximal ill-formed part (Unicode 15, section 3.9), at least 1.
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t size = 1;
+  bool valid = false;
+};
+
+/// The code point at the beginning of `text`, which must not be empty.
+[[nodiscard]] CodePoint decode_code_point(std::string_view text);
+
+void append_utf8(std::string& out, char32_t value);
+
+/// Byte offset of the first ill-formed sequence.
+[[nodiscard]] std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
+/// `text` with every maximal ill-formed part replaced by U+FFFD.
+[[nodiscard]] std::string mend_utf8(std::string_view text);
+
+/// Unicode's White_Space property (as Rust's char::is_whitespace; unlike JavaScript's \s, without U+FEFF and with
+/// U+0085).
+[[nodiscard]] bool is_white_space(char32_t value);
+
+}  // namespace stet
