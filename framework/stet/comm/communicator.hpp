@@ -31,17 +31,18 @@ class Communicator {
   /// Element-wise maximum over the ranks, in place.
   virtual void all_reduce_max(std::span<double> values) = 0;
 
-  /// Element-wise sum in a fixed binary tree over the ranks, in place: ((r0 + r1) + (r2 + r3)) + ... Every rank gets the
-  /// same bits, and they are those of the same pairwise tree computed in one process. size() must be a power of two:
-  /// otherwise Error (communication). Sends log2(size()) times the data (recursive doubling).
+  /// Element-wise sum in a fixed binary tree over the ranks, in place: ((r0 + r1) + (r2 + r3)) + ... Every rank gets
+  /// the same bits, and they are those of the same pairwise tree computed in one process. size() must be a power of
+  /// two: otherwise Error (communication). Sends log2(size()) times the data (recursive doubling).
   virtual void tree_all_reduce_sum(std::span<float> values) = 0;
   virtual void tree_all_reduce_sum(std::span<double> values) = 0;
 
   /// Copies the root's bytes to every rank.
   virtual void broadcast(std::span<std::byte> bytes, int root) = 0;
-  /// Every rank's text, in rank order. Texts may differ in length and hold any bytes.
+  /// Every rank's text, in rank order. Texts may differ in length and hold any bytes; none is longer than
+  /// 2^30 / size() bytes (asserted).
   [[nodiscard]] virtual std::vector<std::string> all_gather(const std::string& mine) = 0;
-  /// The root's text; the other ranks' argument is ignored.
+  /// The root's text, at most 2^30 bytes; the other ranks' argument is ignored.
   [[nodiscard]] virtual std::string broadcast_text(const std::string& text, int root) = 0;
 
   /// The same group with a context of its own, whose messages never meet this one's. Another thread may use it while

@@ -38,6 +38,9 @@ void in_pieces(std::span<T> values, std::size_t piece, const Action& action) {
   }
 }
 
+/// Boost.MPI counts the bytes of all texts together in an int.
+constexpr std::size_t longest_texts = std::size_t{1} << 30;
+
 /// Runs a Boost.MPI operation; its exceptions become our errors.
 template <class Action>
 void with_boost(MPI_Comm handle, const Action& action) {
@@ -126,13 +129,14 @@ void MpiCommunicator::broadcast(std::span<std::byte> bytes, int root) {
 }
 
 std::vector<std::string> MpiCommunicator::all_gather(const std::string& mine) {
+  STET_ASSERT(mine.size() <= longest_texts / static_cast<std::size_t>(size_));
   std::vector<std::string> all;
   with_boost(handle_, [&](const auto& communicator) { boost::mpi::all_gather(communicator, mine, all); });
   return all;
 }
 
 std::string MpiCommunicator::broadcast_text(const std::string& text, int root) {
-  STET_ASSERT(root >= 0 && root < size_);
+  STET_ASSERT(root >= 0 && root < size_ && text.size() <= longest_texts);
   std::string result = rank_ == root ? text : std::string();
   with_boost(handle_, [&](const auto& communicator) { boost::mpi::broadcast(communicator, result, root); });
   return result;

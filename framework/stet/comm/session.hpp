@@ -1,4 +1,5 @@
-// The life of a process among its fellows: MPI is initialised if a launcher started the process, and finalised at the end.
+// The life of a process among its fellows: MPI is initialised if a launcher started the process, and finalised at the
+// end.
 #pragma once
 
 #include <stet/comm/communicator.hpp>

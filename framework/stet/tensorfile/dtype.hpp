@@ -21,9 +21,12 @@ enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, bo
 /// those tensors are read and written as bytes.
 template <class T>
 [[nodiscard]] consteval DType dtype_of() {
-  if constexpr (std::is_same_v<T, double>) return DType::f64;
-  else if constexpr (std::is_same_v<T, float>) return DType::f32;
-  else if constexpr (std::is_same_v<T, bool>) return DType::boolean;
+  if constexpr (std::is_same_v<T, double>)
+    return DType::f64;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<T, bool>)
+    return DType::boolean;
   else {
     static_assert(std::is_integral_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>,
                   "tensor files hold float, double, bool and fixed-width integers");

@@ -1,4 +1,5 @@
-// Reading tensor files: safetensors, the one binary format of the project (weights, checkpoints, token shards, outcomes).
+// Reading tensor files: safetensors, the one binary format of the project (weights, checkpoints, token shards,
+// outcomes).
 //
 // Layout: 8 bytes N (little-endian), N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, ...,
 // "__metadata__": {"key": "value"}}, then the data, which the tensors cover without hole, overlap or rest.

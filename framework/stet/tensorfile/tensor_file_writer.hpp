@@ -69,7 +69,8 @@ template <class T>
 template <class T>
 TensorView view_of(std::string name, std::vector<T>&& values, std::vector<std::uint64_t> shape) = delete;  // dangles
 
-/// Writes all tensors at once, those of larger elements first and otherwise in the given order, so that all are aligned.
+/// Writes all tensors at once, those of larger elements first and otherwise in the given order, so that all are
+/// aligned.
 void write_tensor_file(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -124,13 +124,25 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   }
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    throw Error(ErrorKind::data, "the header is not valid JSON").at(file_).received(
-        fmt::format("an error at byte {} of the header", position));
+    throw Error(ErrorKind::data, "the header is not valid JSON")
+        .at(file_)
+        .received(fmt::format("an error at byte {} of the header", position));
   }
 
  private:
   enum class State {
-    before, top, entry, metadata, metadata_value, tensor, dtype, shape_start, shape, offsets_start, offsets, after
+    before,
+    top,
+    entry,
+    metadata,
+    metadata_value,
+    tensor,
+    dtype,
+    shape_start,
+    shape,
+    offsets_start,
+    offsets,
+    after
   };
   static constexpr std::array<std::string_view, 3> members{"dtype", "shape", "data_offsets"};
 
@@ -156,12 +168,18 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   [[noreturn]] bool unexpected(const std::string& what) {
     const char* expected = "";
     switch (state_) {
-      case State::before: case State::after: expected = "one JSON object"; break;
-      case State::top: case State::entry: case State::tensor: expected = "an object for each tensor"; break;
-      case State::metadata: case State::metadata_value: expected = "only texts in __metadata__"; break;
+      case State::before:
+      case State::after: expected = "one JSON object"; break;
+      case State::top:
+      case State::entry:
+      case State::tensor: expected = "an object for each tensor"; break;
+      case State::metadata:
+      case State::metadata_value: expected = "only texts in __metadata__"; break;
       case State::dtype: expected = "the name of an element type"; break;
-      case State::shape_start: case State::shape: expected = "shape: an array of whole numbers below 2^64"; break;
-      case State::offsets_start: case State::offsets: expected = "data_offsets: [begin, end], whole numbers"; break;
+      case State::shape_start:
+      case State::shape: expected = "shape: an array of whole numbers below 2^64"; break;
+      case State::offsets_start:
+      case State::offsets: expected = "data_offsets: [begin, end], whole numbers"; break;
     }
     throw fail("the header is not that of a tensor file").expected(expected).received(what);
   }

@@ -24,7 +24,8 @@ struct TensorHeader {
                                                const std::string& file);
 
 /// Bytes of a tensor; nothing if a product on the way does not fit 64 bits.
-[[nodiscard]] std::optional<std::uint64_t> checked_byte_count(std::span<const std::uint64_t> shape, DType type) noexcept;
+[[nodiscard]] std::optional<std::uint64_t> checked_byte_count(std::span<const std::uint64_t> shape,
+                                                              DType type) noexcept;
 
 /// A name from a file as it may stand in a message: quoted, without control characters, shortened.
 [[nodiscard]] std::string printable(std::string_view name);

@@ -57,7 +57,8 @@ std::vector<Attack> attacks() {
       {"deep_nesting_in_shape", file_of(R"({"a":{"dtype":"F32","shape":)" + deep), "received: an array"},
       {"deep_objects", file_of(R"({"a":{"dtype":{"b":{}}}})"), "received: an object"},
       // Entries.
-      {"duplicate_tensor", file_of(R"({"a":)" + tensor("1", "0,4") + R"(,"a":)" + tensor("1", "0,4") + "}", 4), "same name"},
+      {"duplicate_tensor", file_of(R"({"a":)" + tensor("1", "0,4") + R"(,"a":)" + tensor("1", "0,4") + "}", 4),
+       "same name"},
       {"duplicate_by_escape", file_of(R"({"a":)" + tensor("1", "0,4") + R"(,"\u0061":)" + tensor("1", "0,4") + "}", 4),
        "same name"},
       {"duplicate_metadata", file_of(R"({"__metadata__":{},"__metadata__":{}})"), "same name"},
@@ -67,8 +68,10 @@ std::vector<Attack> attacks() {
       {"metadata_object", file_of(R"({"__metadata__":{"k":{}}})"), "only texts"},
       {"metadata_not_object", file_of(R"({"__metadata__":"k"})"), "the text 'k'"},
       {"tensor_not_object", file_of(R"({"a":3})"), "a number"},
-      {"duplicate_dtype", file_of(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4), "dtype twice"},
-      {"duplicate_shape", file_of(R"({"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4), "shape twice"},
+      {"duplicate_dtype", file_of(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4),
+       "dtype twice"},
+      {"duplicate_shape", file_of(R"({"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4),
+       "shape twice"},
       {"missing_dtype", file_of(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", 4), "no dtype"},
       {"missing_shape", file_of(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4), "no shape"},
       {"missing_offsets", file_of(R"({"a":{"dtype":"F32","shape":[1]}})", 4), "no data_offsets"},
@@ -91,7 +94,8 @@ std::vector<Attack> attacks() {
       {"offsets_negative", file_of(one("1", "-4,0"), 4), "negative"},
       // Sizes.
       {"product_overflows", file_of(one("4294967296,4294967296,4294967296", "0,4"), 4), "64 bits"},
-      {"product_wraps_to_one", file_of(one("3,12297829382473034411", "0,4"), 4), "64 bits"},  // 3 * (2^65 + 1) / 3 = 2^65 + 1
+      {"product_wraps_to_one", file_of(one("3,12297829382473034411", "0,4"), 4),
+       "64 bits"},  // 3 * (2^65 + 1) / 3 = 2^65 + 1
       {"product_wraps_to_zero", file_of(one("4294967296,4294967296", "0,0")), "64 bits"},
       {"bytes_overflow", file_of(one("4611686018427387905", "0,4"), 4), "64 bits"},  // (2^62 + 1) * 4 = 2^64 + 4
       {"overflow_before_zero", file_of(one("4294967296,4294967296,0", "0,0")), "64 bits"},
@@ -117,7 +121,9 @@ std::vector<Attack> attacks() {
       {"zero_size_inside_another", file_of(two(tensor("2", "0,8"), tensor("0", "4,4")), 8), "overlap"},
       {"zero_size_beyond_the_end", file_of(two(tensor("2", "0,8"), tensor("0", "12,12")), 8), "outside the file"},
       {"overlap_hidden_by_zero_size",
-       file_of(R"({"a":)" + tensor("2", "0,8") + R"(,"z":)" + tensor("0", "4,4") + R"(,"b":)" + tensor("2", "4,12") + "}", 12),
+       file_of(
+           R"({"a":)" + tensor("2", "0,8") + R"(,"z":)" + tensor("0", "4,4") + R"(,"b":)" + tensor("2", "4,12") + "}",
+           12),
        "overlap"},
   };
 }
@@ -156,7 +162,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Honest{"names_in_another_order", file_of(two(tensor("1", "4,8"), tensor("1", "0,4")), 8), 2},
                     Honest{"zero_size_on_a_border", file_of(two(tensor("1", "0,4"), tensor("7,0", "4,4")), 4), 2},
                     Honest{"zero_size_first", file_of(two(tensor("1", "0,4"), tensor("0", "0,0")), 4), 2},
-                    Honest{"name_of_metadata_key", file_of(R"({"__metadata__":{"a":"b"},"a":)" + tensor("1", "0,4") + "}", 4), 1},
+                    Honest{"name_of_metadata_key",
+                           file_of(R"({"__metadata__":{"a":"b"},"a":)" + tensor("1", "0,4") + "}", 4), 1},
                     Honest{"empty_name", file_of(R"({"":)" + tensor("1", "0,4") + "}", 4), 1}),
     [](const auto& test) { return test.param.name; });
 

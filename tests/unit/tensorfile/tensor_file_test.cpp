@@ -15,9 +15,9 @@ namespace {
 
 TEST(DType, NamesAndSizes) {
   const std::vector<std::tuple<DType, std::string_view, std::uint64_t>> known{
-      {DType::f64, "F64", 8}, {DType::f32, "F32", 4}, {DType::f16, "F16", 2}, {DType::bf16, "BF16", 2},
-      {DType::i64, "I64", 8}, {DType::i32, "I32", 4}, {DType::i16, "I16", 2}, {DType::i8, "I8", 1},
-      {DType::u64, "U64", 8}, {DType::u32, "U32", 4}, {DType::u16, "U16", 2}, {DType::u8, "U8", 1},
+      {DType::f64, "F64", 8},     {DType::f32, "F32", 4}, {DType::f16, "F16", 2}, {DType::bf16, "BF16", 2},
+      {DType::i64, "I64", 8},     {DType::i32, "I32", 4}, {DType::i16, "I16", 2}, {DType::i8, "I8", 1},
+      {DType::u64, "U64", 8},     {DType::u32, "U32", 4}, {DType::u16, "U16", 2}, {DType::u8, "U8", 1},
       {DType::boolean, "BOOL", 1}};
   for (const auto& [type, name, size] : known) {
     EXPECT_EQ(name_of(type), name);
@@ -42,7 +42,8 @@ TEST(TensorFile, RoundTripOfValuesShapesAndMetadata) {
   const std::vector<double> scalar{0.1};
   const std::map<std::string, std::string> metadata{{"format", "pt"}, {"quote", "a \"b\"\n\\"}, {"ümlaut", "日本"}};
   const std::array tensors{view_of("bytes", bytes, {3}), view_of("weights", weights, {2, 3}), view_of("ids", ids, {2}),
-                           view_of("scalar", scalar, {}), view_of<float>("none \"quoted\"", std::span<const float>(), {0, 5})};
+                           view_of("scalar", scalar, {}),
+                           view_of<float>("none \"quoted\"", std::span<const float>(), {0, 5})};
   write_tensor_file(path, tensors, metadata);
 
   const TensorFile file = TensorFile::open(path);
@@ -105,7 +106,8 @@ TEST(TensorFile, MovesKeepSpansValid) {
 TEST(TensorFile, MissingTensorSuggestsTheNearestName) {
   const Folder folder;
   const std::vector<float> values{1};
-  write_tensor_file(folder / "m", std::array{view_of("model.norm.weight", values, {1}), view_of("lm_head", values, {1})});
+  write_tensor_file(folder / "m",
+                    std::array{view_of("model.norm.weight", values, {1}), view_of("lm_head", values, {1})});
   const TensorFile file = TensorFile::open(folder / "m");
   EXPECT_EQ(file.find("model.norm.wieght"), nullptr);
   EXPECT_EQ(file.find("lm_head")->name, "lm_head");
