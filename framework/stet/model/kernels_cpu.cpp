@@ -1,0 +1,418 @@
+#include <stet/model/kernels_cpu.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+// Loops here are written so that g++ vectorizes them: restrict pointers, `omp simd` reductions, and an exponential without
+// branches. -ffast-math is not used: sums are reordered only where a reduction says so.
+#define STET_RESTRICT __restrict__
+
+namespace stet::kernels {
+
+namespace {
+
+/// exp(x) for float, vectorizable: 2^k * p(r), Cephes' polynomial, at most 2 ulp on [-87, 88]; clamped outside.
+inline float fast_exp(float x) noexcept {
+  x = std::min(std::max(x, -87.0F), 88.0F);
+  const float k = __builtin_nearbyintf(x * 1.44269504088896341F);
+  const float r = (x - k * 0.693359375F) + k * 2.12194440e-4F;
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const auto exponent = static_cast<std::int32_t>(k) + 127;
+  return p * std::bit_cast<float>(exponent << 23);
+}
+inline double fast_exp(double x) noexcept { return std::exp(x); }
+
+template <class T>
+inline T sigmoid(T x) noexcept {
+  return T(1) / (T(1) + fast_exp(-x));
+}
+
+template <class T>
+inline T dot(const T* STET_RESTRICT a, const T* STET_RESTRICT b, std::int64_t n) noexcept {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+template <class T>
+inline void add_scaled(T* STET_RESTRICT y, const T* STET_RESTRICT x, T scale, std::int64_t n) noexcept {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) y[i] += scale * x[i];
+}
+
+}  // namespace
+
+template <class T>
+void embed(std::span<const std::int32_t> tokens, std::span<const std::int32_t> positions, const T* table,
+           const T* positions_table, T* out, std::int64_t d) {
+  for (std::size_t n = 0; n < tokens.size(); ++n) {
+    T* row = out + static_cast<std::int64_t>(n) * d;
+    std::copy_n(table + tokens[n] * d, d, row);
+    if (positions_table != nullptr) add_scaled(row, positions_table + positions[n] * d, T(1), d);
+  }
+}
+
+template <class T>
+void embed_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> positions, const T* d_out,
+                    T* d_table, T* d_positions_table, std::int64_t d) {
+  for (std::size_t n = 0; n < tokens.size(); ++n) {
+    const T* row = d_out + static_cast<std::int64_t>(n) * d;
+    if (d_table != nullptr) add_scaled(d_table + tokens[n] * d, row, T(1), d);
+    if (d_positions_table != nullptr) add_scaled(d_positions_table + positions[n] * d, row, T(1), d);
+  }
+}
+
+template <class T>
+void rms_norm(const T* x, const T* weight, T* out, T* rstd, std::int64_t rows, std::int64_t d, double eps) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const T* STET_RESTRICT in = x + n * d;
+    T* STET_RESTRICT to = out + n * d;
+    const T r = T(1) / std::sqrt(dot(in, in, d) / static_cast<T>(d) + static_cast<T>(eps));
+    rstd[n] = r;
+#pragma omp simd
+    for (std::int64_t i = 0; i < d; ++i) to[i] = in[i] * r * weight[i];
+  }
+}
+
+template <class T>
+void rms_norm_backward(const T* d_out, const T* x, const T* weight, const T* rstd, T* d_x, T* d_weight,
+                       std::int64_t rows, std::int64_t d) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const T* STET_RESTRICT in = x + n * d;
+    const T* STET_RESTRICT g = d_out + n * d;
+    T* STET_RESTRICT to = d_x + n * d;
+    const T r = rstd[n];
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = 0; i < d; ++i) sum += g[i] * weight[i] * in[i];
+    const T c = sum * r * r * r / static_cast<T>(d);
+#pragma omp simd
+    for (std::int64_t i = 0; i < d; ++i) to[i] += g[i] * weight[i] * r - in[i] * c;
+    if (d_weight != nullptr) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < d; ++i) d_weight[i] += g[i] * in[i] * r;
+    }
+  }
+}
+
+template <class T>
+void layer_norm(const T* x, const T* weight, const T* bias, T* out, T* mean, T* rstd, std::int64_t rows,
+                std::int64_t d, double eps) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const T* STET_RESTRICT in = x + n * d;
+    T* STET_RESTRICT to = out + n * d;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = 0; i < d; ++i) sum += in[i];
+    const T m = sum / static_cast<T>(d);
+    T squares = 0;
+#pragma omp simd reduction(+ : squares)
+    for (std::int64_t i = 0; i < d; ++i) squares += (in[i] - m) * (in[i] - m);
+    const T r = T(1) / std::sqrt(squares / static_cast<T>(d) + static_cast<T>(eps));
+    mean[n] = m;
+    rstd[n] = r;
+#pragma omp simd
+    for (std::int64_t i = 0; i < d; ++i) to[i] = (in[i] - m) * r * weight[i] + bias[i];
+  }
+}
+
+template <class T>
+void layer_norm_backward(const T* d_out, const T* x, const T* weight, const T* mean, const T* rstd, T* d_x, T* d_weight,
+                         T* d_bias, std::int64_t rows, std::int64_t d) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const T* STET_RESTRICT in = x + n * d;
+    const T* STET_RESTRICT g = d_out + n * d;
+    T* STET_RESTRICT to = d_x + n * d;
+    const T m = mean[n], r = rstd[n];
+    T sum = 0, product = 0;
+#pragma omp simd reduction(+ : sum, product)
+    for (std::int64_t i = 0; i < d; ++i) {
+      const T t = g[i] * weight[i];
+      sum += t;
+      product += t * (in[i] - m) * r;
+    }
+    const T a = sum / static_cast<T>(d), b = product / static_cast<T>(d);
+#pragma omp simd
+    for (std::int64_t i = 0; i < d; ++i) to[i] += r * (g[i] * weight[i] - a - (in[i] - m) * r * b);
+    if (d_weight != nullptr) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < d; ++i) d_weight[i] += g[i] * (in[i] - m) * r;
+    }
+    if (d_bias != nullptr) add_scaled(d_bias, g, T(1), d);
+  }
+}
+
+template <class T>
+void rotate(T* x, std::int64_t stride, std::span<const std::int32_t> positions, std::int64_t heads, std::int64_t D,
+            const T* cosine, const T* sine, T sign) {
+  const std::int64_t half = D / 2;
+  for (std::size_t n = 0; n < positions.size(); ++n) {
+    const T* STET_RESTRICT c = cosine + positions[n] * half;
+    const T* STET_RESTRICT s = sine + positions[n] * half;
+    for (std::int64_t h = 0; h < heads; ++h) {
+      T* STET_RESTRICT a = x + static_cast<std::int64_t>(n) * stride + h * D;
+      T* STET_RESTRICT b = a + half;
+#pragma omp simd
+      for (std::int64_t i = 0; i < half; ++i) {
+        const T u = a[i], v = b[i], w = sign * s[i];
+        a[i] = u * c[i] - v * w;
+        b[i] = v * c[i] + u * w;
+      }
+    }
+  }
+}
+
+template <class T>
+void attention(const AttentionShape& shape, const T* qkv, T* out, T* log_sum) {
+  const std::int64_t H = shape.heads, G = shape.kv_heads, D = shape.head_width;
+  const std::int64_t stride = (H + 2 * G) * D, N = shape.offsets.back();
+  const T scale = T(1) / std::sqrt(static_cast<T>(D));
+  std::vector<T> scores;
+  for (std::size_t sequence = 0; sequence + 1 < shape.offsets.size(); ++sequence) {
+    const std::int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
+    scores.resize(static_cast<std::size_t>(end - begin));
+    for (std::int64_t h = 0; h < H; ++h) {
+      const std::int64_t g = h / (H / G);
+      const T* keys = qkv + (H + g) * D;
+      const T* values = qkv + (H + G + g) * D;
+      for (std::int64_t t = begin; t < end; ++t) {
+        const T* query = qkv + t * stride + h * D;
+        T largest = -std::numeric_limits<T>::infinity();
+        const std::int64_t count = t - begin + 1;
+        for (std::int64_t u = 0; u < count; ++u) {
+          const T score = dot(query, keys + (begin + u) * stride, D) * scale;
+          scores[static_cast<std::size_t>(u)] = score;
+          largest = std::max(largest, score);
+        }
+        T sum = 0;
+        T* STET_RESTRICT s = scores.data();
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t u = 0; u < count; ++u) {
+          s[u] = fast_exp(s[u] - largest);
+          sum += s[u];
+        }
+        T* to = out + t * H * D + h * D;
+        std::fill_n(to, D, T(0));
+        for (std::int64_t u = 0; u < count; ++u) add_scaled(to, values + (begin + u) * stride, s[u] / sum, D);
+        log_sum[h * N + t] = largest + std::log(sum);
+      }
+    }
+  }
+}
+
+template <class T>
+void attention_backward(const AttentionShape& shape, const T* qkv, const T* out, const T* log_sum, const T* d_out,
+                        T* d_qkv) {
+  const std::int64_t H = shape.heads, G = shape.kv_heads, D = shape.head_width;
+  const std::int64_t stride = (H + 2 * G) * D, N = shape.offsets.back();
+  const T scale = T(1) / std::sqrt(static_cast<T>(D));
+  std::fill_n(d_qkv, N * stride, T(0));
+  for (std::size_t sequence = 0; sequence + 1 < shape.offsets.size(); ++sequence) {
+    const std::int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
+    for (std::int64_t h = 0; h < H; ++h) {
+      const std::int64_t g = h / (H / G);
+      const T* keys = qkv + (H + g) * D;
+      const T* values = qkv + (H + G + g) * D;
+      T* d_keys = d_qkv + (H + g) * D;
+      T* d_values = d_qkv + (H + G + g) * D;
+      for (std::int64_t t = begin; t < end; ++t) {
+        const T* query = qkv + t * stride + h * D;
+        T* d_query = d_qkv + t * stride + h * D;
+        const T* grad = d_out + t * H * D + h * D;
+        const T delta = dot(grad, out + t * H * D + h * D, D);  // sum_u p_u dp_u
+        for (std::int64_t u = begin; u <= t; ++u) {
+          const T p = fast_exp(dot(query, keys + u * stride, D) * scale - log_sum[h * N + t]);
+          add_scaled(d_values + u * stride, grad, p, D);
+          const T d_score = p * (dot(grad, values + u * stride, D) - delta) * scale;
+          add_scaled(d_query, keys + u * stride, d_score, D);
+          add_scaled(d_keys + u * stride, query, d_score, D);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void swiglu(const T* gate_up, T* out, std::int64_t rows, std::int64_t F) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const T* STET_RESTRICT gate = gate_up + n * 2 * F;
+    const T* STET_RESTRICT up = gate + F;
+    T* STET_RESTRICT to = out + n * F;
+#pragma omp simd
+    for (std::int64_t i = 0; i < F; ++i) to[i] = gate[i] * sigmoid(gate[i]) * up[i];
+  }
+}
+
+template <class T>
+void swiglu_backward(const T* d_out, const T* gate_up, T* d_gate_up, std::int64_t rows, std::int64_t F) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const T* STET_RESTRICT gate = gate_up + n * 2 * F;
+    const T* STET_RESTRICT up = gate + F;
+    const T* STET_RESTRICT grad = d_out + n * F;
+    T* STET_RESTRICT d_gate = d_gate_up + n * 2 * F;
+    T* STET_RESTRICT d_up = d_gate + F;
+#pragma omp simd
+    for (std::int64_t i = 0; i < F; ++i) {
+      const T s = sigmoid(gate[i]), value = gate[i] * s;
+      d_up[i] = grad[i] * value;
+      d_gate[i] = grad[i] * up[i] * (s + value * (T(1) - s));
+    }
+  }
+}
+
+namespace {
+constexpr double gelu_scale = 0.79788456080286535588, gelu_cubic = 0.044715;  // sqrt(2/pi)
+
+template <class T>
+inline T tanh_of(T x) noexcept {
+  return T(2) * sigmoid(T(2) * x) - T(1);
+}
+}  // namespace
+
+template <class T>
+void gelu(const T* x, T* out, std::int64_t count) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T v = x[i];
+    out[i] = T(0.5) * v * (T(1) + tanh_of(T(gelu_scale) * (v + T(gelu_cubic) * v * v * v)));
+  }
+}
+
+template <class T>
+void gelu_backward(const T* d_out, const T* x, T* d_x, std::int64_t count) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T v = x[i];
+    const T t = tanh_of(T(gelu_scale) * (v + T(gelu_cubic) * v * v * v));
+    const T inner = T(gelu_scale) * (T(1) + T(3 * gelu_cubic) * v * v);
+    d_x[i] = d_out[i] * (T(0.5) * (T(1) + t) + T(0.5) * v * (T(1) - t * t) * inner);
+  }
+}
+
+template <class T>
+void cross_entropy(const T* logits, const std::int64_t* targets, const T* weights, T* losses, T* d_logits,
+                   std::int64_t* best, std::int64_t rows, std::int64_t classes) {
+  for (std::int64_t p = 0; p < rows; ++p) {
+    const T* z = logits + p * classes;
+    T largest = z[0];
+#pragma omp simd reduction(max : largest)
+    for (std::int64_t i = 0; i < classes; ++i) largest = std::max(largest, z[i]);
+    if (best != nullptr) best[p] = std::find(z, z + classes, largest) - z;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp(z[i] - largest);
+    const T log_sum = largest + std::log(sum);
+    losses[p] = log_sum - z[targets[p]];
+    if (d_logits == nullptr) continue;
+    T* to = d_logits + p * classes;
+    const T weight = weights[p];
+#pragma omp simd
+    for (std::int64_t i = 0; i < classes; ++i) to[i] = weight * fast_exp(z[i] - log_sum);
+    to[targets[p]] -= weight;
+  }
+}
+
+template <class T>
+void distillation(const T* student, const T* teacher, const T* weights, T* losses, T* d_student, std::int64_t rows,
+                  std::int64_t classes, double tau, bool reverse) {
+  const T inverse = T(1 / tau), tau_squared = T(tau * tau);
+  const auto log_sum_of = [classes, inverse](const T* z) {
+    T largest = z[0];
+#pragma omp simd reduction(max : largest)
+    for (std::int64_t i = 0; i < classes; ++i) largest = std::max(largest, z[i]);
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp((z[i] - largest) * inverse);
+    return largest * inverse + std::log(sum);
+  };
+  for (std::int64_t p = 0; p < rows; ++p) {
+    const T* STET_RESTRICT s = student + p * classes;
+    const T* STET_RESTRICT t = teacher + p * classes;
+    T* STET_RESTRICT to = d_student + p * classes;
+    const T ls = log_sum_of(s), lt = log_sum_of(t);
+    T divergence = 0;
+    if (!reverse) {  // KL(t || s): gradient (q - p) / tau
+      const T factor = weights[p] * tau_squared * inverse;
+#pragma omp simd reduction(+ : divergence)
+      for (std::int64_t i = 0; i < classes; ++i) {
+        const T log_p = t[i] * inverse - lt, log_q = s[i] * inverse - ls;
+        const T probability = fast_exp(log_p);
+        divergence += probability * (log_p - log_q);
+        to[i] = factor * (fast_exp(log_q) - probability);
+      }
+    } else {  // KL(s || t): gradient q (log q - log p - KL) / tau
+#pragma omp simd reduction(+ : divergence)
+      for (std::int64_t i = 0; i < classes; ++i) {
+        const T log_p = t[i] * inverse - lt, log_q = s[i] * inverse - ls;
+        divergence += fast_exp(log_q) * (log_q - log_p);
+      }
+      const T factor = weights[p] * tau_squared * inverse;
+#pragma omp simd
+      for (std::int64_t i = 0; i < classes; ++i) {
+        const T log_p = t[i] * inverse - lt, log_q = s[i] * inverse - ls;
+        to[i] = factor * fast_exp(log_q) * (log_q - log_p - divergence);
+      }
+    }
+    losses[p] = tau_squared * divergence;
+  }
+}
+
+template <class T>
+void add_bias(T* x, const T* bias, std::int64_t rows, std::int64_t d) {
+  for (std::int64_t n = 0; n < rows; ++n) add_scaled(x + n * d, bias, T(1), d);
+}
+
+template <class T>
+void bias_backward(const T* d_out, T* d_bias, std::int64_t rows, std::int64_t d) {
+  for (std::int64_t n = 0; n < rows; ++n) add_scaled(d_bias, d_out + n * d, T(1), d);
+}
+
+const char* compiled_for() noexcept {
+#if defined(__AVX512F__)
+  return "AVX-512";
+#elif defined(__AVX2__)
+  return "AVX2";
+#elif defined(__SSE2__)
+  return "SSE2";
+#else
+  return "plain C++";
+#endif
+}
+
+#define STET_INSTANTIATE(T)                                                                                              \
+  template void embed<T>(std::span<const std::int32_t>, std::span<const std::int32_t>, const T*, const T*, T*,          \
+                         std::int64_t);                                                                                  \
+  template void embed_backward<T>(std::span<const std::int32_t>, std::span<const std::int32_t>, const T*, T*, T*,       \
+                                  std::int64_t);                                                                         \
+  template void rms_norm<T>(const T*, const T*, T*, T*, std::int64_t, std::int64_t, double);                            \
+  template void rms_norm_backward<T>(const T*, const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);       \
+  template void layer_norm<T>(const T*, const T*, const T*, T*, T*, T*, std::int64_t, std::int64_t, double);            \
+  template void layer_norm_backward<T>(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, std::int64_t,      \
+                                       std::int64_t);                                                                    \
+  template void rotate<T>(T*, std::int64_t, std::span<const std::int32_t>, std::int64_t, std::int64_t, const T*,        \
+                          const T*, T);                                                                                  \
+  template void attention<T>(const AttentionShape&, const T*, T*, T*);                                                  \
+  template void attention_backward<T>(const AttentionShape&, const T*, const T*, const T*, const T*, T*);               \
+  template void swiglu<T>(const T*, T*, std::int64_t, std::int64_t);                                                    \
+  template void swiglu_backward<T>(const T*, const T*, T*, std::int64_t, std::int64_t);                                 \
+  template void gelu<T>(const T*, T*, std::int64_t);                                                                    \
+  template void gelu_backward<T>(const T*, const T*, T*, std::int64_t);                                                 \
+  template void cross_entropy<T>(const T*, const std::int64_t*, const T*, T*, T*, std::int64_t*, std::int64_t,          \
+                                 std::int64_t);                                                                          \
+  template void distillation<T>(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t, double, bool);        \
+  template void add_bias<T>(T*, const T*, std::int64_t, std::int64_t);                                                  \
+  template void bias_backward<T>(const T*, T*, std::int64_t, std::int64_t);
+STET_INSTANTIATE(float)
+STET_INSTANTIATE(double)
+
+}  // namespace stet::kernels

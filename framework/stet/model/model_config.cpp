@@ -1,0 +1,68 @@
+#include <stet/model/model_config.hpp>
+
+#include <stet/base/error.hpp>
+
+namespace stet {
+
+config::Schema<ModelConfig> ModelConfig::schema() {
+  using config::Limits;
+  using C = ModelConfig;
+  config::Schema<C> schema("model", "shape of the transformer");
+  schema.field("width", &C::width, "width of the residual stream", Limits{.min = 1})
+      .field("layers", &C::layers, "number of blocks", Limits{.min = 1})
+      .field("heads", &C::heads, "attention heads", Limits{.min = 1})
+      .field("kv_heads", &C::kv_heads, "key/value heads; 0: as many as heads", Limits{.min = 0})
+      .field("head_width", &C::head_width, "width of a head; 0: width / heads", Limits{.min = 0})
+      .field("feed_forward", &C::feed_forward, "feed-forward width; 0: chosen from width", Limits{.min = 0})
+      .field("context", &C::context, "longest sequence", Limits{.min = 2, .unit = "tokens"})
+      .choice("positions", &C::positions, {{"learned", Positions::learned}, {"rotary", Positions::rotary}},
+              "position encoding")
+      .choice("norm", &C::norm, {{"layer", Norm::layer}, {"rms", Norm::rms}}, "normalization")
+      .choice("activation", &C::activation, {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}},
+              "feed-forward activation")
+      .field("qkv_bias", &C::qkv_bias, "biases of query, key and value projections")
+      .field("linear_bias", &C::linear_bias, "biases of output projection and feed-forward layers")
+      .field("tied_head", &C::tied_head, "the output head is the embedding")
+      .field("norm_epsilon", &C::norm_epsilon, "added to the variance", Limits{.min = 0})
+      .field("rope_base", &C::rope_base, "base of the rotary frequencies", Limits{.min = 1})
+      .field("init_scale", &C::init_scale, "standard deviation of initial weights", Limits{.min = 0, .open_min = true});
+  return schema;
+}
+
+void ModelConfig::complete() {
+  const auto refuse = [](const std::string& what, const std::string& expected, std::int64_t received) {
+    throw Error(ErrorKind::config, "model." + what).expected(expected).received(std::to_string(received));
+  };
+  if (vocabulary < 2) refuse("vocabulary is too small", "at least 2", vocabulary);
+  if (kv_heads == 0) kv_heads = heads;
+  if (heads % kv_heads != 0) refuse("kv_heads does not divide heads", "a divisor of " + std::to_string(heads), kv_heads);
+  if (head_width == 0) {
+    if (width % heads != 0) refuse("heads does not divide width", "a divisor of " + std::to_string(width), heads);
+    head_width = width / heads;
+  }
+  if (positions == Positions::rotary && head_width % 2 != 0) {
+    refuse("head_width is odd", "an even number with rotary positions", head_width);
+  }
+  if (feed_forward == 0) {
+    feed_forward = activation == Activation::gelu ? 4 * width : (8 * width / 3 + 15) / 16 * 16;
+  }
+}
+
+std::int64_t ModelConfig::parameter_count() const {
+  const std::int64_t qkv = (heads + 2 * kv_heads) * head_width;
+  const std::int64_t norms = norm == Norm::layer ? 2 : 1;
+  const std::int64_t up = activation == Activation::swiglu ? 2 * feed_forward : feed_forward;
+  std::int64_t layer = qkv * width + heads * head_width * width + up * width + feed_forward * width + 2 * norms * width;
+  if (qkv_bias) layer += qkv;
+  if (linear_bias) layer += width + up + width;
+  return vocabulary * width * (tied_head ? 1 : 2) + (positions == Positions::learned ? context * width : 0) +
+         layers * layer + norms * width;
+}
+
+double ModelConfig::forward_flops_per_token() const {
+  const std::int64_t qkv = (heads + 2 * kv_heads) * head_width;
+  const std::int64_t up = activation == Activation::swiglu ? 2 * feed_forward : feed_forward;
+  return 2.0 * static_cast<double>(layers * (qkv + heads * head_width + up + feed_forward) * width);
+}
+
+}  // namespace stet

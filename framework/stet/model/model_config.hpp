@@ -1,0 +1,44 @@
+// The shape of a decoder-only transformer: one parametrized definition covers GPT-2, Llama, Qwen2 and the tiny models.
+#pragma once
+
+#include <stet/config/schema.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace stet {
+
+enum class Positions { learned, rotary };
+enum class Norm { layer, rms };
+enum class Activation { gelu, swiglu };
+
+struct ModelConfig {
+  std::int64_t vocabulary = 0;     ///< V; in an experiment it comes from the tokenizer
+  std::int64_t width = 128;        ///< d
+  std::int64_t layers = 4;         ///< L
+  std::int64_t heads = 4;          ///< H
+  std::int64_t kv_heads = 0;       ///< G <= H, dividing it (grouped-query attention); 0: as many as heads
+  std::int64_t head_width = 0;     ///< D; 0: width / heads
+  std::int64_t feed_forward = 0;   ///< F; 0: 4 d for GELU, 8/3 d rounded up to a multiple of 16 for SwiGLU
+  std::int64_t context = 128;      ///< longest sequence
+  Positions positions = Positions::rotary;
+  Norm norm = Norm::rms;
+  Activation activation = Activation::swiglu;
+  bool qkv_bias = false;           ///< biases of the query, key and value projections
+  bool linear_bias = false;        ///< biases of the output projection and of the feed-forward layers
+  bool tied_head = true;           ///< the output head is the embedding
+  double norm_epsilon = 1e-6;
+  double rope_base = 10000.0;
+  double init_scale = 0.02;        ///< standard deviation of initial weights; residual outputs are divided by sqrt(2 L)
+
+  /// Fills the fields that are 0 and checks the rest. Throws Error (config).
+  void complete();
+  /// Number of parameters of this shape (complete() first).
+  [[nodiscard]] std::int64_t parameter_count() const;
+  /// Floating-point operations a token of one forward pass, the head excluded: 2 times the matrix weights.
+  [[nodiscard]] double forward_flops_per_token() const;
+
+  [[nodiscard]] static config::Schema<ModelConfig> schema();
+};
+
+}  // namespace stet

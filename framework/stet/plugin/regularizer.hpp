@@ -1,0 +1,69 @@
+// A regularizer adds a term to the loss. It declares where it acts: on the model's outputs or on its weights.
+#pragma once
+
+#include <stet/plugin/context.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+enum class Site {
+  outputs,  ///< needs data: a differentiable scalar of hidden states and logits, summed over ranks with the gradient
+  weights,  ///< needs weights alone: adds its gradient after the all-reduce, the same on every rank, no communication
+};
+
+/// Positions of the batch that an output regularizer sees. The engine computes logits nowhere else.
+enum class RowScope {
+  answer,  ///< those that predict a token of the answer (or its end)
+  all,     ///< every position that predicts a token
+};
+
+/// One micro-batch as an output regularizer sees it: P rows (positions) of B sequences.
+struct OutputContext {
+  at::Tensor hidden;                          ///< [P, d] after the final norm; differentiable
+  at::Tensor logits;                          ///< [P, V]; differentiable
+  at::Tensor targets;                         ///< [P] int64, the next token
+  /// [P] weights of the rows in a mean over each sequence's rows, then over the sequences of the *global* batch; 0 for rows
+  /// outside the declared scope. A loss that is sum(row_weights * l) is exact for any number of ranks and micro-batches.
+  at::Tensor row_weights;
+  std::span<const std::int32_t> sequence_of;  ///< [P] sequence of a row, 0..B-1
+  std::span<const std::uint64_t> examples;    ///< [B] index of the sequence in the phase's data
+  /// Logits [P, V] of a snapshot at the same rows, without gradient. Its final hidden states are computed once an example
+  /// and cached, since a frozen teacher's answer to fixed data is a constant.
+  std::function<at::Tensor(const std::string& snapshot)> snapshot_logits;
+};
+
+struct WeightContext {
+  const ParameterTable& table;
+  const at::Tensor& values;         ///< flat [n]
+  const at::Tensor& gradients;      ///< flat [n]: add to it
+  const std::vector<bool>& trains;  ///< one entry a parameter; leave the others alone
+  const Snapshots& snapshots;
+};
+
+/// Calls come in this order: begin_phase, then for every step output_loss (once a micro-batch) or add_gradient (once),
+/// then end_phase. State that must survive a restart goes through save and load; load is called before begin_phase when
+/// a run resumes within a phase (`resumed`).
+class Regularizer {
+ public:
+  virtual ~Regularizer() = default;
+
+  [[nodiscard]] virtual Site site() const = 0;
+  [[nodiscard]] virtual RowScope scope() const { return RowScope::answer; }
+
+  virtual void begin_phase(const PhaseContext& /*context*/, bool /*resumed*/) {}
+  virtual void end_phase(const PhaseContext& /*context*/) {}
+
+  /// Site::outputs: the term's share of this micro-batch, a differentiable scalar (see row_weights). Strength included.
+  [[nodiscard]] virtual at::Tensor output_loss(const OutputContext& context);
+  /// Site::weights: adds the term's gradient and returns its value. Must be a function of its arguments alone.
+  [[nodiscard]] virtual double add_gradient(const WeightContext& context);
+
+  [[nodiscard]] virtual PluginState save() const { return {}; }
+  virtual void load(const PluginState& /*state*/) {}
+};
+
+}  // namespace stet
