@@ -1,6 +1,6 @@
+#include <stet/report/bootstrap.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/report/bootstrap.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
-#include <fmt/format.h>
-
-#include <stet/base/error.hpp>
 #include <stet/report/outcomes.hpp>
+#include <stet/base/error.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 

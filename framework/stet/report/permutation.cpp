@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-
+#include <stet/report/permutation.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/report/permutation.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 // CSV after RFC 4180.
-#include <fmt/format.h>
-
 #include <stet/base/strings.hpp>
 #include <stet/report/render.hpp>
+
+#include <fmt/format.h>
 
 #include <array>
 #include <cmath>

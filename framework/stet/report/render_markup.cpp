@@ -1,8 +1,8 @@
 // Markdown and LaTeX.
-#include <fmt/format.h>
-
 #include <stet/report/render.hpp>
 #include <stet/report/render_parts.hpp>
+
+#include <fmt/format.h>
 
 namespace stet::report {
 

@@ -1,7 +1,7 @@
-#include <fmt/format.h>
-
-#include <stet/base/strings.hpp>
 #include <stet/report/render_parts.hpp>
+#include <stet/base/strings.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-
+#include <stet/report/table.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/report/table.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>

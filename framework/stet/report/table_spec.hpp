@@ -13,11 +13,11 @@ class Value;
 
 namespace stet::report {
 
-/// Reads
-///     [table]  title = "..."  bootstrap_draws = 10000
-///     [[table.column]]   label = set = measure =            (percent = true)
-///     [[table.compare]]  arm = baseline = set = measure =
-///     [[table.claim]]    text = arm = baseline = set = measure = direction = margin =
+/// Reads (in parentheses: optional, with the default)
+///     [table]  title = "..."                  (bootstrap_draws = 10000, bootstrap_seed = 1, confidence = 0.95)
+///     [[table.column]]   label = set =                     (measure = "final_accuracy", percent = true)
+///     [[table.compare]]  arm = baseline = set =            (measure = "final_accuracy")
+///     [[table.claim]]    text = arm = set = direction =    (baseline, measure = "final_accuracy", margin = 0)
 /// `arms` (name, label) become the rows; `sets` are the fact sets that runs evaluate. Throws Error (config) at the file
 /// and line for an unknown key, arm, set, measure or direction (with a suggestion), and for a claim that cannot be
 /// judged.
