@@ -3,6 +3,13 @@
 
 #include <stet/comm/communicator.hpp>
 
+// Only MPI's C interface: the C++ one, long removed from the standard, would need another library.
+#ifndef OMPI_SKIP_MPICXX
+#define OMPI_SKIP_MPICXX 1
+#endif
+#ifndef MPICH_SKIP_MPICXX
+#define MPICH_SKIP_MPICXX 1
+#endif
 #include <mpi.h>
 
 #include <cstddef>
