@@ -134,10 +134,9 @@ TEST(Load, MissingFilesAndWrongBases) {
 }
 
 TEST(Merge, NamedArraysMergeByNameAndEverythingElseIsReplaced) {
-  Value base = parse(
-      "l = [1, 2]\ns = 1\n[[p]]\nname = 'a'\nx = 1\ny = 1\n[[p]]\nname = 'b'\nx = 1\n[[q]]\nx = 1\n", "base");
-  const Value over =
-      parse("l = [3]\ns = {k = 1}\n[[p]]\nname = 'c'\n[[p]]\nname = 'a'\ny = 2\n[[q]]\nx = 2\n", "over");
+  Value base =
+      parse("l = [1, 2]\ns = 1\n[[p]]\nname = 'a'\nx = 1\ny = 1\n[[p]]\nname = 'b'\nx = 1\n[[q]]\nx = 1\n", "base");
+  const Value over = parse("l = [3]\ns = {k = 1}\n[[p]]\nname = 'c'\n[[p]]\nname = 'a'\ny = 2\n[[q]]\nx = 2\n", "over");
   merge(base, over);
   EXPECT_EQ(base, parse("l = [3]\ns = {k = 1}\np = [{name = 'a', x = 1, y = 2}, {name = 'b', x = 1}, {name = 'c'}]\n"
                         "q = [{x = 2}]",
@@ -228,8 +227,8 @@ TEST(ToToml, AllOfUnicodeReadsBack) {
 }
 
 TEST(ToToml, OtherBytesAreAnError) {
-  for (const char* text : {"\xFF", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xE0\x80\x80",
-                           "\xF0\x80\x80\x80"}) {
+  for (const char* text :
+       {"\xFF", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xE0\x80\x80", "\xF0\x80\x80\x80"}) {
     Value table = Value::table();
     table.set("a", text).set_source({"f", 2, 3});
     EXPECT_EQ(error_of([&] { (void)to_toml(table); }).where(), "f:2:3");

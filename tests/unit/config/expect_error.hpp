@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>

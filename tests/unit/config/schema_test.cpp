@@ -84,7 +84,7 @@ Error read_error(const std::string& text) {
 
 TEST(Schema, AbsentKeysKeepTheirDefaults) {
   EXPECT_EQ(read_all(""), All{});
-  EXPECT_EQ(read_all("inner.steps = 5").inner, (Inner{0.25, 5}));       // the default of the parent, not of Inner{}
+  EXPECT_EQ(read_all("inner.steps = 5").inner, (Inner{0.25, 5}));  // the default of the parent, not of Inner{}
   EXPECT_EQ(read_all("maybe_inner.steps = 5").maybe_inner, (Inner{0.5, 5}));
   EXPECT_EQ(read_all("[[stage]]\nrate = 1").stages, (std::vector<Inner>{{1.0, 10}}));
 }
@@ -282,8 +282,7 @@ TEST(Schema, FieldTableIsAligned) {
             "rate   real     0.5      (0, 1]         how fast\n"
             "steps  integer  10       >= 1    steps  how long\n");
   const std::vector<FieldInfo> accents{{"\xC3\xA9", "real", "1.0", "", "", "a"}, {"ab", "real", "1.0", "", "", "b"}};
-  EXPECT_EQ(format_fields(accents),
-            "key  type  default  help\n\xC3\xA9    real  1.0      a\nab   real  1.0      b\n");
+  EXPECT_EQ(format_fields(accents), "key  type  default  help\n\xC3\xA9    real  1.0      a\nab   real  1.0      b\n");
   EXPECT_EQ(format_fields({}), "");
 }
 

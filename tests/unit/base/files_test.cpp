@@ -1,0 +1,118 @@
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace stet {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Files : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "stet-files-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder_)) found.push_back(entry.path().filename().string());
+    return found;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Files, AtomicWriteLeavesTheFileAndNoTemporary) {
+  const std::string text("with\0zero\n", 10);
+  write_file_atomically(folder_ / "a", text);
+  EXPECT_EQ(read_file(folder_ / "a"), text);
+  write_file_atomically(folder_ / "a", "");
+  EXPECT_EQ(read_file(folder_ / "a"), "");
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(Files, WithoutCommitTheOldFileStays) {
+  write_file_atomically(folder_ / "a", "old");
+  {
+    AtomicFile file(folder_ / "a");
+    file.write("half of the n");
+    EXPECT_EQ(names().size(), 2U);
+    EXPECT_EQ(read_file(folder_ / "a"), "old");
+  }
+  EXPECT_EQ(read_file(folder_ / "a"), "old");
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(Files, PiecesAreJoined) {
+  AtomicFile file(folder_ / "a");
+  file.write("one ");
+  file.write(std::as_bytes(std::span("two", 3)));
+  file.commit();
+  EXPECT_EQ(read_file(folder_ / "a"), "one two");
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(Files, ErrorsNameThePathAndTheReason) {
+  const auto expect_error = [](auto&& action, const std::string& path) {
+    try {
+      action();
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::data);
+      EXPECT_EQ(error.where().substr(0, path.size()), path);
+      EXPECT_NE(error.message().find("No such file or directory"), std::string::npos) << error.what();
+    }
+  };
+  const fs::path missing = folder_ / "none" / "a";
+  expect_error([&] { (void)read_file(missing); }, missing.string());
+  expect_error([&] { write_file_atomically(missing, "x"); }, missing.string());
+  expect_error([&] { sync_folder(folder_ / "none"); }, (folder_ / "none").string());
+  expect_error([&] { (void)FileLock::try_acquire(missing); }, missing.string());
+}
+
+TEST_F(Files, AFolderIsNeverReplacedByAFile) {
+  fs::create_directories(folder_ / "a" / "full");
+  EXPECT_THROW(write_file_atomically(folder_ / "a", "x"), Error);
+  EXPECT_TRUE(fs::is_directory(folder_ / "a" / "full"));
+}
+
+TEST_F(Files, ALockExcludesASecondHolder) {
+  auto first = FileLock::try_acquire(folder_ / "lock");
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(FileLock::try_acquire(folder_ / "lock").has_value());
+  EXPECT_TRUE(FileLock::try_acquire(folder_ / "other").has_value());
+  FileLock moved = std::move(*first);
+  first.reset();
+  EXPECT_FALSE(FileLock::try_acquire(folder_ / "lock").has_value());
+  { const FileLock last = std::move(moved); }
+  EXPECT_TRUE(FileLock::try_acquire(folder_ / "lock").has_value());
+}
+
+TEST_F(Files, ALockExcludesAnotherProcessAndDiesWithIt) {
+  const auto in_child = [this] {  // the child keeps its lock until it is gone
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto lock = FileLock::try_acquire(folder_ / "lock");
+      ::_exit(lock.has_value() ? 1 : 2);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  EXPECT_EQ(in_child(), 1);
+  const auto held = FileLock::try_acquire(folder_ / "lock");
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(in_child(), 2);
+}
+
+}  // namespace
+}  // namespace stet
