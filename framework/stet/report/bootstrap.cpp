@@ -1,6 +1,6 @@
-#include <stet/report/bootstrap.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/report/bootstrap.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,8 +20,8 @@ std::uint32_t below(Random& random, std::uint32_t n) {
   return static_cast<std::uint32_t>(product >> 32);
 }
 
-/// One run made ready for resampling. Facts are sorted by stratum, and the outcomes that the measure needs are stored by
-/// fact in blocks of 32 evaluations, one byte each: adding a drawn fact is four 64-bit additions, whose byte lanes
+/// One run made ready for resampling. Facts are sorted by stratum, and the outcomes that the measure needs are stored
+/// by fact in blocks of 32 evaluations, one byte each: adding a drawn fact is four 64-bit additions, whose byte lanes
 /// cannot overflow within 255 facts.
 class Sampler {
  public:

@@ -36,8 +36,8 @@ struct BootstrapOptions {
 [[nodiscard]] Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure measure,
                                               const BootstrapOptions& options);
 
-/// a - b for runs paired by index (the same seed). A draw takes the same runs on both sides and, in pairs whose two runs
-/// have the same facts in the same order and strata, the same facts too; otherwise each side draws its own facts.
+/// a - b for runs paired by index (the same seed). A draw takes the same runs on both sides and, in pairs whose two
+/// runs have the same facts in the same order and strata, the same facts too; otherwise each side draws its own facts.
 /// `per_seed` holds the differences. Both spans have the same size, at least 1 (assertion).
 [[nodiscard]] Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b,
                                          Measure measure, const BootstrapOptions& options);

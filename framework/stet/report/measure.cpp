@@ -1,5 +1,5 @@
-#include <stet/report/measure.hpp>
 #include <stet/base/error.hpp>
+#include <stet/report/measure.hpp>
 
 #include <algorithm>
 #include <vector>

@@ -9,7 +9,7 @@
 
 namespace stet::report {
 
-/// With Acc(s) the accuracy at evaluation s, over s = first .. T, and T the last evaluation. All are fractions in [0, 1].
+/// With Acc(s) the accuracy at evaluation s, over s = first .. T, and T the last evaluation. All are fractions.
 enum class Measure {
   final_accuracy,  ///< Acc(T)
   start_accuracy,  ///< Acc(first)

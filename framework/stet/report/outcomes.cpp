@@ -1,5 +1,5 @@
-#include <stet/report/outcomes.hpp>
 #include <stet/base/error.hpp>
+#include <stet/report/outcomes.hpp>
 
 #include <fmt/format.h>
 
@@ -26,7 +26,8 @@ void check(const Trajectory& trajectory, std::string_view where) {
                  fmt::format("{} evaluations of {} facts", evaluations, facts));
   }
   if (trajectory.correct.size() != evaluations * facts) {
-    inconsistent(where, "wrong number of outcomes", fmt::format("{} x {} = {}", evaluations, facts, evaluations * facts),
+    inconsistent(where, "wrong number of outcomes",
+                 fmt::format("{} x {} = {}", evaluations, facts, evaluations * facts),
                  fmt::format("{}", trajectory.correct.size()));
   }
   if (trajectory.fact_ids.size() != facts || trajectory.stratum.size() != facts) {

@@ -1,5 +1,5 @@
-#include <stet/report/outcomes_file.hpp>
 #include <stet/base/error.hpp>
+#include <stet/report/outcomes_file.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
@@ -99,7 +99,9 @@ class Reader {
 
   [[nodiscard]] const std::string& metadata(const std::string& key) const {
     const auto found = file_.metadata().find(key);
-    if (found == file_.metadata().end()) fail(where_, fmt::format("no '{}' in the metadata: not a file of outcomes", key));
+    if (found == file_.metadata().end()) {
+      fail(where_, fmt::format("no '{}' in the metadata: not a file of outcomes", key));
+    }
     return found->second;
   }
   [[nodiscard]] std::vector<std::string> metadata_list(const std::string& key) const {
@@ -133,8 +135,8 @@ void read_extras(Reader& reader, RunOutcomes& outcomes) {
     constexpr std::string_view infix = ".extra";
     const std::size_t dot = info.name.rfind('.');
     const std::string owner = dot == std::string::npos ? "" : info.name.substr(0, dot);
-    const auto set = owner.ends_with(infix) ? outcomes.sets.find(owner.substr(0, owner.size() - infix.size()))
-                                            : outcomes.sets.end();
+    const auto set =
+        owner.ends_with(infix) ? outcomes.sets.find(owner.substr(0, owner.size() - infix.size())) : outcomes.sets.end();
     if (set == outcomes.sets.end()) {
       fail(reader.where(), fmt::format("tensor '{}' does not belong into a file of outcomes", info.name));
     }
@@ -163,7 +165,8 @@ void save_outcomes(const std::filesystem::path& path, const RunOutcomes& outcome
     if (!set.probability.empty()) tensors.push_back(view_of(name + ".probability", set.probability, all));
     if (!set.first_token.empty()) tensors.push_back(view_of(name + ".first_token", set.first_token, all));
     for (const auto& [extra, values] : set.extra) {
-      tensors.push_back(view_of(fmt::format("{}.extra.{}", name, extra), values, values.size() == facts ? per_fact : all));
+      tensors.push_back(
+          view_of(fmt::format("{}.extra.{}", name, extra), values, values.size() == facts ? per_fact : all));
     }
   }
   std::set<std::string> unique;

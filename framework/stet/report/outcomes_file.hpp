@@ -19,20 +19,20 @@ namespace stet::report {
 
 /// Outcomes on one fact set. probability, first_token and every extra array may be empty: not recorded.
 struct SetOutcomes {
-  std::vector<std::uint64_t> fact_ids;             ///< [N]
-  std::vector<std::uint32_t> relation;             ///< [N]
-  std::vector<std::uint8_t> correct;               ///< [E, N], 0 or 1
-  std::vector<float> probability;                  ///< [E, N] or empty
-  std::vector<std::int32_t> first_token;           ///< [E, N] or empty
-  std::map<std::string, std::vector<float>> extra; ///< by name; [E, N] or [N]
+  std::vector<std::uint64_t> fact_ids;              ///< [N]
+  std::vector<std::uint32_t> relation;              ///< [N]
+  std::vector<std::uint8_t> correct;                ///< [E, N], 0 or 1
+  std::vector<float> probability;                   ///< [E, N] or empty
+  std::vector<std::int32_t> first_token;            ///< [E, N] or empty
+  std::map<std::string, std::vector<float>> extra;  ///< by name; [E, N] or [N]
 };
 
 struct RunOutcomes {
   std::uint64_t seed = 0;
   std::string arm;
-  std::vector<std::int64_t> step;        ///< [E]
-  std::vector<float> epoch;              ///< [E]
-  std::vector<std::int32_t> phase;       ///< [E] index into phase_names
+  std::vector<std::int64_t> step;   ///< [E]
+  std::vector<float> epoch;         ///< [E]
+  std::vector<std::int32_t> phase;  ///< [E] index into phase_names
   std::vector<std::string> phase_names;
   std::map<std::string, SetOutcomes> sets;
 };

@@ -13,8 +13,9 @@ namespace stet::report {
 namespace {
 
 constexpr std::array<std::string_view, 23> columns = {
-    "kind", "arm",  "arm_label", "baseline", "column",       "set",   "measure",   "mean",   "low",  "high",    "seeds",
-    "facts", "p",   "p_holm",    "d_z",      "permutations", "exact", "direction", "margin", "verdict", "text", "per_seed", "seed_list"};
+    "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
+    "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
+    "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list"};
 
 /// Shortest text that reads back as the same number; nothing for NaN.
 std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }

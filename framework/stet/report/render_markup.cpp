@@ -42,11 +42,18 @@ std::string escape_latex(const std::string& text) {
       case '<': out += "\\textless{}"; break;
       case '>': out += "\\textgreater{}"; break;
       case '|': out += "\\textbar{}"; break;
-      case '&': case '%': case '$': case '#': case '_': case '{': case '}':
+      case '&':
+      case '%':
+      case '$':
+      case '#':
+      case '_':
+      case '{':
+      case '}':
         out += '\\';
         out += c;
         break;
-      case '\n': case '\r': out += ' '; break;
+      case '\n':
+      case '\r': out += ' '; break;
       default: out += c;
     }
   }
@@ -57,8 +64,10 @@ std::string escape_latex(const std::string& text) {
 std::string latex_number(const std::string& text) {
   std::string out;
   for (const char c : escape_latex(text)) {
-    if (c == '-') out += "$-$";
-    else out += c;
+    if (c == '-')
+      out += "$-$";
+    else
+      out += c;
   }
   return out;
 }
@@ -121,7 +130,8 @@ std::string to_latex(const Table& table) {
     add_latex(out, claims_grid(table));
   }
   for (const std::string& note : table.notes) remarks += escape_latex(note) + "\n";
-  if (!remarks.empty()) out += "\n\\medskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n" + remarks + "\\end{minipage}\n";
+  if (!remarks.empty())
+    out += "\n\\medskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n" + remarks + "\\end{minipage}\n";
   return out + "\\end{table}\n";
 }
 

@@ -1,5 +1,5 @@
-#include <stet/report/render_parts.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/report/render_parts.hpp>
 
 #include <fmt/format.h>
 
@@ -40,13 +40,14 @@ std::string label_of(const Table& table, const std::string& arm) {
 }
 
 std::string contrast(const Table& table, const std::string& arm, const std::string& baseline) {
-  return baseline.empty() ? label_of(table, arm) : fmt::format("{} - {}", label_of(table, arm), label_of(table, baseline));
+  return baseline.empty() ? label_of(table, arm)
+                          : fmt::format("{} - {}", label_of(table, arm), label_of(table, baseline));
 }
 
 std::string criterion(const Table& table, const ClaimSpec& claim) {
   const bool percent = percent_of(table, claim.set, claim.measure);
-  const std::string what = fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline),
-                                       subject(table, claim.set, claim.measure));
+  const std::string what =
+      fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline), subject(table, claim.set, claim.measure));
   const double threshold = claim.direction == Direction::less && !claim.baseline.empty() ? -claim.margin : claim.margin;
   const std::string number = format_number(threshold, percent);
   switch (claim.direction) {

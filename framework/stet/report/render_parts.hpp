@@ -15,9 +15,9 @@ struct Grid {
   std::size_t text_columns = 1;
 };
 
-[[nodiscard]] std::string format_number(double value, bool percent);           ///< "56.1", "0.561", "n/a"
+[[nodiscard]] std::string format_number(double value, bool percent);                ///< "56.1", "0.561", "n/a"
 [[nodiscard]] std::string format_estimate(const Estimate& estimate, bool percent);  ///< "56.1 [52.0, 60.3]"
-[[nodiscard]] std::string format_p(double p);                                  ///< "0.0078", "<0.0001"
+[[nodiscard]] std::string format_p(double p);                                       ///< "0.0078", "<0.0001"
 
 [[nodiscard]] Grid cells_grid(const Table& table);
 [[nodiscard]] Grid comparisons_grid(const Table& table);

@@ -1,6 +1,6 @@
-#include <stet/report/table.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/report/table.hpp>
 
 #include <fmt/format.h>
 
@@ -147,9 +147,10 @@ void note_reachable_p(Runs& runs, std::span<const Comparison> comparisons) {
   for (const std::size_t n : counts) {
     const double p = smallest_sign_flip_p(n);
     if (n > 0 && p > level) {
-      runs.note(fmt::format("With {} {} the smallest attainable two-sided p is {:.4g}: such a comparison cannot reach "
-                            "{}; at least 6 seeds are needed.",
-                            n, n == 1 ? "seed" : "seeds", p, level));
+      runs.note(
+          fmt::format("With {} {} the smallest attainable two-sided p is {:.4g}: such a comparison cannot reach "
+                      "{}; at least 6 seeds are needed.",
+                      n, n == 1 ? "seed" : "seeds", p, level));
     }
   }
   const auto family = static_cast<double>(comparisons.size());

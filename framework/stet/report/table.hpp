@@ -87,10 +87,10 @@ struct Table {
   std::vector<std::string> notes;  ///< what a reader must know: missing seeds, single seeds, unreachable p-values
 };
 
-/// Cells use every seed their arm has; comparisons and claims with a baseline the seeds both arms have. A seed that some
-/// run has and an arm of the table lacks is named in a note. A comparison without any pair counts as p = 1 in Holm's
-/// family, so that adjusted p-values do not grow worse when the missing runs arrive. Runs of arms that the table does
-/// not name are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not
+/// Cells use every seed their arm has; comparisons and claims with a baseline the seeds both arms have. A seed that
+/// some run has and an arm of the table lacks is named in a note. A comparison without any pair counts as p = 1 in
+/// Holm's family, so that adjusted p-values do not grow worse when the missing runs arrive. Runs of arms that the table
+/// does not name are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not
 /// consistent; Error (config) for a claim that cannot be judged (see ClaimSpec).
 [[nodiscard]] Table compute_table(const TableSpec& spec, std::span<const RunOutcome> runs);
 

@@ -1,6 +1,6 @@
-#include <stet/report/table_spec.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/schema.hpp>
+#include <stet/report/table_spec.hpp>
 
 #include <fmt/format.h>
 
@@ -31,8 +31,8 @@ std::vector<std::pair<std::string, E>> named(std::initializer_list<E> values) {
 }
 
 config::Schema<Declaration> schema() {
-  const auto measures = named({Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy,
-                               Measure::forgetting, Measure::drop});
+  const auto measures = named(
+      {Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting, Measure::drop});
   const std::string measure_help = "what is computed from the accuracies of a run's evaluations";
   const config::Limits required{.required = true};
 
@@ -86,8 +86,7 @@ class Names {
     if (value == nullptr) return;  // optional here; the schema has asked for what is required
     const std::string& name = value->as_string();
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
-    throw config::error_at(*value, fmt::format("table: there is no {} '{}'", what, name))
-        .hint(suggestion(name, known));
+    throw config::error_at(*value, fmt::format("table: there is no {} '{}'", what, name)).hint(suggestion(name, known));
   }
 
   std::vector<std::string> arms_, sets_;

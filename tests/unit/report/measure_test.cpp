@@ -46,8 +46,8 @@ TEST(Measure, OverASampleWithRepetitions) {
   EXPECT_DOUBLE_EQ(measure(t, Measure::peak_accuracy, sample), 1.0);
   EXPECT_DOUBLE_EQ(measure(t, Measure::forgetting, sample), 2.0 / 3.0);
   const std::vector<std::uint32_t> all{3, 2, 1, 0};
-  for (const Measure m : {Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting,
-                          Measure::drop}) {
+  for (const Measure m :
+       {Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting, Measure::drop}) {
     EXPECT_EQ(measure(t, m, all), measure(t, m)) << name_of(m);
   }
 }

@@ -1,0 +1,231 @@
+#include <stet/base/error.hpp>
+#include <stet/report/table.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "unit/report/synthetic.hpp"
+
+namespace stet::report {
+namespace {
+
+/// `facts` facts, each a stratum of its own: no sampling of facts, so that intervals can be known by hand.
+Trajectory fixed(std::uint32_t right, std::uint32_t facts) {
+  Trajectory t = share(right, facts);
+  for (std::uint32_t i = 0; i < facts; ++i) t.stratum[i] = i;
+  return t;
+}
+
+TableSpec two_arms() {
+  TableSpec spec;
+  spec.title = "Two arms";
+  spec.arms = {{"sd", "Self-distillation"}, {"sft", "Fine-tuning"}};
+  spec.columns = {{"Held", "held", Measure::final_accuracy, true}};
+  spec.comparisons = {{"sd", "sft", "held", Measure::final_accuracy}};
+  spec.bootstrap.draws = 400;
+  return spec;
+}
+
+bool has_note(const Table& table, const std::string& part) {
+  return std::any_of(table.notes.begin(), table.notes.end(),
+                     [&](const std::string& note) { return note.find(part) != std::string::npos; });
+}
+
+ClaimSpec claim(Direction direction, double margin, std::string baseline = "sft") {
+  return {"a claim", "sd", std::move(baseline), "held", Measure::final_accuracy, direction, margin};
+}
+
+TEST(Judge, LessHasThreeVerdicts) {
+  const ClaimSpec less = claim(Direction::less, 0.02);
+  EXPECT_EQ(judge(less, -0.10, -0.03), Verdict::holds);
+  EXPECT_EQ(judge(less, -0.01, 0.03), Verdict::fails);
+  EXPECT_EQ(judge(less, -0.10, -0.01), Verdict::undecided);
+  EXPECT_EQ(judge(less, -0.10, -0.02), Verdict::undecided);  // touches
+}
+
+TEST(Judge, GreaterIsMirrored) {
+  const ClaimSpec greater = claim(Direction::greater, 0.02);
+  EXPECT_EQ(judge(greater, 0.03, 0.10), Verdict::holds);
+  EXPECT_EQ(judge(greater, -0.03, 0.01), Verdict::fails);
+  EXPECT_EQ(judge(greater, 0.01, 0.10), Verdict::undecided);
+}
+
+TEST(Judge, EquivalentNeedsTheWholeIntervalInside) {
+  const ClaimSpec equivalent = claim(Direction::equivalent, 0.02);
+  EXPECT_EQ(judge(equivalent, -0.01, 0.015), Verdict::holds);
+  EXPECT_EQ(judge(equivalent, 0.02, 0.10), Verdict::fails);
+  EXPECT_EQ(judge(equivalent, -0.10, -0.03), Verdict::fails);
+  EXPECT_EQ(judge(equivalent, -0.01, 0.03), Verdict::undecided);
+  EXPECT_EQ(judge(equivalent, -0.10, 0.10), Verdict::undecided);
+}
+
+TEST(Judge, WithoutABaselineTheMarginIsTheThreshold) {
+  const ClaimSpec less = claim(Direction::less, 0.05, "");
+  EXPECT_EQ(judge(less, 0.01, 0.04), Verdict::holds);
+  EXPECT_EQ(judge(less, 0.06, 0.08), Verdict::fails);
+  EXPECT_EQ(judge(less, 0.04, 0.06), Verdict::undecided);
+  EXPECT_EQ(judge(claim(Direction::greater, 0.9, ""), 0.95, 0.99), Verdict::holds);
+}
+
+TEST(Judge, NothingIsDecidedByNoInterval) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Direction d : {Direction::less, Direction::greater, Direction::equivalent}) {
+    EXPECT_EQ(judge(claim(d, 0.02), nan, nan), Verdict::undecided);
+  }
+}
+
+TEST(ComputeTable, KnownNumbers) {
+  std::vector<RunOutcome> runs;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    runs.push_back(run("sd", seed, {{"held", fixed(9, 10)}}));
+    runs.push_back(run("sft", seed, {{"held", fixed(6, 10)}}));
+  }
+  TableSpec spec = two_arms();
+  spec.claims = {claim(Direction::greater, 0.2), claim(Direction::less, 0.0), claim(Direction::equivalent, 0.25),
+                 claim(Direction::greater, 0.8, "")};
+  const Table table = compute_table(spec, runs);
+  ASSERT_TRUE(table.cells[0][0].has_value());
+  const Cell& cell = *table.cells[0][0];
+  EXPECT_DOUBLE_EQ(cell.estimate.mean, 0.9);
+  EXPECT_DOUBLE_EQ(cell.estimate.low, 0.9);
+  EXPECT_DOUBLE_EQ(cell.estimate.high, 0.9);
+  EXPECT_EQ(cell.seeds, 8U);
+  EXPECT_EQ(cell.facts, 10U);
+  const Comparison& comparison = table.comparisons[0];
+  EXPECT_NEAR(comparison.difference.mean, 0.3, 1e-12);
+  EXPECT_DOUBLE_EQ(comparison.test.p_value, 2.0 / 256);
+  EXPECT_DOUBLE_EQ(comparison.p_holm, 2.0 / 256);
+  EXPECT_EQ(comparison.d_z, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(comparison.n, 8U);
+  EXPECT_EQ(table.claims[0].verdict, Verdict::holds);
+  EXPECT_EQ(table.claims[1].verdict, Verdict::fails);
+  EXPECT_EQ(table.claims[2].verdict, Verdict::fails);
+  EXPECT_EQ(table.claims[3].verdict, Verdict::holds);
+  EXPECT_NEAR(table.claims[3].estimate.mean, 0.9, 1e-12);
+  EXPECT_TRUE(table.notes.empty()) << table.notes.front();
+}
+
+TEST(ComputeTable, PairsBySeedWhateverTheOrder) {
+  const std::vector<RunOutcome> runs{run("sd", 3, {{"held", fixed(5, 10)}}), run("sft", 1, {{"held", fixed(1, 10)}}),
+                                     run("sd", 1, {{"held", fixed(3, 10)}}), run("sft", 3, {{"held", fixed(4, 10)}})};
+  const Table table = compute_table(two_arms(), runs);
+  EXPECT_EQ(table.comparisons[0].seed_list, (std::vector<std::uint64_t>{1, 3}));
+  ASSERT_EQ(table.comparisons[0].difference.per_seed.size(), 2U);
+  EXPECT_NEAR(table.comparisons[0].difference.per_seed[0], 0.2, 1e-12);
+  EXPECT_NEAR(table.comparisons[0].difference.per_seed[1], 0.1, 1e-12);
+}
+
+TEST(ComputeTable, MissingRunsAreLeftOutAndNamed) {
+  std::vector<RunOutcome> runs;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) runs.push_back(run("sd", seed, {{"held", fixed(9, 10)}}));
+  for (std::uint64_t seed : {2, 4, 5}) runs.push_back(run("sft", seed, {{"held", fixed(6, 10)}}));
+  TableSpec spec = two_arms();
+  spec.arms.push_back({"ewc", "EWC"});
+  spec.comparisons.push_back({"ewc", "sft", "held", Measure::final_accuracy});
+  spec.claims = {{"EWC helps", "ewc", "sft", "held", Measure::final_accuracy, Direction::greater, 0}};
+  const Table table = compute_table(spec, runs);
+  EXPECT_EQ(table.cells[0][0]->seeds, 4U);
+  EXPECT_EQ(table.cells[1][0]->seeds, 3U);
+  EXPECT_FALSE(table.cells[2][0].has_value());
+  EXPECT_EQ(table.comparisons[0].n, 2U);
+  EXPECT_EQ(table.comparisons[0].seed_list, (std::vector<std::uint64_t>{2, 4}));
+  EXPECT_EQ(table.comparisons[1].n, 0U);
+  EXPECT_TRUE(std::isnan(table.comparisons[1].difference.mean));
+  EXPECT_TRUE(std::isnan(table.comparisons[1].d_z));
+  EXPECT_EQ(table.comparisons[1].test.p_value, 1.0);
+  EXPECT_EQ(table.comparisons[0].p_holm, 1.0);  // p = 2/4, times the two declared comparisons
+  EXPECT_EQ(table.claims[0].verdict, Verdict::undecided);
+  EXPECT_TRUE(has_note(table, "Arm 'sd' has no finished run for seed 5."));
+  EXPECT_TRUE(has_note(table, "Arm 'sft' has no finished run for seeds 1, 3."));
+  EXPECT_TRUE(has_note(table, "Arm 'ewc' has no finished run."));
+  EXPECT_TRUE(has_note(table, "no seed has both"));
+  EXPECT_TRUE(has_note(table, "With 2 seeds the smallest attainable two-sided p is 0.5"));
+  EXPECT_TRUE(has_note(table, "Claim 'EWC helps': no finished run can decide it."));
+}
+
+TEST(ComputeTable, NothingFinishedYet) {
+  const Table table = compute_table(two_arms(), {});
+  EXPECT_FALSE(table.cells[0][0].has_value());
+  EXPECT_EQ(table.comparisons[0].n, 0U);
+  EXPECT_TRUE(has_note(table, "Arm 'sd' has no finished run."));
+}
+
+TEST(ComputeTable, ARunWithoutTheSetIsNotCountedForIt) {
+  const std::vector<RunOutcome> runs{run("sd", 1, {{"held", fixed(9, 10)}}), run("sd", 2, {{"other", fixed(9, 10)}}),
+                                     run("sft", 1, {{"held", fixed(9, 10)}}), run("sft", 2, {{"held", fixed(9, 10)}})};
+  const Table table = compute_table(two_arms(), runs);
+  EXPECT_EQ(table.cells[0][0]->seeds, 1U);
+  EXPECT_EQ(table.comparisons[0].n, 1U);
+  EXPECT_TRUE(has_note(table, "Arm 'sd', seed 2: the run has no outcomes on 'held'."));
+  EXPECT_TRUE(has_note(table, "one seed"));
+}
+
+TEST(ComputeTable, FewSeedsAndManyComparisonsAreSaid) {
+  const auto notes_with = [](std::uint64_t seeds, std::size_t comparisons) {
+    std::vector<RunOutcome> runs;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+      runs.push_back(run("sd", seed, {{"held", fixed(9, 10)}}));
+      runs.push_back(run("sft", seed, {{"held", fixed(6, 10)}}));
+    }
+    TableSpec spec = two_arms();
+    spec.comparisons.resize(comparisons, spec.comparisons.front());
+    return compute_table(spec, runs);
+  };
+  EXPECT_TRUE(has_note(notes_with(5, 1), "smallest attainable two-sided p is 0.0625"));
+  EXPECT_TRUE(notes_with(6, 1).notes.empty());
+  EXPECT_TRUE(has_note(notes_with(6, 2), "after Holm is 0.0625"));
+  EXPECT_TRUE(notes_with(8, 6).notes.empty());
+}
+
+TEST(ComputeTable, DifferentFactsArePairedBySeedOnlyAndSaid) {
+  Trajectory other = fixed(6, 12);
+  const Table table = compute_table(
+      two_arms(), std::vector<RunOutcome>{run("sd", 1, {{"held", fixed(9, 10)}}), run("sft", 1, {{"held", other}})});
+  EXPECT_NEAR(table.comparisons[0].difference.mean, 0.4, 1e-12);
+  EXPECT_TRUE(has_note(table, "different facts in 'held' at seed 1"));
+}
+
+TEST(ComputeTable, HolmRunsOverTheWholeTable) {
+  Random random(1, "data");
+  std::vector<RunOutcome> runs;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    for (const char* arm : {"sd", "sft"}) {
+      const double p = std::string(arm) == "sd" ? 0.9 : 0.5;
+      runs.push_back(run(arm, seed, {{"held", chance({p}, 100, 2, random)}, {"other", chance({0.5}, 100, 2, random)}}));
+    }
+  }
+  TableSpec spec = two_arms();
+  spec.comparisons.push_back({"sd", "sft", "other", Measure::final_accuracy});
+  const Table table = compute_table(spec, runs);
+  EXPECT_DOUBLE_EQ(table.comparisons[0].p_holm, 2 * table.comparisons[0].test.p_value);
+  EXPECT_DOUBLE_EQ(table.comparisons[1].p_holm,
+                   std::max(table.comparisons[1].test.p_value, table.comparisons[0].p_holm));
+}
+
+TEST(ComputeTable, RefusesDuplicatesDamageAndClaimsThatCannotBeJudged) {
+  const RunOutcome good = run("sd", 1, {{"held", fixed(9, 10)}});
+  EXPECT_THROW((void)compute_table(two_arms(), std::vector<RunOutcome>{good, good}), Error);
+  RunOutcome damaged = good;
+  damaged.sets["held"].correct.pop_back();
+  try {
+    (void)compute_table(two_arms(), std::vector<RunOutcome>{damaged});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("arm 'sd', seed 1, set 'held'"), std::string::npos);
+  }
+  const auto refused = [](ClaimSpec bad) {
+    TableSpec spec = two_arms();
+    spec.claims = {std::move(bad)};
+    EXPECT_THROW((void)compute_table(spec, {}), Error);
+  };
+  refused(claim(Direction::equivalent, 0.02, ""));
+  refused(claim(Direction::less, -0.02));
+  refused(claim(Direction::less, 2));
+  refused(claim(Direction::less, std::numeric_limits<double>::quiet_NaN()));
+}
+
+}  // namespace
+}  // namespace stet::report
