@@ -1,0 +1,32 @@
+// A frozen teacher's answers to fixed data, computed once: its final hidden states at the rows of each example (d numbers
+// a token, not V), and from them the logits whenever they are asked for.
+#pragma once
+
+#include <stet/data/batch.hpp>
+#include <stet/model/transformer.hpp>
+
+#include <cstdint>
+#include <unordered_map>
+
+namespace stet {
+
+/// For one teacher and one set of rows an example (answer rows, or all). Examples are known by TokenSequence::example.
+class TeacherCache {
+ public:
+  /// `weights`: flat, kept alive here; must not change.
+  TeacherCache(const Transformer& model, at::Tensor weights);
+
+  /// Logits [P, V] at `rows` (ascending rows of the batch, grouped by sequence as `sequence_of` says).
+  [[nodiscard]] at::Tensor logits(const PackedBatch& batch, const at::Tensor& rows, std::span<const std::int32_t> sequence_of);
+
+  [[nodiscard]] std::size_t cached_examples() const noexcept { return hidden_.size(); }
+  [[nodiscard]] std::uint64_t computed_examples() const noexcept { return computed_; }
+
+ private:
+  const Transformer& model_;
+  at::Tensor weights_;
+  std::unordered_map<std::uint64_t, at::Tensor> hidden_;  // [rows of the example, d]
+  std::uint64_t computed_ = 0;
+};
+
+}  // namespace stet

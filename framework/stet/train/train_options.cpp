@@ -1,0 +1,45 @@
+#include <stet/train/train_options.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace stet {
+
+config::Schema<TrainOptions> TrainOptions::schema() {
+  using config::Limits;
+  using O = TrainOptions;
+  config::Schema<O> schema("train", "optimizer and batches");
+  schema.field("batch_size", &O::batch_size, "sequences a step, all ranks together", Limits{.min = 1})
+      .field("learning_rate", &O::learning_rate, "peak rate of AdamW", Limits{.min = 0, .max = 1, .open_min = true})
+      .choice("schedule", &O::schedule, {{"constant", Schedule::constant}, {"cosine", Schedule::cosine}},
+              "course of the learning rate in a phase")
+      .field("warmup_steps", &O::warmup_steps, "linear warm-up at the start of a phase", Limits{.min = 0, .unit = "steps"})
+      .field("final_rate", &O::final_rate, "cosine: last rate as a share of the peak", Limits{.min = 0, .max = 1})
+      .field("beta1", &O::beta1, "decay of the first moment", Limits{.min = 0, .max = 1, .open_max = true})
+      .field("beta2", &O::beta2, "decay of the second moment", Limits{.min = 0, .max = 1, .open_max = true})
+      .field("epsilon", &O::epsilon, "added to the root of the second moment", Limits{.min = 0, .open_min = true})
+      .field("weight_decay", &O::weight_decay, "decoupled decay of matrices", Limits{.min = 0})
+      .field("clip", &O::clip, "largest global gradient norm; 0: none", Limits{.min = 0})
+      .field("accumulation", &O::accumulation, "pieces a rank's share is computed in", Limits{.min = 1})
+      .field("micro_shards", &O::micro_shards, "canonical parts of a batch, a power of two; 0: one a rank", Limits{.min = 0})
+      .field("bucket_megabytes", &O::bucket_megabytes, "gradient bucket", Limits{.min = 0, .open_min = true, .unit = "MB"})
+      .choice("loss_mean", &O::loss_mean, {{"token", LossMean::token}, {"sequence", LossMean::sequence}},
+              "what the loss is a mean over")
+      .field("replica_check_steps", &O::replica_check_steps, "compare the ranks' weights every so often; 0: never",
+             Limits{.min = 0, .unit = "steps"});
+  return schema;
+}
+
+double rate_at(const TrainOptions& options, std::int64_t step, std::int64_t total) {
+  if (step < options.warmup_steps) {
+    return options.learning_rate * static_cast<double>(step + 1) / static_cast<double>(options.warmup_steps);
+  }
+  if (options.schedule == Schedule::constant) return options.learning_rate;
+  const double span = static_cast<double>(std::max<std::int64_t>(total - options.warmup_steps, 1));
+  const double progress = std::min(1.0, static_cast<double>(step - options.warmup_steps) / span);
+  const double share = options.final_rate + (1 - options.final_rate) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  return options.learning_rate * share;
+}
+
+}  // namespace stet

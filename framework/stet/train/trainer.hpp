@@ -1,0 +1,105 @@
+// One data-parallel training step: batch, forward, loss, backward, reduction, penalties, clipping, AdamW.
+// What this is not: the loop. Phases, evaluations and checkpoints are arranged by the experiment room.
+#pragma once
+
+#include <stet/comm/communicator.hpp>
+#include <stet/model/transformer.hpp>
+#include <stet/plugin/freeze_strategy.hpp>
+#include <stet/plugin/regularizer.hpp>
+#include <stet/train/gradient_reducer.hpp>
+#include <stet/train/teacher_cache.hpp>
+#include <stet/train/train_options.hpp>
+#include <stet/train/training_data.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stet {
+
+/// A regularizer that acts in the present phase.
+struct ActiveRegularizer {
+  std::string name;
+  Regularizer* object;
+};
+
+struct StepReport {
+  double loss = 0;                    ///< task loss plus all penalties
+  double task_loss = 0;               ///< next-token cross-entropy, by TrainOptions::loss_mean
+  std::vector<double> penalties;      ///< one a regularizer, in their order
+  double gradient_norm = 0;           ///< before clipping
+  double learning_rate = 0;
+  std::int64_t tokens = 0;            ///< of the global batch
+};
+
+/// The optimizer's memory: moments of what trains. Part of a checkpoint.
+struct OptimizerState {
+  at::Tensor first, second;  ///< flat over the trainable elements alone
+  std::int64_t step = 0;     ///< steps taken in this phase
+};
+
+class Trainer {
+ public:
+  /// Collective. `weights`: flat, trained in place. All ranks must pass equal weights.
+  Trainer(const Transformer& model, at::Tensor weights, TrainOptions options, Communicator& communicator);
+
+  /// Starts a phase with a fresh optimizer. `selection` empty: everything trains.
+  void begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
+                   const Snapshots& snapshots);
+
+  /// Collective. Trains on the sequences at `range` of the sampler's order. `total_steps` of the phase, for the schedule.
+  /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step.
+  StepReport step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
+
+  [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
+  [[nodiscard]] const TrainOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const std::vector<bool>& trains() const noexcept { return trains_; }
+  [[nodiscard]] std::int64_t trainable_elements() const noexcept { return trainable_; }
+  [[nodiscard]] OptimizerState& optimizer() noexcept { return optimizer_; }
+  [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
+
+  /// Collective. Throws Error (communication) naming rank and tensor if the ranks' weights differ.
+  void check_replicas() const;
+
+ private:
+  struct Range {
+    std::int64_t offset, count, state;  // of the flat buffer; `state`: offset in the moments
+    bool decays;
+    const std::uint8_t* mask;
+  };
+  struct ShardSums {
+    double task = 0;
+    std::vector<double> penalties;
+  };
+
+  ShardSums run_shard(std::span<const TokenSequence> sequences, double global_rows, double global_sequences,
+                      const at::Tensor& gradient, bool last_shard);
+  void micro_batch(std::span<const TokenSequence> sequences, double global_rows, double global_sequences,
+                   const at::Tensor& gradient, bool last, ShardSums& sums);
+  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const at::Tensor& rows,
+                                            std::span<const std::int32_t> sequence_of, const std::vector<bool>& is_answer,
+                                            const at::Tensor& hidden, const at::Tensor& logits, const at::Tensor& targets,
+                                            double global_sequences, at::Tensor& d_logits, ShardSums& sums);
+  void apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
+
+  const Transformer& model_;
+  at::Tensor weights_;
+  TrainOptions options_;
+  Communicator& communicator_;
+  GradientReducer reducer_;
+  Activations activations_;
+
+  std::vector<bool> trains_;
+  std::map<std::size_t, at::Tensor> masks_;
+  std::vector<Range> ranges_;
+  std::int64_t trainable_ = 0;
+  OptimizerState optimizer_;
+  std::vector<ActiveRegularizer> regularizers_;
+  bool all_rows_ = false;  // some regularizer reads every position
+  const Snapshots* snapshots_ = nullptr;
+  std::map<std::pair<std::string, bool>, std::unique_ptr<TeacherCache>> teachers_;
+};
+
+}  // namespace stet
