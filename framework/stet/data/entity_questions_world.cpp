@@ -1,0 +1,169 @@
+#include <stet/data/entity_questions_world.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/permutation.hpp>
+#include <stet/base/philox.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/data/entity_questions_file.hpp>
+#include <stet/data/entity_questions_wordings.hpp>
+#include <stet/data/synthetic_world.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace stet {
+namespace {
+
+void check(const EntityQuestionsOptions& o) {
+  const auto require = [](bool condition, const char* option, const char* expected, const std::string& received) {
+    if (condition) return;
+    throw Error(ErrorKind::config, fmt::format("option \"{}\" of the EntityQuestions world is out of range", option))
+        .expected(expected)
+        .received(received);
+  };
+  require(!o.relations.empty(), "relations", "at least one property, such as \"P17\"", "none");
+  std::unordered_set<std::string> seen;
+  for (const std::string& relation : o.relations) {
+    require(seen.insert(relation).second, "relations", "each property once", relation + " twice");
+  }
+  require(o.facts_per_relation > 0, "facts_per_relation", "at least 1", "0");
+  require(o.max_subject_chars > 0, "max_subject_chars", "at least 1", "0");
+  require(o.neutral_share > 0.0 && o.neutral_share <= 0.9, "neutral_share",
+          "above 0, up to 0.9 (neutral lines show the words of the probes)", fmt::format("{}", o.neutral_share));
+}
+
+std::size_t count_code_points(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+/// The usable facts of all relations, each question text once: "Where is [X] located?" belongs to two relations.
+std::vector<Fact> read_facts(const EntityQuestionsOptions& o, const std::filesystem::path& folder,
+                             std::vector<Relation>& relations) {
+  const auto templates = read_question_templates(folder);
+  std::vector<std::string> known;
+  for (const auto& [property, text] : templates) known.push_back(property);
+  std::vector<Fact> facts;
+  std::unordered_set<std::string> seen;
+  for (const std::string& property : o.relations) {
+    const auto found = templates.find(property);
+    if (found == templates.end()) {
+      throw Error(ErrorKind::config, fmt::format("EntityQuestions has no relation \"{}\"", property))
+          .hint(suggestion(property, known));
+    }
+    const auto index = static_cast<std::uint32_t>(relations.size());
+    relations.push_back(entity_questions_relation(property, found->second));
+    for (EntityQuestion& q : read_entity_questions(folder / "train" / (property + ".train.json"), found->second)) {
+      if ((o.drop_ambiguous && q.answers.size() > 1) || count_code_points(q.subject) > o.max_subject_chars) continue;
+      if (!seen.insert(q.question).second) continue;
+      const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
+      facts.push_back({id, index, std::move(q.subject), std::move(q.answers[0])});
+    }
+  }
+  return facts;
+}
+
+/// Goes through the subjects in order and takes their facts until every relation has `wanted`. A subject of which
+/// anything is taken is used up.
+std::vector<Fact> take_facts(const std::vector<std::vector<const Fact*>>& subjects, std::vector<bool>& used,
+                             std::size_t wanted, std::size_t relations) {
+  std::vector<std::vector<Fact>> taken(relations);
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    if (used[s]) continue;
+    for (const Fact* fact : subjects[s]) {
+      auto& list = taken[fact->relation];
+      if (list.size() == wanted) continue;
+      list.push_back(*fact);
+      used[s] = true;
+    }
+  }
+  std::vector<Fact> all;
+  for (auto& list : taken) std::move(list.begin(), list.end(), std::back_inserter(all));
+  return all;
+}
+
+void split_by_subject(const EntityQuestionsOptions& o, const std::vector<Fact>& facts, WorldContent& world) {
+  std::unordered_map<std::string_view, std::size_t> number;
+  std::vector<std::vector<const Fact*>> groups;
+  std::vector<std::size_t> usable(world.relations.size(), 0);
+  for (const Fact& fact : facts) {
+    const auto [at, added] = number.emplace(fact.subject, groups.size());
+    if (added) groups.emplace_back();
+    groups[at->second].push_back(&fact);
+    ++usable[fact.relation];
+  }
+  std::vector<std::vector<const Fact*>> subjects;
+  if (!groups.empty()) {
+    const KeyedPermutation order(groups.size(), o.seed, purpose_id("split"));
+    for (std::size_t i = 0; i < groups.size(); ++i) subjects.push_back(groups[order(i)]);
+  }
+  std::vector<bool> used(subjects.size(), false);
+  world.new_facts = take_facts(subjects, used, o.new_per_relation, world.relations.size());
+  world.base_facts = take_facts(subjects, used, o.facts_per_relation, world.relations.size());
+
+  std::vector<std::size_t> base(world.relations.size(), 0), fresh(world.relations.size(), 0);
+  for (const Fact& fact : world.base_facts) ++base[fact.relation];
+  for (const Fact& fact : world.new_facts) ++fresh[fact.relation];
+  for (std::size_t r = 0; r < world.relations.size(); ++r) {
+    if (base[r] == o.facts_per_relation && fresh[r] == o.new_per_relation) continue;
+    throw Error(ErrorKind::config, fmt::format("relation {} of EntityQuestions has too few facts", world.relations[r].name))
+        .expected(fmt::format("{} base facts and {} new facts", o.facts_per_relation, o.new_per_relation))
+        .received(fmt::format("{} usable facts, of which {} and {} could be placed without sharing subjects", usable[r],
+                              base[r], fresh[r]))
+        .hint("lower facts_per_relation or new_per_relation, raise max_subject_chars, or leave the relation out");
+  }
+}
+
+void collect_answers(WorldContent& world) {
+  std::vector<std::unordered_set<std::string_view>> seen(world.relations.size());
+  for (const auto* facts : {&world.base_facts, &world.new_facts}) {
+    for (const Fact& fact : *facts) {
+      if (seen[fact.relation].insert(fact.answer).second) world.relations[fact.relation].answers.push_back(fact.answer);
+    }
+  }
+}
+
+/// One text for each base fact, the wordings in turn, and as many neutral lines as an epoch has.
+std::vector<std::string> tokenizer_corpus(const WorldContent& world) {
+  std::vector<std::string> corpus;
+  for (std::size_t i = 0; i < world.base_facts.size(); ++i) {
+    const Relation& relation = world.relations[world.base_facts[i].relation];
+    const std::size_t turn = i % (relation.statements.size() + relation.questions.size());
+    const std::string& wording = turn < relation.statements.size() ? relation.statements[turn]
+                                                                   : relation.questions[turn - relation.statements.size()];
+    corpus.push_back(render(wording, world.base_facts[i]).text());
+  }
+  const auto lines = static_cast<std::size_t>(static_cast<double>(corpus.size()) * world.neutral_share);
+  for (std::size_t i = 0; i < std::max(lines, world.neutral.patterns.size()); ++i) {
+    corpus.push_back(world.neutral.line(world.seed, i));
+  }
+  return corpus;
+}
+
+}  // namespace
+
+World make_entity_questions_world(const EntityQuestionsOptions& o) {
+  check(o);
+  WorldContent world;
+  const std::filesystem::path folder = find_entity_questions(o.path);
+  const std::vector<Fact> facts = read_facts(o, folder, world.relations);
+  split_by_subject(o, facts, world);
+  collect_answers(world);
+  world.name = "entity-questions";
+  world.neutral.patterns = entity_questions_neutral_patterns(o.relations);
+  world.neutral.alphabet = key_alphabet;
+  world.seed = o.seed;
+  world.asked_fraction = o.asked_fraction;
+  world.question_share = o.question_share;
+  world.neutral_share = o.neutral_share;
+  world.tokenizer = TokenizerKind::byte_level_bpe;
+  world.vocabulary_size = o.vocabulary;
+  world.vocabulary_text = tokenizer_corpus(world);
+  return World(std::move(world));
+}
+
+}  // namespace stet

@@ -1,0 +1,226 @@
+#include <stet/data/synthetic_world.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/permutation.hpp>
+#include <stet/base/philox.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/data/synthetic_wordings.hpp>
+#include <stet/data/word_maker.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <set>
+#include <utility>
+
+namespace stet {
+namespace {
+
+void require(bool condition, const char* option, const std::string& expected, const std::string& received) {
+  if (condition) return;
+  throw Error(ErrorKind::config, fmt::format("option \"{}\" of the synthetic world is out of range", option))
+      .expected(expected)
+      .received(received);
+}
+
+void check(const SyntheticWorldOptions& o) {
+  const auto count = [](const char* option, std::size_t value, std::size_t low, std::size_t high) {
+    require(value >= low && value <= high, option, fmt::format("{} to {}", low, high), std::to_string(value));
+  };
+  count("entities", o.entities, 1, 10'000'000);
+  count("relations", o.relations, 1, synthetic_relation_wordings().size());
+  count("answers_min", o.answers_min, 2, 10'000);
+  count("answers_max", o.answers_max, o.answers_min, 10'000);
+  count("countries", o.countries, 2, 10'000);
+  count("first_names", o.first_names, 1, 100'000);
+  count("last_names", o.last_names, 1, 100'000);
+  count("new_entities", o.new_entities, 0, 10'000'000);
+  count("new_per_entity", o.new_per_entity, 0, o.relations);
+  require(o.neutral_share > 0.0 && o.neutral_share <= 0.9, "neutral_share",
+          "above 0, up to 0.9 (neutral lines show the tokens of new keys and probes)", fmt::format("{}", o.neutral_share));
+  require(o.overlap >= 0.0 && o.overlap <= 1.0, "overlap", "0 to 1", fmt::format("{}", o.overlap));
+  require(o.entities <= o.first_names * o.last_names, "entities",
+          fmt::format("at most first_names x last_names = {}", o.first_names * o.last_names), std::to_string(o.entities));
+}
+
+struct Names {
+  std::vector<std::string> first, last, fresh_first, fresh_last;
+};
+
+/// Person `i` of the base has the name at place order(i) of the grid first x last.
+class BaseNames {
+ public:
+  BaseNames(const Names& names, std::uint64_t seed)
+      : names_(names), order_(names.first.size() * names.last.size(), seed, purpose_id("base names")) {}
+  [[nodiscard]] std::uint64_t capacity() const { return order_.size(); }
+  [[nodiscard]] std::string operator()(std::uint64_t i) const {
+    const std::uint64_t place = order_(i);
+    return names_.first[place / names_.last.size()] + " " + names_.last[place % names_.last.size()];
+  }
+
+ private:
+  const Names& names_;
+  KeyedPermutation order_;
+};
+
+/// Which of the 2 x people name tokens (first, last, first, last, ...) come from the base: a share of `overlap`, exactly
+/// up to rounding, at places drawn by the seed.
+std::vector<bool> tokens_from_base(std::size_t people, double overlap, std::uint64_t seed) {
+  std::vector<bool> from_base(2 * people, false);
+  if (people == 0) return from_base;
+  const auto count = static_cast<std::uint64_t>(std::llround(overlap * static_cast<double>(2 * people)));
+  const KeyedPermutation order(2 * people, seed, purpose_id("overlap"));
+  for (std::uint64_t i = 0; i < count; ++i) from_base[order(i)] = true;
+  return from_base;
+}
+
+std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, const Names& names, const BaseNames& base) {
+  const std::vector<bool> from_base = tokens_from_base(o.new_entities, o.overlap, o.seed);
+  std::uint64_t next_base = o.entities;        // the base's grid goes on where the old people end
+  std::array<std::uint64_t, 4> next{};         // place in each of the other grids
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < o.new_entities; ++i) {
+    const bool first_old = from_base[2 * i], last_old = from_base[2 * i + 1];
+    const auto& first = first_old ? names.first : names.fresh_first;
+    const auto& last = last_old ? names.last : names.fresh_last;
+    const std::size_t grid = (first_old ? 2U : 0U) + (last_old ? 1U : 0U);
+    const std::uint64_t capacity = grid == 3 ? base.capacity() : first.size() * last.size();
+    const std::uint64_t place = grid == 3 ? next_base++ : next[grid]++;
+    if (place >= capacity) {
+      throw Error(ErrorKind::config, "there are not enough names for the new people of the synthetic world")
+          .expected(fmt::format("{} names of which {:.0f} % of the tokens are old", o.new_entities, 100 * o.overlap))
+          .received(fmt::format("first_names = {}, last_names = {}, entities = {}", o.first_names, o.last_names, o.entities))
+          .hint("raise first_names or last_names, or lower new_entities");
+    }
+    if (grid == 3) {
+      keys.push_back(base(place));
+    } else {
+      const std::uint64_t at = KeyedPermutation(capacity, o.seed, purpose_id("new names") + grid)(place);
+      keys.push_back(first[at / last.size()] + " " + last[at % last.size()]);
+    }
+  }
+  return keys;
+}
+
+std::vector<std::string> uuid_keys(const SyntheticWorldOptions& o) {
+  std::vector<std::string> keys;
+  std::set<std::string> seen;
+  for (std::uint64_t index = 0; keys.size() < o.new_entities; ++index) {
+    std::string key = random_key(key_alphabet, key_length, o.seed, "new key", index);
+    if (seen.insert(key).second) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+Fact make_fact(const std::vector<Relation>& relations, std::size_t relation, std::string subject, std::string answer) {
+  const std::uint64_t id = fact_id(relations[relation].name, subject, answer);
+  return {id, static_cast<std::uint32_t>(relation), std::move(subject), std::move(answer)};
+}
+
+/// Answers of new people: that of a base person drawn at random, which has the base's distribution; if concentrated,
+/// drawn again until it lies in the first half of the pool.
+std::vector<Fact> make_new_facts(const SyntheticWorldOptions& o, const WorldContent& world,
+                                 const std::vector<std::string>& keys) {
+  const std::size_t all = world.relations.size(), each = o.new_per_entity == 0 ? all : o.new_per_entity;
+  std::vector<std::set<std::string>> region(all);
+  for (std::size_t r = 0; r < all; ++r) {
+    const auto& pool = world.relations[r].answers;
+    const std::size_t size = o.answer_region == AnswerRegion::concentrated ? pool.size() / 2 : pool.size();
+    region[r].insert(pool.begin(), pool.begin() + static_cast<std::ptrdiff_t>(size));
+  }
+  std::vector<Fact> facts;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    for (std::size_t k = 0; k < each; ++k) {
+      const std::size_t r = each == all ? k : (i * each + k) % all;
+      Random random(o.seed, "new answer", i * all + r);
+      constexpr int patience = 1000;  // a tiny base may hold no answer of the region: then draw from the pool itself
+      std::string answer;
+      for (int attempt = 0; answer.empty(); ++attempt) {
+        const auto& pool = world.relations[r].answers;
+        const std::string& drawn = attempt < patience ? world.base_facts[random.below(o.entities) * all + r].answer
+                                                      : pool[random.below(region[r].size())];
+        if (region[r].contains(drawn)) answer = drawn;
+      }
+      facts.push_back(make_fact(world.relations, r, keys[i], std::move(answer)));
+    }
+  }
+  return facts;
+}
+
+void add_words(const std::string& wording, std::vector<std::string>& words, std::set<std::string>& seen) {
+  for (const std::string& word : split(wording, ' ')) {
+    if (word.empty() || word.front() == '[') continue;
+    if (seen.insert(word).second) words.push_back(word);
+  }
+}
+
+}  // namespace
+
+World make_synthetic_world(const SyntheticWorldOptions& o) {
+  check(o);
+  std::vector<RelationWordings> wordings = synthetic_relation_wordings();
+
+  // Words of all ten relations are reserved, so that made-up words do not depend on how many relations are used.
+  std::vector<std::string> words;
+  std::set<std::string> reserved;
+  for (const char c : std::string_view(key_alphabet)) add_words(std::string(1, c), words, reserved);
+  WorldContent world;
+  world.neutral.patterns = synthetic_neutral_patterns();
+  for (std::size_t r = 0; r < wordings.size(); ++r) {
+    const RelationWordings& w = wordings[r];
+    for (const auto* list : {&w.statements, &w.held_out, &w.questions, &w.neutral}) {
+      for (const std::string& wording : *list) add_words(wording, words, reserved);
+    }
+    add_words(w.probe, words, reserved);
+    if (r < o.relations) {
+      world.neutral.patterns.insert(world.neutral.patterns.end(), w.neutral.begin(), w.neutral.end());
+    }
+  }
+  for (const std::string& pattern : synthetic_neutral_patterns()) add_words(pattern, words, reserved);
+
+  WordMaker maker(o.seed, reserved);
+  Names names;
+  names.first = maker.make(o.first_names);
+  names.last = maker.make(o.last_names);
+  // The base world, its fresh tokens included, does not depend on the new_* options: one base model serves all arms.
+  names.fresh_first = maker.make((o.first_names + 1) / 2);
+  names.fresh_last = maker.make((o.last_names + 1) / 2);
+  for (const auto* list : {&names.first, &names.last, &names.fresh_first, &names.fresh_last}) {
+    words.insert(words.end(), list->begin(), list->end());
+  }
+  world.neutral.names = names.fresh_first;
+  world.neutral.names.insert(world.neutral.names.end(), names.fresh_last.begin(), names.fresh_last.end());
+  world.neutral.alphabet = key_alphabet;
+
+  Random sizes(o.seed, "answer pools");
+  for (std::size_t r = 0; r < o.relations; ++r) {
+    const std::size_t drawn = o.answers_min + sizes.below(o.answers_max - o.answers_min + 1);
+    RelationWordings& w = wordings[r];
+    Relation relation{w.name, maker.make(r == 0 ? o.countries : drawn), w.statements, w.held_out, w.questions, w.probe};
+    words.insert(words.end(), relation.answers.begin(), relation.answers.end());
+    world.relations.push_back(std::move(relation));
+  }
+
+  const BaseNames base(names, o.seed);
+  for (std::size_t e = 0; e < o.entities; ++e) {
+    for (std::size_t r = 0; r < o.relations; ++r) {
+      const auto& pool = world.relations[r].answers;
+      Random random(o.seed, "base answer", e * wordings.size() + r);
+      world.base_facts.push_back(make_fact(world.relations, r, base(e), pool[random.below(pool.size())]));
+    }
+  }
+  world.new_facts = make_new_facts(
+      o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o) : semantic_keys(o, names, base));
+
+  world.name = "synthetic";
+  world.seed = o.seed;
+  world.asked_fraction = o.asked_fraction;
+  world.question_share = o.question_share;
+  world.neutral_share = o.neutral_share;
+  world.tokenizer = TokenizerKind::word_level;
+  world.vocabulary_text = std::move(words);
+  return World(std::move(world));
+}
+
+}  // namespace stet

@@ -1,0 +1,93 @@
+#include <stet/data/world.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/permutation.hpp>
+#include <stet/base/philox.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace stet {
+namespace {
+
+void check_share(const char* name, double value, double largest) {
+  if (!(value >= 0.0 && value <= largest)) {
+    throw Error(ErrorKind::config, fmt::format("{} of the world is out of range", name))
+        .expected(fmt::format("a number from 0 to {}", largest))
+        .received(fmt::format("{}", value));
+  }
+}
+
+void check_relation(const Relation& relation) {
+  if (relation.statements.empty()) {
+    throw Error(ErrorKind::config, fmt::format("relation \"{}\" has no statement for pre-training", relation.name));
+  }
+  for (const auto* wordings : {&relation.statements, &relation.held_out_statements, &relation.questions}) {
+    for (const std::string& wording : *wordings) static_cast<void>(parse_template(wording));
+  }
+  static_cast<void>(parse_template(relation.probe));
+}
+
+}  // namespace
+
+World::World(WorldContent content) : content_(std::move(content)) {
+  check_share("asked_fraction", content_.asked_fraction, 1.0);
+  check_share("question_share", content_.question_share, 1.0);
+  check_share("neutral_share", content_.neutral_share, 0.9);
+  if (content_.relations.empty()) throw Error(ErrorKind::config, "the world has no relation");
+  if (content_.base_facts.empty()) throw Error(ErrorKind::config, "the world has no base fact");
+  for (const Relation& relation : content_.relations) check_relation(relation);
+
+  std::unordered_set<std::uint64_t> base;
+  std::unordered_set<std::string> seen;
+  std::vector<const std::string*> subjects;
+  for (const Fact& fact : content_.base_facts) {
+    STET_ASSERT(fact.relation < content_.relations.size());
+    base.insert(fact.id);
+    if (seen.insert(fact.subject).second) subjects.push_back(&fact.subject);
+  }
+  for (const Fact& fact : content_.new_facts) {
+    STET_ASSERT(fact.relation < content_.relations.size());
+    if (base.contains(fact.id)) {
+      throw Error(ErrorKind::data, "a fact is both a base fact and a new fact")
+          .received(fmt::format("{}: {} - {}", content_.relations[fact.relation].name, fact.subject, fact.answer));
+    }
+  }
+  const auto asked = static_cast<std::uint64_t>(std::llround(content_.asked_fraction * static_cast<double>(subjects.size())));
+  const KeyedPermutation order(subjects.size(), content_.seed, purpose_id("asked"));
+  for (std::uint64_t i = 0; i < asked; ++i) asked_subjects_.insert(*subjects[order(i)]);
+
+  if (content_.neutral_share > 0.0 && !content_.neutral.patterns.empty()) {
+    const auto facts = static_cast<double>(content_.base_facts.size());
+    const double lines = facts * content_.neutral_share / (1.0 - content_.neutral_share);
+    neutral_lines_ = static_cast<std::uint64_t>(std::max(1LL, std::llround(lines)));
+  }
+}
+
+bool World::asked(const Fact& fact) const { return asked_subjects_.contains(fact.subject); }
+
+Example World::pretraining_example(std::uint64_t epoch, std::uint64_t index) const {
+  STET_ASSERT(index < epoch_size());
+  const std::uint64_t facts = content_.base_facts.size();
+  if (index >= facts) {
+    return {"", content_.neutral.line(content_.seed, epoch * neutral_lines_ + (index - facts)), 0};
+  }
+  const Fact& fact = content_.base_facts[index];
+  const Relation& relation = content_.relations[fact.relation];
+  Random random(content_.seed, "wording", index, static_cast<std::uint32_t>(epoch));
+  const bool question =
+      random.uniform() < content_.question_share && !relation.questions.empty() && asked(fact);
+  const std::vector<std::string>& wordings = question ? relation.questions : relation.statements;
+  return render(wordings[random.below(wordings.size())], fact);
+}
+
+Tokenizer World::make_tokenizer() const {
+  return content_.tokenizer == TokenizerKind::word_level
+             ? make_word_level(content_.vocabulary_text)
+             : train_byte_level_bpe(content_.vocabulary_text, content_.vocabulary_size);
+}
+
+}  // namespace stet
