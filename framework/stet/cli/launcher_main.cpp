@@ -1,0 +1,49 @@
+// The program `stet`: sets the environment that the libraries below libtorch read when they are loaded, then becomes
+// `stet-engine`, which lies beside it, with the same arguments. Nothing else happens here.
+#include <stet/cli/launcher.hpp>
+
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace {
+
+constexpr int exit_usage = 2;
+
+/// This program's own file, with symbolic links resolved. Without /proc: the path it was started with.
+std::filesystem::path own_path() {
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) {
+    const auto* started = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    path = std::filesystem::canonical(started == nullptr ? "stet" : started, error);
+  }
+  return path;
+}
+
+}  // namespace
+
+int main(int /*count*/, char** arguments) {
+  using namespace stet::launcher;
+  const GetVariable get = [](const char* name) -> const char* { return std::getenv(name); };
+  const SetVariable set = [](const std::string& name, const std::string& value) {
+    ::setenv(name.c_str(), value.c_str(), 1);
+  };
+  try {
+    const int cores = cores_here(get, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+    set("STET_CHOSEN", apply(choose(detect_cpu(), cores, ranks_here(get), threads_wanted(get)), get, set));
+    const std::filesystem::path engine = own_path().parent_path() / "stet-engine";
+    ::execv(engine.c_str(), arguments);
+    std::fprintf(stderr, "stet: cannot start %s: %s\n  hint: it is built and installed together with this program\n",
+                 engine.c_str(), std::strerror(errno));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "stet: %s\n", error.what());
+  }
+  return exit_usage;
+}
