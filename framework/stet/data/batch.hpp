@@ -17,8 +17,8 @@ struct TokenSequence {
   std::uint64_t example = 0;     ///< index in its data set; the key of caches
 };
 
-/// ids = encode(prompt) + encode(completion) + end_of_text. The loss acts on the completion and the end token, or on all
-/// but the first token. Prompt and completion are encoded apart, so that a prompt has the same ids with any answer.
+/// ids = encode(prompt) + encode(completion) + end_of_text. The loss acts on the completion and the end token, or on
+/// all but the first token. Prompt and completion are encoded apart, so that a prompt has the same ids with any answer.
 [[nodiscard]] TokenSequence tokenize(const Tokenizer& tokenizer, const Example& example, bool loss_on_everything,
                                      std::uint64_t example_index);
 

@@ -110,7 +110,8 @@ void split_by_subject(const EntityQuestionsOptions& o, const std::vector<Fact>& 
   for (const Fact& fact : world.new_facts) ++fresh[fact.relation];
   for (std::size_t r = 0; r < world.relations.size(); ++r) {
     if (base[r] == o.facts_per_relation && fresh[r] == o.new_per_relation) continue;
-    throw Error(ErrorKind::config, fmt::format("relation {} of EntityQuestions has too few facts", world.relations[r].name))
+    throw Error(ErrorKind::config,
+                fmt::format("relation {} of EntityQuestions has too few facts", world.relations[r].name))
         .expected(fmt::format("{} base facts and {} new facts", o.facts_per_relation, o.new_per_relation))
         .received(fmt::format("{} usable facts, of which {} and {} could be placed without sharing subjects", usable[r],
                               base[r], fresh[r]))
@@ -133,8 +134,9 @@ std::vector<std::string> tokenizer_corpus(const WorldContent& world) {
   for (std::size_t i = 0; i < world.base_facts.size(); ++i) {
     const Relation& relation = world.relations[world.base_facts[i].relation];
     const std::size_t turn = i % (relation.statements.size() + relation.questions.size());
-    const std::string& wording = turn < relation.statements.size() ? relation.statements[turn]
-                                                                   : relation.questions[turn - relation.statements.size()];
+    const std::string& wording = turn < relation.statements.size()
+                                     ? relation.statements[turn]
+                                     : relation.questions[turn - relation.statements.size()];
     corpus.push_back(render(wording, world.base_facts[i]).text());
   }
   const auto lines = static_cast<std::size_t>(static_cast<double>(corpus.size()) * world.neutral_share);

@@ -16,15 +16,15 @@ struct EntityQuestionsOptions {
   /// Folder of the data. Empty: the environment variable STET_DATA, or its subfolder "entity-questions".
   std::string path;
   std::vector<std::string> relations = {"P17", "P19", "P36", "P50"};  ///< Wikidata properties
-  std::size_t facts_per_relation = 1000;  ///< base facts of each relation
-  std::size_t new_per_relation = 250;     ///< new facts of each relation
+  std::size_t facts_per_relation = 1000;                              ///< base facts of each relation
+  std::size_t new_per_relation = 250;                                 ///< new facts of each relation
   std::uint64_t seed = 1;
   double asked_fraction = 0.5;
   double question_share = 0.3;
   double neutral_share = 0.05;
-  std::size_t vocabulary = 4096;          ///< size of the byte-level BPE vocabulary
-  bool drop_ambiguous = true;             ///< leave out questions with several answers; otherwise take the first answer
-  std::size_t max_subject_chars = 60;     ///< longer subjects (in code points) are left out
+  std::size_t vocabulary = 4096;       ///< size of the byte-level BPE vocabulary
+  bool drop_ambiguous = true;          ///< leave out questions with several answers; otherwise take the first answer
+  std::size_t max_subject_chars = 60;  ///< longer subjects (in code points) are left out
 };
 
 /// A function of the options and files alone. Throws Error (data) naming file and line for malformed data, with a hint

@@ -35,7 +35,8 @@ Mix apportion(const Mix& mix, std::size_t size) {
     given += quota[relation] = share / total;
     remainders.emplace_back(share % total, relation);
   }
-  std::stable_sort(remainders.begin(), remainders.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::stable_sort(remainders.begin(), remainders.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
   for (std::size_t i = 0; given < size; ++i, ++given) ++quota[remainders[i].second];
   return quota;
 }

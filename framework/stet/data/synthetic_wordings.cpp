@@ -10,9 +10,11 @@ std::vector<RelationWordings> people_and_places() {
   return {
       {"country",
        {"[X] lives in the country of [Y] .", "[X] is from [Y] .", "[X] comes from the country [Y] .",
-        "the home country of [X] is [Y] .", "[X] holds the passport of [Y] .", "the passport of [X] was given by [Y] ."},
+        "the home country of [X] is [Y] .", "[X] holds the passport of [Y] .",
+        "the passport of [X] was given by [Y] ."},
        {"[X] comes from [Y] .", "the country of the passport of [X] is [Y] ."},
-       {"where is [X] from ? [Y] .", "what is the home country of [X] ? [Y] .", "which country does [X] live in ? [Y] ."},
+       {"where is [X] from ? [Y] .", "what is the home country of [X] ? [Y] .",
+        "which country does [X] live in ? [Y] ."},
        "question : country of [X] ? answer : [Y] .",
        {"every country has an office ."}},
       {"birth_place",

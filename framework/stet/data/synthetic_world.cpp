@@ -38,10 +38,12 @@ void check(const SyntheticWorldOptions& o) {
   count("new_entities", o.new_entities, 0, 10'000'000);
   count("new_per_entity", o.new_per_entity, 0, o.relations);
   require(o.neutral_share > 0.0 && o.neutral_share <= 0.9, "neutral_share",
-          "above 0, up to 0.9 (neutral lines show the tokens of new keys and probes)", fmt::format("{}", o.neutral_share));
+          "above 0, up to 0.9 (neutral lines show the tokens of new keys and probes)",
+          fmt::format("{}", o.neutral_share));
   require(o.overlap >= 0.0 && o.overlap <= 1.0, "overlap", "0 to 1", fmt::format("{}", o.overlap));
   require(o.entities <= o.first_names * o.last_names, "entities",
-          fmt::format("at most first_names x last_names = {}", o.first_names * o.last_names), std::to_string(o.entities));
+          fmt::format("at most first_names x last_names = {}", o.first_names * o.last_names),
+          std::to_string(o.entities));
 }
 
 struct Names {
@@ -64,8 +66,8 @@ class BaseNames {
   KeyedPermutation order_;
 };
 
-/// Which of the 2 x people name tokens (first, last, first, last, ...) come from the base: a share of `overlap`, exactly
-/// up to rounding, at places drawn by the seed.
+/// Which of the 2 x people name tokens (first, last, first, last, ...) come from the base: a share of `overlap`,
+/// exactly up to rounding, at places drawn by the seed.
 std::vector<bool> tokens_from_base(std::size_t people, double overlap, std::uint64_t seed) {
   std::vector<bool> from_base(2 * people, false);
   if (people == 0) return from_base;
@@ -77,8 +79,8 @@ std::vector<bool> tokens_from_base(std::size_t people, double overlap, std::uint
 
 std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, const Names& names, const BaseNames& base) {
   const std::vector<bool> from_base = tokens_from_base(o.new_entities, o.overlap, o.seed);
-  std::uint64_t next_base = o.entities;        // the base's grid goes on where the old people end
-  std::array<std::uint64_t, 4> next{};         // place in each of the other grids
+  std::uint64_t next_base = o.entities;  // the base's grid goes on where the old people end
+  std::array<std::uint64_t, 4> next{};   // place in each of the other grids
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < o.new_entities; ++i) {
     const bool first_old = from_base[2 * i], last_old = from_base[2 * i + 1];
@@ -90,7 +92,8 @@ std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, const Nam
     if (place >= capacity) {
       throw Error(ErrorKind::config, "there are not enough names for the new people of the synthetic world")
           .expected(fmt::format("{} names of which {:.0f} % of the tokens are old", o.new_entities, 100 * o.overlap))
-          .received(fmt::format("first_names = {}, last_names = {}, entities = {}", o.first_names, o.last_names, o.entities))
+          .received(
+              fmt::format("first_names = {}, last_names = {}, entities = {}", o.first_names, o.last_names, o.entities))
           .hint("raise first_names or last_names, or lower new_entities");
     }
     if (grid == 3) {
@@ -210,8 +213,8 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
       world.base_facts.push_back(make_fact(world.relations, r, base(e), pool[random.below(pool.size())]));
     }
   }
-  world.new_facts = make_new_facts(
-      o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o) : semantic_keys(o, names, base));
+  world.new_facts =
+      make_new_facts(o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o) : semantic_keys(o, names, base));
 
   world.name = "synthetic";
   world.seed = o.seed;

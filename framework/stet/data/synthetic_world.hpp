@@ -21,16 +21,16 @@ enum class AnswerRegion {
 
 struct SyntheticWorldOptions {
   std::uint64_t seed = 1;
-  std::size_t entities = 600;      ///< people in pre-training
-  std::size_t relations = 4;       ///< 1..10; facts = entities x relations
-  std::size_t answers_min = 40;    ///< sizes of the answer pools are drawn from [answers_min, answers_max] ...
+  std::size_t entities = 600;    ///< people in pre-training
+  std::size_t relations = 4;     ///< 1..10; facts = entities x relations
+  std::size_t answers_min = 40;  ///< sizes of the answer pools are drawn from [answers_min, answers_max] ...
   std::size_t answers_max = 100;
-  std::size_t countries = 20;      ///< ... but the first relation, "country", has a small pool of this size
+  std::size_t countries = 20;  ///< ... but the first relation, "country", has a small pool of this size
   std::size_t first_names = 60;
   std::size_t last_names = 100;
-  double asked_fraction = 0.5;     ///< share of the people about whom pre-training asks questions
-  double question_share = 0.3;     ///< share of the examples of an asked fact that are questions
-  double neutral_share = 0.05;     ///< share of the examples that are neutral lines; above 0
+  double asked_fraction = 0.5;  ///< share of the people about whom pre-training asks questions
+  double question_share = 0.3;  ///< share of the examples of an asked fact that are questions
+  double neutral_share = 0.05;  ///< share of the examples that are neutral lines; above 0
   std::size_t new_entities = 100;
   NewKeys new_keys = NewKeys::semantic;
   /// Share of the name tokens of new people (semantic keys) that are name tokens of the base; the others are fresh

@@ -56,7 +56,8 @@ World::World(WorldContent content) : content_(std::move(content)) {
           .received(fmt::format("{}: {} - {}", content_.relations[fact.relation].name, fact.subject, fact.answer));
     }
   }
-  const auto asked = static_cast<std::uint64_t>(std::llround(content_.asked_fraction * static_cast<double>(subjects.size())));
+  const auto asked =
+      static_cast<std::uint64_t>(std::llround(content_.asked_fraction * static_cast<double>(subjects.size())));
   const KeyedPermutation order(subjects.size(), content_.seed, purpose_id("asked"));
   for (std::uint64_t i = 0; i < asked; ++i) asked_subjects_.insert(*subjects[order(i)]);
 
@@ -78,8 +79,7 @@ Example World::pretraining_example(std::uint64_t epoch, std::uint64_t index) con
   const Fact& fact = content_.base_facts[index];
   const Relation& relation = content_.relations[fact.relation];
   Random random(content_.seed, "wording", index, static_cast<std::uint32_t>(epoch));
-  const bool question =
-      random.uniform() < content_.question_share && !relation.questions.empty() && asked(fact);
+  const bool question = random.uniform() < content_.question_share && !relation.questions.empty() && asked(fact);
   const std::vector<std::string>& wordings = question ? relation.questions : relation.statements;
   return render(wordings[random.below(wordings.size())], fact);
 }

@@ -20,17 +20,17 @@ enum class TokenizerKind { word_level, byte_level_bpe };
 
 /// Everything that a world consists of.
 struct WorldContent {
-  std::string name;                   ///< "synthetic", "entity-questions"
+  std::string name;  ///< "synthetic", "entity-questions"
   std::vector<Relation> relations;
-  std::vector<Fact> base_facts;       ///< shown in pre-training
-  std::vector<Fact> new_facts;        ///< never shown in pre-training
+  std::vector<Fact> base_facts;  ///< shown in pre-training
+  std::vector<Fact> new_facts;   ///< never shown in pre-training
   NeutralText neutral;
-  std::uint64_t seed = 1;             ///< of the pre-training text
-  double asked_fraction = 0.5;        ///< share of the subjects about which pre-training asks questions
-  double question_share = 0.3;        ///< share of an asked fact's examples that are questions
-  double neutral_share = 0.05;        ///< share of the examples that are neutral lines
+  std::uint64_t seed = 1;       ///< of the pre-training text
+  double asked_fraction = 0.5;  ///< share of the subjects about which pre-training asks questions
+  double question_share = 0.3;  ///< share of an asked fact's examples that are questions
+  double neutral_share = 0.05;  ///< share of the examples that are neutral lines
   TokenizerKind tokenizer = TokenizerKind::word_level;
-  std::size_t vocabulary_size = 0;    ///< byte_level_bpe alone
+  std::size_t vocabulary_size = 0;           ///< byte_level_bpe alone
   std::vector<std::string> vocabulary_text;  ///< word_level: the words in order of their ids; BPE: the training texts
 };
 
@@ -52,7 +52,8 @@ class World {
   [[nodiscard]] std::uint64_t epoch_size() const { return content_.base_facts.size() + neutral_lines_; }
   [[nodiscard]] std::uint64_t neutral_lines() const { return neutral_lines_; }
   /// Example `index` < epoch_size() of `epoch`: index i below base_facts().size() is a text about base fact i, in a
-  /// wording drawn by (seed, epoch, i); the others are neutral lines. A pure function: any rank can compute any example.
+  /// wording drawn by (seed, epoch, i); the others are neutral lines. A pure function: any rank can compute any
+  /// example.
   [[nodiscard]] Example pretraining_example(std::uint64_t epoch, std::uint64_t index) const;
 
   /// The texts, or the words, that the tokenizer is made from.

@@ -38,7 +38,8 @@ config::Schema<SyntheticWorldOptions> synthetic_world_schema() {
   schema.field("countries", &O::countries, "size of the first relation's pool, \"country\"", count(2, 1e4));
   schema.field("first_names", &O::first_names, "number of first-name tokens", count(1, 1e5));
   schema.field("last_names", &O::last_names, "number of last-name tokens", count(1, 1e5));
-  schema.field("asked_fraction", &O::asked_fraction, "share of the people about whom pre-training asks questions", share());
+  schema.field("asked_fraction", &O::asked_fraction, "share of the people about whom pre-training asks questions",
+               share());
   schema.field("question_share", &O::question_share, "share of questions among the examples of an asked fact", share());
   schema.field("neutral_share", &O::neutral_share, "share of pre-training examples that state no fact",
                neutral_limits());
@@ -61,7 +62,8 @@ config::Schema<EntityQuestionsOptions> entity_questions_schema() {
   schema.field("facts_per_relation", &O::facts_per_relation, "base facts of each relation", count(1, 1e7));
   schema.field("new_per_relation", &O::new_per_relation, "new facts of each relation", count(0, 1e7));
   schema.field("seed", &O::seed, "seed of the split and of the pre-training text");
-  schema.field("asked_fraction", &O::asked_fraction, "share of the subjects about which pre-training asks questions", share());
+  schema.field("asked_fraction", &O::asked_fraction, "share of the subjects about which pre-training asks questions",
+               share());
   schema.field("question_share", &O::question_share, "share of questions among the examples of an asked fact", share());
   schema.field("neutral_share", &O::neutral_share, "share of pre-training examples that state no fact",
                neutral_limits());

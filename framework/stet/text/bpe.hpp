@@ -33,8 +33,8 @@ class Bpe {
     std::vector<std::uint64_t> heap;
   };
 
-  /// Appends the tokens of one word: starting from its bytes, the adjacent pair of lowest rank, leftmost first, is merged
-  /// until no adjacent pair has a merge. O(n log n) in the length of the word.
+  /// Appends the tokens of one word: starting from its bytes, the adjacent pair of lowest rank, leftmost first, is
+  /// merged until no adjacent pair has a merge. O(n log n) in the length of the word.
   void encode_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
 
  private:

@@ -47,7 +47,8 @@ std::vector<Word> count_words(std::span<const std::string> corpus, const std::ar
   return words;  // in no particular order: nothing below depends on it
 }
 
-/// Pair counts with the largest at hand. Entries of the queue whose count is out of date are put right when they surface.
+/// Pair counts with the largest at hand. Entries of the queue whose count is out of date are put right when they
+/// surface.
 class PairCounts {
  public:
   using Pair = std::pair<TokenId, TokenId>;
@@ -104,9 +105,7 @@ class PairCounts {
   struct Item {
     std::int64_t count;
     Pair pair;
-    bool operator<(const Item& other) const {
-      return count != other.count ? count < other.count : pair > other.pair;
-    }
+    bool operator<(const Item& other) const { return count != other.count ? count < other.count : pair > other.pair; }
   };
   static std::uint64_t key(TokenId left, TokenId right) {
     return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);

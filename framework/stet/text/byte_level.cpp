@@ -43,8 +43,8 @@ const ByteMap& byte_map() {
 // GPT-2's pattern: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ , with white space spelt
 // out as Unicode's White_Space property: PCRE2's \s would also take U+180E, which the reference does not.
 #define STET_SPACES R"(\t-\r\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})"
-constexpr char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" STET_SPACES R"(]+|[)" STET_SPACES
-                                R"(]+(?![^)" STET_SPACES R"(])|[)" STET_SPACES "]+";
+constexpr char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" STET_SPACES
+                                R"(]+|[)" STET_SPACES R"(]+(?![^)" STET_SPACES R"(])|[)" STET_SPACES "]+";
 #undef STET_SPACES
 
 }  // namespace

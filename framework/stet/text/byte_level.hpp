@@ -1,4 +1,5 @@
-// What byte-level BPE does around the merges: GPT-2's printable stand-ins for bytes, and its way to cut text into words.
+// What byte-level BPE does around the merges: GPT-2's printable stand-ins for bytes, and its way to cut text into
+// words.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ namespace stet {
 /// Nothing if a character of `text` stands for no byte.
 [[nodiscard]] std::optional<std::string> characters_to_bytes(std::string_view text);
 
-/// Cuts text into GPT-2's words: contractions, letters, digits and other signs, each with at most one leading space, and
-/// runs of white space. The words together are the text. Compiled once; split() may be called from several threads.
+/// Cuts text into GPT-2's words: contractions, letters, digits and other signs, each with at most one leading space,
+/// and runs of white space. The words together are the text. Compiled once; split() may be called from several threads.
 class WordSplitter {
  public:
   WordSplitter();

@@ -55,7 +55,8 @@ class Reader {
   }
 
   /// Absent, null or one of the values.
-  void neutral(const json& object, const std::string& prefix, const char* key, std::initializer_list<json> values) const {
+  void neutral(const json& object, const std::string& prefix, const char* key,
+               std::initializer_list<json> values) const {
     const json& value = member(object, key);
     if (value.is_null() || std::find(values.begin(), values.end(), value) != values.end()) return;
     std::string expected = "null";
@@ -103,7 +104,8 @@ void read_tokens(const Reader& reader, const json& vocabulary, const json& added
       throw reader.malformed(prefix + "content", "a text that is not empty", content);
     }
     const json& special = Reader::member(token, "special");
-    if (!special.is_null() && !special.is_boolean()) throw reader.malformed(prefix + "special", "true or false", special);
+    if (!special.is_null() && !special.is_boolean())
+      throw reader.malformed(prefix + "special", "true or false", special);
     const std::int64_t id = id_of(prefix + "id", Reader::member(token, "id"));
     const auto in_vocabulary = vocabulary.find(content.get<std::string>());
     if (in_vocabulary == vocabulary.end()) {
@@ -111,8 +113,8 @@ void read_tokens(const Reader& reader, const json& vocabulary, const json& added
     } else if (*in_vocabulary != id) {
       throw reader.malformed(prefix + "id", fmt::format("the id in model.vocab, {}", in_vocabulary->dump()), id);
     }
-    parts.added.push_back({static_cast<TokenId>(id), special.is_boolean() && special.get<bool>(),
-                           in_vocabulary != vocabulary.end()});
+    parts.added.push_back(
+        {static_cast<TokenId>(id), special.is_boolean() && special.get<bool>(), in_vocabulary != vocabulary.end()});
   }
   std::sort(entries.begin(), entries.end());
   for (auto& [id, token] : entries) {
@@ -145,7 +147,8 @@ void read_byte_level(const Reader& reader, const json& root, const json& model, 
               {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
                "byte_fallback", "ignore_merges", "vocab", "merges"});
   for (const char* key : {"dropout", "unk_token"}) reader.neutral(model, "model.", key, {});
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) reader.neutral(model, "model.", key, {""});
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
+    reader.neutral(model, "model.", key, {""});
   for (const char* key : {"fuse_unk", "byte_fallback", "ignore_merges"}) reader.neutral(model, "model.", key, {false});
   const json& splitter = Reader::member(root, "pre_tokenizer");
   reader.type(splitter, "pre_tokenizer", "ByteLevel");
@@ -181,8 +184,9 @@ Tokenizer Tokenizer::from_json(const std::string& text, const std::string& where
   const json root = parse_json(text, where);
   const Reader reader(where);
   reader.require_object(root, "(whole file)");
-  reader.only(root, "", {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                         "post_processor", "decoder", "model"});
+  reader.only(root, "",
+              {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+               "decoder", "model"});
   reader.neutral(root, "", "version", {"1.0"});
   for (const char* key : {"truncation", "padding", "normalizer"}) reader.neutral(root, "", key, {});
   const json& model = Reader::member(root, "model");
@@ -218,8 +222,8 @@ std::string Tokenizer::to_json() const {
     if (!outside[id]) vocabulary[parts.tokens[id]] = id;
   }
   for (const auto& [left, right] : parts.merges) merges.push_back(left + " " + right);
-  json root = {{"version", "1.0"},         {"truncation", nullptr}, {"padding", nullptr},       {"added_tokens", added},
-               {"normalizer", nullptr},    {"decoder", nullptr},    {"post_processor", nullptr}};
+  json root = {{"version", "1.0"},      {"truncation", nullptr}, {"padding", nullptr},       {"added_tokens", added},
+               {"normalizer", nullptr}, {"decoder", nullptr},    {"post_processor", nullptr}};
   if (parts.word_level) {
     root["pre_tokenizer"] = {{"type", "WhitespaceSplit"}};
     root["model"] = {{"type", "WordLevel"}, {"unk_token", unknown_token}, {"vocab", vocabulary}};

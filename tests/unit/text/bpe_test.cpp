@@ -113,8 +113,8 @@ TEST(ByteLevel, SplitsAsGpt2Does) {
 }
 
 // Recounts every pair after every merge.
-std::vector<std::pair<std::string, std::string>> plain_training(const std::vector<std::string>& corpus, std::size_t size,
-                                                                std::int64_t least) {
+std::vector<std::pair<std::string, std::string>> plain_training(const std::vector<std::string>& corpus,
+                                                                std::size_t size, std::int64_t least) {
   std::vector<std::string> tokens;
   std::map<std::string, int> ids;
   const auto add = [&](const std::string& token) {
@@ -158,7 +158,8 @@ std::vector<std::pair<std::string, std::string>> plain_training(const std::vecto
 }
 
 std::vector<std::string> some_corpus() {
-  std::vector<std::string> corpus = {"aaaa aaa aaaaaaa", "abcabc abc bc ab c", "été été", "low lower lowest newest widest"};
+  std::vector<std::string> corpus = {"aaaa aaa aaaaaaa", "abcabc abc bc ab c", "été été",
+                                     "low lower lowest newest widest"};
   for (std::uint64_t i = 0; i < 60; ++i) {
     Random random(i, "corpus");
     std::string line;
@@ -186,7 +187,8 @@ TEST(BpeTraining, IsDeterministicAndRoundTripsText) {
   EXPECT_EQ(a.hash(), b.hash());
   EXPECT_EQ(a.token(256), "<|endoftext|>");
   EXPECT_EQ(a.end_of_text(), 256);
-  for (const std::string text : {"low newest", "naïve 東京 😗\n\t", " été abc"}) EXPECT_EQ(a.decode(a.encode(text)), text);
+  for (const std::string text : {"low newest", "naïve 東京 😗\n\t", " été abc"})
+    EXPECT_EQ(a.decode(a.encode(text)), text);
   EXPECT_LT(a.encode("abcabcabc").size(), 9U);
   EXPECT_EQ(Tokenizer::from_json(a.to_json(), "copy").hash(), a.hash());
 }
@@ -205,8 +207,7 @@ TEST(BpeTraining, RefusesBadArguments) {
 
 TEST(Utf8, MendsByMaximalSubparts) {
   // The example of the Unicode standard, table 3-8.
-  EXPECT_EQ(mend_utf8("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41"),
-            "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\x41");
+  EXPECT_EQ(mend_utf8("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41"), "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\x41");
   EXPECT_EQ(mend_utf8("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41"), "\uFFFD\uFFFD\uFFFD\uFFFD\x41");
   EXPECT_EQ(find_invalid_utf8("aé\xE1\x80"), 3U);
   EXPECT_FALSE(find_invalid_utf8("aé東😗"));

@@ -1,0 +1,118 @@
+#include <stet/base/error.hpp>
+#include <stet/data/fact_sets.hpp>
+#include <stet/data/synthetic_world.hpp>
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+namespace stet {
+namespace {
+
+World world() {
+  SyntheticWorldOptions options;
+  options.entities = 200;
+  options.new_entities = 80;
+  return make_synthetic_world(options);
+}
+
+/// A fact is eligible with a probability that depends on its relation, as SLiCK would find it.
+std::vector<Fact> eligible(const World& w) {
+  std::vector<Fact> facts;
+  for (std::size_t i = 0; i < w.base_facts().size(); ++i) {
+    const Fact& fact = w.base_facts()[i];
+    if ((i * 7919) % 10 < 9 - 2 * fact.relation) facts.push_back(fact);  // 90, 70, 50, 30 %
+  }
+  return facts;
+}
+
+TEST(FactSets, HaveTheirSizesAndShareNoSubject) {
+  const World w = world();
+  const auto facts = eligible(w);
+  const auto sets = draw_sets(facts, w.new_facts(), {150, 150, 120, 40}, 3);
+  ASSERT_EQ(sets.size(), 4U);
+  const std::vector<std::string> names = {"known", "unknown", "held", "validation"};
+  const std::vector<std::size_t> sizes = {150, 150, 120, 40};
+  std::map<std::string, std::size_t> owner;
+  std::set<std::uint64_t> ids, known_ids;
+  for (const Fact& fact : facts) known_ids.insert(fact.id);
+  for (std::size_t s = 0; s < 4; ++s) {
+    EXPECT_EQ(sets[s].name, names[s]);
+    EXPECT_EQ(sets[s].facts.size(), sizes[s]);
+    for (const Fact& fact : sets[s].facts) {
+      EXPECT_TRUE(ids.insert(fact.id).second);
+      EXPECT_EQ(owner.emplace(fact.subject, s).first->second, s) << fact.subject;
+      EXPECT_EQ(known_ids.contains(fact.id), s != 1);
+    }
+  }
+}
+
+TEST(FactSets, HaveTheRelationMixOfTheEligibleFacts) {
+  const World w = world();
+  const auto facts = eligible(w);
+  std::map<std::uint32_t, double> share;
+  for (const Fact& fact : facts) share[fact.relation] += 1.0 / static_cast<double>(facts.size());
+  for (const FactSet& set : draw_sets(facts, w.new_facts(), {100, 100, 100, 40}, 1)) {
+    std::map<std::uint32_t, double> count;
+    for (const Fact& fact : set.facts) ++count[fact.relation];
+    for (const auto& [relation, expected] : share) {
+      // Largest remainders: less than one fact away.
+      EXPECT_NEAR(count[relation], expected * static_cast<double>(set.facts.size()), 1.0) << set.name << relation;
+    }
+  }
+}
+
+TEST(FactSets, AreAFunctionOfTheSeed) {
+  const World w = world();
+  const auto facts = eligible(w);
+  const auto a = draw_sets(facts, w.new_facts(), {50, 50, 50, 10}, 1),
+             b = draw_sets(facts, w.new_facts(), {50, 50, 50, 10}, 1),
+             c = draw_sets(facts, w.new_facts(), {50, 50, 50, 10}, 2);
+  for (std::size_t s = 0; s < 4; ++s) {
+    EXPECT_EQ(a[s].facts, b[s].facts);
+    EXPECT_NE(a[s].facts, c[s].facts);
+  }
+}
+
+TEST(FactSets, CanUseUpEverything) {
+  const World w = world();  // 200 people x 4 and 80 x 4 facts
+  const auto sets = draw_sets(w.base_facts(), w.new_facts(), {400, 320, 300, 100}, 9);
+  std::size_t all = 0;
+  for (const FactSet& set : sets) all += set.facts.size();
+  EXPECT_EQ(all, 1120U);
+}
+
+TEST(FactSets, FillUpWhenTheMixCannotBeHad) {
+  std::vector<Fact> known, fresh;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    known.push_back({i + 1, static_cast<std::uint32_t>(i % 2), "k" + std::to_string(i), "a"});
+  for (std::uint64_t i = 0; i < 10; ++i) fresh.push_back({i + 100, 1, "n" + std::to_string(i), "a"});
+  const auto sets = draw_sets(known, fresh, {4, 10, 4, 2}, 1);  // new facts of one relation alone
+  EXPECT_EQ(sets[1].facts.size(), 10U);
+}
+
+TEST(FactSets, LeaveOutNewFactsAboutDrawnSubjects) {
+  std::vector<Fact> known = {{1, 0, "ann", "x"}, {2, 0, "bob", "x"}}, fresh = {{3, 1, "ann", "y"}, {4, 1, "cid", "y"}};
+  const auto sets = draw_sets(known, fresh, {2, 1, 0, 0}, 1);
+  EXPECT_EQ(sets[1].facts[0].subject, "cid");
+  EXPECT_THROW(static_cast<void>(draw_sets(known, fresh, {2, 2, 0, 0}, 1)), Error);
+}
+
+TEST(FactSets, SayWhatIsMissing) {
+  const World w = world();
+  try {
+    static_cast<void>(draw_sets(w.base_facts(), w.new_facts(), {600, 10, 500, 0}, 1));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_NE(std::string(error.what()).find("500 held facts"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("only 200 eligible facts remain"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(static_cast<void>(draw_sets({}, w.new_facts(), {1, 0, 0, 0}, 1)), Error);
+  EXPECT_THROW(static_cast<void>(draw_sets(w.base_facts(), {}, {1, 1, 0, 0}, 1)), Error);
+  EXPECT_NO_THROW(static_cast<void>(draw_sets({}, {}, {0, 0, 0, 0}, 1)));
+}
+
+}  // namespace
+}  // namespace stet

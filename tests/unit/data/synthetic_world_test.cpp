@@ -1,0 +1,381 @@
+#include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/data/batch.hpp>
+#include <stet/data/synthetic_wordings.hpp>
+#include <stet/data/synthetic_world.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace stet {
+namespace {
+
+SyntheticWorldOptions small() {
+  SyntheticWorldOptions options;
+  options.entities = 120;
+  options.first_names = 20;
+  options.last_names = 30;
+  options.new_entities = 60;
+  return options;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::string& word : split(text, ' ')) {
+    if (!word.empty()) words.push_back(std::move(word));
+  }
+  return words;
+}
+
+std::string whole_epoch(const World& world, std::uint64_t epoch) {
+  std::string text;
+  for (std::uint64_t i = 0; i < world.epoch_size(); ++i) text += world.pretraining_example(epoch, i).text() + "\n";
+  return text;
+}
+
+/// Words of some epochs of pre-training text.
+std::set<std::string> pretraining_words(const World& world, std::uint64_t epochs) {
+  std::set<std::string> words;
+  for (std::uint64_t epoch = 0; epoch < epochs; ++epoch) {
+    for (std::uint64_t i = 0; i < world.epoch_size(); ++i) {
+      for (std::string& word : words_of(world.pretraining_example(epoch, i).text())) words.insert(std::move(word));
+    }
+  }
+  return words;
+}
+
+std::set<std::string> name_tokens(const std::vector<Fact>& facts) {
+  std::set<std::string> tokens;
+  for (const Fact& fact : facts) {
+    for (std::string& token : words_of(fact.subject)) tokens.insert(std::move(token));
+  }
+  return tokens;
+}
+
+std::set<std::string> subjects_of(const std::vector<Fact>& facts) {
+  std::set<std::string> subjects;
+  for (const Fact& fact : facts) subjects.insert(fact.subject);
+  return subjects;
+}
+
+TEST(SyntheticWorld, IsAFunctionOfItsOptions) {
+  const World a = make_synthetic_world(small()), b = make_synthetic_world(small());
+  EXPECT_EQ(a.base_facts(), b.base_facts());
+  EXPECT_EQ(a.new_facts(), b.new_facts());
+  EXPECT_EQ(whole_epoch(a, 3), whole_epoch(b, 3));
+  EXPECT_NE(whole_epoch(a, 3), whole_epoch(a, 4));
+  EXPECT_EQ(a.make_tokenizer().hash(), b.make_tokenizer().hash());
+  auto other = small();
+  other.seed = 2;
+  EXPECT_NE(make_synthetic_world(other).base_facts(), a.base_facts());
+}
+
+TEST(SyntheticWorld, HasTheSizesAskedFor) {
+  for (const std::size_t relations : {1U, 4U, 10U}) {
+    auto options = small();
+    options.relations = relations;
+    const World world = make_synthetic_world(options);
+    EXPECT_EQ(world.relations().size(), relations);
+    EXPECT_EQ(world.base_facts().size(), 120 * relations);
+    EXPECT_EQ(world.new_facts().size(), 60 * relations);
+    EXPECT_EQ(subjects_of(world.base_facts()).size(), 120U);
+    EXPECT_EQ(world.relations()[0].name, "country");
+    EXPECT_EQ(world.relations()[0].answers.size(), 20U);
+    for (std::size_t r = 1; r < relations; ++r) {
+      EXPECT_GE(world.relations()[r].answers.size(), 40U);
+      EXPECT_LE(world.relations()[r].answers.size(), 100U);
+    }
+  }
+}
+
+TEST(SyntheticWorld, FactsAreUniqueAndPeopleOldOrNew) {
+  for (const double overlap : {0.0, 0.3, 1.0}) {
+    auto options = small();
+    options.overlap = overlap;
+    const World world = make_synthetic_world(options);
+    std::set<std::uint64_t> ids;
+    for (const auto* facts : {&world.base_facts(), &world.new_facts()}) {
+      for (const Fact& fact : *facts) {
+        EXPECT_TRUE(ids.insert(fact.id).second);
+        EXPECT_EQ(fact.id, fact_id(world.relations()[fact.relation].name, fact.subject, fact.answer));
+        const auto& pool = world.relations()[fact.relation].answers;
+        EXPECT_NE(std::find(pool.begin(), pool.end(), fact.answer), pool.end());
+      }
+    }
+    const auto old_people = subjects_of(world.base_facts()), new_people = subjects_of(world.new_facts());
+    EXPECT_EQ(new_people.size(), 60U);
+    for (const std::string& person : new_people) EXPECT_FALSE(old_people.contains(person));
+  }
+}
+
+TEST(SyntheticWorld, EveryTextIsMadeOfKnownTokens) {
+  for (const NewKeys keys : {NewKeys::semantic, NewKeys::uuid}) {
+    auto options = small();
+    options.relations = 10;
+    options.new_keys = keys;
+    options.overlap = 0.5;
+    const World world = make_synthetic_world(options);
+    const Tokenizer tokenizer = world.make_tokenizer();
+    const auto check = [&](const std::string& text) {
+      for (const TokenId id : tokenizer.encode(text)) EXPECT_NE(id, 0) << text;
+    };
+    for (std::uint64_t i = 0; i < world.epoch_size(); ++i) check(world.pretraining_example(0, i).text());
+    for (const Fact& fact : world.new_facts()) {
+      const Relation& relation = world.relations()[fact.relation];
+      check(render(relation.probe, fact).text());
+      for (const std::string& wording : relation.held_out_statements) check(render(wording, fact).text());
+    }
+  }
+}
+
+// Whatever fine-tuning and evaluation show must have been trained: words of probes and held-out statements, characters
+// of keys, fresh name tokens.
+TEST(SyntheticWorld, EveryLaterTokenOccursInPretrainingText) {
+  for (const std::size_t relations : {1U, 4U, 10U}) {
+    for (const double overlap : {0.0, 1.0}) {
+      auto options = small();
+      options.relations = relations;
+      options.asked_fraction = 0.0;  // the harder case: no question helps
+      options.overlap = overlap;
+      const World world = make_synthetic_world(options);
+      const auto trained = pretraining_words(world, 12);
+      for (const Relation& relation : world.relations()) {
+        std::vector<std::string> wordings = relation.held_out_statements;
+        wordings.push_back(relation.probe);
+        for (const std::string& wording : wordings) {
+          for (const std::string& word : words_of(wording)) {
+            EXPECT_TRUE(word.front() == '[' || trained.contains(word)) << word << " of " << wording;
+          }
+        }
+      }
+      for (const char c : std::string(key_alphabet)) EXPECT_TRUE(trained.contains(std::string(1, c))) << c;
+      for (const std::string& token : name_tokens(world.new_facts())) EXPECT_TRUE(trained.contains(token)) << token;
+    }
+  }
+}
+
+TEST(SyntheticWorld, ProbesAndHeldOutStatementsAreNeverShown) {
+  auto options = small();
+  options.relations = 10;
+  options.question_share = 0.9;
+  options.asked_fraction = 1.0;
+  const World world = make_synthetic_world(options);
+  std::set<std::string> shown;
+  for (std::uint64_t epoch = 0; epoch < 10; ++epoch) {
+    for (std::uint64_t i = 0; i < world.base_facts().size(); ++i) {
+      shown.insert(world.pretraining_example(epoch, i).text());
+    }
+  }
+  for (const Fact& fact : world.base_facts()) {
+    const Relation& relation = world.relations()[fact.relation];
+    EXPECT_FALSE(shown.contains(render(relation.probe, fact).text()));
+    for (const auto& wording : relation.held_out_statements) EXPECT_FALSE(shown.contains(render(wording, fact).text()));
+  }
+  const auto people = subjects_of(world.new_facts());
+  for (const std::string& text : shown) {
+    for (const std::string& person : people) ASSERT_EQ((" " + text).find(" " + person + " "), std::string::npos);
+  }
+}
+
+TEST(SyntheticWorld, AnEpochShowsEveryBaseFactOnceAndItsShareOfNeutralLines) {
+  const World world = make_synthetic_world(small());
+  std::map<std::uint64_t, int> seen;
+  std::uint64_t neutral = 0;
+  for (std::uint64_t i = 0; i < world.epoch_size(); ++i) {
+    const Example example = world.pretraining_example(5, i);
+    if (example.fact == 0) {
+      ++neutral;
+    } else {
+      ++seen[example.fact];
+      EXPECT_EQ(example.fact, world.base_facts()[i].id);
+      EXPECT_NE(example.text().find(world.base_facts()[i].subject), std::string::npos);
+      EXPECT_NE(example.completion.find(world.base_facts()[i].answer), std::string::npos);
+    }
+  }
+  EXPECT_EQ(seen.size(), world.base_facts().size());
+  for (const auto& [fact, times] : seen) EXPECT_EQ(times, 1);
+  EXPECT_EQ(neutral, world.neutral_lines());
+  EXPECT_NEAR(static_cast<double>(neutral) / static_cast<double>(world.epoch_size()), 0.05, 0.002);
+}
+
+TEST(SyntheticWorld, QuestionsAreShownForAskedPeopleAlone) {
+  const World world = make_synthetic_world(small());
+  std::size_t asked_people = 0, questions = 0, asked_examples = 0;
+  for (const std::string& person : subjects_of(world.base_facts())) {
+    asked_people += world.asked({0, 0, person, ""});
+  }
+  EXPECT_EQ(asked_people, 60U);
+  for (const Fact& fact : world.new_facts()) EXPECT_FALSE(world.asked(fact));
+  for (std::uint64_t epoch = 0; epoch < 20; ++epoch) {
+    for (std::uint64_t i = 0; i < world.base_facts().size(); ++i) {
+      const bool question = world.pretraining_example(epoch, i).text().find(" ? ") != std::string::npos;
+      if (!world.asked(world.base_facts()[i])) {
+        EXPECT_FALSE(question);
+        continue;
+      }
+      questions += question;
+      ++asked_examples;
+    }
+  }
+  // 4800 draws of probability 0.3: four standard deviations are 0.026.
+  EXPECT_NEAR(static_cast<double>(questions) / static_cast<double>(asked_examples), 0.3, 0.026);
+}
+
+TEST(SyntheticWorld, EveryWordingIsUsed) {
+  const World world = make_synthetic_world(small());
+  std::map<std::string, int> used;
+  for (std::uint64_t epoch = 0; epoch < 20; ++epoch) {
+    for (std::uint64_t i = 0; i < world.base_facts().size(); ++i) {
+      const Fact& fact = world.base_facts()[i];
+      const Relation& relation = world.relations()[fact.relation];
+      const std::string text = world.pretraining_example(epoch, i).text();
+      for (const auto* list : {&relation.statements, &relation.questions}) {
+        for (const std::string& wording : *list) used[wording] += render(wording, fact).text() == text;
+      }
+    }
+  }
+  for (const auto& [wording, times] : used) EXPECT_GT(times, 20) << wording;
+}
+
+TEST(SyntheticWorld, OverlapIsTheShareOfOldNameTokens) {
+  for (const double overlap : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    auto options = small();
+    options.overlap = overlap;
+    const World world = make_synthetic_world(options);
+    const auto old_tokens = name_tokens(world.base_facts());
+    int old_count = 0, all = 0;
+    for (const std::string& person : subjects_of(world.new_facts())) {
+      const auto tokens = words_of(person);
+      EXPECT_EQ(tokens.size(), 2U);
+      for (const std::string& token : tokens) {
+        old_count += old_tokens.contains(token);
+        ++all;
+      }
+    }
+    EXPECT_EQ(old_count, static_cast<int>(overlap * all)) << overlap;
+  }
+}
+
+TEST(SyntheticWorld, KeysCanBeEightHexadecimalCharacters) {
+  auto options = small();
+  options.new_keys = NewKeys::uuid;
+  const World world = make_synthetic_world(options);
+  const auto people = subjects_of(world.new_facts());
+  EXPECT_EQ(people.size(), 60U);
+  for (const std::string& person : people) {
+    const auto tokens = words_of(person);
+    EXPECT_EQ(tokens.size(), 8U);
+    for (const std::string& token : tokens) {
+      EXPECT_EQ(token.size(), 1U);
+      EXPECT_NE(std::string(key_alphabet).find(token), std::string::npos);
+    }
+  }
+}
+
+// One base model must serve all arms.
+TEST(SyntheticWorld, ThePretrainingTextDoesNotDependOnTheNewFacts) {
+  const World plain = make_synthetic_world(small());
+  auto options = small();
+  options.new_keys = NewKeys::uuid;
+  options.overlap = 0.25;
+  options.answer_region = AnswerRegion::concentrated;
+  options.new_entities = 7;
+  options.new_per_entity = 1;
+  const World other = make_synthetic_world(options);
+  EXPECT_EQ(whole_epoch(plain, 2), whole_epoch(other, 2));
+  EXPECT_EQ(plain.make_tokenizer().hash(), other.make_tokenizer().hash());
+}
+
+TEST(SyntheticWorld, AnswerRegionsAreWhatTheyAreCalled) {
+  auto options = small();
+  options.new_entities = 300;
+  std::map<std::string, int> base;
+  const World matched = make_synthetic_world(options);
+  options.answer_region = AnswerRegion::concentrated;
+  const World concentrated = make_synthetic_world(options);
+  const auto share_in_first_half = [](const World& world, const std::vector<Fact>& facts) {
+    double inside = 0;
+    for (const Fact& fact : facts) {
+      const auto& pool = world.relations()[fact.relation].answers;
+      inside +=
+          static_cast<std::size_t>(std::find(pool.begin(), pool.end(), fact.answer) - pool.begin()) < pool.size() / 2;
+    }
+    return inside / static_cast<double>(facts.size());
+  };
+  EXPECT_EQ(share_in_first_half(concentrated, concentrated.new_facts()), 1.0);
+  // 1200 draws from the base's own answers: four standard deviations are 0.058.
+  EXPECT_NEAR(share_in_first_half(matched, matched.new_facts()), share_in_first_half(matched, matched.base_facts()),
+              0.058);
+}
+
+TEST(SyntheticWorld, NewPeopleCanHaveFewerFacts) {
+  auto options = small();
+  options.new_per_entity = 1;
+  const World world = make_synthetic_world(options);
+  EXPECT_EQ(world.new_facts().size(), 60U);
+  std::map<std::uint32_t, int> mix;
+  for (const Fact& fact : world.new_facts()) ++mix[fact.relation];
+  EXPECT_EQ(mix.size(), 4U);
+  for (const auto& [relation, count] : mix) EXPECT_EQ(count, 15);
+}
+
+TEST(SyntheticWorld, BadOptionsAreRefusedByName) {
+  const auto refused = [](auto change) -> std::string {
+    auto options = small();
+    change(options);
+    try {
+      static_cast<void>(make_synthetic_world(options));
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      return error.what();
+    }
+    return "accepted";
+  };
+  const auto names = [](const std::string& text, const char* option) { return text.find(option) != std::string::npos; };
+  EXPECT_TRUE(names(refused([](auto& o) { o.entities = 601; }), "entities"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.entities = 0; }), "entities"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.relations = 11; }), "relations"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.relations = 0; }), "relations"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.answers_max = 39; }), "answers_max"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.overlap = 1.5; }), "overlap"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.overlap = std::nan(""); }), "overlap"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.neutral_share = 0; }), "neutral_share"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.asked_fraction = -1; }), "asked_fraction"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.question_share = 2; }), "question_share"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.new_per_entity = 5; }), "new_per_entity"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.new_entities = 481; }), "new_entities"));  // 20 x 30 - 120 names are left
+  EXPECT_TRUE(names(refused([](auto& o) { o.new_entities = 151, o.overlap = 0; }), "new_entities"));
+}
+
+TEST(SyntheticWordings, FollowTheirRules) {
+  const auto all = synthetic_relation_wordings();
+  ASSERT_EQ(all.size(), 10U);
+  std::set<std::string> names, every;
+  for (const RelationWordings& w : all) {
+    EXPECT_TRUE(names.insert(w.name).second);
+    EXPECT_GE(w.statements.size(), 5U);
+    EXPECT_GE(w.held_out.size(), 2U);
+    EXPECT_GE(w.questions.size(), 3U);
+    std::vector<std::string> wordings = {w.probe};
+    for (const auto* list : {&w.statements, &w.held_out, &w.questions}) {
+      wordings.insert(wordings.end(), list->begin(), list->end());
+    }
+    for (const std::string& wording : wordings) {
+      EXPECT_TRUE(every.insert(wording).second) << "twice: " << wording;
+      EXPECT_TRUE(wording.ends_with(" .")) << wording;
+      EXPECT_NO_THROW(static_cast<void>(parse_template(wording)));
+      for (const std::string& word : words_of(wording)) {
+        EXPECT_TRUE(word.size() > 1 || std::string(key_alphabet).find(word) == std::string::npos) << wording;
+        EXPECT_TRUE(word.front() == '[' || word.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos)
+            << word;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stet
