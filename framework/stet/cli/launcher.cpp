@@ -55,8 +55,8 @@ LibraryEnvironment choose(const CpuFeatures& cpu, int cores, int ranks, std::opt
     settings.push_back({name, count, threads ? "STET_THREADS" : "one rank is one thread", threads.has_value()});
   }
   if (ranks > cores) {
-    settings.push_back({"OMPI_MCA_mpi_yield_when_idle", "1",
-                        std::to_string(ranks) + " ranks on " + std::to_string(cores) + " cores"});
+    settings.push_back(
+        {"OMPI_MCA_mpi_yield_when_idle", "1", std::to_string(ranks) + " ranks on " + std::to_string(cores) + " cores"});
   }
   // Activations are freed and asked for again at every step. By default malloc gives such blocks back to the system,
   // which then must fault in and clear every page anew.

@@ -1,6 +1,6 @@
-// What the libraries below libtorch (OpenBLAS, ATen, OpenMP, malloc, Open MPI) should be told on this machine. They read
-// their environment when they are loaded, so the program `stet` is a launcher: it sets these variables and then becomes
-// `stet-engine`. Knows neither libtorch nor any room.
+// What the libraries below libtorch (OpenBLAS, ATen, OpenMP, malloc, Open MPI) should be told on this machine. They
+// read their environment when they are loaded, so the program `stet` is a launcher: it sets these variables and then
+// becomes `stet-engine`. Knows neither libtorch nor any room.
 #pragma once
 
 #include <functional>
@@ -50,8 +50,8 @@ struct BadVariable : std::runtime_error {
 /// How many ranks of this job run on this machine, from what Open MPI, MPICH or Slurm say; 1 without a launcher.
 [[nodiscard]] int ranks_here(const GetVariable& get);
 
-/// Cores that all ranks on this machine share: those of the Slurm allocation, else `online`. (The affinity mask would be
-/// wrong here: mpirun binds each rank to its own part.)
+/// Cores that all ranks on this machine share: those of the Slurm allocation, else `online`. (The affinity mask would
+/// be wrong here: mpirun binds each rank to its own part.)
 [[nodiscard]] int cores_here(const GetVariable& get, int online);
 
 /// Sets what is not yet set (or is to be overridden), and returns an account of it for STET_CHOSEN:

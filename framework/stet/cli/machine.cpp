@@ -1,0 +1,263 @@
+#include <stet/base/clock.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/cli/launcher.hpp>
+#include <stet/cli/machine.hpp>
+#include <stet/comm/launch.hpp>
+#include <stet/model/kernels_cpu.hpp>
+#include <stet/model/torch.hpp>
+#ifdef STET_HAVE_MPI
+#include <stet/comm/mpi_environment.hpp>
+#endif
+
+#include <ATen/Version.h>
+#include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace stet {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The rest of the first line that begins with `key`, without leading colon and blanks.
+std::string line_after(const fs::path& file, std::string_view key) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(key)) continue;
+    const std::size_t start = line.find_first_not_of(": \t", key.size());
+    return start == std::string::npos ? std::string() : line.substr(start);
+  }
+  return {};
+}
+
+/// The text between `start` and the next of `ends`, in a text of libtorch's.
+std::string piece(const std::string& text, std::string_view start, const char* ends) {
+  const std::size_t at = text.find(start);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + start.size();
+  return text.substr(from, text.find_first_of(ends, from) - from);
+}
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// The shared object that a symbol of the process comes from; empty if there is no such symbol.
+std::string home_of(const char* symbol) {
+  Dl_info info{};
+  void* address = dlsym(RTLD_DEFAULT, symbol);
+  if (address == nullptr || dladdr(address, &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code error;
+  const fs::path real = fs::canonical(info.dli_fname, error);
+  return error ? std::string(info.dli_fname) : real.string();
+}
+
+std::string call_text(const char* symbol) {
+  using Function = const char* (*)();
+  const auto function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, symbol));
+  const char* text = function == nullptr ? nullptr : function();
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+void inspect_blas(MachineReport& report) {
+  report.blas_file = home_of("sgemm_");
+  const std::string config = call_text("openblas_get_config"), core = call_text("openblas_get_corename");
+  if (at::hasMKL()) {
+    report.blas = "MKL";
+  } else if (!config.empty() &&
+             (contains(report.blas_file, "openblas") || report.blas_file == home_of("openblas_get_config"))) {
+    // "OpenBLAS 0.3.21 DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64"
+    report.blas = config.substr(0, config.find(' ', config.find(' ') + 1)) + " (" + core + " kernels)";
+  } else if (contains(report.blas_file, "blis")) {
+    report.blas = "BLIS";
+  } else if (contains(report.blas_file, "mkl")) {
+    report.blas = "MKL";
+  } else if (contains(report.blas_file, "/blas/libblas.so") || contains(report.blas_file, "libblas.so")) {
+    report.blas = "reference BLAS";
+    report.reference_blas = true;
+  } else {
+    report.blas = "unknown BLAS";
+  }
+  std::ifstream maps("/proc/self/maps");
+  std::set<std::string> files;
+  for (std::string line; std::getline(maps, line);) {
+    const std::size_t slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string file = line.substr(slash);
+    const std::string name = fs::path(file).filename().string();
+    for (const char* known : {"libopenblas", "libblas", "libmkl", "libblis", "libflexiblas", "libatlas"}) {
+      if (name.starts_with(known)) files.insert(file);
+    }
+  }
+  report.blas_loaded.assign(files.begin(), files.end());
+}
+
+/// Limits of the control groups (version 2) from ours up to the root; the smallest counts.
+void inspect_control_group(MachineReport& report) {
+  const fs::path root = "/sys/fs/cgroup";
+  std::string own = line_after("/proc/self/cgroup", "0::");
+  for (fs::path group = fs::path(own.empty() ? "/" : own).lexically_normal();; group = group.parent_path()) {
+    const fs::path folder = root / group.relative_path();
+    std::string text;
+    if (std::ifstream(folder / "memory.max") >> text && text != "max") {
+      const std::uint64_t limit = number(text);
+      if (limit > 0 && (report.memory_limit == 0 || limit < report.memory_limit)) report.memory_limit = limit;
+    }
+    double period = 0;
+    if (std::ifstream quota(folder / "cpu.max"); quota >> text >> period && text != "max" && period > 0) {
+      const double cores = static_cast<double>(number(text)) / period;
+      if (cores > 0 && (report.cpu_quota == 0 || cores < report.cpu_quota)) report.cpu_quota = cores;
+    }
+    if (!group.has_relative_path()) return;
+  }
+}
+
+void inspect_processor(MachineReport& report) {
+  report.cpu = line_after("/proc/cpuinfo", "model name");
+  const launcher::CpuFeatures features = launcher::detect_cpu();
+  report.cpu_simd = features.avx512 ? "AVX-512" : features.avx2 ? "AVX2" : "less than AVX2";
+  report.aten_simd = piece(at::show_config(), "CPU capability usage: ", "\n");
+  report.kernel_simd = kernels::compiled_for();
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  report.cores = sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : online;
+  report.threads = at::get_num_threads();
+  const launcher::GetVariable get = [](const char* name) -> const char* { return std::getenv(name); };
+  report.ranks_here = launcher::ranks_here(get);
+  report.cores_here = launcher::cores_here(get, online);
+}
+
+/// GFLOP/s of a float32 product of two n x n matrices: the median of up to seven, a quarter of a second at most.
+double measure_product(std::int64_t n) {
+  const at::NoGradGuard no_gradients;
+  const at::Tensor a = at::ones({n, n}, at::kFloat), b = at::ones({n, n}, at::kFloat);
+  at::Tensor c = at::mm(a, b);  // the first call also starts threads and touches the memory
+  std::vector<double> seconds;
+  for (const Stopwatch all; seconds.empty() || (seconds.size() < 7 && all.seconds() < 0.25);) {
+    const Stopwatch one;
+    at::mm_out(c, a, b);
+    seconds.push_back(one.seconds());
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2), seconds.end());
+  const auto size = static_cast<double>(n);
+  return 2 * size * size * size / seconds[seconds.size() / 2] * 1e-9;
+}
+
+}  // namespace
+
+MachineReport inspect_machine(bool measure) {
+  MachineReport report;
+  report.version = STET_VERSION;
+#if defined(__clang__)
+  report.compiler = "clang " __clang_version__;
+#else
+  report.compiler = "g++ " __VERSION__;
+#endif
+  report.torch_version = TORCH_VERSION;
+  const std::string blas_info = piece(at::show_config(), "BLAS_INFO=", ",\n ");
+  if (!blas_info.empty()) report.torch_blas = "BLAS_INFO=" + blas_info;
+  inspect_blas(report);
+  inspect_processor(report);
+  inspect_control_group(report);
+  report.memory_available = number(line_after("/proc/meminfo", "MemAvailable")) * 1024;
+#ifdef STET_HAVE_MPI
+  report.mpi = MpiEnvironment::library();
+#else
+  report.mpi = "built without MPI";
+#endif
+  report.launcher = launch_detected();
+  const auto devices = at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
+  report.devices = devices > 0 ? fmt::format("{} CUDA device{}", devices, devices == 1 ? "" : "s") : "CPU";
+  if (measure) {
+    report.gflops_384 = measure_product(384);
+    report.gflops_768 = measure_product(768);
+  }
+  if (const char* chosen = std::getenv("STET_CHOSEN")) report.chosen = chosen;
+  report.warnings = machine_warnings(report);
+  return report;
+}
+
+std::vector<std::string> machine_warnings(const MachineReport& report) {
+  std::vector<std::string> warnings;
+  if (report.reference_blas) {
+    warnings.push_back(
+        "the reference BLAS is loaded, some 16 times slower than OpenBLAS; hint: apt-get install libopenblas0-pthread");
+  }
+  if (report.cpu_simd == "less than AVX2")
+    warnings.push_back("this processor has no AVX2: expect a fraction of the speed");
+  if (report.cpu_simd != "less than AVX2" && (report.aten_simd == "NO AVX" || report.aten_simd == "DEFAULT")) {
+    warnings.push_back("libtorch uses no vector instructions although the processor has " + report.cpu_simd +
+                       "; hint: mount /proc and /sys, unset ATEN_CPU_CAPABILITY");
+  }
+  const auto width = [](const std::string& simd) { return simd == "AVX-512" ? 2 : simd == "AVX2" ? 1 : 0; };
+  if (width(report.kernel_simd) < width(report.cpu_simd)) {
+    warnings.push_back("stet's kernels were compiled for " + report.kernel_simd + ", the processor has " +
+                       report.cpu_simd + "; hint: build on this machine with -DSTET_NATIVE=ON");
+  }
+  if (report.memory_available == 0)
+    warnings.push_back(
+        "/proc is not mounted: libraries cannot recognise the processor; hint: mount -t proc proc /proc");
+  if (report.ranks_here * report.threads > report.cores_here) {
+    warnings.push_back(fmt::format("{} rank{} of {} threads on {} cores; hint: fewer ranks, or STET_THREADS=1",
+                                   report.ranks_here, report.ranks_here == 1 ? "" : "s", report.threads,
+                                   report.cores_here));
+  }
+  if (report.chosen.empty())
+    warnings.push_back(
+        "started without the launcher, so the libraries chose for themselves; hint: call stet, not stet-engine");
+  return warnings;
+}
+
+std::string format(const MachineReport& report) {
+  std::string text;
+  const auto line = [&text](std::string_view name, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{:<11} {}\n", name, value);
+  };
+  const auto cores = [](double count) { return fmt::format("{:g} core{}", count, count == 1 ? "" : "s"); };
+  line("stet", report.version + ", " + report.compiler);
+  line("libtorch", report.torch_version + (report.torch_blas.empty() ? "" : " (built with " + report.torch_blas + ")"));
+  line("BLAS", report.blas + (report.blas_file.empty() ? "" : " from " + report.blas_file));
+  for (const std::string& file : report.blas_loaded) {
+    if (file != report.blas_file) line("", "also loaded: " + file);
+  }
+  line("processor", fmt::format("{}, {} usable{}", report.cpu.empty() ? "unknown" : report.cpu, cores(report.cores),
+                                report.cpu_quota > 0 ? ", limited to " + cores(report.cpu_quota) : ""));
+  line("SIMD",
+       fmt::format("processor {}, libtorch {}, stet {}", report.cpu_simd, report.aten_simd, report.kernel_simd));
+  line("threads",
+       fmt::format("{} a rank, {} rank{} here", report.threads, report.ranks_here, report.ranks_here == 1 ? "" : "s"));
+  line("memory",
+       (report.memory_available > 0 ? format_bytes(static_cast<double>(report.memory_available)) + " available"
+                                    : "unknown") +
+           (report.memory_limit > 0 ? ", limit " + format_bytes(static_cast<double>(report.memory_limit)) : ""));
+  line("MPI", report.mpi + (report.launcher.empty() ? ", started directly" : ", started by " + report.launcher));
+  line("devices", report.devices);
+  if (report.gflops_384 && report.gflops_768) {
+    line("float32",
+         fmt::format("{:.0f} GFLOP/s (384 x 384), {:.0f} GFLOP/s (768 x 768)", *report.gflops_384, *report.gflops_768));
+  }
+  std::string_view name = "launcher";
+  for (std::size_t from = 0; from < report.chosen.size();) {
+    const std::size_t end = std::min(report.chosen.find("; ", from), report.chosen.size());
+    line(name, report.chosen.substr(from, end - from));
+    name = "";
+    from = end + 2;
+  }
+  for (const std::string& warning : report.warnings) line("warning", warning);
+  return text;
+}
+
+}  // namespace stet
