@@ -50,21 +50,12 @@ struct Names {
   std::vector<std::string> first, last, fresh_first, fresh_last;
 };
 
-/// Person `i` of the base has the name at place order(i) of the grid first x last.
-class BaseNames {
- public:
-  BaseNames(const Names& names, std::uint64_t seed)
-      : names_(names), order_(names.first.size() * names.last.size(), seed, purpose_id("base names")) {}
-  [[nodiscard]] std::uint64_t capacity() const { return order_.size(); }
-  [[nodiscard]] std::string operator()(std::uint64_t i) const {
-    const std::uint64_t place = order_(i);
-    return names_.first[place / names_.last.size()] + " " + names_.last[place % names_.last.size()];
-  }
-
- private:
-  const Names& names_;
-  KeyedPermutation order_;
-};
+/// Place `place` of the grid first x last, in an order keyed by (seed, stream): names without repetition.
+std::string name_at(const std::vector<std::string>& first, const std::vector<std::string>& last, std::uint64_t seed,
+                    std::uint64_t stream, std::uint64_t place) {
+  const std::uint64_t at = KeyedPermutation(first.size() * last.size(), seed, stream)(place);
+  return first[at / last.size()] + " " + last[at % last.size()];
+}
 
 /// Which of the 2 x people name tokens (first, last, first, last, ...) come from the base: a share of `overlap`,
 /// exactly up to rounding, at places drawn by the seed.
@@ -77,31 +68,39 @@ std::vector<bool> tokens_from_base(std::size_t people, double overlap, std::uint
   return from_base;
 }
 
-std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, const Names& names, const BaseNames& base) {
+/// Tokens that no person of the base happens to have are untrained, so they are not counted as old.
+void keep_used(std::vector<std::string>& tokens, const std::set<std::string>& used) {
+  std::erase_if(tokens, [&](const std::string& token) { return !used.contains(token); });
+}
+
+std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, Names names,
+                                       const std::vector<std::string>& people) {
+  const std::set<std::string> taken(people.begin(), people.end());
+  std::set<std::string> used_first, used_last;
+  for (const std::string& person : people) {
+    used_first.insert(person.substr(0, person.find(' ')));
+    used_last.insert(person.substr(person.find(' ') + 1));
+  }
+  keep_used(names.first, used_first);
+  keep_used(names.last, used_last);
+
   const std::vector<bool> from_base = tokens_from_base(o.new_entities, o.overlap, o.seed);
-  std::uint64_t next_base = o.entities;  // the base's grid goes on where the old people end
-  std::array<std::uint64_t, 4> next{};   // place in each of the other grids
+  std::array<std::uint64_t, 4> next{};  // place in each grid: old or fresh first name x old or fresh last name
   std::vector<std::string> keys;
-  for (std::size_t i = 0; i < o.new_entities; ++i) {
-    const bool first_old = from_base[2 * i], last_old = from_base[2 * i + 1];
+  while (keys.size() < o.new_entities) {
+    const bool first_old = from_base[2 * keys.size()], last_old = from_base[2 * keys.size() + 1];
     const auto& first = first_old ? names.first : names.fresh_first;
     const auto& last = last_old ? names.last : names.fresh_last;
     const std::size_t grid = (first_old ? 2U : 0U) + (last_old ? 1U : 0U);
-    const std::uint64_t capacity = grid == 3 ? base.capacity() : first.size() * last.size();
-    const std::uint64_t place = grid == 3 ? next_base++ : next[grid]++;
-    if (place >= capacity) {
+    if (next[grid] == first.size() * last.size()) {
       throw Error(ErrorKind::config, "there are not enough names for the new people of the synthetic world")
-          .expected(fmt::format("{} names of which {:.0f} % of the tokens are old", o.new_entities, 100 * o.overlap))
+          .expected(fmt::format("{} new_entities, {:.0f} % of their name tokens old", o.new_entities, 100 * o.overlap))
           .received(
               fmt::format("first_names = {}, last_names = {}, entities = {}", o.first_names, o.last_names, o.entities))
           .hint("raise first_names or last_names, or lower new_entities");
     }
-    if (grid == 3) {
-      keys.push_back(base(place));
-    } else {
-      const std::uint64_t at = KeyedPermutation(capacity, o.seed, purpose_id("new names") + grid)(place);
-      keys.push_back(first[at / last.size()] + " " + last[at % last.size()]);
-    }
+    std::string key = name_at(first, last, o.seed, purpose_id("new names") + grid, next[grid]++);
+    if (!taken.contains(key)) keys.push_back(std::move(key));
   }
   return keys;
 }
@@ -205,16 +204,17 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
     world.relations.push_back(std::move(relation));
   }
 
-  const BaseNames base(names, o.seed);
+  std::vector<std::string> people;
   for (std::size_t e = 0; e < o.entities; ++e) {
+    people.push_back(name_at(names.first, names.last, o.seed, purpose_id("base names"), e));
     for (std::size_t r = 0; r < o.relations; ++r) {
       const auto& pool = world.relations[r].answers;
       Random random(o.seed, "base answer", e * wordings.size() + r);
-      world.base_facts.push_back(make_fact(world.relations, r, base(e), pool[random.below(pool.size())]));
+      world.base_facts.push_back(make_fact(world.relations, r, people[e], pool[random.below(pool.size())]));
     }
   }
   world.new_facts =
-      make_new_facts(o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o) : semantic_keys(o, names, base));
+      make_new_facts(o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o) : semantic_keys(o, names, people));
 
   world.name = "synthetic";
   world.seed = o.seed;
