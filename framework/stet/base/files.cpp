@@ -46,8 +46,14 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail("cannot make file durable", temporary_);
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot close file", temporary_);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot rename file", temporary_);
+  const auto give_up = [this](const char* what) {
+    const int reason = errno;
+    ::unlink(temporary_.c_str());
+    errno = reason;
+    fail(what, temporary_);
+  };
+  if (::close(std::exchange(descriptor_, -1)) != 0) give_up("cannot close file");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot rename file");
   sync_folder(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
 }
 

@@ -1,0 +1,211 @@
+#include <stet/checkpoint/checkpoint_store.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/hash.hpp>
+#include <stet/base/log.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/tensorfile/tensor_file.hpp>
+#include <stet/tensorfile/tensor_file_writer.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace stet {
+
+namespace {
+
+using Json = nlohmann::json;
+constexpr int format_version = 1;
+
+struct TypeName {
+  at::ScalarType type;
+  DType file;
+};
+constexpr TypeName types[] = {{at::kFloat, DType::f32}, {at::kDouble, DType::f64}, {at::kLong, DType::i64},
+                              {at::kInt, DType::i32},   {at::kByte, DType::u8}};
+
+DType file_type(at::ScalarType type) {
+  for (const TypeName& t : types) {
+    if (t.type == type) return t.file;
+  }
+  throw Error(ErrorKind::checkpoint, "a tensor of this type cannot go into a checkpoint").received(c10::toString(type));
+}
+
+std::string part_name(int rank, int ranks) { return fmt::format("part-{}-of-{}.safetensors", rank, ranks); }
+
+/// Elements [begin, end) of a tensor of `count` that rank `rank` of `ranks` keeps.
+std::pair<std::int64_t, std::int64_t> share(std::int64_t count, int rank, int ranks) {
+  return {count * rank / ranks, count * (rank + 1) / ranks};
+}
+
+Error broken(const std::filesystem::path& folder, const std::string& what) {
+  return Error(ErrorKind::checkpoint, "the checkpoint is not whole: " + what).at(folder.string());
+}
+
+Json read_manifest(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "manifest.json";
+  if (!std::filesystem::exists(file)) throw broken(folder, "no manifest.json");
+  try {
+    Json manifest = Json::parse(read_file(file));
+    if (manifest.at("format").get<int>() != format_version) throw broken(folder, "written by another version of stet");
+    for (const auto& [name, entry] : manifest.at("files").items()) {
+      const std::filesystem::path part = folder / name;
+      std::error_code error;
+      const std::uint64_t size = std::filesystem::file_size(part, error);
+      if (error) throw broken(folder, name + " is missing");
+      if (size != entry.at("bytes").get<std::uint64_t>()) throw broken(folder, name + " has the wrong size");
+      if (hash_file(part) != entry.at("hash").get<std::string>()) throw broken(folder, name + " has another checksum");
+    }
+    return manifest;
+  } catch (const Json::exception& error) {
+    throw broken(folder, std::string("manifest.json: ") + error.what());
+  }
+}
+
+/// step-N folders, newest first.
+std::vector<std::filesystem::path> step_folders(const std::filesystem::path& folder) {
+  std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    std::int64_t step = 0;
+    if (!name.starts_with("step-")) continue;
+    const auto [end, status] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+    if (status == std::errc() && end == name.data() + name.size()) found.emplace_back(step, entry.path());
+  }
+  std::sort(found.rbegin(), found.rend());
+  std::vector<std::filesystem::path> folders;
+  for (auto& [step, path] : found) folders.push_back(std::move(path));
+  return folders;
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(Communicator& communicator, std::filesystem::path folder, int keep)
+    : communicator_(communicator), folder_(std::move(folder)), keep_(keep) {
+  STET_ASSERT(keep >= 1);
+}
+
+void CheckpointStore::save(const Checkpoint& checkpoint) {
+  const int rank = communicator_.rank(), ranks = communicator_.size();
+  const std::filesystem::path final_folder = folder_ / fmt::format("step-{}", checkpoint.step);
+  const std::filesystem::path temporary = final_folder.string() + ".tmp";
+  collectively(communicator_, [&] {
+    if (rank != 0) return;
+    std::filesystem::create_directories(folder_);
+    std::filesystem::remove_all(temporary);
+    std::filesystem::create_directory(temporary);
+  });
+  fault_point("checkpoint.begin");
+  std::string mine;
+  collectively(communicator_, [&] {
+    std::vector<TensorSpec> specs;
+    std::vector<at::Tensor> values;
+    for (const auto& [name, tensor] : checkpoint.tensors) {
+      const auto [begin, end] = share(tensor.numel(), rank, ranks);
+      values.push_back(tensor.detach().contiguous().view({-1}).narrow(0, begin, end - begin));
+      specs.push_back({name, file_type(tensor.scalar_type()), {static_cast<std::uint64_t>(end - begin)}});
+    }
+    const std::filesystem::path part = temporary / part_name(rank, ranks);
+    TensorFileWriter writer(part, specs);
+    for (const at::Tensor& value : values) {
+      writer.write(std::span(static_cast<const std::byte*>(value.data_ptr()), value.nbytes()));
+    }
+    fault_point("checkpoint.part");
+    writer.commit();
+    mine = fmt::format("{} {}", std::filesystem::file_size(part), hash_file(part));
+  });
+  const std::vector<std::string> parts = communicator_.all_gather(mine);
+  collectively(communicator_, [&] {
+    if (rank != 0) return;
+    Json manifest{{"format", format_version}, {"step", checkpoint.step}, {"ranks", ranks}, {"metadata", checkpoint.metadata}};
+    manifest["tensors"] = Json::object();
+    for (const auto& [name, tensor] : checkpoint.tensors) {
+      manifest["tensors"][name] = {{"shape", tensor.sizes().vec()}};
+    }
+    for (int r = 0; r < ranks; ++r) {
+      const std::vector<std::string> fields = split(parts[static_cast<std::size_t>(r)], ' ');
+      manifest["files"][part_name(r, ranks)] = {{"bytes", std::stoull(fields[0])}, {"hash", fields[1]}};
+    }
+    fault_point("checkpoint.manifest");
+    write_file_atomically(temporary / "manifest.json", manifest.dump(1));
+    fault_point("checkpoint.rename");
+    std::filesystem::remove_all(final_folder);  // a broken one of the same step, or load_newest() would have used it
+    std::filesystem::rename(temporary, final_folder);
+    sync_folder(folder_);
+    fault_point("checkpoint.latest");
+    write_file_atomically(folder_ / "latest", final_folder.filename().string() + "\n");
+    fault_point("checkpoint.prune");
+    const std::vector<std::filesystem::path> all = step_folders(folder_);
+    for (std::size_t i = static_cast<std::size_t>(keep_); i < all.size(); ++i) std::filesystem::remove_all(all[i]);
+    fault_point("checkpoint.end");
+  });
+}
+
+std::optional<Checkpoint> CheckpointStore::load_newest() {
+  std::string chosen;
+  collectively(communicator_, [&] {
+    if (communicator_.rank() != 0) return;
+    for (const std::filesystem::path& folder : step_folders(folder_)) {
+      try {
+        static_cast<void>(read_manifest(folder));
+        chosen = folder.string();
+        break;
+      } catch (const Error& error) {
+        log::warning("checkpoint {} is skipped: {}", folder.string(), error.message());
+      }
+    }
+  });
+  chosen = communicator_.broadcast_text(chosen, 0);
+  if (chosen.empty()) return std::nullopt;
+  std::optional<Checkpoint> checkpoint;
+  collectively(communicator_, [&] { checkpoint = read_checkpoint(chosen); });
+  return checkpoint;
+}
+
+void CheckpointStore::clear() {
+  collectively(communicator_, [&] {
+    if (communicator_.rank() == 0) std::filesystem::remove_all(folder_);
+  });
+}
+
+CheckpointSummary verify_checkpoint(const std::filesystem::path& folder) {
+  const Json manifest = read_manifest(folder);
+  CheckpointSummary summary{manifest.at("step").get<std::int64_t>(), manifest.at("ranks").get<int>(), {}, {}, 0};
+  summary.metadata = manifest.at("metadata").get<std::map<std::string, std::string>>();
+  for (const auto& [name, entry] : manifest.at("tensors").items()) {
+    summary.shapes[name] = entry.at("shape").get<std::vector<std::int64_t>>();
+  }
+  for (const auto& [name, entry] : manifest.at("files").items()) summary.bytes += entry.at("bytes").get<std::uint64_t>();
+  return summary;
+}
+
+Checkpoint read_checkpoint(const std::filesystem::path& folder) {
+  const CheckpointSummary summary = verify_checkpoint(folder);
+  Checkpoint checkpoint{summary.step, {}, summary.metadata};
+  for (int rank = 0; rank < summary.ranks; ++rank) {
+    const TensorFile part = TensorFile::open(folder / part_name(rank, summary.ranks));
+    for (const auto& [name, shape] : summary.shapes) {
+      const TensorInfo& info = part.require(name);
+      at::Tensor& tensor = checkpoint.tensors[name];
+      if (!tensor.defined()) {
+        const auto type = std::find_if(std::begin(types), std::end(types), [&](const TypeName& t) { return t.file == info.dtype; });
+        if (type == std::end(types)) throw broken(folder, "tensor " + name + " has an unexpected type");
+        tensor = at::empty(shape, type->type);
+      }
+      const auto [begin, end] = share(tensor.numel(), rank, summary.ranks);
+      const std::span<const std::byte> bytes = part.bytes(info);
+      const auto element = static_cast<std::int64_t>(tensor.element_size());
+      if (static_cast<std::int64_t>(bytes.size()) != (end - begin) * element) throw broken(folder, "tensor " + name + " has the wrong size");
+      if (!bytes.empty()) std::memcpy(static_cast<std::byte*>(tensor.data_ptr()) + begin * element, bytes.data(), bytes.size());
+    }
+  }
+  return checkpoint;
+}
+
+}  // namespace stet

@@ -1,0 +1,99 @@
+#include <stet/evaluate/evaluation.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/model/kernels_cpu.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace stet {
+
+EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
+                                  const std::function<const std::string&(const Fact&)>& wording) {
+  EvaluationSet set{std::move(name), {facts.begin(), facts.end()}, {}, {}};
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    const Example example = render(wording(facts[i]), facts[i]);
+    set.sequences.push_back(tokenize(tokenizer, example, false, i));
+    const std::size_t at = example.prompt.find(facts[i].subject);
+    STET_ASSERT(at != std::string::npos);
+    const auto length = tokenizer.encode(std::string_view(example.prompt).substr(0, at + facts[i].subject.size())).size();
+    set.subject_end.push_back(static_cast<std::int32_t>(length) - 1);
+  }
+  return set;
+}
+
+double SetScore::accuracy() const {
+  if (correct.empty()) return 0;
+  return static_cast<double>(std::count(correct.begin(), correct.end(), 1)) / static_cast<double>(correct.size());
+}
+
+SetScore score(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set, Communicator& communicator,
+               std::size_t batch_size) {
+  const at::NoGradGuard guard;
+  const std::size_t n = set.sequences.size();
+  // Each rank fills its own batches and leaves zeros elsewhere; the sum over ranks is then exact.
+  std::vector<double> probability(n);
+  std::vector<std::int64_t> correct(n), first(n);
+  const auto ranks = static_cast<std::size_t>(communicator.size()), rank = static_cast<std::size_t>(communicator.rank());
+  const at::Tensor head = model.head(weights);
+  for (std::size_t begin = 0, index = 0; begin < n; begin += batch_size, ++index) {
+    if (index % ranks != rank) continue;
+    const std::size_t end = std::min(begin + batch_size, n);
+    const PackedBatch batch = pack(std::span(set.sequences).subspan(begin, end - begin));
+    const at::Tensor rows = at::tensor(batch.loss_rows);
+    const at::Tensor hidden = model.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr);
+    const at::Tensor logits = hidden.matmul(head.t());
+    const std::int64_t P = logits.size(0), V = logits.size(1);
+    std::vector<std::int64_t> best(static_cast<std::size_t>(P));
+    std::vector<double> losses(best.size());
+    const auto run = [&]<class T>(T) {
+      std::vector<T> values(best.size());
+      kernels::cross_entropy<T>(logits.data_ptr<T>(), batch.targets.data(), nullptr, values.data(), nullptr, best.data(), P, V);
+      losses.assign(values.begin(), values.end());
+    };
+    weights.scalar_type() == at::kDouble ? run(double{}) : run(float{});
+    for (std::size_t i = begin; i < end; ++i) correct[i] = 1;
+    for (std::size_t p = 0; p < best.size(); ++p) {
+      const std::size_t i = begin + static_cast<std::size_t>(batch.sequence_of[p]);
+      const bool starts = p == 0 || batch.sequence_of[p] != batch.sequence_of[p - 1];
+      if (starts) first[i] = best[p];
+      if (best[p] != batch.targets[p]) correct[i] = 0;
+      probability[i] += losses[p];
+    }
+    for (std::size_t i = begin; i < end; ++i) probability[i] = std::exp(-probability[i]);
+  }
+  communicator.all_reduce_sum(std::span<double>(probability));
+  communicator.all_reduce_sum(std::span<std::int64_t>(correct));
+  communicator.all_reduce_sum(std::span<std::int64_t>(first));
+  SetScore result;
+  result.correct.assign(correct.begin(), correct.end());
+  result.probability.assign(probability.begin(), probability.end());
+  result.first_token.assign(first.begin(), first.end());
+  return result;
+}
+
+std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+                                      ProbePosition position, std::size_t limit) {
+  const std::size_t n = std::min(limit, set.sequences.size());
+  std::vector<std::vector<at::Tensor>> parts(static_cast<std::size_t>(model.config().layers) + 1);
+  constexpr std::size_t batch_size = 128;
+  for (std::size_t begin = 0; begin < n; begin += batch_size) {
+    const std::size_t end = std::min(begin + batch_size, n);
+    const PackedBatch batch = pack(std::span(set.sequences).subspan(begin, end - begin));
+    std::vector<std::int64_t> rows;
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto within = position == ProbePosition::subject_end ? static_cast<std::int64_t>(set.subject_end[i])
+                                                                  : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
+      rows.push_back(batch.offsets[i - begin] + within);
+    }
+    const at::Tensor row_tensor = at::tensor(rows);
+    std::vector<at::Tensor> layers;
+    static_cast<void>(model.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &row_tensor, nullptr, &layers));
+    for (std::size_t l = 0; l < layers.size(); ++l) parts[l].push_back(layers[l]);
+  }
+  std::vector<at::Tensor> result;
+  for (const auto& layer : parts) result.push_back(layer.empty() ? at::Tensor() : at::cat(layer, 0));
+  return result;
+}
+
+}  // namespace stet

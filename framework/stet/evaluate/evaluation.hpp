@@ -1,0 +1,47 @@
+// Scores facts: is the greedy answer exactly right, and how probable is the right answer?
+#pragma once
+
+#include <stet/comm/communicator.hpp>
+#include <stet/data/fact_sets.hpp>
+#include <stet/data/world.hpp>
+#include <stet/model/transformer.hpp>
+#include <stet/plugin/probe.hpp>
+#include <stet/text/tokenizer.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+/// A set of facts in one wording, tokenized: prompt + answer + end.
+struct EvaluationSet {
+  std::string name;
+  std::vector<Fact> facts;
+  std::vector<TokenSequence> sequences;       ///< one a fact
+  std::vector<std::int32_t> subject_end;      ///< position of the subject's last token
+};
+
+/// `wording` gives each fact its text, for instance its relation's probe.
+[[nodiscard]] EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
+                                                const std::function<const std::string&(const Fact&)>& wording);
+
+struct SetScore {
+  std::vector<std::uint8_t> correct;       ///< greedy decoding gives the whole answer and then ends
+  std::vector<float> probability;          ///< of the whole answer with its end
+  std::vector<std::int32_t> first_token;   ///< the most probable first token of an answer
+  [[nodiscard]] double accuracy() const;
+};
+
+/// Collective. Batches are dealt to ranks and are the same for any number of ranks, so the result is, too. Greedy decoding
+/// is not run: an answer is greedily right exactly if each of its tokens is the arg-max after those before it.
+[[nodiscard]] SetScore score(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+                             Communicator& communicator, std::size_t batch_size = 128);
+
+/// Hidden states of the first `limit` facts at the given position: L + 1 tensors [facts, d]. Not collective.
+[[nodiscard]] std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights,
+                                                    const EvaluationSet& set, ProbePosition position, std::size_t limit);
+
+}  // namespace stet

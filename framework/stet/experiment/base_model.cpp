@@ -1,0 +1,243 @@
+#include <stet/experiment/base_model.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/checkpoint/checkpoint_store.hpp>
+#include <stet/config/document.hpp>
+#include <stet/evaluate/evaluation.hpp>
+#include <stet/experiment/workspace.hpp>
+#include <stet/model/hugging_face.hpp>
+#include <stet/tensorfile/tensor_file.hpp>
+#include <stet/tensorfile/tensor_file_writer.hpp>
+#include <stet/train/trainer.hpp>
+
+#include <algorithm>
+
+namespace stet {
+
+namespace {
+
+class NoSnapshots : public Snapshots {
+ public:
+  [[nodiscard]] const at::Tensor& get(const std::string& name) const override {
+    throw Error(ErrorKind::config, "pre-training has no snapshot '" + name + "'");
+  }
+};
+
+Transformer make_model(const PlannedBase& base, const Tokenizer& tokenizer) {
+  ModelConfig shape = base.config.model;
+  shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+  return Transformer(shape);
+}
+
+struct Recall {
+  std::string wording;
+  std::size_t facts = 0;
+  double accuracy = 0;
+};
+
+/// Table 0: what the base recalls, by wording, against guessing within the answer pools.
+std::string certify(const World& world, const Tokenizer& tokenizer, const Transformer& model, const at::Tensor& weights,
+                    Communicator& communicator, std::vector<std::vector<bool>>& knowledge) {
+  const std::vector<Fact>& facts = world.base_facts();
+  std::size_t statements = 0, held_out = 0, questions = 0;
+  double guess = 0;
+  for (const Relation& relation : world.relations()) {
+    statements = std::max(statements, relation.statements.size());
+    held_out = std::max(held_out, relation.held_out_statements.size());
+    questions = std::max(questions, relation.questions.size());
+    guess += 1.0 / static_cast<double>(std::max<std::size_t>(relation.answers.size(), 1));
+  }
+  const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording, std::vector<Recall>& rows) {
+    const EvaluationSet set = make_evaluation_set(label, chosen, tokenizer, wording);
+    const SetScore result = score(model, weights, set, communicator);
+    rows.push_back({label, chosen.size(), result.accuracy()});
+    return result;
+  };
+  const auto relation_of = [&world](const Fact& fact) -> const Relation& { return world.relations()[fact.relation]; };
+  const auto nth = [](const std::vector<std::string>& list, std::size_t i) -> const std::string& { return list[i % list.size()]; };
+  std::vector<Recall> rows;
+  knowledge.assign(facts.size(), {});
+  double sum = 0;
+  std::vector<Recall> scratch;
+  for (std::size_t i = 0; i < statements; ++i) {
+    const SetScore result = recall("", facts, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).statements, i); }, scratch);
+    for (std::size_t k = 0; k < facts.size(); ++k) knowledge[k].push_back(result.correct[k] != 0);
+    sum += result.accuracy();
+  }
+  rows.push_back({"statements of pre-training (mean)", facts.size(), sum / static_cast<double>(std::max<std::size_t>(statements, 1))});
+  for (std::size_t i = 0; i < held_out; ++i) {
+    static_cast<void>(recall(fmt::format("held-out statement {}", i + 1), facts,
+                             [&](const Fact& f) -> const std::string& { return nth(relation_of(f).held_out_statements, i); }, rows));
+  }
+  std::vector<Fact> asked, not_asked;
+  for (const Fact& fact : facts) (world.asked(fact) ? asked : not_asked).push_back(fact);
+  for (const auto& [label, group] : {std::pair<const char*, const std::vector<Fact>&>{"asked subjects", asked}, {"other subjects", not_asked}}) {
+    if (group.empty()) continue;
+    double question_sum = 0;
+    for (std::size_t i = 0; i < questions; ++i) {
+      question_sum += recall("", group, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).questions, i); }, scratch).accuracy();
+    }
+    if (questions > 0) rows.push_back({fmt::format("questions of pre-training, {} (mean)", label), group.size(), question_sum / static_cast<double>(questions)});
+    static_cast<void>(recall(fmt::format("fine-tuning wording, {}", label), group,
+                             [&](const Fact& f) -> const std::string& { return relation_of(f).probe; }, rows));
+  }
+  static_cast<void>(recall("fine-tuning wording, new facts", world.new_facts(), [&](const Fact& f) -> const std::string& { return relation_of(f).probe; }, rows));
+  std::string text = "| wording | facts | recall |\n| --- | ---: | ---: |\n";
+  for (const Recall& row : rows) text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
+  text += fmt::format("| guessing within the answer pool |  | {:.1f} |\n", 100 * guess / static_cast<double>(world.relations().size()));
+  return text;
+}
+
+void write_base(const std::filesystem::path& folder, const PlannedBase& base, const Transformer& model, const at::Tensor& weights,
+                const Tokenizer& tokenizer, const std::vector<std::vector<bool>>& knowledge, const std::string& certification) {
+  std::vector<TensorView> views;
+  for (const ParameterInfo& info : model.table().entries()) {
+    const auto* data = weights.data_ptr<float>() + info.offset;
+    views.push_back(view_of<float>(info.name, std::span<const float>(data, static_cast<std::size_t>(info.count)),
+                                   std::vector<std::uint64_t>(info.shape.begin(), info.shape.end())));
+  }
+  write_tensor_file(folder / "model.safetensors", views, {{"format", "pt"}});
+  tokenizer.save(folder / "tokenizer.json");
+  const std::size_t wordings = knowledge.empty() ? 0 : knowledge[0].size();
+  std::vector<std::uint8_t> bits;
+  for (const std::vector<bool>& row : knowledge) bits.insert(bits.end(), row.begin(), row.end());
+  const std::vector<TensorView> known = {view_of<std::uint8_t>("knowledge", bits, {knowledge.size(), wordings})};
+  write_tensor_file(folder / "knowledge.safetensors", known);
+  write_file_atomically(folder / "certification.md", certification);
+  write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
+}
+
+}  // namespace
+
+World make_world(const DataConfig& data) {
+  return data.world == WorldKind::synthetic ? make_synthetic_world(data.synthetic) : make_entity_questions_world(data.entity_questions);
+}
+
+std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
+  std::vector<Fact> result;
+  for (std::size_t i = 0; i < world.base_facts().size(); ++i) {
+    const Fact& fact = world.base_facts()[i];
+    const auto right = static_cast<double>(std::count(knowledge[i].begin(), knowledge[i].end(), true));
+    const bool known = right >= sets.knowledge * static_cast<double>(knowledge[i].size()) - 1e-9;
+    const bool wanted = sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == world.asked(fact);
+    if (known && wanted) result.push_back(fact);
+  }
+  return result;
+}
+
+void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
+                const ProgressSink& progress) {
+  const Stopwatch watch;
+  const World world = make_world(base.config.data);
+  const Tokenizer tokenizer = world.make_tokenizer();
+  const Transformer model = make_model(base, tokenizer);
+  const std::uint64_t seed = base.config.pretrain.seed + static_cast<std::uint64_t>(base.index);
+  at::Tensor weights = initial_values(model.table(), model.config(), seed, at::kFloat);
+  Trainer trainer(model, weights, base.config.pretrain.train, communicator);
+  const NoSnapshots snapshots;
+  trainer.begin_phase({}, {}, snapshots);
+
+  TrainingData data{"pre-training text", world.epoch_size(), [&](std::uint64_t epoch, std::uint64_t index) {
+                      return tokenize(tokenizer, world.pretraining_example(epoch, index), true, index);
+                    }};
+  const Sampler sampler(data.epoch_size, seed);
+  const auto batch_size = static_cast<std::uint64_t>(base.config.pretrain.train.batch_size);
+  const std::uint64_t end = static_cast<std::uint64_t>(base.config.pretrain.epochs) * data.epoch_size;
+  const auto total_steps = static_cast<std::int64_t>(steps_per_epoch(data.epoch_size, batch_size)) * base.config.pretrain.epochs;
+
+  CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(base.config.checkpoint.keep));
+  std::uint64_t position = 0;
+  double seconds_before = 0;
+  if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
+    weights.copy_(checkpoint->tensors.at("weights"));
+    trainer.optimizer().first.copy_(checkpoint->tensors.at("moment1"));
+    trainer.optimizer().second.copy_(checkpoint->tensors.at("moment2"));
+    trainer.optimizer().step = checkpoint->step;
+    position = std::stoull(checkpoint->metadata.at("position"));
+    seconds_before = std::stod(checkpoint->metadata.at("seconds"));
+  }
+  const auto save = [&] {
+    store.save({trainer.optimizer().step,
+                {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},
+                {{"position", std::to_string(position)}, {"seconds", std::to_string(seconds_before + watch.seconds())}}});
+  };
+  Stopwatch since_checkpoint, since_progress;
+  std::string losses;
+  double tokens = 0;
+  const Stopwatch rate;
+  try {
+    while (position < end) {
+      const BatchRange range = batch_at(position, data.epoch_size, batch_size);
+      const StepReport report = trainer.step(data, sampler, range, total_steps);
+      position = range.end;
+      tokens += static_cast<double>(report.tokens);
+      if (communicator.rank() == 0) {
+        losses += fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}\n", trainer.optimizer().step, report.loss,
+                              report.learning_rate, report.gradient_norm);
+        if (progress && since_progress.seconds() > 0.5) {
+          progress({fmt::format("base {}", base.index + 1), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds()});
+          since_progress.restart();
+        }
+      }
+      if (trainer.optimizer().step % 20 != 0) continue;
+      // Rank 0's clock and signals decide for all.
+      std::vector<double> verdict = {communicator.rank() == 0 && since_checkpoint.seconds() > base.config.checkpoint.seconds ? 1.0 : 0.0,
+                                     stop_requested() ? 1.0 : 0.0};
+      communicator.all_reduce_max(std::span<double>(verdict));
+      if (verdict[0] > 0 || verdict[1] > 0) {
+        save();
+        since_checkpoint.restart();
+      }
+      if (verdict[1] > 0) throw Stopped{};
+    }
+  } catch (Error& error) {
+    if (error.kind() == ErrorKind::numerical) {
+      throw Error(ErrorKind::numerical, error.message())
+          .at(fmt::format("pre-training of base {}, {}", base.index + 1, error.where()))
+          .hint("lower pretrain.train.learning_rate; the last good checkpoint is in " + (folder / "checkpoints").string());
+    }
+    throw;
+  }
+  std::vector<std::vector<bool>> knowledge;
+  const std::string certification = certify(world, tokenizer, model, weights, communicator, knowledge);
+  collectively(communicator, [&] {
+    if (communicator.rank() != 0) return;
+    write_base(folder, base, model, weights, tokenizer, knowledge, certification);
+    write_file_atomically(folder / "metrics.jsonl", losses);
+    Workspace::mark_finished(folder, seconds_before + watch.seconds(), communicator.size());
+  });
+  store.clear();
+}
+
+std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder) {
+  World world = make_world(base.config.data);
+  Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
+  Transformer model = make_model(base, tokenizer);
+  const TensorFile file = TensorFile::open(folder / "model.safetensors");
+  at::Tensor weights = at::empty({model.table().total()}, at::kFloat);
+  for (std::size_t i = 0; i < model.table().size(); ++i) {
+    const at::Tensor value = read_tensor(file, file.require(model.table()[i].name));
+    if (value.sizes() != at::IntArrayRef(model.table()[i].shape)) {
+      throw Error(ErrorKind::data, "tensor '" + model.table()[i].name + "' has another shape than the model").at(file.path().string());
+    }
+    model.table().view(weights, i).copy_(value);
+  }
+  const TensorFile known = TensorFile::open(folder / "knowledge.safetensors");
+  const TensorInfo& info = known.require("knowledge");
+  const std::span<const std::uint8_t> bits = known.values<std::uint8_t>("knowledge");
+  if (info.shape.size() != 2 || info.shape[0] != world.base_facts().size()) {
+    throw Error(ErrorKind::data, "the base's knowledge is of another world").at(known.path().string());
+  }
+  std::vector<std::vector<bool>> knowledge;
+  for (std::uint64_t i = 0; i < info.shape[0]; ++i) {
+    const auto row = bits.subspan(i * info.shape[1], info.shape[1]);
+    knowledge.emplace_back(row.begin(), row.end());
+  }
+  return std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), std::move(model), std::move(weights),
+                                               std::move(knowledge), read_file(folder / "certification.md")});
+}
+
+}  // namespace stet

@@ -1,0 +1,39 @@
+// The base model of an experiment: pre-trained from its world's text, certified, cached by hash.
+#pragma once
+
+#include <stet/data/world.hpp>
+#include <stet/experiment/plan.hpp>
+#include <stet/experiment/session_control.hpp>
+#include <stet/model/transformer.hpp>
+#include <stet/text/tokenizer.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+[[nodiscard]] World make_world(const DataConfig& data);
+
+/// A finished base model with its world. Immutable; shared by the runs that start from it.
+struct BaseModel {
+  World world;
+  Tokenizer tokenizer;
+  Transformer model;
+  at::Tensor weights;                          ///< flat, kFloat
+  std::vector<std::vector<bool>> knowledge;    ///< [base fact][statement wording] completed right by greedy decoding
+  std::string certification;                   ///< Table 0, Markdown
+
+  /// Facts that the base knows, by [sets] knowledge and subjects.
+  [[nodiscard]] std::vector<Fact> known_facts(const SetsConfig& sets) const;
+};
+
+/// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it. Throws Stopped.
+void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
+                const ProgressSink& progress);
+
+/// Reads a finished base. Throws Error (data) if the files do not fit the configuration.
+[[nodiscard]] std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder);
+
+}  // namespace stet

@@ -1,0 +1,29 @@
+#include <stet/experiment/manifest.hpp>
+
+#include <stet/base/hash.hpp>
+
+#include <map>
+
+namespace stet {
+
+std::string freeze_manifest(const std::string& phase, const std::string& strategy, const ParameterTable& table,
+                            const TrainableSelection& selection) {
+  std::int64_t trained = 0;
+  std::map<std::string, std::int64_t> by_role;
+  std::string list;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const ParameterInfo& info = table[i];
+    std::int64_t count = selection.trains[i] ? info.count : 0;
+    const auto mask = selection.masks.find(i);
+    if (count > 0 && mask != selection.masks.end()) count = mask->second.sum().item<std::int64_t>();
+    trained += count;
+    if (count > 0) by_role[std::string(role_name(info.role))] += count;
+    list += fmt::format("  {} {} ({} of {})\n", count > 0 ? "trains" : "frozen", info.name, count, info.count);
+  }
+  std::string text = fmt::format("phase {}: freeze strategy {}, {} of {} parameters train ({:.1f} %), selection {}\n", phase, strategy, trained,
+                                 table.total(), 100.0 * static_cast<double>(trained) / static_cast<double>(table.total()), hash_hex(list));
+  for (const auto& [role, count] : by_role) text += fmt::format("  {}: {}\n", role, count);
+  return text + list;
+}
+
+}  // namespace stet

@@ -1,0 +1,174 @@
+#include <stet/experiment/plan.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/config/schema.hpp>
+#include <stet/report/table_spec.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace stet {
+
+namespace {
+
+using config::Value;
+
+/// Raised when the meaning of a run changes without its configuration changing, so that old results are not reused.
+constexpr int run_format = 1;
+
+struct Header {
+  std::string name, title;
+  std::int64_t seeds = 4, base_models = 1;
+  std::vector<std::string> plugins;
+};
+
+config::Schema<Header> header_schema() {
+  using config::Limits;
+  config::Schema<Header> schema("experiment", "name, seeds");
+  schema.field("name", &Header::name, "folder of the results", Limits{.required = true})
+      .field("title", &Header::title, "one line")
+      .field("seeds", &Header::seeds, "runs of every arm", Limits{.min = 1})
+      .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn", Limits{.min = 1})
+      .field("plugins", &Header::plugins, "folders with plugins, relative to this file");
+  return schema;
+}
+
+struct Arm {
+  std::string name, label;
+  Value table;  // merged
+};
+
+std::vector<Arm> expand_arms(const Value& document) {
+  const Value* arms = document.find("arm");
+  if (arms == nullptr || arms->kind() != Value::Kind::array || arms->items().empty()) {
+    throw error_at(arms != nullptr ? *arms : document, "the experiment has no arm").expected("at least one [[arm]] with a name");
+  }
+  Value common = document;
+  for (const char* key : {"experiment", "arm", "sweep", "table"}) common.erase(key);
+  std::vector<Arm> result;
+  std::set<std::string> names;
+  for (const Value& arm : arms->items()) {
+    const Value* name = arm.find("name");
+    if (name == nullptr) throw error_at(arm, "an arm has no name");
+    if (!names.insert(name->as_string()).second) throw error_at(*name, "two arms are named '" + name->as_string() + "'");
+    const Value* label = arm.find("label");
+    Value own = arm;
+    own.erase("name");
+    own.erase("label");
+    Arm expanded{name->as_string(), label != nullptr ? label->as_string() : name->as_string(), common};
+    config::merge(expanded.table, own);
+    result.push_back(std::move(expanded));
+  }
+  return result;
+}
+
+std::vector<Arm> expand_sweep(const Value& document, std::vector<Arm> arms) {
+  const Value* sweep = document.find("sweep");
+  if (sweep == nullptr) return arms;
+  for (const auto& [key, values] : sweep->members()) {
+    if (values.kind() != Value::Kind::array || values.items().empty()) {
+      throw error_at(values, "sweep of '" + key + "' is not a list of values");
+    }
+    std::vector<Arm> next;
+    for (const Arm& arm : arms) {
+      for (const Value& value : values.items()) {
+        const std::string text = config::canonical(value);
+        Arm point{arm.name + "@" + key + "=" + text, arm.label + ", " + key + " = " + text, arm.table};
+        config::apply_override(point.table, key + "=" + text);
+        next.push_back(std::move(point));
+      }
+    }
+    arms = std::move(next);
+  }
+  return arms;
+}
+
+/// Fills in a plugin's defaults and adds its version to what the run depends on.
+void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry& registry, const auto& offer) {
+  for (PluginUse& use : uses) {
+    use.parameters = offer(use.plugin).resolve(use.parameters);
+    const LoadedPlugin* origin = registry.origin(use.plugin);
+    STET_ASSERT(origin != nullptr);
+    Value facts = Value::table();
+    facts.set("version", origin->facts.version);
+    facts.set("author", origin->facts.author);
+    versions.set(use.plugin, facts);
+  }
+}
+
+}  // namespace
+
+std::string PlannedRun::folder_name() const { return fmt::format("{}-s{}-{}", arm, seed, identity.substr(0, 10)); }
+
+std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file) {
+  const Value document = config::load(file);
+  std::vector<std::filesystem::path> folders;
+  if (const Value* experiment = document.find("experiment")) {
+    for (const std::string& folder : header_schema().read(*experiment).plugins) folders.push_back(file.parent_path() / folder);
+  }
+  return folders;
+}
+
+Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides, PluginRegistry& registry) {
+  Plan plan;
+  plan.file = file;
+  plan.document = config::load(file, overrides);
+  const Value* experiment = plan.document.find("experiment");
+  if (experiment == nullptr) throw error_at(plan.document, "no [experiment] table").expected("[experiment] with a name");
+  const Header header = header_schema().read(*experiment);
+  if (header.name.find('/') != std::string::npos || header.name.starts_with('.')) {
+    throw error_at(*experiment, "experiment.name is not a plain folder name").received(header.name);
+  }
+  plan.name = header.name;
+  plan.title = header.title.empty() ? header.name : header.title;
+  const std::vector<Arm> arms = expand_sweep(plan.document, expand_arms(plan.document));
+  for (const Arm& arm : arms) plan.arms.emplace_back(arm.name, arm.label);
+
+  struct Expanded {
+    RunConfig config;
+    Value versions = Value::table();
+  };
+  std::vector<Expanded> expanded;
+  for (const Arm& arm : arms) {
+    Expanded e{read_run_config(arm.table)};
+    resolve_uses(e.config.regularizers, e.versions, registry, [&](const std::string& n) -> auto& { return registry.regularizer(n); });
+    resolve_uses(e.config.freezes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
+    resolve_uses(e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
+    expanded.push_back(std::move(e));
+  }
+  std::map<std::string, std::size_t> bases;
+  for (std::int64_t seed = 1; seed <= header.seeds; ++seed) {
+    const std::int64_t index = (seed - 1) % header.base_models;
+    for (std::size_t a = 0; a < arms.size(); ++a) {
+      Value base_value = base_identity_of(expanded[a].config);
+      base_value.set("index", index);
+      base_value.set("format", run_format);
+      const std::string base_hash = config::config_hash(base_value);
+      const auto [found, added] = bases.emplace(base_hash, plan.bases.size());
+      if (added) plan.bases.push_back({base_hash, index, expanded[a].config});
+
+      PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, expanded[a].config, Value::table(), ""};
+      Value config_value = resolve(run.config);
+      for (const char* key : {"checkpoint", "data", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
+      run.resolved.set("config", config_value);
+      run.resolved.set("plugins", expanded[a].versions);
+      run.resolved.set("base", base_hash);
+      run.resolved.set("seed", seed);
+      run.resolved.set("format", run_format);
+      run.identity = config::config_hash(run.resolved);
+      plan.runs.push_back(std::move(run));
+    }
+  }
+  const std::vector<std::string> sets = set_names();
+  const Value* table = plan.document.find("table");
+  if (table == nullptr) throw error_at(plan.document, "no [table]").expected("[table] with [[table.column]] entries");
+  plan.table = report::read_table_spec(*table, plan.arms, sets);
+  if (plan.table.title.empty()) plan.table.title = plan.title;
+  return plan;
+}
+
+}  // namespace stet

@@ -1,0 +1,52 @@
+// The plan of an experiment: arms x sweep points x seeds, each run with its identity.
+#pragma once
+
+#include <stet/config/value.hpp>
+#include <stet/experiment/run_config.hpp>
+#include <stet/plugin/registry.hpp>
+#include <stet/report/table.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stet {
+
+struct PlannedBase {
+  std::string identity;      ///< hash of the parts of the configuration that it depends on, and its index
+  std::int64_t index = 0;
+  RunConfig config;
+};
+
+struct PlannedRun {
+  std::string arm;           ///< the arm's name, with the sweep point if there is one: "sft@train.learning_rate=0.0001"
+  std::uint64_t seed = 0;
+  std::size_t base = 0;      ///< index into Plan::bases
+  RunConfig config;
+  config::Value resolved;    ///< everything that the identity is the hash of
+  std::string identity;
+  [[nodiscard]] std::string folder_name() const;
+};
+
+struct Plan {
+  std::string name, title;
+  std::filesystem::path file;
+  config::Value document;    ///< merged, with overrides
+  std::vector<std::pair<std::string, std::string>> arms;  ///< name and label, in order, sweep points included
+  std::vector<PlannedBase> bases;
+  std::vector<PlannedRun> runs;   ///< seeds outermost, so that the first rows of every arm are done early
+  report::TableSpec table;
+};
+
+/// Collective (plugins are loaded). Reads the file, applies inheritance and `overrides`, expands arms, sweep and seeds,
+/// resolves plugin tables. Throws Error (config or plugin).
+[[nodiscard]] Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+                             PluginRegistry& registry);
+
+/// Folders that the experiment file itself names for its plugins ([experiment] plugins = [...], relative to the file).
+[[nodiscard]] std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file);
+
+}  // namespace stet

@@ -1,0 +1,205 @@
+#include <stet/experiment/run_config.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/config/schema.hpp>
+#include <stet/data/world_schemas.hpp>
+
+#include <algorithm>
+
+namespace stet {
+
+namespace {
+
+using config::Limits;
+using config::Schema;
+using config::Value;
+
+Schema<DataConfig> data_schema() {
+  Schema<DataConfig> schema("data", "the world");
+  schema.choice("world", &DataConfig::world,
+                {{"synthetic", WorldKind::synthetic}, {"entity-questions", WorldKind::entity_questions}}, "which world")
+      .table("synthetic", &DataConfig::synthetic, synthetic_world_schema())
+      .table("entity_questions", &DataConfig::entity_questions, entity_questions_schema())
+      .field("path", &DataConfig::path, "folder of EntityQuestions");
+  return schema;
+}
+
+Schema<PretrainConfig> pretrain_schema() {
+  Schema<PretrainConfig> schema("pretrain", "training of the base models");
+  schema.field("epochs", &PretrainConfig::epochs, "passes over the world's facts", Limits{.min = 1})
+      .field("seed", &PretrainConfig::seed, "of initial weights and order")
+      .table("train", &PretrainConfig::train, TrainOptions::schema());
+  return schema;
+}
+
+Schema<SetsConfig> sets_schema() {
+  Schema<SetsConfig> schema("sets", "fact sets");
+  schema.field("known", &SetsConfig::known, "known facts to train on", Limits{.min = 0})
+      .field("unknown", &SetsConfig::unknown, "new facts to train on", Limits{.min = 0})
+      .field("held", &SetsConfig::held, "known facts never trained on", Limits{.min = 1})
+      .field("validation", &SetsConfig::validation, "known facts to stop a phase by", Limits{.min = 0})
+      .field("knowledge", &SetsConfig::knowledge, "share of wordings completed right for a fact to be known",
+             Limits{.min = 0, .max = 1})
+      .choice("subjects", &SetsConfig::subjects,
+              {{"all", Subjects::all}, {"asked", Subjects::asked}, {"not_asked", Subjects::not_asked}},
+              "whose facts, by whether pre-training asked about them")
+      .field("seed", &SetsConfig::seed, "of the draw");
+  return schema;
+}
+
+Schema<PhaseConfig> phase_schema() {
+  Schema<PhaseConfig> schema("phase", "a stretch of training");
+  schema.field("name", &PhaseConfig::name, "its name", Limits{.required = true})
+      .field("sets", &PhaseConfig::sets, "fact sets trained on together", Limits{.required = true})
+      .field("epochs", &PhaseConfig::epochs, "passes; with until = plateau at most", Limits{.min = 1})
+      .choice("until", &PhaseConfig::until, {{"epochs", Until::epochs}, {"plateau", Until::plateau}}, "what ends it")
+      .field("patience", &PhaseConfig::patience, "epochs without a better validation accuracy", Limits{.min = 1})
+      .field("min_epochs", &PhaseConfig::min_epochs, "at least so many", Limits{.min = 1});
+  return schema;
+}
+
+Schema<EvaluateConfig> evaluate_schema() {
+  Schema<EvaluateConfig> schema("evaluate", "scoring");
+  schema.field("batch_size", &EvaluateConfig::batch_size, "facts at a time", Limits{.min = 1})
+      .field("every_epochs", &EvaluateConfig::every_epochs, "evaluate after so many epochs", Limits{.min = 1});
+  return schema;
+}
+
+Schema<CheckpointConfig> checkpoint_schema() {
+  Schema<CheckpointConfig> schema("checkpoint", "how often");
+  schema.field("seconds", &CheckpointConfig::seconds, "between checkpoints", Limits{.min = 0, .unit = "s"})
+      .field("keep", &CheckpointConfig::keep, "whole checkpoints kept", Limits{.min = 1});
+  return schema;
+}
+
+Schema<RunConfig> run_schema() {
+  Schema<RunConfig> schema("experiment", "one arm");
+  schema.table("data", &RunConfig::data, data_schema())
+      .table("model", &RunConfig::model, ModelConfig::schema())
+      .table("pretrain", &RunConfig::pretrain, pretrain_schema())
+      .table("sets", &RunConfig::sets, sets_schema())
+      .table("train", &RunConfig::train, TrainOptions::schema())
+      .table("evaluate", &RunConfig::evaluate, evaluate_schema())
+      .table("checkpoint", &RunConfig::checkpoint, checkpoint_schema())
+      .table("phase", &RunConfig::phases, phase_schema());
+  for (const char* key : {"regularizer", "freeze", "probe"}) schema.leave(key);
+  return schema;
+}
+
+std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, const std::vector<PhaseConfig>& phases) {
+  std::vector<PluginUse> uses;
+  const Value* tables = root.find(kind);
+  if (tables == nullptr) return uses;
+  if (tables->kind() != Value::Kind::table) {
+    throw error_at(*tables, kind + " is not a table").expected("[" + kind + ".NAME] tables");
+  }
+  std::vector<std::string> names;
+  for (const PhaseConfig& phase : phases) names.push_back(phase.name);
+  for (const auto& [key, table] : tables->members()) {
+    if (table.kind() != Value::Kind::table) throw error_at(table, kind + "." + key + " is not a table");
+    PluginUse use{key, key, {}, table};
+    if (const Value* plugin = table.find("plugin")) use.plugin = plugin->as_string();
+    if (const Value* in = table.find("phases")) {
+      for (const Value& item : in->items()) {
+        if (std::find(names.begin(), names.end(), item.as_string()) == names.end()) {
+          throw error_at(item, "no phase is named '" + item.as_string() + "'").hint(suggestion(item.as_string(), names));
+        }
+        use.phases.push_back(item.as_string());
+      }
+    }
+    bool active = true;
+    if (const Value* enabled = table.find("enabled")) active = enabled->as_boolean();
+    for (const char* own : {"plugin", "phases", "enabled"}) use.parameters.erase(own);
+    if (active) uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
+Value write_uses(const std::vector<PluginUse>& uses) {
+  Value table = Value::table();
+  for (const PluginUse& use : uses) {
+    Value entry = use.parameters;
+    entry.set("plugin", use.plugin);
+    if (!use.phases.empty()) {
+      Value phases = Value::array();
+      for (const std::string& phase : use.phases) phases.items().emplace_back(phase);
+      entry.set("phases", phases);
+    }
+    table.set(use.key, entry);
+  }
+  return table;
+}
+
+}  // namespace
+
+SetSizes SetsConfig::sizes() const {
+  return {static_cast<std::size_t>(known), static_cast<std::size_t>(unknown), static_cast<std::size_t>(held),
+          static_cast<std::size_t>(validation)};
+}
+
+bool PluginUse::acts_in(const std::string& phase) const {
+  return phases.empty() || std::find(phases.begin(), phases.end(), phase) != phases.end();
+}
+
+std::vector<std::string> set_names() { return {"known", "unknown", "held", "validation"}; }
+
+RunConfig read_run_config(const Value& table) {
+  RunConfig config = run_schema().read(table);
+  if (!config.data.path.empty()) config.data.entity_questions.path = config.data.path;
+  const Value* phases = table.find("phase");
+  if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");
+  const std::vector<std::string> trainable = {"known", "unknown"};
+  for (std::size_t i = 0; i < config.phases.size(); ++i) {
+    const PhaseConfig& phase = config.phases[i];
+    const Value& source = phases->items()[i];
+    for (std::size_t k = 0; k < i; ++k) {
+      if (config.phases[k].name == phase.name) throw error_at(source, "two phases are named '" + phase.name + "'");
+    }
+    if (phase.name == "base" || phase.name.empty()) throw error_at(source, "a phase cannot be named '" + phase.name + "'");
+    if (phase.sets.empty()) throw error_at(source, "phase '" + phase.name + "' trains on no set");
+    for (const std::string& set : phase.sets) {
+      if (std::find(trainable.begin(), trainable.end(), set) == trainable.end()) {
+        throw error_at(source, "phase '" + phase.name + "' cannot train on '" + set + "'")
+            .expected("known or unknown: held and validation facts are never trained on")
+            .received(set);
+      }
+    }
+    if (phase.until == Until::plateau && config.sets.validation == 0) {
+      throw error_at(source, "phase '" + phase.name + "' ends at a plateau but there is no validation set").hint("set sets.validation");
+    }
+  }
+  config.regularizers = read_uses(table, "regularizer", config.phases);
+  config.freezes = read_uses(table, "freeze", config.phases);
+  config.probes = read_uses(table, "probe", config.phases);
+  for (const PhaseConfig& phase : config.phases) {
+    const auto acts = [&phase](const PluginUse& use) { return use.acts_in(phase.name); };
+    if (std::count_if(config.freezes.begin(), config.freezes.end(), acts) > 1) {
+      throw error_at(*table.find("freeze"), "two freeze strategies act in phase '" + phase.name + "'").expected("at most one");
+    }
+  }
+  return config;
+}
+
+Value resolve(const RunConfig& config) {
+  Value value = run_schema().resolve(config);
+  if (!config.regularizers.empty()) value.set("regularizer", write_uses(config.regularizers));
+  if (!config.freezes.empty()) value.set("freeze", write_uses(config.freezes));
+  if (!config.probes.empty()) value.set("probe", write_uses(config.probes));
+  return value;
+}
+
+Value base_identity_of(const RunConfig& config) {
+  const Value all = run_schema().resolve(config);
+  Value identity = Value::table();
+  for (const char* key : {"data", "model", "pretrain"}) identity.set(key, *all.find(key));
+  Value& data = *identity.find("data");
+  data.erase("path");  // where the data lies is not what it is
+  if (Value* entity_questions = data.find("entity_questions")) entity_questions->erase("path");
+  data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
+  for (const char* key : {"bucket_megabytes", "replica_check_steps"}) identity.find("pretrain")->find("train")->erase(key);
+  return identity;
+}
+
+}  // namespace stet

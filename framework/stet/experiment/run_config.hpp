@@ -1,0 +1,99 @@
+// An experiment file as typed structs. One RunConfig is what one arm (at one sweep point) resolves to.
+#pragma once
+
+#include <stet/config/value.hpp>
+#include <stet/data/entity_questions_world.hpp>
+#include <stet/data/fact_sets.hpp>
+#include <stet/data/synthetic_world.hpp>
+#include <stet/model/model_config.hpp>
+#include <stet/train/train_options.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+enum class WorldKind { synthetic, entity_questions };
+
+struct DataConfig {
+  WorldKind world = WorldKind::synthetic;
+  SyntheticWorldOptions synthetic;
+  EntityQuestionsOptions entity_questions;
+  std::string path;  ///< EntityQuestions folder; also --set data.path=… or STET_DATA
+};
+
+struct PretrainConfig {
+  std::int64_t epochs = 60;
+  std::uint64_t seed = 1;  ///< of initial weights and order; base model b adds b
+  TrainOptions train;
+};
+
+enum class Subjects { all, asked, not_asked };
+
+struct SetsConfig {
+  std::int64_t known = 400, unknown = 400, held = 500, validation = 200;
+  double knowledge = 1.0;               ///< share of the statement wordings that the base must complete for a fact to count as known
+  Subjects subjects = Subjects::not_asked;  ///< whose facts: those that pre-training asked questions about, or not
+  std::uint64_t seed = 1;               ///< added to the run's seed
+
+  [[nodiscard]] SetSizes sizes() const;
+};
+
+enum class Until { epochs, plateau };
+
+struct PhaseConfig {
+  std::string name;
+  std::vector<std::string> sets;  ///< trained on together
+  std::int64_t epochs = 1;        ///< with until = "plateau": at most so many
+  Until until = Until::epochs;    ///< plateau: until the validation accuracy has not risen for `patience` epochs
+  std::int64_t patience = 2;
+  std::int64_t min_epochs = 1;
+};
+
+struct EvaluateConfig {
+  std::int64_t batch_size = 128;
+  std::int64_t every_epochs = 1;
+};
+
+struct CheckpointConfig {
+  double seconds = 15;     ///< at most so much work is lost to a kill; checked after evaluations and every few steps
+  std::int64_t keep = 2;
+};
+
+/// [regularizer.KEY], [freeze.KEY], [probe.KEY].
+struct PluginUse {
+  std::string key;                  ///< distinguishes two uses of one class
+  std::string plugin;               ///< the registered name; by default the key
+  std::vector<std::string> phases;  ///< in which it acts; empty: all
+  config::Value parameters;         ///< the plugin's own keys
+
+  [[nodiscard]] bool acts_in(const std::string& phase) const;
+};
+
+struct RunConfig {
+  DataConfig data;
+  ModelConfig model;
+  PretrainConfig pretrain;
+  SetsConfig sets;
+  TrainOptions train;
+  EvaluateConfig evaluate;
+  CheckpointConfig checkpoint;
+  std::vector<PhaseConfig> phases;
+  std::vector<PluginUse> regularizers, freezes, probes;
+};
+
+/// Reads an arm's merged table. Throws Error (config) with file, line and column: unknown keys anywhere, unknown sets or
+/// phases, two freezes in one phase, no phase.
+[[nodiscard]] RunConfig read_run_config(const config::Value& table);
+
+/// Every value, defaults included. Plugin tables are given as written; the experiment resolves them through the plugins.
+[[nodiscard]] config::Value resolve(const RunConfig& config);
+
+/// The parts that a base model depends on.
+[[nodiscard]] config::Value base_identity_of(const RunConfig& config);
+
+/// Names of the fact sets of every run.
+[[nodiscard]] std::vector<std::string> set_names();
+
+}  // namespace stet

@@ -1,0 +1,329 @@
+#include <stet/experiment/run_executor.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/experiment/manifest.hpp>
+#include <stet/experiment/workspace.hpp>
+
+#include <algorithm>
+
+namespace stet {
+
+struct RunExecutor::Clocks {
+  Stopwatch total, since_checkpoint, since_progress;
+  double tokens = 0;
+};
+
+RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, PluginRegistry& registry, Communicator& communicator,
+                         std::filesystem::path folder, ProgressSink progress)
+    : run_(run),
+      base_(base),
+      registry_(registry),
+      communicator_(communicator),
+      folder_(std::move(folder)),
+      progress_(std::move(progress)),
+      weights_(base.weights.clone()),
+      store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
+      clocks_(std::make_unique<Clocks>()) {
+  const SetsConfig& sets = run.config.sets;
+  const std::vector<Fact> known = base.known_facts(sets);
+  const auto probe = [this](const Fact& fact) -> const std::string& { return base_.world.relations()[fact.relation].probe; };
+  for (const FactSet& set : draw_sets(known, base.world.new_facts(), sets.sizes(), sets.seed + run.seed)) {
+    sets_.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
+    for (std::size_t i = 0; i < sets_.back().sequences.size(); ++i) {
+      sets_.back().sequences[i].example = (static_cast<std::uint64_t>(sets_.size()) << 32) | i;
+    }
+  }
+  for (const PluginUse& use : run.config.regularizers) {
+    regularizers_.push_back({&use, registry.regularizer(use.plugin).create(use.parameters)});
+  }
+  for (const PluginUse& use : run.config.probes) probes_.emplace_back(&use, registry.probe(use.plugin).create(use.parameters));
+  trainer_ = std::make_unique<Trainer>(base.model, weights_, run.config.train, communicator);
+  snapshots_.put("base", base.weights);
+  state_.outcomes.seed = run.seed;
+  state_.outcomes.arm = run.arm;
+  for (const PhaseConfig& phase : run.config.phases) state_.outcomes.phase_names.push_back(phase.name);
+}
+
+RunExecutor::~RunExecutor() = default;
+
+void RunExecutor::execute() {
+  const bool resumed = resume();
+  if (!resumed) evaluate(0);
+  while (state_.phase < run_.config.phases.size()) {
+    begin_phase(state_.in_phase);
+    train_phase();
+    end_phase();
+  }
+  collectively(communicator_, [&] {
+    if (communicator_.rank() == 0) write_record();
+  });
+  store_.clear();
+}
+
+TrainingData RunExecutor::phase_data() const {
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  std::vector<const EvaluationSet*> parts;
+  std::uint64_t size = 0;
+  for (const EvaluationSet& set : sets_) {
+    if (std::find(phase.sets.begin(), phase.sets.end(), set.name) == phase.sets.end()) continue;
+    parts.push_back(&set);
+    size += set.sequences.size();
+  }
+  if (size == 0) throw Error(ErrorKind::config, "phase '" + phase.name + "' has no facts to train on").hint("see [sets]");
+  return {join(phase.sets, " + "), size, [parts](std::uint64_t /*epoch*/, std::uint64_t index) {
+            for (const EvaluationSet* part : parts) {
+              if (index < part->sequences.size()) return part->sequences[index];
+              index -= part->sequences.size();
+            }
+            STET_ASSERT(false);
+            return TokenSequence{};
+          }};
+}
+
+TrainableSelection RunExecutor::select_trainable() {
+  const std::string& phase = run_.config.phases[state_.phase].name;
+  const ParameterTable& table = base_.model.table();
+  TrainableSelection selection{std::vector<bool>(table.size(), true), {}};
+  std::string strategy = "none";
+  for (const PluginUse& use : run_.config.freezes) {
+    if (!use.acts_in(phase)) continue;
+    selection = registry_.freeze_strategy(use.plugin).create(use.parameters)->select(table);
+    strategy = use.key;
+    if (selection.trains.size() != table.size()) {
+      throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection of the wrong length");
+    }
+  }
+  manifest_ += freeze_manifest(phase, strategy, table, selection);
+  return selection;
+}
+
+void RunExecutor::begin_phase(bool resumed) {
+  const std::string& phase = run_.config.phases[state_.phase].name;
+  std::vector<ActiveRegularizer> active;
+  for (Instance& instance : regularizers_) {
+    if (!instance.use->acts_in(phase)) continue;
+    active.push_back({instance.use->key, instance.regularizer.get()});
+    instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_}, resumed);
+  }
+  if (!resumed) {
+    state_.in_phase = true;
+    state_.position = 0;
+    state_.best_validation = -1;
+    state_.bad_epochs = 0;
+    state_.phase_over = false;
+    phase_start_ = weights_.clone();
+  }
+  const OptimizerState kept = trainer_->optimizer();
+  trainer_->begin_phase(select_trainable(), std::move(active), snapshots_);
+  if (resumed) {
+    if (kept.first.numel() != trainer_->trainable_elements()) {
+      throw Error(ErrorKind::checkpoint, "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
+    }
+    trainer_->optimizer() = kept;
+  }
+}
+
+void RunExecutor::train_phase() {
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  const TrainingData data = phase_data();
+  const Sampler sampler(data.epoch_size, run_.seed * 1000003 + state_.phase);
+  const auto batch_size = static_cast<std::uint64_t>(run_.config.train.batch_size);
+  const std::uint64_t end = static_cast<std::uint64_t>(phase.epochs) * data.epoch_size;
+  const auto total_steps = static_cast<std::int64_t>(steps_per_epoch(data.epoch_size, batch_size)) * phase.epochs;
+  while (state_.position < end && !state_.phase_over) {
+    const BatchRange range = batch_at(state_.position, data.epoch_size, batch_size);
+    step_once(data, sampler, range, total_steps);
+    state_.position = range.end;
+    fault_point("run.step");
+    if (state_.position % data.epoch_size == 0) {
+      const auto epoch = static_cast<std::int64_t>(state_.position / data.epoch_size);
+      if (epoch % run_.config.evaluate.every_epochs == 0 || state_.position == end || phase.until == Until::plateau) {
+        evaluate(static_cast<float>(epoch));
+      }
+    }
+    checkpoint_if_due();
+  }
+}
+
+void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  StepReport report;
+  try {
+    report = trainer_->step(data, sampler, range, total_steps);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numerical) throw;
+    throw Error(ErrorKind::numerical, error.message())
+        .at(fmt::format("arm {}, seed {}, phase '{}' on {}, step {} of the run", run_.arm, run_.seed, phase.name, data.name, state_.step))
+        .received(fmt::format("learning rate {}", rate_at(run_.config.train, trainer_->optimizer().step, total_steps)))
+        .hint("lower train.learning_rate; the last good checkpoint is in " + (folder_ / "checkpoints").string());
+  }
+  ++state_.step;
+  std::string line = fmt::format("{{\"step\":{},\"phase\":\"{}\",\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
+                                 state_.step, phase.name, report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
+  std::size_t i = 0;
+  for (const Instance& instance : regularizers_) {
+    if (instance.use->acts_in(phase.name)) line += fmt::format(",\"{}\":{:.9g}", instance.use->key, report.penalties[i++]);
+  }
+  state_.metrics.push_back(line + "}");
+  clocks_->tokens += static_cast<double>(report.tokens);
+  report_progress(clocks_->tokens);
+}
+
+void RunExecutor::evaluate(float epoch) {
+  std::vector<SetScore> scores;
+  for (const EvaluationSet& set : sets_) {
+    scores.push_back(score(base_.model, weights_, set, communicator_, static_cast<std::size_t>(run_.config.evaluate.batch_size)));
+  }
+  state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
+  run_probes(epoch);
+  if (!state_.in_phase) return;
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  if (phase.until != Until::plateau) return;
+  // The phase ends by a set of its own: validation facts are neither trained on nor held.
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    if (sets_[i].name != "validation") continue;
+    const double accuracy = scores[i].accuracy();
+    if (accuracy > state_.best_validation) {
+      state_.best_validation = accuracy;
+      state_.bad_epochs = 0;
+    } else {
+      ++state_.bad_epochs;
+    }
+  }
+  state_.phase_over = state_.bad_epochs >= phase.patience && epoch >= static_cast<float>(phase.min_epochs);
+}
+
+void RunExecutor::run_probes(float epoch) {
+  if (probes_.empty()) return;
+  ProbeContext context{base_.model, weights_, snapshots_, {}, {}};
+  for (const EvaluationSet& set : sets_) context.sets.push_back(set.name);
+  context.hidden_states = [this, &context](const std::string& name, const at::Tensor& weights, ProbePosition position, std::size_t limit) {
+    for (const EvaluationSet& set : sets_) {
+      if (set.name == name) return hidden_states(base_.model, weights, set, position, limit);
+    }
+    throw Error(ErrorKind::config, "a probe asks for the set '" + name + "'").hint(suggestion(name, context.sets));
+  };
+  const std::string& phase = run_.config.phases[state_.phase].name;
+  for (auto& [use, probe] : probes_) {
+    if (!use->acts_in(phase)) continue;
+    for (const Measurement& m : probe->measure(context)) {
+      state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase, epoch, m.value));
+    }
+  }
+}
+
+void RunExecutor::check_frozen() const {
+  const ParameterTable& table = base_.model.table();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (trainer_->trains()[i]) continue;
+    if (hash_tensor(table.view(phase_start_, i)) == hash_tensor(table.view(weights_, i))) continue;
+    throw Error(ErrorKind::plugin, "a frozen parameter has changed")
+        .at(fmt::format("arm {}, phase '{}', {}", run_.arm, run_.config.phases[state_.phase].name, table[i].name))
+        .hint("a plugin wrote to weights that it was told to leave alone");
+  }
+}
+
+void RunExecutor::end_phase() {
+  const std::string& phase = run_.config.phases[state_.phase].name;
+  check_frozen();
+  for (Instance& instance : regularizers_) {
+    if (instance.use->acts_in(phase)) instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_});
+  }
+  snapshots_.put(phase, weights_.clone());
+  ++state_.phase;
+  state_.in_phase = false;
+}
+
+void RunExecutor::checkpoint() {
+  Checkpoint checkpoint;
+  state_.seconds += clocks_->total.seconds();
+  clocks_->total.restart();
+  state_.save_to(checkpoint);
+  checkpoint.metadata["identity"] = run_.identity;
+  checkpoint.tensors["weights"] = weights_;
+  checkpoint.tensors["moment1"] = trainer_->optimizer().first;
+  checkpoint.tensors["moment2"] = trainer_->optimizer().second;
+  checkpoint.metadata["optimizer_step"] = std::to_string(trainer_->optimizer().step);
+  checkpoint.tensors["phase_start"] = phase_start_;
+  for (const auto& [name, weights] : snapshots_.all()) {
+    if (name != "base") checkpoint.tensors["snapshot." + name] = weights;  // the base is an artifact of its own
+  }
+  for (const Instance& instance : regularizers_) {
+    for (const auto& [name, tensor] : instance.regularizer->save()) checkpoint.tensors["plugin." + instance.use->key + "." + name] = tensor;
+  }
+  store_.save(checkpoint);
+  clocks_->since_checkpoint.restart();
+}
+
+void RunExecutor::checkpoint_if_due() {
+  constexpr std::int64_t every = 10;  // steps between looks at the clock, which cost a message
+  if (state_.step % every != 0) return;
+  std::vector<double> verdict = {
+      communicator_.rank() == 0 && clocks_->since_checkpoint.seconds() > run_.config.checkpoint.seconds ? 1.0 : 0.0,
+      stop_requested() ? 1.0 : 0.0};
+  communicator_.all_reduce_max(std::span<double>(verdict));
+  if (verdict[0] > 0 || verdict[1] > 0) checkpoint();
+  if (verdict[1] > 0) throw Stopped{};
+}
+
+bool RunExecutor::resume() {
+  const std::optional<Checkpoint> checkpoint = store_.load_newest();
+  if (!checkpoint) return false;
+  if (checkpoint->metadata.at("identity") != run_.identity) {
+    throw Error(ErrorKind::checkpoint, "the checkpoint belongs to another run").at((folder_ / "checkpoints").string());
+  }
+  state_.load_from(*checkpoint);
+  weights_.copy_(checkpoint->tensors.at("weights"));
+  phase_start_ = checkpoint->tensors.at("phase_start").clone();
+  trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
+                           std::stoll(checkpoint->metadata.at("optimizer_step"))};
+  for (const auto& [name, tensor] : checkpoint->tensors) {
+    if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
+  }
+  for (Instance& instance : regularizers_) {
+    const std::string prefix = "plugin." + instance.use->key + ".";
+    PluginState own;
+    for (const auto& [name, tensor] : checkpoint->tensors) {
+      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor.clone();
+    }
+    instance.regularizer->load(own);
+  }
+  return true;
+}
+
+void RunExecutor::write_record() {
+  const auto lines = [](const std::vector<std::string>& list) { return list.empty() ? std::string() : join(list, "\n") + "\n"; };
+  write_file_atomically(folder_ / "run.toml", config::to_toml(run_.resolved));
+  write_file_atomically(folder_ / "metrics.jsonl", lines(state_.metrics));
+  if (!state_.measurements.empty()) {
+    write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
+  }
+  write_file_atomically(folder_ / "manifest.txt", manifest_);
+  report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
+  fault_point("run.record");
+  Workspace::mark_finished(folder_, state_.seconds + clocks_->total.seconds(), communicator_.size());
+}
+
+void RunExecutor::report_progress(double tokens) {
+  if (!progress_ || communicator_.rank() != 0 || clocks_->since_progress.seconds() < 0.5) return;
+  double done = 0, all = 0;
+  for (std::size_t p = 0; p < run_.config.phases.size(); ++p) {
+    const PhaseConfig& phase = run_.config.phases[p];
+    std::uint64_t size = 0;
+    for (const EvaluationSet& set : sets_) {
+      if (std::find(phase.sets.begin(), phase.sets.end(), set.name) != phase.sets.end()) size += set.sequences.size();
+    }
+    const double work = static_cast<double>(size) * static_cast<double>(phase.epochs);
+    all += work;
+    done += p < state_.phase ? work : p == state_.phase ? static_cast<double>(state_.position) : 0.0;
+  }
+  progress_({fmt::format("{} seed {}", run_.arm, run_.seed), done / all, tokens / clocks_->total.seconds()});
+  clocks_->since_progress.restart();
+}
+
+}  // namespace stet

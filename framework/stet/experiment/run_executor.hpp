@@ -1,0 +1,66 @@
+// Executes one run: phases, steps, evaluations, probes, checkpoints, and at the end its record on disk.
+#pragma once
+
+#include <stet/experiment/base_model.hpp>
+#include <stet/experiment/run_state.hpp>
+#include <stet/train/trainer.hpp>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+namespace stet {
+
+class RunExecutor {
+ public:
+  RunExecutor(const PlannedRun& run, const BaseModel& base, PluginRegistry& registry, Communicator& communicator,
+              std::filesystem::path folder, ProgressSink progress);
+  ~RunExecutor();
+
+  /// Collective. Goes on from the newest checkpoint if there is one. Throws Stopped after a stop was asked for and
+  /// a checkpoint written, and Error.
+  void execute();
+
+ private:
+  struct Instance {
+    const PluginUse* use;
+    std::unique_ptr<Regularizer> regularizer;
+  };
+
+  void begin_phase(bool resumed);
+  void train_phase();
+  void end_phase();
+  void evaluate(float epoch);
+  void run_probes(float epoch);
+  void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
+  [[nodiscard]] TrainingData phase_data() const;
+  [[nodiscard]] TrainableSelection select_trainable();
+  void check_frozen() const;
+  void checkpoint();
+  void checkpoint_if_due();
+  bool resume();
+  void write_record();
+  void report_progress(double tokens);
+
+  const PlannedRun& run_;
+  const BaseModel& base_;
+  PluginRegistry& registry_;
+  Communicator& communicator_;
+  std::filesystem::path folder_;
+  ProgressSink progress_;
+
+  at::Tensor weights_;
+  std::vector<EvaluationSet> sets_;
+  std::unique_ptr<Trainer> trainer_;
+  std::vector<Instance> regularizers_;
+  std::vector<std::pair<const PluginUse*, std::unique_ptr<Probe>>> probes_;
+  SnapshotStore snapshots_;
+  RunState state_;
+  CheckpointStore store_;
+  at::Tensor phase_start_;       // weights at the start of the phase, to check what is frozen
+  std::string manifest_;
+  struct Clocks;
+  std::unique_ptr<Clocks> clocks_;
+};
+
+}  // namespace stet

@@ -1,0 +1,109 @@
+#include <stet/experiment/run_state.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace stet {
+
+const at::Tensor& SnapshotStore::get(const std::string& name) const {
+  const auto found = snapshots_.find(name);
+  if (found != snapshots_.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& [known, weights] : snapshots_) names.push_back(known);
+  throw Error(ErrorKind::config, "there is no snapshot '" + name + "' at this point of the run")
+      .expected("base, or the name of a phase that is over: " + join(names, ", "))
+      .hint(suggestion(name, names));
+}
+
+void RunState::record(std::int32_t phase_index, float epoch, const std::vector<EvaluationSet>& sets, const std::vector<SetScore>& scores) {
+  outcomes.step.push_back(step);
+  outcomes.epoch.push_back(epoch);
+  outcomes.phase.push_back(phase_index);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    report::SetOutcomes& set = outcomes.sets[sets[i].name];
+    if (set.fact_ids.empty()) {
+      for (const Fact& fact : sets[i].facts) {
+        set.fact_ids.push_back(fact.id);
+        set.relation.push_back(fact.relation);
+      }
+    }
+    set.correct.insert(set.correct.end(), scores[i].correct.begin(), scores[i].correct.end());
+    set.probability.insert(set.probability.end(), scores[i].probability.begin(), scores[i].probability.end());
+    set.first_token.insert(set.first_token.end(), scores[i].first_token.begin(), scores[i].first_token.end());
+  }
+}
+
+namespace {
+template <class T>
+at::Tensor pack_vector(const std::vector<T>& values, at::ScalarType type) {
+  at::Tensor tensor = at::empty({static_cast<std::int64_t>(values.size())}, type);
+  static_assert(std::is_trivially_copyable_v<T>);
+  STET_ASSERT(tensor.nbytes() == values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(tensor.data_ptr(), values.data(), tensor.nbytes());
+  return tensor;
+}
+template <class T>
+std::vector<T> unpack_vector(const at::Tensor& tensor) {
+  std::vector<T> values(static_cast<std::size_t>(tensor.numel()));
+  STET_ASSERT(tensor.nbytes() == values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), tensor.data_ptr(), tensor.nbytes());
+  return values;
+}
+}  // namespace
+
+void RunState::save_to(Checkpoint& checkpoint) const {
+  checkpoint.step = step;
+  const nlohmann::json json{{"phase", phase},       {"in_phase", in_phase},     {"position", position},   {"best_validation", best_validation},
+                            {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", seconds},     {"metrics", metrics},
+                            {"measurements", measurements}};
+  checkpoint.metadata["run"] = json.dump();
+  checkpoint.tensors["outcome.step"] = pack_vector(outcomes.step, at::kLong);
+  checkpoint.tensors["outcome.epoch"] = pack_vector(outcomes.epoch, at::kFloat);
+  checkpoint.tensors["outcome.phase"] = pack_vector(outcomes.phase, at::kInt);
+  for (const auto& [name, set] : outcomes.sets) {
+    const std::string prefix = "outcome." + name + ".";
+    checkpoint.tensors[prefix + "fact"] = pack_vector(set.fact_ids, at::kLong);
+    checkpoint.tensors[prefix + "relation"] = pack_vector(set.relation, at::kInt);
+    checkpoint.tensors[prefix + "correct"] = pack_vector(set.correct, at::kByte);
+    checkpoint.tensors[prefix + "probability"] = pack_vector(set.probability, at::kFloat);
+    checkpoint.tensors[prefix + "first_token"] = pack_vector(set.first_token, at::kInt);
+  }
+}
+
+void RunState::load_from(const Checkpoint& checkpoint) {
+  try {
+    const auto json = nlohmann::json::parse(checkpoint.metadata.at("run"));
+    json.at("phase").get_to(phase);
+    json.at("in_phase").get_to(in_phase);
+    json.at("position").get_to(position);
+    json.at("best_validation").get_to(best_validation);
+    json.at("bad_epochs").get_to(bad_epochs);
+    json.at("phase_over").get_to(phase_over);
+    json.at("seconds").get_to(seconds);
+    json.at("metrics").get_to(metrics);
+    json.at("measurements").get_to(measurements);
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::checkpoint, "the checkpoint's run state cannot be read").received(error.what());
+  }
+  step = checkpoint.step;
+  outcomes.step = unpack_vector<std::int64_t>(checkpoint.tensors.at("outcome.step"));
+  outcomes.epoch = unpack_vector<float>(checkpoint.tensors.at("outcome.epoch"));
+  outcomes.phase = unpack_vector<std::int32_t>(checkpoint.tensors.at("outcome.phase"));
+  outcomes.sets.clear();
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (!name.starts_with("outcome.") || !name.ends_with(".fact")) continue;
+    const std::string prefix = name.substr(0, name.size() - 4);
+    report::SetOutcomes& set = outcomes.sets[prefix.substr(8, prefix.size() - 9)];
+    set.fact_ids = unpack_vector<std::uint64_t>(tensor);
+    set.relation = unpack_vector<std::uint32_t>(checkpoint.tensors.at(prefix + "relation"));
+    set.correct = unpack_vector<std::uint8_t>(checkpoint.tensors.at(prefix + "correct"));
+    set.probability = unpack_vector<float>(checkpoint.tensors.at(prefix + "probability"));
+    set.first_token = unpack_vector<std::int32_t>(checkpoint.tensors.at(prefix + "first_token"));
+  }
+}
+
+}  // namespace stet

@@ -1,0 +1,47 @@
+// What a run has done so far: everything that its checkpoint holds and its results are written from.
+#pragma once
+
+#include <stet/checkpoint/checkpoint_store.hpp>
+#include <stet/evaluate/evaluation.hpp>
+#include <stet/plugin/probe.hpp>
+#include <stet/report/outcomes_file.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+/// "base" and finished phases, by name.
+class SnapshotStore : public Snapshots {
+ public:
+  [[nodiscard]] const at::Tensor& get(const std::string& name) const override;
+  void put(const std::string& name, at::Tensor weights) { snapshots_[name] = std::move(weights); }
+  [[nodiscard]] const std::map<std::string, at::Tensor>& all() const noexcept { return snapshots_; }
+
+ private:
+  std::map<std::string, at::Tensor> snapshots_;
+};
+
+struct RunState {
+  std::size_t phase = 0;          ///< index of the phase under way
+  bool in_phase = false;          ///< whether it was begun
+  std::uint64_t position = 0;     ///< sequences seen in this phase
+  std::int64_t step = 0;          ///< optimizer steps of the run
+  double best_validation = -1;    ///< of this phase
+  std::int64_t bad_epochs = 0;    ///< epochs since then
+  bool phase_over = false;        ///< a plateau ended it
+  double seconds = 0;             ///< wall time in earlier attempts
+  report::RunOutcomes outcomes;
+  std::vector<std::string> metrics;       ///< lines of metrics.jsonl
+  std::vector<std::string> measurements;  ///< lines of measurements.csv
+
+  /// Appends one evaluation.
+  void record(std::int32_t phase_index, float epoch, const std::vector<EvaluationSet>& sets, const std::vector<SetScore>& scores);
+
+  void save_to(Checkpoint& checkpoint) const;
+  void load_from(const Checkpoint& checkpoint);
+};
+
+}  // namespace stet

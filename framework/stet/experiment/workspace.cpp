@@ -1,0 +1,67 @@
+#include <stet/experiment/workspace.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include <array>
+
+namespace stet {
+
+namespace {
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+}  // namespace
+
+Workspace::Workspace(std::filesystem::path root, std::string experiment)
+    : root_(std::move(root)), folder_(root_ / experiment) {
+  std::filesystem::create_directories(folder_ / "runs");
+  std::filesystem::create_directories(root_ / ".bases");
+}
+
+std::filesystem::path Workspace::base_folder(const PlannedBase& base) const { return root_ / ".bases" / base.identity; }
+std::filesystem::path Workspace::run_folder(const PlannedRun& run) const { return folder_ / "runs" / run.folder_name(); }
+
+bool Workspace::finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
+
+std::optional<std::string> Workspace::failure(const std::filesystem::path& task, const std::string& session) {
+  if (!std::filesystem::exists(task / "failed.json")) return std::nullopt;
+  try {
+    const auto json = nlohmann::json::parse(read_file(task / "failed.json"));
+    if (json.at("session").get<std::string>() != session) return std::nullopt;
+    return json.at("message").get<std::string>();
+  } catch (const std::exception&) {
+    return std::nullopt;  // written half by a dying process: not a failure of this session
+  }
+}
+
+bool Workspace::claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock) {
+  std::string got;
+  collectively(communicator, [&] {
+    if (communicator.rank() != 0) return;
+    std::filesystem::create_directories(task);
+    lock = FileLock::try_acquire(task / "lock");
+    got = lock ? "yes" : "";
+  });
+  return !communicator.broadcast_text(got, 0).empty();
+}
+
+void Workspace::mark_finished(const std::filesystem::path& task, double seconds, int ranks) {
+  std::error_code ignored;
+  std::filesystem::remove(task / "failed.json", ignored);
+  const nlohmann::json json{{"seconds", seconds}, {"ranks", ranks}, {"time", utc_now()}, {"host", host_name()}};
+  write_file_atomically(task / "finished.json", json.dump(1) + "\n");
+}
+
+void Workspace::mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code) {
+  const nlohmann::json json{{"session", session}, {"message", message}, {"exit_code", code}, {"time", utc_now()}, {"host", host_name()}};
+  write_file_atomically(task / "failed.json", json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace stet

@@ -1,0 +1,41 @@
+// Where results lie:
+//   ROOT/NAME/            table.md, table.tex, table.csv, plan.toml
+//   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json
+//   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT
+// A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
+// one's task is free at once. It is finished when its finished.json is there, which is written last.
+#pragma once
+
+#include <stet/base/files.hpp>
+#include <stet/comm/communicator.hpp>
+#include <stet/experiment/plan.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace stet {
+
+class Workspace {
+ public:
+  Workspace(std::filesystem::path root, std::string experiment);
+
+  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
+  [[nodiscard]] std::filesystem::path base_folder(const PlannedBase& base) const;
+  [[nodiscard]] std::filesystem::path run_folder(const PlannedRun& run) const;
+
+  [[nodiscard]] static bool finished(const std::filesystem::path& task);
+  /// The message of a failure in this session, if there was one. A later session tries again.
+  [[nodiscard]] static std::optional<std::string> failure(const std::filesystem::path& task, const std::string& session);
+
+  /// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it.
+  [[nodiscard]] static bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock);
+
+  static void mark_finished(const std::filesystem::path& task, double seconds, int ranks);
+  static void mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code);
+
+ private:
+  std::filesystem::path root_, folder_;
+};
+
+}  // namespace stet
