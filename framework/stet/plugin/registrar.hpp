@@ -64,8 +64,8 @@ class Registrar {
 #define STET_PLUGIN(NAME, VERSION, AUTHOR)                                                                     \
   static void stet_plugin_enroll(::stet::Registrar&);                                                          \
   extern "C" {                                                                                                 \
-  extern const char stet_plugin_facts[];                                                                       \
-  __attribute__((section(".stet.plugin"), used, visibility("default"))) const char stet_plugin_facts[] =       \
+  extern __attribute__((visibility("default"))) const char stet_plugin_facts[];                                \
+  __attribute__((section(".stet.plugin"), used)) const char stet_plugin_facts[] =                              \
       STET_ABI_FACTS "name=" NAME "\nversion=" VERSION "\nauthor=" AUTHOR "\n";                                \
   __attribute__((visibility("default"))) ::stet::PluginEntry stet_plugin_entry();                              \
   ::stet::PluginEntry stet_plugin_entry() {                                                                    \
