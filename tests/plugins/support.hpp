@@ -1,0 +1,96 @@
+// What the plugin tests share: a registry over the built plugins, errors as values, small models.
+#pragma once
+
+#include <stet/base/error.hpp>
+#include <stet/base/philox.hpp>
+#include <stet/config/document.hpp>
+#include <stet/model/transformer.hpp>
+#include <stet/plugin/registry.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace stet::testing {
+
+/// Runs something that must fail and gives back the error.
+template <class Function>
+Error error_of(Function&& function) {
+  std::optional<Error> caught;
+  try {
+    function();
+  } catch (const Error& error) {
+    caught = error;
+  }
+  EXPECT_TRUE(caught.has_value()) << "no error was thrown";
+  return caught.value_or(Error(ErrorKind::numerical, "no error was thrown"));
+}
+
+inline ::testing::AssertionResult has(const Error& error, const std::string& part) {
+  if (std::string(error.what()).find(part) != std::string::npos) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "'" << part << "' is not in:\n" << error.what();
+}
+
+inline config::Value toml(const std::string& text) { return config::parse(text, "test.toml"); }
+
+/// Snapshots in a map.
+class MapSnapshots final : public Snapshots {
+ public:
+  [[nodiscard]] const at::Tensor& get(const std::string& name) const override {
+    const auto found = weights.find(name);
+    if (found == weights.end()) throw Error(ErrorKind::config, "there is no snapshot '" + name + "'");
+    return found->second;
+  }
+  std::map<std::string, at::Tensor> weights;
+};
+
+class PluginTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Communicator> alone_ = make_single_process();
+  PluginRegistry registry_{*alone_, {STET_PLUGIN_FOLDER}};
+};
+
+/// Standard normal numbers, the same for the same purpose.
+inline at::Tensor normal(at::IntArrayRef shape, std::string_view purpose, double scale = 1.0) {
+  at::Tensor tensor = at::empty(shape, at::kDouble);
+  Random random(7, purpose);
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data_ptr<double>()[i] = scale * random.normal();
+  return tensor;
+}
+
+/// Qwen2 in small: rotary, RMS norms, SwiGLU, grouped queries, query/key/value biases, tied head, two layers.
+inline ModelConfig small_config() {
+  ModelConfig config;
+  config.vocabulary = 11;
+  config.width = 8;
+  config.layers = 2;
+  config.heads = 2;
+  config.kv_heads = 1;
+  config.feed_forward = 12;
+  config.context = 16;
+  config.qkv_bias = true;
+  return config;
+}
+
+/// A new folder that only we can write, removed at the end.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "stet-plugins-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace stet::testing
