@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stet/comm/communicator.hpp>
+#include <stet/data/batch.hpp>
 #include <stet/data/fact_sets.hpp>
 #include <stet/data/world.hpp>
 #include <stet/model/transformer.hpp>

@@ -153,7 +153,12 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
 
       PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, expanded[a].config, Value::table(), ""};
       Value config_value = resolve(run.config);
-      for (const char* key : {"checkpoint", "data", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
+      for (const char* key : {"checkpoint", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
+      Value& data = *config_value.find("data");
+      data.erase("path");
+      data.find("entity_questions")->erase("path");
+      data.erase(run.config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
+      for (const char* key : {"bucket_megabytes", "replica_check_steps"}) config_value.find("train")->erase(key);
       run.resolved.set("config", config_value);
       run.resolved.set("plugins", expanded[a].versions);
       run.resolved.set("base", base_hash);

@@ -198,6 +198,9 @@ Value base_identity_of(const RunConfig& config) {
   data.erase("path");  // where the data lies is not what it is
   if (Value* entity_questions = data.find("entity_questions")) entity_questions->erase("path");
   data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
+  if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
+    for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity"}) synthetic->erase(key);
+  }
   for (const char* key : {"bucket_megabytes", "replica_check_steps"}) identity.find("pretrain")->find("train")->erase(key);
   return identity;
 }

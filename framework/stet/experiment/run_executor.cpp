@@ -26,13 +26,14 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, PluginReg
       communicator_(communicator),
       folder_(std::move(folder)),
       progress_(std::move(progress)),
+      world_(make_world(run.config.data)),
       weights_(base.weights.clone()),
       store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
       clocks_(std::make_unique<Clocks>()) {
   const SetsConfig& sets = run.config.sets;
   const std::vector<Fact> known = base.known_facts(sets);
-  const auto probe = [this](const Fact& fact) -> const std::string& { return base_.world.relations()[fact.relation].probe; };
-  for (const FactSet& set : draw_sets(known, base.world.new_facts(), sets.sizes(), sets.seed + run.seed)) {
+  const auto probe = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
+  for (const FactSet& set : draw_sets(known, world_.new_facts(), sets.sizes(), sets.seed + run.seed)) {
     sets_.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
     for (std::size_t i = 0; i < sets_.back().sequences.size(); ++i) {
       sets_.back().sequences[i].example = (static_cast<std::uint64_t>(sets_.size()) << 32) | i;

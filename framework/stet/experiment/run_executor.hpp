@@ -49,6 +49,7 @@ class RunExecutor {
   std::filesystem::path folder_;
   ProgressSink progress_;
 
+  World world_;  // this arm's: new facts differ between arms, the base's text does not
   at::Tensor weights_;
   std::vector<EvaluationSet> sets_;
   std::unique_ptr<Trainer> trainer_;

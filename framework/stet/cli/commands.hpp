@@ -1,0 +1,18 @@
+// The program's commands. Each returns its exit code; errors are thrown.
+#pragma once
+
+#include <stet/cli/options.hpp>
+#include <stet/comm/session.hpp>
+
+namespace stet {
+
+[[nodiscard]] int run_command(const Options& options, Session& session);
+[[nodiscard]] int plan_command(const Options& options, Session& session);
+[[nodiscard]] int table_command(const Options& options, Session& session);
+[[nodiscard]] int plugin_list_command(Session& session);
+[[nodiscard]] int plugin_info_command(const Options& options, Session& session);
+[[nodiscard]] int doctor_command(const Options& options);
+[[nodiscard]] int checkpoint_inspect_command(const Options& options);
+[[nodiscard]] int model_verify_command(const Options& options);
+
+}  // namespace stet

@@ -1,0 +1,98 @@
+#include <stet/cli/commands.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/checkpoint/checkpoint_store.hpp>
+#include <stet/cli/machine.hpp>
+#include <stet/model/verify.hpp>
+#include <stet/plugin/registry.hpp>
+
+#include <fmt/format.h>
+
+namespace stet {
+
+namespace {
+template <class Base>
+void print_offers(const char* kind, const std::vector<Offer<Base>>& offers, bool fields) {
+  for (const Offer<Base>& offer : offers) {
+    fmt::print("  {} {}: {}\n", kind, offer.name, offer.help);
+    if (fields) fmt::print("{}", config::format_fields(offer.fields));
+  }
+}
+
+void print_plugin(const LoadedPlugin& plugin, bool fields) {
+  fmt::print("{} {} by {} ({})\n", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
+  print_offers("regularizer", plugin.offers.regularizers, fields);
+  print_offers("freeze strategy", plugin.offers.freeze_strategies, fields);
+  print_offers("probe", plugin.offers.probes, fields);
+}
+}  // namespace
+
+int plugin_list_command(Session& session) {
+  const std::vector<std::filesystem::path> search = PluginRegistry::usual_search({});
+  PluginRegistry registry(session.world(), search);
+  const std::vector<std::string> failures = registry.load_all();
+  for (const auto& plugin : registry.loaded()) print_plugin(*plugin, false);
+  for (const std::string& failure : failures) fmt::print("refused: {}\n", failure);
+  std::vector<std::string> folders;
+  for (const auto& folder : search) folders.push_back(folder.string());
+  if (registry.loaded().empty()) fmt::print("no plugin found in: {}\n", join(folders, ", "));
+  return failures.empty() ? 0 : static_cast<int>(ErrorKind::plugin);
+}
+
+int plugin_info_command(const Options& options, Session& session) {
+  PluginRegistry registry(session.world(), PluginRegistry::usual_search({}));
+  static_cast<void>(registry.load_all());
+  std::vector<std::string> names;
+  for (const auto& plugin : registry.loaded()) {
+    names.push_back(plugin->facts.name);
+    if (plugin->facts.name != options.name && registry.origin(options.name) != plugin.get()) continue;
+    print_plugin(*plugin, true);
+    fmt::print("  ABI {}, libtorch {}, file hash {}\n", plugin->facts.abi, plugin->facts.torch, plugin->hash);
+    return 0;
+  }
+  throw Error(ErrorKind::plugin, "no plugin '" + options.name + "' is known").hint(suggestion(options.name, names));
+}
+
+int doctor_command(const Options& options) {
+  const MachineReport report = inspect_machine(options.measure);
+  fmt::print("{}", format(report));
+  fmt::print("plugin search path:\n");
+  for (const auto& folder : PluginRegistry::usual_search({})) {
+    fmt::print("  {}{}\n", folder.string(), std::filesystem::is_directory(folder) ? "" : " (absent)");
+  }
+  return 0;
+}
+
+int checkpoint_inspect_command(const Options& options) {
+  std::filesystem::path folder = options.file;
+  if (!std::filesystem::exists(folder / "manifest.json") && std::filesystem::exists(folder / "latest")) {
+    const std::vector<std::string> lines = split(read_file(folder / "latest"), '\n');
+    folder /= lines[0];
+  }
+  const CheckpointSummary summary = verify_checkpoint(folder);
+  fmt::print("{}: whole; step {}, written by {} ranks, {}\n", folder.string(), summary.step, summary.ranks,
+             format_bytes(static_cast<double>(summary.bytes)));
+  for (const auto& [name, shape] : summary.shapes) fmt::print("  {} [{}]\n", name, fmt::join(shape, ", "));
+  for (const auto& [key, value] : summary.metadata) {
+    fmt::print("  {} = {}{}\n", key, value.substr(0, 100), value.size() > 100 ? fmt::format("... ({} characters)", value.size()) : "");
+  }
+  return 0;
+}
+
+int model_verify_command(const Options& options) {
+  bool passed = true;
+  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+    const Verification result = verify_model(options.file, type);
+    fmt::print("{} in {}: {} values compared, tolerance {:.0e} relative: {}\n", result.architecture, type == at::kDouble ? "float64" : "float32",
+               result.deviations.size(), result.tolerance, result.passed() ? "agrees" : "DIFFERS");
+    for (std::size_t i = 0; i < std::min<std::size_t>(5, result.deviations.size()); ++i) {
+      fmt::print("  {:.2e}  {}\n", result.deviations[i].relative, result.deviations[i].name);
+    }
+    passed = passed && result.passed();
+  }
+  return passed ? 0 : static_cast<int>(ErrorKind::numerical);
+}
+
+}  // namespace stet

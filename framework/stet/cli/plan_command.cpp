@@ -1,0 +1,61 @@
+#include <stet/cli/commands.hpp>
+
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/experiment/estimate.hpp>
+#include <stet/experiment/worker.hpp>
+
+#include <fmt/format.h>
+
+#include <thread>
+
+namespace stet {
+
+int plan_command(const Options& options, Session& session) {
+  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file)));
+  const Plan plan = make_plan(options.file, options.overrides, registry);
+  if (session.world().rank() != 0) return 0;
+  if (options.resolved) {
+    config::Value all = plan.document;
+    config::Value arms = config::Value::array();
+    for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+      config::Value arm = resolve(plan.runs[a].config);  // the first seed's runs come first, one an arm
+      config::Value named = config::Value::table();
+      named.set("name", plan.arms[a].first);
+      named.set("label", plan.arms[a].second);
+      for (const auto& [key, value] : arm.members()) named.set(key, value);
+      arms.items().push_back(std::move(named));
+    }
+    for (const char* key : {"data", "model", "pretrain", "sets", "train", "evaluate", "checkpoint", "phase", "regularizer", "freeze", "probe", "sweep"}) {
+      all.erase(key);
+    }
+    all.set("arm", arms);
+    fmt::print("{}", config::to_toml(all));
+    return 0;
+  }
+  const Workspace workspace(options.out, plan.name);
+  const PlanStatus status = status_of(plan, workspace, "");
+  fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
+  fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);
+  for (const PlannedBase& base : plan.bases) {
+    fmt::print("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10), Workspace::finished(workspace.base_folder(base)) ? "finished" : "to train");
+  }
+  fmt::print("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
+  for (const PlannedRun& run : plan.runs) {
+    fmt::print("    {} {}\n", run.folder_name(), Workspace::finished(workspace.run_folder(run)) ? "finished" : "to run");
+  }
+  if (options.no_estimate) return 0;
+  const Estimate estimate = estimate_cost(plan);
+  const double open_bases = status.bases - status.bases_finished, open_runs = status.runs - status.runs_finished;
+  const double workers = std::max(1.0, static_cast<double>(std::thread::hardware_concurrency()));
+  const double base_rounds = std::ceil(open_bases / workers);
+  fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.parameters)), format_bytes(estimate.memory_bytes));
+  fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
+             format_count(estimate.pretrain_tokens_per_second), format_count(estimate.train_tokens_per_second));
+  fmt::print("  time: {} a base model, {} a run; about {} for what is left with {} worker processes (at most: plateau phases counted in full)\n",
+             format_duration(estimate.base_seconds), format_duration(estimate.run_seconds),
+             format_duration(base_rounds * estimate.base_seconds + open_runs * estimate.run_seconds / workers), workers);
+  return 0;
+}
+
+}  // namespace stet

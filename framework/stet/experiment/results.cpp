@@ -1,0 +1,48 @@
+#include <stet/experiment/results.hpp>
+
+#include <stet/base/files.hpp>
+#include <stet/config/document.hpp>
+#include <stet/report/outcomes_file.hpp>
+#include <stet/report/render.hpp>
+
+#include <fmt/format.h>
+
+namespace stet {
+
+report::Table compute_results(const Plan& plan, const Workspace& workspace) {
+  std::vector<report::RunOutcome> outcomes;
+  std::size_t missing = 0;
+  for (const PlannedRun& run : plan.runs) {
+    const std::filesystem::path folder = workspace.run_folder(run);
+    if (!Workspace::finished(folder)) {
+      ++missing;
+      continue;
+    }
+    const report::RunOutcomes loaded = report::load_outcomes(folder / "outcomes.safetensors");
+    const auto last = static_cast<std::int32_t>(run.config.phases.size()) - 1;
+    report::RunOutcome outcome = report::to_run_outcome(loaded, last);
+    // The last phase starts from the last evaluation of the one before.
+    for (auto& [name, trajectory] : outcome.sets) {
+      if (trajectory.first > 0) --trajectory.first;
+    }
+    outcomes.push_back(std::move(outcome));
+  }
+  report::Table table = report::compute_table(plan.table, outcomes);
+  if (missing > 0) table.notes.push_back(fmt::format("{} of {} runs are not finished; `stet run` goes on with them.", missing, plan.runs.size()));
+  return table;
+}
+
+void write_results(const Plan& plan, const Workspace& workspace, const report::Table& table) {
+  write_file_atomically(workspace.folder() / "table.md", report::to_markdown(table));
+  write_file_atomically(workspace.folder() / "table.tex", report::to_latex(table));
+  write_file_atomically(workspace.folder() / "table.csv", report::to_csv(table));
+  write_file_atomically(workspace.folder() / "plan.toml", config::to_toml(plan.document));
+  std::string certification = "Table 0: what the base models recall (greedy exact match, %).\n";
+  for (const PlannedBase& base : plan.bases) {
+    const std::filesystem::path file = workspace.base_folder(base) / "certification.md";
+    if (std::filesystem::exists(file)) certification += fmt::format("\nBase model {} ({})\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
+  }
+  write_file_atomically(workspace.folder() / "certification.md", certification);
+}
+
+}  // namespace stet

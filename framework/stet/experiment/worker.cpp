@@ -1,0 +1,136 @@
+#include <stet/experiment/worker.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/log.hpp>
+#include <stet/experiment/base_model.hpp>
+#include <stet/experiment/run_executor.hpp>
+
+#include <chrono>
+#include <thread>
+
+namespace stet {
+
+namespace {
+
+/// Whether a task could be done, is done, or must wait.
+enum class Turn { done, worked, busy };
+
+class Worker {
+ public:
+  Worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator, const std::string& session,
+         const ProgressSink& progress)
+      : plan_(plan), workspace_(workspace), registry_(registry), communicator_(communicator), session_(session), progress_(progress) {}
+
+  WorkerResult run() {
+    while (true) {
+      bool worked = false, waiting = false;
+      for (const PlannedBase& base : plan_.bases) {
+        const Turn turn = attempt(workspace_.base_folder(base), "base " + std::to_string(base.index + 1),
+                                  [&](const std::filesystem::path& folder) { train_base(base, folder, communicator_, progress_); });
+        worked = worked || turn == Turn::worked;
+        waiting = waiting || turn == Turn::busy;
+      }
+      for (const PlannedRun& run : plan_.runs) {
+        const std::filesystem::path base_folder = workspace_.base_folder(plan_.bases[run.base]);
+        const bool ready = agreed(Workspace::finished(base_folder));
+        if (!ready) {
+          waiting = waiting || !agreed(Workspace::failure(base_folder, session_).has_value());
+          continue;
+        }
+        const Turn turn = attempt(workspace_.run_folder(run), run.arm + " seed " + std::to_string(run.seed), [&](const std::filesystem::path& folder) {
+          RunExecutor(run, base_of(run), registry_, communicator_, folder, progress_).execute();
+        });
+        worked = worked || turn == Turn::worked;
+        waiting = waiting || turn == Turn::busy;
+        if (turn == Turn::worked && any_base_open()) break;  // look at the bases again
+      }
+      if (!worked && !waiting) return result_;
+      if (!worked) {
+        if (agreed(stop_requested())) throw Stopped{};
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+    }
+  }
+
+ private:
+  /// Rank 0's answer, for all: what it sees on disk decides.
+  bool agreed(bool mine) const { return communicator_.broadcast_text(mine ? "1" : "", 0) == "1"; }
+
+  bool any_base_open() const {
+    bool open = false;
+    for (const PlannedBase& base : plan_.bases) open = open || !Workspace::finished(workspace_.base_folder(base));
+    return agreed(open);
+  }
+
+  template <class Task>
+  Turn attempt(const std::filesystem::path& folder, const std::string& name, const Task& task) {
+    if (agreed(Workspace::finished(folder) || Workspace::failure(folder, session_).has_value())) return Turn::done;
+    if (agreed(stop_requested())) throw Stopped{};
+    std::optional<FileLock> lock;
+    if (!Workspace::claim(communicator_, folder, lock)) return Turn::busy;
+    if (agreed(Workspace::finished(folder))) return Turn::done;  // by another process, between the look and the claim
+    try {
+      task(folder);
+      ++result_.finished;
+      if (communicator_.rank() == 0) log::debug("finished: {}", name);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::communication) throw;  // the group itself is broken
+      ++result_.failed;
+      if (result_.first_error == 0) result_.first_error = error.exit_code();
+      if (communicator_.rank() == 0) {
+        Workspace::mark_failed(folder, session_, error.what(), error.exit_code());
+        log::error("{} failed: {}", name, error.what());
+      }
+    }
+    return Turn::worked;
+  }
+
+  const BaseModel& base_of(const PlannedRun& run) {
+    if (!base_ || base_index_ != run.base) {
+      base_.reset();
+      collectively(communicator_, [&] { base_ = load_base(plan_.bases[run.base], workspace_.base_folder(plan_.bases[run.base])); });
+      base_index_ = run.base;
+    }
+    return *base_;
+  }
+
+  const Plan& plan_;
+  const Workspace& workspace_;
+  PluginRegistry& registry_;
+  Communicator& communicator_;
+  const std::string& session_;
+  const ProgressSink& progress_;
+  WorkerResult result_;
+  std::unique_ptr<BaseModel> base_;
+  std::size_t base_index_ = 0;
+};
+
+}  // namespace
+
+WorkerResult work_on(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator,
+                     const std::string& session, const ProgressSink& progress) {
+  return Worker(plan, workspace, registry, communicator, session, progress).run();
+}
+
+PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session) {
+  PlanStatus status;
+  const auto look = [&](const std::filesystem::path& folder, const std::string& name, int& finished) {
+    if (Workspace::finished(folder)) {
+      ++finished;
+    } else if (const std::optional<std::string> message = Workspace::failure(folder, session)) {
+      ++status.failed;
+      status.failures.push_back(name + ": " + *message);
+    }
+  };
+  for (const PlannedBase& base : plan.bases) {
+    ++status.bases;
+    look(workspace.base_folder(base), "base " + std::to_string(base.index + 1), status.bases_finished);
+  }
+  for (const PlannedRun& run : plan.runs) {
+    ++status.runs;
+    look(workspace.run_folder(run), run.arm + " seed " + std::to_string(run.seed), status.runs_finished);
+  }
+  return status;
+}
+
+}  // namespace stet

@@ -1,0 +1,29 @@
+// Works on an experiment until nothing is left: trains bases and executes runs that no other process has claimed.
+#pragma once
+
+#include <stet/experiment/plan.hpp>
+#include <stet/experiment/session_control.hpp>
+#include <stet/experiment/workspace.hpp>
+
+#include <string>
+
+namespace stet {
+
+struct WorkerResult {
+  int finished = 0;      ///< tasks that this process completed
+  int failed = 0;
+  int first_error = 0;   ///< exit code of the first failure; 0: none
+};
+
+/// Collective: all ranks of `communicator` work on one task at a time. A failed run is reported and the others go on.
+/// `session` tells this attempt from earlier ones, whose failures are tried again. Throws Stopped.
+[[nodiscard]] WorkerResult work_on(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator,
+                                   const std::string& session, const ProgressSink& progress);
+
+struct PlanStatus {
+  int bases = 0, bases_finished = 0, runs = 0, runs_finished = 0, failed = 0;
+  std::vector<std::string> failures;  ///< "arm seed: message"
+};
+[[nodiscard]] PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session);
+
+}  // namespace stet
