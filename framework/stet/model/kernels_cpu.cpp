@@ -307,7 +307,10 @@ void cross_entropy(const T* logits, const std::int64_t* targets, const T* weight
     T largest = z[0];
 #pragma omp simd reduction(max : largest)
     for (std::int64_t i = 0; i < classes; ++i) largest = std::max(largest, z[i]);
-    if (best != nullptr) best[p] = std::find(z, z + classes, largest) - z;
+    if (best != nullptr) {
+      const T* const found = std::find(z, z + classes, largest);
+      best[p] = found == z + classes ? 0 : found - z;  // nan equals nothing
+    }
     T sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp(z[i] - largest);

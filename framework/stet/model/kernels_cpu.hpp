@@ -72,7 +72,8 @@ void gelu_backward(const T* d_out, const T* x, T* d_x, std::int64_t count);
 
 /// Softmax, negative log likelihood and gradient in one pass over the logits [P, V] (V = `classes`):
 /// loss[p] = -log softmax(logits[p])[target[p]], d_logits[p] = weight[p] * (softmax - onehot). d_logits may be null, or
-/// the same as logits. best[p] (may be null) = the arg-max, the lowest index among equals.
+/// the same as logits. best[p] (may be null) = the arg-max, the lowest index among equals, always a valid index (with nan
+/// among the logits: some index).
 template <class T>
 void cross_entropy(const T* logits, const std::int64_t* targets, const T* weights, T* losses, T* d_logits,
                    std::int64_t* best, std::int64_t rows, std::int64_t classes);

@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 
-#include <algorithm>
+#include <array>
 
 namespace stet {
 
@@ -10,27 +10,32 @@ TeacherCache::TeacherCache(const Transformer& model, at::Tensor weights) : model
 
 at::Tensor TeacherCache::logits(const PackedBatch& batch, const at::Tensor& rows, std::span<const std::int32_t> sequence_of) {
   const at::NoGradGuard guard;
-  const bool missing = std::any_of(batch.examples.begin(), batch.examples.end(),
-                                   [this](std::uint64_t example) { return !hidden_.contains(example); });
-  if (missing) {
-    const at::Tensor hidden = model_.forward(weights_, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr);
-    for (std::size_t begin = 0; begin < sequence_of.size();) {
-      std::size_t end = begin;
-      while (end < sequence_of.size() && sequence_of[end] == sequence_of[begin]) ++end;
-      const std::uint64_t example = batch.examples[static_cast<std::size_t>(sequence_of[begin])];
-      const auto first = static_cast<std::int64_t>(begin), count = static_cast<std::int64_t>(end - begin);
-      if (hidden_.emplace(example, hidden.narrow(0, first, count).clone()).second) ++computed_;
-      begin = end;
-    }
-  }
   std::vector<at::Tensor> parts;
-  for (const std::uint64_t example : batch.examples) {
-    const auto found = hidden_.find(example);
-    if (found != hidden_.end()) parts.push_back(found->second);
+  for (std::size_t begin = 0; begin < sequence_of.size();) {
+    std::size_t end = begin;
+    while (end < sequence_of.size() && sequence_of[end] == sequence_of[begin]) ++end;
+    const auto sequence = static_cast<std::size_t>(sequence_of[begin]);
+    auto place = hidden_.find(batch.examples[sequence]);
+    if (place == hidden_.end()) {
+      // By itself: the last bits of a matrix product depend on the other rows, and which sequences come together depends
+      // on the ranks, the shards and the point of resuming.
+      const auto first = static_cast<std::size_t>(batch.offsets[sequence]);
+      const auto length = static_cast<std::size_t>(batch.offsets[sequence + 1]) - first;
+      const std::array<std::int32_t, 2> offsets = {0, static_cast<std::int32_t>(length)};
+      const at::Tensor own_rows = rows.narrow(0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)) -
+                                  static_cast<std::int64_t>(first);
+      const TokenBatch alone{std::span(batch.tokens).subspan(first, length), offsets,
+                             std::span(batch.positions).subspan(first, length)};
+      const at::Tensor hidden = model_.forward(weights_, alone, &own_rows, nullptr).clone();  // without spare capacity
+      place = hidden_.emplace(batch.examples[sequence], hidden).first;
+      ++computed_;
+    }
+    STET_ASSERT(place->second.size(0) == static_cast<std::int64_t>(end - begin));  // an example's rows are always the same
+    parts.push_back(place->second);
+    begin = end;
   }
-  const at::Tensor hidden = at::cat(parts, 0);
-  STET_ASSERT(hidden.size(0) == rows.numel());  // an example's rows are always the same
-  return hidden.matmul(model_.head(weights_).t());
+  const at::Tensor head = model_.head(weights_);
+  return (parts.empty() ? head.new_empty({0, head.size(1)}) : at::cat(parts, 0)).matmul(head.t());
 }
 
 }  // namespace stet

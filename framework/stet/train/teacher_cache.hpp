@@ -11,6 +11,7 @@
 namespace stet {
 
 /// For one teacher and one set of rows an example (answer rows, or all). Examples are known by TokenSequence::example.
+/// Each is computed by itself, so that its hidden states have the same bits whatever ranks, shards or resuming do.
 class TeacherCache {
  public:
   /// `weights`: flat, kept alive here; must not change.

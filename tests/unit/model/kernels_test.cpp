@@ -272,6 +272,12 @@ TYPED_TEST(Kernels, CrossEntropyWithExtremeLogits) {
   EXPECT_NEAR(losses[1].template item<double>(), std::log(3.0), 1e-3);
   EXPECT_NEAR(d_logits[0][0].template item<double>(), 1, 1e-6);
   EXPECT_NEAR(d_logits[0][2].template item<double>(), -1, 1e-6);
+
+  const at::Tensor nan = at::full({2, 3}, std::numeric_limits<double>::quiet_NaN(), this->type);
+  std::vector<std::int64_t> best(2, -1);
+  kernels::cross_entropy<T>(this->p(nan), targets.data(), this->p(weights), this->p(losses), nullptr, best.data(), 2, 3);
+  EXPECT_TRUE(losses.isnan().all().template item<bool>());
+  for (const std::int64_t index : best) EXPECT_TRUE(0 <= index && index < 3) << index;
 }
 
 TYPED_TEST(Kernels, Distillation) {
