@@ -21,7 +21,7 @@ std::filesystem::path own_path() {
   std::error_code error;
   std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) {
-    const auto* started = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    const auto* started = reinterpret_cast<const char*>(getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
     path = std::filesystem::canonical(started == nullptr ? "stet" : started, error);
   }
   return path;
@@ -30,14 +30,16 @@ std::filesystem::path own_path() {
 }  // namespace
 
 int main(int /*count*/, char** arguments) {
-  using namespace stet::launcher;
-  const GetVariable get = [](const char* name) -> const char* { return std::getenv(name); };
-  const SetVariable set = [](const std::string& name, const std::string& value) {
+  namespace launcher = stet::launcher;
+  const launcher::GetVariable get = [](const char* name) -> const char* { return std::getenv(name); };
+  const launcher::SetVariable set = [](const std::string& name, const std::string& value) {
     ::setenv(name.c_str(), value.c_str(), 1);
   };
   try {
-    const int cores = cores_here(get, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
-    set("STET_CHOSEN", apply(choose(detect_cpu(), cores, ranks_here(get), threads_wanted(get)), get, set));
+    const int cores = launcher::cores_here(get, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+    const launcher::LibraryEnvironment environment =
+        launcher::choose(launcher::detect_cpu(), cores, launcher::ranks_here(get), launcher::threads_wanted(get));
+    set("STET_CHOSEN", launcher::apply(environment, get, set));
     const std::filesystem::path engine = own_path().parent_path() / "stet-engine";
     ::execv(engine.c_str(), arguments);
     std::fprintf(stderr, "stet: cannot start %s: %s\n  hint: it is built and installed together with this program\n",
