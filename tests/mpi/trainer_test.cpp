@@ -102,6 +102,12 @@ TEST_F(MpiTrainer, TheSameBitsWithManyBucketsMoreShardsAndPieces) {
   expect_same_bits(train(*world, at::kFloat, options_, true), train(*alone_, at::kFloat, options_, true));
 }
 
+TEST_F(MpiTrainer, TheTeachersAnswersDoNotDependOnTheRanks) {
+  // Several sequences a shard: epoch after epoch a rank meets examples that another one has cached, in other company.
+  options_.batch_size = 13;
+  expect_same_bits(train(*world, at::kFloat, options_, true), train(*alone_, at::kFloat, options_, true));
+}
+
 TEST_F(MpiTrainer, TheSameBitsWithFrozenParameters) {
   TrainableSelection selection;
   for (const ParameterInfo& parameter : model_.table().entries()) selection.trains.push_back(parameter.role != Role::embedding);
