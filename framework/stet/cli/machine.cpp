@@ -211,9 +211,9 @@ std::vector<std::string> machine_warnings(const MachineReport& report) {
     warnings.push_back(
         "/proc is not mounted: libraries cannot recognise the processor; hint: mount -t proc proc /proc");
   if (report.ranks_here * report.threads > report.cores_here) {
-    warnings.push_back(fmt::format("{} rank{} of {} threads on {} cores; hint: fewer ranks, or STET_THREADS=1",
-                                   report.ranks_here, report.ranks_here == 1 ? "" : "s", report.threads,
-                                   report.cores_here));
+    warnings.push_back(fmt::format("{} rank(s) of {} thread(s) on {} core(s): they take turns; hint: {}",
+                                   report.ranks_here, report.threads, report.cores_here,
+                                   report.threads > 1 ? "STET_THREADS=1" : "fewer ranks on each node"));
   }
   if (report.chosen.empty())
     warnings.push_back(
