@@ -155,7 +155,8 @@ inline constexpr bool is_optional<std::optional<S>> = true;
 
 template <class S>
 void read_value(const Value& value, const Limits& limits, const Where& where, std::vector<S>& out) {
-  const std::vector<Value>& items = read_array(value, type_name(static_cast<const S*>(nullptr)), where);
+  const std::string element_name = type_name(static_cast<const S*>(nullptr));
+  const std::vector<Value>& items = read_array(value, element_name, where);
   out.clear();
   for (std::size_t i = 0; i < items.size(); ++i) {
     S element{};
