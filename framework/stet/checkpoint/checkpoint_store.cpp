@@ -11,7 +11,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+#include <stdio.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -47,12 +51,42 @@ Error broken(const std::filesystem::path& folder, const std::string& what) {
   return Error(ErrorKind::checkpoint, "the checkpoint is not whole: " + what).at(folder.string());
 }
 
+/// Work whose every failure is one of the checkpoint, whatever the files or the disk said.
+template <class Work>
+void checkpointing(const std::filesystem::path& folder, const Work& work) {
+  constexpr auto hint = "earlier checkpoints are untouched; mend the cause and run the same command again";
+  try {
+    work();
+  } catch (const Error& error) {
+    throw Error(ErrorKind::checkpoint, "cannot save the checkpoint: " + error.message()).at(error.where()).hint(hint);
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::checkpoint, std::string("cannot save the checkpoint: ") + error.what()).at(folder.string()).hint(hint);
+  }
+}
+
+/// Puts `temporary` in the place of `final_folder` in one step, whether that exists or not.
+void replace_folder(const std::filesystem::path& temporary, const std::filesystem::path& final_folder) {
+  if (std::filesystem::exists(final_folder)) {
+    // The same step was saved before. Exchanged, not removed first: at no instant is there none.
+    if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), RENAME_EXCHANGE) == 0) {
+      std::filesystem::remove_all(temporary);
+      return;
+    }
+    std::filesystem::remove_all(final_folder);  // a file system that cannot exchange
+  }
+  std::filesystem::rename(temporary, final_folder);
+}
+
+/// The manifest, after every file it names was verified. It carries a checksum of itself: positions and counters are in it.
 Json read_manifest(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "manifest.json";
   if (!std::filesystem::exists(file)) throw broken(folder, "no manifest.json");
   try {
     Json manifest = Json::parse(read_file(file));
     if (manifest.at("format").get<int>() != format_version) throw broken(folder, "written by another version of stet");
+    const std::string hash = manifest.at("hash").get<std::string>();
+    manifest.erase("hash");
+    if (hash_hex(manifest.dump()) != hash) throw broken(folder, "manifest.json has another checksum");
     for (const auto& [name, entry] : manifest.at("files").items()) {
       const std::filesystem::path part = folder / name;
       std::error_code error;
@@ -65,6 +99,16 @@ Json read_manifest(const std::filesystem::path& folder) {
   } catch (const Json::exception& error) {
     throw broken(folder, std::string("manifest.json: ") + error.what());
   }
+}
+
+/// step-N.tmp folders: what processes left that were killed while they saved.
+void remove_leftovers(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> leftovers;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step-") && name.ends_with(".tmp")) leftovers.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : leftovers) std::filesystem::remove_all(path);
 }
 
 /// step-N folders, newest first.
@@ -95,7 +139,8 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
   const int rank = communicator_.rank(), ranks = communicator_.size();
   const std::filesystem::path final_folder = folder_ / fmt::format("step-{}", checkpoint.step);
   const std::filesystem::path temporary = final_folder.string() + ".tmp";
-  collectively(communicator_, [&] {
+  const auto together = [&](const auto& work) { collectively(communicator_, [&] { checkpointing(final_folder, work); }); };
+  together([&] {
     if (rank != 0) return;
     std::filesystem::create_directories(folder_);
     std::filesystem::remove_all(temporary);
@@ -103,7 +148,7 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
   });
   fault_point("checkpoint.begin");
   std::string mine;
-  collectively(communicator_, [&] {
+  together([&] {
     std::vector<TensorSpec> specs;
     std::vector<at::Tensor> values;
     for (const auto& [name, tensor] : checkpoint.tensors) {
@@ -121,7 +166,7 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
     mine = fmt::format("{} {}", std::filesystem::file_size(part), hash_file(part));
   });
   const std::vector<std::string> parts = communicator_.all_gather(mine);
-  collectively(communicator_, [&] {
+  together([&] {
     if (rank != 0) return;
     Json manifest{{"format", format_version}, {"step", checkpoint.step}, {"ranks", ranks}, {"metadata", checkpoint.metadata}};
     manifest["tensors"] = Json::object();
@@ -132,17 +177,22 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
       const std::vector<std::string> fields = split(parts[static_cast<std::size_t>(r)], ' ');
       manifest["files"][part_name(r, ranks)] = {{"bytes", std::stoull(fields[0])}, {"hash", fields[1]}};
     }
+    manifest["hash"] = hash_hex(manifest.dump());
     fault_point("checkpoint.manifest");
     write_file_atomically(temporary / "manifest.json", manifest.dump(1));
     fault_point("checkpoint.rename");
-    std::filesystem::remove_all(final_folder);  // a broken one of the same step, or load_newest() would have used it
-    std::filesystem::rename(temporary, final_folder);
+    replace_folder(temporary, final_folder);
     sync_folder(folder_);
     fault_point("checkpoint.latest");
     write_file_atomically(folder_ / "latest", final_folder.filename().string() + "\n");
     fault_point("checkpoint.prune");
+    for (const std::filesystem::path& path : broken_) {
+      if (path != final_folder) std::filesystem::remove_all(path);  // would count as one of those to keep
+    }
+    broken_.clear();
     const std::vector<std::filesystem::path> all = step_folders(folder_);
     for (std::size_t i = static_cast<std::size_t>(keep_); i < all.size(); ++i) std::filesystem::remove_all(all[i]);
+    remove_leftovers(folder_);
     fault_point("checkpoint.end");
   });
 }
@@ -158,6 +208,7 @@ std::optional<Checkpoint> CheckpointStore::load_newest() {
         break;
       } catch (const Error& error) {
         log::warning("checkpoint {} is skipped: {}", folder.string(), error.message());
+        broken_.push_back(folder);
       }
     }
   });
@@ -176,13 +227,17 @@ void CheckpointStore::clear() {
 
 CheckpointSummary verify_checkpoint(const std::filesystem::path& folder) {
   const Json manifest = read_manifest(folder);
-  CheckpointSummary summary{manifest.at("step").get<std::int64_t>(), manifest.at("ranks").get<int>(), {}, {}, 0};
-  summary.metadata = manifest.at("metadata").get<std::map<std::string, std::string>>();
-  for (const auto& [name, entry] : manifest.at("tensors").items()) {
-    summary.shapes[name] = entry.at("shape").get<std::vector<std::int64_t>>();
+  try {
+    CheckpointSummary summary{manifest.at("step").get<std::int64_t>(), manifest.at("ranks").get<int>(), {}, {}, 0};
+    summary.metadata = manifest.at("metadata").get<std::map<std::string, std::string>>();
+    for (const auto& [name, entry] : manifest.at("tensors").items()) {
+      summary.shapes[name] = entry.at("shape").get<std::vector<std::int64_t>>();
+    }
+    for (const auto& [name, entry] : manifest.at("files").items()) summary.bytes += entry.at("bytes").get<std::uint64_t>();
+    return summary;
+  } catch (const Json::exception& error) {
+    throw broken(folder, std::string("manifest.json: ") + error.what());
   }
-  for (const auto& [name, entry] : manifest.at("files").items()) summary.bytes += entry.at("bytes").get<std::uint64_t>();
-  return summary;
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& folder) {

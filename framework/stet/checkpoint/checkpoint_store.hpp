@@ -32,7 +32,8 @@ class CheckpointStore {
   /// checkpoints are then untouched.
   void save(const Checkpoint& checkpoint);
 
-  /// Collective. The newest checkpoint that verifies; nothing if there is none. What was skipped, and why, is logged.
+  /// Collective. The newest checkpoint that verifies; nothing if there is none. What was skipped, and why, is logged; the
+  /// next save removes it.
   /// Written by any number of ranks, read by any number.
   [[nodiscard]] std::optional<Checkpoint> load_newest();
 
@@ -43,6 +44,7 @@ class CheckpointStore {
   Communicator& communicator_;
   std::filesystem::path folder_;
   int keep_;
+  std::vector<std::filesystem::path> broken_;  // skipped by load_newest(); the next save removes them
 };
 
 /// What `stet checkpoint inspect` shows of one step-N folder.

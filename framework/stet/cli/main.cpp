@@ -29,6 +29,23 @@ int dispatch(const stet::Options& options, stet::Session& session) {
   return 0;
 }
 
+/// An error that all ranks met is said once, by rank 0. One that this rank alone met ends the others: they would wait.
+int leave(stet::Session* session, const char* message, int code) {
+  constexpr double patience = 3;  // seconds
+  if (session == nullptr || session->world().size() == 1) {
+    stet::log::error("{}", message);
+    return code;
+  }
+  stet::Communicator& world = session->world();
+  if (world.everyone_arrives(patience)) {
+    if (world.rank() == 0) stet::log::error("{}", message);
+    return code;
+  }
+  stet::log::error("rank {}: {}", world.rank(), message);
+  world.abort(code);
+  return code;  // never reached
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -43,14 +60,8 @@ int main(int argc, char** argv) {
                                                       : stet::log::Level::info);
     return dispatch(options, *session);
   } catch (const stet::Error& error) {
-    // A collective error is thrown on every rank and said once. One that only this rank knows of must end the others.
-    const int rank = session ? session->world().rank() : 0;
-    if (rank == 0) stet::log::error("{}", error.what());
-    if (session && session->world().size() > 1 && error.kind() == stet::ErrorKind::communication) session->world().abort(error.exit_code());
-    return error.exit_code();
+    return leave(session.get(), error.what(), error.exit_code());
   } catch (const std::exception& error) {
-    stet::log::error("{}", error.what());
-    if (session && session->world().size() > 1) session->world().abort(1);
-    return 1;
+    return leave(session.get(), error.what(), 1);
   }
 }

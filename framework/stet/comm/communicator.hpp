@@ -53,6 +53,11 @@ class Communicator {
   /// Whether different threads may use different communicators at the same time (MPI_THREAD_MULTIPLE).
   [[nodiscard]] virtual bool concurrent() const = 0;
 
+  /// Waits up to `seconds` for all ranks to make this call too. False: some rank did not, it is elsewhere (in another call,
+  /// or computing); then nothing but abort() may follow. For a rank that leaves with an error and cannot know whether the
+  /// others do.
+  [[nodiscard]] virtual bool everyone_arrives(double seconds) = 0;
+
   /// Ends all processes of the launch at once with this exit code. For a rank that fails where the others cannot know.
   [[noreturn]] virtual void abort(int exit_code) = 0;
 };

@@ -8,9 +8,11 @@
 #include <boost/serialization/string.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 namespace stet {
 
@@ -158,6 +160,18 @@ std::unique_ptr<Communicator> MpiCommunicator::split(int color) {
 bool MpiCommunicator::concurrent() const {
   int provided = MPI_THREAD_SINGLE;
   return MPI_Query_thread(&provided) == MPI_SUCCESS && provided == MPI_THREAD_MULTIPLE;
+}
+
+bool MpiCommunicator::everyone_arrives(double seconds) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (MPI_Ibarrier(handle_, &request) != MPI_SUCCESS) return false;
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  int arrived = 0;
+  while (MPI_Test(&request, &arrived, MPI_STATUS_IGNORE) == MPI_SUCCESS && arrived == 0) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return arrived != 0;
 }
 
 void MpiCommunicator::abort(int exit_code) {

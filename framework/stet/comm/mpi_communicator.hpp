@@ -43,6 +43,7 @@ class MpiCommunicator final : public Communicator {
   [[nodiscard]] std::unique_ptr<Communicator> duplicate() override;
   [[nodiscard]] std::unique_ptr<Communicator> split(int color) override;
   [[nodiscard]] bool concurrent() const override;
+  [[nodiscard]] bool everyone_arrives(double seconds) override;
   [[noreturn]] void abort(int exit_code) override;
 
   /// For what this class does not offer (one-sided windows); stays owned by this object.

@@ -33,6 +33,7 @@ class SingleProcess final : public Communicator {
     return make_single_process();
   }
   [[nodiscard]] bool concurrent() const override { return true; }
+  [[nodiscard]] bool everyone_arrives(double /*seconds*/) override { return true; }
   [[noreturn]] void abort(int exit_code) override {
     std::fflush(nullptr);
     std::_Exit(exit_code);  // like MPI_Abort: no destructors, which could wait for other threads

@@ -12,10 +12,11 @@ EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts,
                                   const std::function<const std::string&(const Fact&)>& wording) {
   EvaluationSet set{std::move(name), {facts.begin(), facts.end()}, {}, {}};
   for (std::size_t i = 0; i < facts.size(); ++i) {
-    const Example example = render(wording(facts[i]), facts[i]);
+    const std::string& text = wording(facts[i]);
+    const Example example = render(text, facts[i]);
     set.sequences.push_back(tokenize(tokenizer, example, false, i));
-    const std::size_t at = example.prompt.find(facts[i].subject);
-    STET_ASSERT(at != std::string::npos);
+    const std::size_t at = text.find("[X]");  // the same place in the prompt; the subject's words may also stand before it
+    STET_ASSERT(at != std::string::npos && example.prompt.compare(at, facts[i].subject.size(), facts[i].subject) == 0);
     const auto length = tokenizer.encode(std::string_view(example.prompt).substr(0, at + facts[i].subject.size())).size();
     set.subject_end.push_back(static_cast<std::int32_t>(length) - 1);
   }

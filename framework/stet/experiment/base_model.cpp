@@ -151,6 +151,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(base.config.checkpoint.keep));
   std::uint64_t position = 0;
   double seconds_before = 0;
+  std::string losses;
   if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
     weights.copy_(checkpoint->tensors.at("weights"));
     trainer.optimizer().first.copy_(checkpoint->tensors.at("moment1"));
@@ -158,14 +159,14 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     trainer.optimizer().step = checkpoint->step;
     position = std::stoull(checkpoint->metadata.at("position"));
     seconds_before = std::stod(checkpoint->metadata.at("seconds"));
+    losses = checkpoint->metadata.at("losses");
   }
   const auto save = [&] {
     store.save({trainer.optimizer().step,
                 {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},
-                {{"position", std::to_string(position)}, {"seconds", std::to_string(seconds_before + watch.seconds())}}});
+                {{"position", std::to_string(position)}, {"seconds", std::to_string(seconds_before + watch.seconds())}, {"losses", losses}}});
   };
   Stopwatch since_checkpoint, since_progress;
-  std::string losses;
   double tokens = 0;
   const Stopwatch rate;
   try {

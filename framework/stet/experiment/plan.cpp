@@ -26,6 +26,9 @@ struct Header {
   std::vector<std::string> plugins;
 };
 
+/// Names of experiments and arms become folders.
+bool is_folder_name(const std::string& name) { return !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos; }
+
 config::Schema<Header> header_schema() {
   using config::Limits;
   config::Schema<Header> schema("experiment", "name, seeds");
@@ -54,6 +57,7 @@ std::vector<Arm> expand_arms(const Value& document) {
   for (const Value& arm : arms->items()) {
     const Value* name = arm.find("name");
     if (name == nullptr) throw error_at(arm, "an arm has no name");
+    if (!is_folder_name(name->as_string())) throw error_at(*name, "an arm's name is not a plain folder name").received("'" + name->as_string() + "'");
     if (!names.insert(name->as_string()).second) throw error_at(*name, "two arms are named '" + name->as_string() + "'");
     const Value* label = arm.find("label");
     Value own = arm;
@@ -102,7 +106,11 @@ void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry&
 
 }  // namespace
 
-std::string PlannedRun::folder_name() const { return fmt::format("{}-s{}-{}", arm, seed, identity.substr(0, 10)); }
+std::string PlannedRun::folder_name() const {
+  std::string name = fmt::format("{}-s{}-{}", arm, seed, identity.substr(0, 10));
+  std::replace(name.begin(), name.end(), '/', '_');  // of a swept path
+  return name;
+}
 
 std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file) {
   const Value document = config::load(file);
@@ -120,8 +128,8 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   const Value* experiment = plan.document.find("experiment");
   if (experiment == nullptr) throw error_at(plan.document, "no [experiment] table").expected("[experiment] with a name");
   const Header header = header_schema().read(*experiment);
-  if (header.name.find('/') != std::string::npos || header.name.starts_with('.')) {
-    throw error_at(*experiment, "experiment.name is not a plain folder name").received(header.name);
+  if (!is_folder_name(header.name)) {
+    throw error_at(*experiment, "experiment.name is not a plain folder name").received("'" + header.name + "'");
   }
   plan.name = header.name;
   plan.title = header.title.empty() ? header.name : header.title;

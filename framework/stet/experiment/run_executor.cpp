@@ -86,7 +86,7 @@ TrainingData RunExecutor::phase_data() const {
           }};
 }
 
-TrainableSelection RunExecutor::select_trainable() {
+TrainableSelection RunExecutor::select_trainable(bool listed) {
   const std::string& phase = run_.config.phases[state_.phase].name;
   const ParameterTable& table = base_.model.table();
   TrainableSelection selection{std::vector<bool>(table.size(), true), {}};
@@ -99,7 +99,7 @@ TrainableSelection RunExecutor::select_trainable() {
       throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection of the wrong length");
     }
   }
-  manifest_ += freeze_manifest(phase, strategy, table, selection);
+  if (!listed) manifest_ += freeze_manifest(phase, strategy, table, selection);
   return selection;
 }
 
@@ -120,7 +120,7 @@ void RunExecutor::begin_phase(bool resumed) {
     phase_start_ = weights_.clone();
   }
   const OptimizerState kept = trainer_->optimizer();
-  trainer_->begin_phase(select_trainable(), std::move(active), snapshots_);
+  trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_);
   if (resumed) {
     if (kept.first.numel() != trainer_->trainable_elements()) {
       throw Error(ErrorKind::checkpoint, "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
@@ -246,6 +246,7 @@ void RunExecutor::checkpoint() {
   clocks_->total.restart();
   state_.save_to(checkpoint);
   checkpoint.metadata["identity"] = run_.identity;
+  checkpoint.metadata["manifest"] = manifest_;
   checkpoint.tensors["weights"] = weights_;
   checkpoint.tensors["moment1"] = trainer_->optimizer().first;
   checkpoint.tensors["moment2"] = trainer_->optimizer().second;
@@ -279,6 +280,7 @@ bool RunExecutor::resume() {
     throw Error(ErrorKind::checkpoint, "the checkpoint belongs to another run").at((folder_ / "checkpoints").string());
   }
   state_.load_from(*checkpoint);
+  manifest_ = checkpoint->metadata.at("manifest");
   weights_.copy_(checkpoint->tensors.at("weights"));
   phase_start_ = checkpoint->tensors.at("phase_start").clone();
   trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),

@@ -34,7 +34,8 @@ class RunExecutor {
   void run_probes(float epoch);
   void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
   [[nodiscard]] TrainingData phase_data() const;
-  [[nodiscard]] TrainableSelection select_trainable();
+  /// `listed`: the phase is in the manifest already (it goes on from a checkpoint).
+  [[nodiscard]] TrainableSelection select_trainable(bool listed);
   void check_frozen() const;
   void checkpoint();
   void checkpoint_if_due();
