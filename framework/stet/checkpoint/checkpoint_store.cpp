@@ -37,7 +37,7 @@ DType file_type(at::ScalarType type) {
   for (const TypeName& t : types) {
     if (t.type == type) return t.file;
   }
-  throw Error(ErrorKind::checkpoint, "a tensor of this type cannot go into a checkpoint").received(c10::toString(type));
+  throw Error(ErrorKind::checkpoint, std::string("a tensor of type ") + c10::toString(type) + " cannot go into a checkpoint");
 }
 
 std::string part_name(int rank, int ranks) { return fmt::format("part-{}-of-{}.safetensors", rank, ranks); }

@@ -1,0 +1,248 @@
+#include <stet/experiment/plan.hpp>
+
+#include <stet/config/document.hpp>
+#include <unit/experiment/experiment_support.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace stet {
+namespace {
+
+using testing::error_of;
+using testing::has;
+
+const std::string experiment = R"([experiment]
+name = "small"
+title = "A small one"
+seeds = 3
+base_models = 2
+[data.synthetic]
+entities = 50
+[train]
+learning_rate = 1e-3
+[[phase]]
+name = "facts"
+sets = ["known", "unknown"]
+[[arm]]
+name = "sft"
+label = "SFT"
+[[arm]]
+name = "kl"
+label = "distilled"
+[arm.regularizer.self_distillation]
+strength = 0.5
+[table]
+title = "Small"
+[[table.column]]
+label = "Held"
+set = "held"
+)";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  STET_ASSERT(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+class PlanTest : public ::testing::Test {
+ protected:
+  Plan plan(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    return make_plan(folder_.write("experiment.toml", text), overrides, registry_);
+  }
+  Plan with(const std::vector<std::string>& overrides) { return plan(experiment, overrides); }
+  Error mistake(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    return error_of([&] { static_cast<void>(plan(text, overrides)); });
+  }
+  static std::vector<std::string> identities(const Plan& plan) {
+    std::vector<std::string> all;
+    for (const PlannedRun& run : plan.runs) all.push_back(run.identity);
+    return all;
+  }
+
+  testing::Folder folder_;
+  const std::unique_ptr<Communicator> alone_ = make_single_process();
+  PluginRegistry registry_{*alone_, {STET_BINARY_DIR "/lib/stet-plugins"}};
+};
+
+TEST_F(PlanTest, HasARunForEveryArmAndSeedAndDealsBasesInTurn) {
+  const Plan p = plan(experiment);
+  EXPECT_EQ(p.name, "small");
+  EXPECT_EQ(p.title, "A small one");
+  EXPECT_EQ(p.arms, (std::vector<std::pair<std::string, std::string>>{{"sft", "SFT"}, {"kl", "distilled"}}));
+  EXPECT_EQ(p.table.arms, p.arms);
+  ASSERT_EQ(p.bases.size(), 2U);
+  EXPECT_EQ(p.bases[0].index, 0);
+  EXPECT_EQ(p.bases[1].index, 1);
+  EXPECT_NE(p.bases[0].identity, p.bases[1].identity);
+  ASSERT_EQ(p.runs.size(), 6U);
+  std::set<std::string> different;
+  for (std::size_t i = 0; i < 6; ++i) {
+    const PlannedRun& run = p.runs[i];
+    EXPECT_EQ(run.seed, i / 2 + 1);  // seeds outermost
+    EXPECT_EQ(run.arm, i % 2 == 0 ? "sft" : "kl");
+    EXPECT_EQ(run.base, (i / 2) % 2);  // shared between the arms of a seed
+    EXPECT_EQ(run.folder_name(), run.arm + "-s" + std::to_string(run.seed) + "-" + run.identity.substr(0, 10));
+    EXPECT_EQ(run.config.regularizers.size(), i % 2);
+    different.insert(run.identity);
+  }
+  EXPECT_EQ(different.size(), 6U);
+}
+
+TEST_F(PlanTest, SweepPointsMultiply) {
+  const Plan p = plan(experiment + "[sweep]\n\"train.learning_rate\" = [1e-3, 2e-3]\n\"sets.held\" = [5, 6, 7]\n");
+  EXPECT_EQ(p.arms.size(), 2U * 2 * 3);
+  EXPECT_EQ(p.runs.size(), 3U * 12);
+  EXPECT_EQ(p.arms[0].first, "sft@train.learning_rate=0.001@sets.held=5");
+  EXPECT_EQ(p.arms[0].second, "SFT, train.learning_rate = 0.001, sets.held = 5");
+  EXPECT_EQ(p.arms[4].first, "sft@train.learning_rate=0.002@sets.held=6");
+  EXPECT_DOUBLE_EQ(p.runs[4].config.train.learning_rate, 2e-3);
+  EXPECT_EQ(p.runs[4].config.sets.held, 6);
+  EXPECT_EQ(p.bases.size(), 2U);
+  const std::vector<std::string> all = identities(p);
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
+}
+
+TEST_F(PlanTest, ASweptModelHasItsOwnBases) {
+  const Plan p = plan(experiment + "[sweep]\n\"model.width\" = [32, 64]\n");
+  EXPECT_EQ(p.bases.size(), 4U);
+  for (const PlannedRun& run : p.runs) {
+    EXPECT_EQ(p.bases[run.base].config.model.width, run.config.model.width);
+    EXPECT_EQ(p.bases[run.base].index, static_cast<std::int64_t>((run.seed - 1) % 2));
+  }
+}
+
+TEST_F(PlanTest, ArmsWithOtherNewFactsShareTheBase) {
+  const Plan p = plan(replaced(experiment, "[table]", "[[arm]]\nname = \"uuid\"\n[arm.data.synthetic]\nnew_keys = \"uuid\"\n[table]"));
+  EXPECT_EQ(p.bases.size(), 2U);
+  EXPECT_EQ(p.runs[2].arm, "uuid");
+  EXPECT_NE(p.runs[2].identity, p.runs[0].identity);
+  EXPECT_EQ(p.arms[2].second, "uuid");  // a label is the name if none is given
+}
+
+TEST_F(PlanTest, IdentitiesDoNotChangeWithWhatDoesNotMatter) {
+  const Plan plain = plan(experiment);
+  const auto expect_same = [&](const Plan& other, const std::string& what) {
+    EXPECT_EQ(identities(other), identities(plain)) << what;
+    for (std::size_t b = 0; b < 2; ++b) EXPECT_EQ(other.bases[b].identity, plain.bases[b].identity) << what;
+  };
+  expect_same(plan(experiment), "again");
+  for (const std::string& text : {replaced(experiment, "label = \"SFT\"", "label = \"plain\""), replaced(experiment, "title = \"Small\"", "title = \"Big\""),
+                                 replaced(experiment, "title = \"A small one\"\n", ""), replaced(experiment, "set = \"held\"", "set = \"known\""),
+                                 replaced(experiment, "strength = 0.5", "strength = 0.5\ntemperature = 0.5"),  // the default, said
+                                 replaced(experiment, "strength = 0.5", "plugin = \"self_distillation\"\nstrength = 0.5"),
+                                 replaced(experiment, "[train]\n", "[train]\nbatch_size = 64\n"), "# a comment\n" + experiment}) {
+    expect_same(plan(text), text);
+  }
+  for (const std::string assignment :
+       {"checkpoint.seconds=0", "checkpoint.keep=5", "data.path=/somewhere", "data.entity_questions.path=/elsewhere", "data.entity_questions.vocabulary=500",
+        "train.bucket_megabytes=4", "train.replica_check_steps=0", "pretrain.train.bucket_megabytes=4", "arm.sft.label=other", "experiment.name=other",
+        "train.learning_rate=0.001", "table.title=other"}) {
+    expect_same(with({assignment}), assignment);
+  }
+  expect_same(with({"arm.kl.regularizer.off.enabled=false"}), "a plugin that is switched off");
+}
+
+TEST_F(PlanTest, IdentitiesChangeWithWhatMatters) {
+  const Plan plain = plan(experiment);
+  std::set<std::string> seen;
+  for (const std::string& identity : identities(plain)) seen.insert(identity);
+  for (const std::string assignment :
+       {"train.learning_rate=0.002", "train.batch_size=32", "train.micro_shards=4", "sets.seed=2", "sets.held=9", "sets.knowledge=0.5", "pretrain.seed=2",
+        "pretrain.epochs=3", "pretrain.train.learning_rate=0.5", "model.width=64", "data.synthetic.entities=51", "data.synthetic.new_entities=11",
+        "data.synthetic.seed=2", "evaluate.every_epochs=2", "phase.facts.epochs=2", "phase.facts.until=plateau"}) {
+    const Plan other = with({assignment});
+    for (const std::string& identity : identities(other)) EXPECT_TRUE(seen.insert(identity).second) << assignment;
+  }
+}
+
+TEST_F(PlanTest, APluginsParametersMatterToItsArmAlone) {
+  const Plan plain = plan(experiment);
+  for (const std::string parameter : {"strength=0.25", "temperature=2.0", "teacher=facts", "direction=reverse"}) {
+    const Plan other = with({"arm.kl.regularizer.self_distillation." + parameter});
+    for (std::size_t i = 0; i < plain.runs.size(); ++i) {
+      EXPECT_EQ(other.runs[i].identity == plain.runs[i].identity, plain.runs[i].arm == "sft") << parameter;
+    }
+    for (std::size_t b = 0; b < 2; ++b) EXPECT_EQ(other.bases[b].identity, plain.bases[b].identity);
+  }
+  // What the identity is the hash of says everything, the plugin's version and defaults too.
+  const config::Value& resolved = plain.runs[1].resolved;
+  EXPECT_EQ(config::config_hash(resolved), plain.runs[1].identity);
+  EXPECT_DOUBLE_EQ(resolved.find("config")->find("regularizer")->find("self_distillation")->find("temperature")->as_real(), 0.5);
+  EXPECT_FALSE(resolved.find("plugins")->find("self_distillation")->find("version")->as_string().empty());
+}
+
+TEST_F(PlanTest, OverridesReachOneArmOrAll) {
+  const Plan p = with({"train.learning_rate=5e-4", "arm.kl.train.learning_rate=7e-4", "experiment.seeds=1", "arm.sft.label=\"Plain SFT\""});
+  ASSERT_EQ(p.runs.size(), 2U);
+  EXPECT_DOUBLE_EQ(p.runs[0].config.train.learning_rate, 5e-4);
+  EXPECT_DOUBLE_EQ(p.runs[1].config.train.learning_rate, 7e-4);
+  EXPECT_EQ(p.arms[0].second, "Plain SFT");
+}
+
+TEST_F(PlanTest, AFileMayStandOnAnother) {
+  static_cast<void>(folder_.write("base.toml", experiment));
+  const Plan p = plan("base = \"base.toml\"\n[train]\nlearning_rate = 0.5\n");
+  EXPECT_EQ(p.runs.size(), 6U);
+  EXPECT_DOUBLE_EQ(p.runs[0].config.train.learning_rate, 0.5);
+}
+
+TEST_F(PlanTest, MistakesAreErrorsWithTheirPlace) {
+  const auto expect = [this](const std::string& text, const std::string& where, const std::string& part) {
+    const Error error = mistake(text);
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_TRUE(has(error.where(), where)) << text;
+    EXPECT_TRUE(has(error.what(), part));
+  };
+  const std::string file = "experiment.toml:";
+  expect(replaced(experiment, "seeds = 3", "seds = 3"), file + "4:1", "did you mean 'seeds'?");
+  expect(replaced(experiment, "seeds = 3", "seeds = 0"), file + "4:9", "0");
+  expect(replaced(experiment, "name = \"small\"\n", ""), file + "1:", "name");
+  expect(replaced(experiment, "\"small\"", "\"a/b\""), file + "1:", "plain folder name");
+  expect(replaced(experiment, "\"small\"", "\"..\""), file + "1:", "plain folder name");
+  expect(replaced(experiment, "\"small\"", "\"\""), file + "1:", "plain folder name");
+  expect(replaced(experiment, "\"sft\"", "\"a/b\""), file + "14:8", "plain folder name");
+  expect(replaced(experiment, "\"sft\"", "\"../sft\""), file + "14:8", "plain folder name");
+  expect(replaced(experiment, "name = \"sft\"\n", ""), file + "13:", "an arm has no name");
+  expect(replaced(experiment, "\"kl\"", "\"sft\""), file, "'sft'");
+  expect(replaced(experiment, "learning_rate", "learning_rat"), file + "9:1", "did you mean 'learning_rate'?");
+  expect(replaced(experiment, "strength", "strenth"), file + "20:1", "did you mean 'strength'?");
+  expect(replaced(experiment, "strength = 0.5", "strength = -1"), file + "20:12", "-1");
+  expect(replaced(experiment, "set = \"held\"", "set = \"hold\""), file, "did you mean 'held'?");
+  expect(experiment + "[[table.compare]]\narm = \"kl\"\nbaseline = \"stf\"\nset = \"held\"\n", file + "28:12", "did you mean 'sft'?");
+  expect(experiment + "[sweep]\n\"train.learning_rate\" = 3\n", file + "27:25", "is not a list of values");
+  expect(experiment + "[sweep]\n\"train.learning_rate\" = []\n", file + "27:25", "is not a list of values");
+  expect(experiment + "[sweep]\n\"train.learning_rat\" = [1.0]\n", "train.learning_rat", "did you mean 'learning_rate'?");
+  const std::size_t arm = experiment.find("[[arm]]"), table = experiment.find("[table]");
+  expect(experiment.substr(0, arm) + experiment.substr(table), file, "no arm");
+  expect(experiment.substr(0, table), file, "no [table]");
+  expect(experiment.substr(experiment.find("[data")), file, "no [experiment]");
+}
+
+TEST_F(PlanTest, AMissingFileIsAConfigurationError) {
+  const Error error = error_of([&] { static_cast<void>(make_plan(folder_ / "none.toml", {}, registry_)); });
+  EXPECT_EQ(error.kind(), ErrorKind::config);
+  EXPECT_TRUE(has(error.what(), "none.toml"));
+}
+
+TEST_F(PlanTest, UnknownPluginsAreNamedWithWhereTheyWereLookedFor) {
+  const Error error = mistake(replaced(experiment, "self_distillation", "self_distilation"));
+  EXPECT_EQ(error.kind(), ErrorKind::plugin);
+  EXPECT_TRUE(has(error.what(), "self_distilation"));
+  EXPECT_TRUE(has(error.what(), "lib/stet-plugins"));
+  EXPECT_EQ(mistake(replaced(experiment, "self_distillation", "freeze")).kind(), ErrorKind::plugin);  // it is no regularizer
+}
+
+TEST_F(PlanTest, NamesItsPluginFoldersRelativeToTheFile) {
+  const auto file = folder_.write("experiment.toml", replaced(experiment, "seeds = 3", "plugins = [\"mine\", \"/abs\"]"));
+  EXPECT_EQ(plugin_folders(file), (std::vector<std::filesystem::path>{folder_ / "mine", "/abs"}));
+  EXPECT_TRUE(plugin_folders(folder_.write("plain.toml", experiment)).empty());
+}
+
+TEST_F(PlanTest, AFolderNameStaysOneFolder) {
+  const Plan p = plan(experiment + "[sweep]\n\"data.path\" = [\"/a/b\"]\n");
+  EXPECT_EQ(p.runs[0].folder_name().find('/'), std::string::npos) << p.runs[0].folder_name();
+}
+
+}  // namespace
+}  // namespace stet

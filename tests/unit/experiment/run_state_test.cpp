@@ -1,0 +1,92 @@
+#include <stet/experiment/run_state.hpp>
+
+#include <unit/experiment/experiment_support.hpp>
+
+namespace stet {
+namespace {
+
+using testing::error_of;
+using testing::has;
+
+EvaluationSet two_facts(const std::string& name, std::uint64_t first) {
+  EvaluationSet set;
+  set.name = name;
+  set.facts = {{first, 0, "a", "b"}, {first + 0xF000000000000000ULL, 3, "c", "d"}};
+  return set;
+}
+
+RunState example() {
+  RunState state;
+  state.phase = 1;
+  state.in_phase = true;
+  state.position = 1234567890123ULL;
+  state.step = 42;
+  state.best_validation = 0.1;
+  state.bad_epochs = 2;
+  state.phase_over = true;
+  state.seconds = 3.25;
+  state.metrics = {"{\"step\":1}", "{\"step\":2}"};
+  state.measurements = {"a,b"};
+  const std::vector<EvaluationSet> sets = {two_facts("held", 7), two_facts("known", 9), {}};
+  const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 1e-30F}, {3, 4}}, {{0, 0}, {0.5F, 0.75F}, {5, 6}}, {}};
+  state.record(0, 0, sets, scores);
+  state.record(1, 2.5F, sets, scores);
+  return state;
+}
+
+TEST(RunStateTest, GoesThroughACheckpointUnchanged) {
+  const RunState state = example();
+  Checkpoint checkpoint;
+  state.save_to(checkpoint);
+  EXPECT_EQ(checkpoint.step, 42);
+  RunState loaded;
+  loaded.outcomes.sets["other"];  // is replaced
+  loaded.load_from(checkpoint);
+  EXPECT_EQ(loaded.phase, state.phase);
+  EXPECT_EQ(loaded.in_phase, state.in_phase);
+  EXPECT_EQ(loaded.position, state.position);
+  EXPECT_EQ(loaded.step, state.step);
+  EXPECT_EQ(loaded.best_validation, state.best_validation);
+  EXPECT_EQ(loaded.bad_epochs, state.bad_epochs);
+  EXPECT_EQ(loaded.phase_over, state.phase_over);
+  EXPECT_EQ(loaded.seconds, state.seconds);
+  EXPECT_EQ(loaded.metrics, state.metrics);
+  EXPECT_EQ(loaded.measurements, state.measurements);
+  EXPECT_EQ(loaded.outcomes.step, (std::vector<std::int64_t>{42, 42}));
+  EXPECT_EQ(loaded.outcomes.epoch, (std::vector<float>{0, 2.5F}));
+  EXPECT_EQ(loaded.outcomes.phase, (std::vector<std::int32_t>{0, 1}));
+  ASSERT_EQ(loaded.outcomes.sets.size(), state.outcomes.sets.size());
+  for (const auto& [name, set] : state.outcomes.sets) {
+    const report::SetOutcomes& other = loaded.outcomes.sets.at(name);
+    EXPECT_EQ(other.fact_ids, set.fact_ids) << name;
+    EXPECT_EQ(other.relation, set.relation) << name;
+    EXPECT_EQ(other.correct, set.correct) << name;
+    EXPECT_EQ(other.probability, set.probability) << name;
+    EXPECT_EQ(other.first_token, set.first_token) << name;
+  }
+  EXPECT_EQ(loaded.outcomes.sets.at("held").correct, (std::vector<std::uint8_t>{1, 0, 1, 0}));
+}
+
+TEST(RunStateTest, WhatCannotBeReadIsACheckpointError) {
+  Checkpoint checkpoint;
+  example().save_to(checkpoint);
+  for (const std::string text : {"", "{", "{}", "{\"phase\": \"one\"}"}) {
+    checkpoint.metadata["run"] = text;
+    RunState state;
+    EXPECT_EQ(error_of([&] { state.load_from(checkpoint); }).kind(), ErrorKind::checkpoint) << text;
+  }
+}
+
+TEST(SnapshotStoreTest, NamesWhatItHasWhenAskedForMore) {
+  SnapshotStore snapshots;
+  snapshots.put("base", at::zeros({2}));
+  snapshots.put("format", at::ones({2}));
+  EXPECT_TRUE(snapshots.get("format").equal(at::ones({2})));
+  const Error error = error_of([&] { static_cast<void>(snapshots.get("fromat")); });
+  EXPECT_EQ(error.kind(), ErrorKind::config);
+  EXPECT_TRUE(has(error.what(), "base, format"));
+  EXPECT_TRUE(has(error.what(), "did you mean 'format'?"));
+}
+
+}  // namespace
+}  // namespace stet

@@ -1,0 +1,53 @@
+#include <stet/experiment/workspace.hpp>
+
+#include <unit/experiment/experiment_support.hpp>
+
+namespace stet {
+namespace {
+
+class WorkspaceTest : public ::testing::Test {
+ protected:
+  testing::Folder folder_;
+  const std::unique_ptr<Communicator> alone_ = make_single_process();
+  const std::filesystem::path task_ = folder_ / "task";
+};
+
+TEST_F(WorkspaceTest, LaysOutFolders) {
+  const Workspace workspace(folder_.path(), "name");
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ / "name" / "runs"));
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ / ".bases"));
+  PlannedRun run;
+  run.arm = "sft";
+  run.seed = 3;
+  run.identity = "0123456789abcdef";
+  EXPECT_EQ(workspace.run_folder(run), folder_ / "name" / "runs" / "sft-s3-0123456789");
+  PlannedBase base;
+  base.identity = "feed";
+  EXPECT_EQ(workspace.base_folder(base), folder_ / ".bases" / "feed");  // beside the experiments, which share it
+}
+
+TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {
+  std::optional<FileLock> mine, other;
+  EXPECT_TRUE(Workspace::claim(*alone_, task_, mine));
+  EXPECT_FALSE(Workspace::claim(*alone_, task_, other));
+  mine.reset();
+  EXPECT_TRUE(Workspace::claim(*alone_, task_, other));
+}
+
+TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
+  std::filesystem::create_directory(task_);
+  EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
+  Workspace::mark_failed(task_, "one", "it broke \xFF", 6);
+  ASSERT_TRUE(Workspace::failure(task_, "one").has_value());
+  EXPECT_TRUE(Workspace::failure(task_, "one")->starts_with("it broke"));
+  EXPECT_FALSE(Workspace::failure(task_, "two").has_value());
+  EXPECT_FALSE(Workspace::finished(task_));
+  Workspace::mark_finished(task_, 1.5, 2);
+  EXPECT_TRUE(Workspace::finished(task_));
+  EXPECT_FALSE(Workspace::failure(task_, "one").has_value());  // success takes it away
+  static_cast<void>(folder_.write("task/failed.json", "{\"session\""));
+  EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
+}
+
+}  // namespace
+}  // namespace stet
