@@ -1,7 +1,11 @@
 #include <stet/cli/options.hpp>
 
-#include <CLI/CLI.hpp>
+#include <stet/base/strings.hpp>
 
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdlib>
 
 namespace stet {
@@ -57,6 +61,16 @@ Options parse_options(int argc, char** argv, int& code) {
     app.parse(argc, argv);
     code = 0;
   } catch (const CLI::ParseError& error) {
+    if (argc > 1 && argv[1][0] != '-') {  // CLI11 only says that it misses a command
+      std::vector<std::string> commands;
+      for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) commands.push_back(command->get_name());
+      if (std::find(commands.begin(), commands.end(), argv[1]) == commands.end()) {
+        fmt::print(stderr, "unknown command '{}': {}\n", argv[1], suggestion(argv[1], commands));
+        code = 2;
+        o.command = Options::Command::none;
+        return o;
+      }
+    }
     const int status = app.exit(error);
     code = status == 0 ? 0 : 2;
     o.command = Options::Command::none;

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -43,6 +44,18 @@ void write_status(const std::filesystem::path& file, const Progress& progress) {
   std::filesystem::rename(temporary, file, ignored);
 }
 
+/// Status folders whose owner was killed. On another machine it may live: its display then misses some updates, no more.
+void remove_dead_status_folders(const std::filesystem::path& folder) {
+  constexpr std::string_view prefix = ".status-";
+  std::vector<std::filesystem::path> dead;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && ::kill(std::atoi(name.c_str() + prefix.size()), 0) != 0 && errno == ESRCH) dead.push_back(entry.path());
+  }
+  std::error_code ignored;
+  for (const std::filesystem::path& path : dead) std::filesystem::remove_all(path, ignored);
+}
+
 /// Weight of a base model in the progress, in runs. Only for the display.
 constexpr double base_weight = 6;
 
@@ -62,6 +75,7 @@ void show(Display& display, const PlanStatus& status, const std::vector<Progress
 int run_with_workers(const Options& options, const Plan& plan, const Workspace& workspace, int jobs) {
   const std::string session = session_name();
   ::setenv("STET_SESSION", session.c_str(), 1);
+  remove_dead_status_folders(workspace.folder());
   const std::filesystem::path status_folder = workspace.folder() / fmt::format(".status-{}", ::getpid());
   std::filesystem::create_directories(status_folder);
   ::setenv("STET_STATUS_FOLDER", status_folder.c_str(), 1);
@@ -103,8 +117,9 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
   for (const int worker : workers.exit_codes()) {
     if (worker != 0 && (code == 0 || code == exit_resumable)) code = worker;
   }
+  // The workers have said each failure when it happened.
   const PlanStatus status = status_of(plan, workspace, session);
-  for (const std::string& failure : status.failures) log::error("{}", failure);
+  if (status.failed > 0) log::error("{} of {} tasks failed; the message is in failed.json of each folder", status.failed, status.bases + status.runs);
   if (code > 128) {
     throw Error(ErrorKind::communication, fmt::format("a worker process was killed by signal {}", code - 128))
         .hint("run the same command again: it goes on where it was");

@@ -198,7 +198,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     if (error.kind() == ErrorKind::numerical) {
       throw Error(ErrorKind::numerical, error.message())
           .at(fmt::format("pre-training of base {}, {}", base.index + 1, error.where()))
-          .hint("lower pretrain.train.learning_rate; the last good checkpoint is in " + (folder / "checkpoints").string());
+          .hint("lower pretrain.train.learning_rate");
     }
     throw;
   }

@@ -13,6 +13,14 @@
 
 namespace stet {
 
+namespace {
+/// For a hint: where the run can be looked at as it was before it failed.
+std::string last_checkpoint(const std::filesystem::path& folder) {
+  const std::filesystem::path checkpoints = folder / "checkpoints";
+  return std::filesystem::exists(checkpoints / "latest") ? "; the last good checkpoint is in " + checkpoints.string() : "";
+}
+}  // namespace
+
 struct RunExecutor::Clocks {
   Stopwatch total, since_checkpoint, since_progress;
   double tokens = 0;
@@ -161,7 +169,7 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
     throw Error(ErrorKind::numerical, error.message())
         .at(fmt::format("arm {}, seed {}, phase '{}' on {}, step {} of the run", run_.arm, run_.seed, phase.name, data.name, state_.step))
         .received(fmt::format("learning rate {}", rate_at(run_.config.train, trainer_->optimizer().step, total_steps)))
-        .hint("lower train.learning_rate; the last good checkpoint is in " + (folder_ / "checkpoints").string());
+        .hint("lower train.learning_rate" + last_checkpoint(folder_));
   }
   ++state_.step;
   std::string line = fmt::format("{{\"step\":{},\"phase\":\"{}\",\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",

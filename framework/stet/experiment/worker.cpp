@@ -64,7 +64,10 @@ class Worker {
 
   template <class Task>
   Turn attempt(const std::filesystem::path& folder, const std::string& name, const Task& task) {
-    if (agreed(Workspace::finished(folder) || Workspace::failure(folder, session_).has_value())) return Turn::done;
+    if (agreed(Workspace::finished(folder) || Workspace::failure(folder, session_).has_value())) {
+      if (communicator_.rank() == 0) Workspace::tidy(folder);
+      return Turn::done;
+    }
     if (agreed(stop_requested())) throw Stopped{};
     std::optional<FileLock> lock;
     if (!Workspace::claim(communicator_, folder, lock)) return Turn::busy;

@@ -17,6 +17,15 @@ std::string host_name() {
   ::gethostname(name.data(), name.size() - 1);
   return name.data();
 }
+
+/// Temporary files of AtomicFile. Whoever calls holds the task's lock, so they are nobody's.
+void remove_half_written(const std::filesystem::path& task) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(task)) {
+    if (entry.is_regular_file() && entry.path().filename().string().find(".tmp.") != std::string::npos) files.push_back(entry.path());
+  }
+  for (const std::filesystem::path& file : files) std::filesystem::remove(file);
+}
 }  // namespace
 
 Workspace::Workspace(std::filesystem::path root, std::string experiment)
@@ -48,8 +57,16 @@ bool Workspace::claim(Communicator& communicator, const std::filesystem::path& t
     std::filesystem::create_directories(task);
     lock = FileLock::try_acquire(task / "lock");
     got = lock ? "yes" : "";
+    if (lock) remove_half_written(task);
   });
   return !communicator.broadcast_text(got, 0).empty();
+}
+
+void Workspace::tidy(const std::filesystem::path& task) {
+  if (!finished(task) || !std::filesystem::exists(task / "checkpoints")) return;
+  const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock");
+  std::error_code ignored;  // untidy is not wrong
+  if (lock) std::filesystem::remove_all(task / "checkpoints", ignored);
 }
 
 void Workspace::mark_finished(const std::filesystem::path& task, double seconds, int ranks) {

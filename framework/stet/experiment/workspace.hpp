@@ -28,8 +28,12 @@ class Workspace {
   /// The message of a failure in this session, if there was one. A later session tries again.
   [[nodiscard]] static std::optional<std::string> failure(const std::filesystem::path& task, const std::string& session);
 
-  /// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it.
+  /// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it. Half-written
+  /// files that a killed owner left are removed.
   [[nodiscard]] static bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock);
+
+  /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
+  static void tidy(const std::filesystem::path& task);
 
   static void mark_finished(const std::filesystem::path& task, double seconds, int ranks);
   static void mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code);

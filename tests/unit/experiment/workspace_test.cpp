@@ -49,5 +49,26 @@ TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
   EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
 }
 
+TEST_F(WorkspaceTest, WhatAKilledOwnerLeftIsRemoved) {
+  std::filesystem::create_directory(task_);
+  static_cast<void>(folder_.write("task/finished.json.tmp.123", "{"));
+  static_cast<void>(folder_.write("task/metrics.jsonl", "{}"));
+  {
+    std::optional<FileLock> lock;
+    ASSERT_TRUE(Workspace::claim(*alone_, task_, lock));
+    EXPECT_FALSE(std::filesystem::exists(task_ / "finished.json.tmp.123"));
+    EXPECT_TRUE(std::filesystem::exists(task_ / "metrics.jsonl"));
+    std::filesystem::create_directories(task_ / "checkpoints" / "step-10");
+    Workspace::tidy(task_);
+    EXPECT_TRUE(std::filesystem::exists(task_ / "checkpoints"));  // it is not finished
+    Workspace::mark_finished(task_, 1, 1);
+    Workspace::tidy(task_);
+    EXPECT_TRUE(std::filesystem::exists(task_ / "checkpoints"));  // its owner lives and will remove them
+  }
+  Workspace::tidy(task_);
+  EXPECT_FALSE(std::filesystem::exists(task_ / "checkpoints"));
+  EXPECT_TRUE(Workspace::finished(task_));
+}
+
 }  // namespace
 }  // namespace stet

@@ -1,0 +1,230 @@
+// Killed at every bad moment and started again: the results are those of a run that was never disturbed, to the byte.
+#include <e2e/program.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+namespace stet::e2e {
+namespace {
+
+const std::string file = STET_SOURCE_DIR "/tests/fault/fault.toml";
+
+Words run_words(const Words& more = {}) {
+  Words words = {"run", file};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// What must be the same however a run came about. Not metrics and finished.json: they hold times.
+std::map<std::string, std::string> results(const fs::path& folder) {
+  std::map<std::string, std::string> all;
+  for (const std::string name : {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml", "model.safetensors",
+                                 "knowledge.safetensors", "certification.md"}) {
+    all.merge(files_named(folder / "runs", name));
+  }
+  return all;
+}
+
+class FaultTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    reference_ = new Folder;
+    const auto start = std::chrono::steady_clock::now();
+    first_ = new Outcome(stet(reference_->path(), run_words()));
+    duration_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    undisturbed_ = new std::map<std::string, std::string>(results(reference_->path()));
+  }
+  static void TearDownTestSuite() {
+    delete undisturbed_;
+    delete first_;
+    delete reference_;
+  }
+  void SetUp() override {
+    ASSERT_TRUE(ended_with(*first_, 0));
+    ASSERT_EQ(undisturbed_->size(), 13U);  // table, four files of each of two runs, three of the base, the copy of its Table 0
+  }
+
+  /// Starts from the finished base model, so that faults meet the runs.
+  void copy_base() const {
+    fs::create_directories(mine_ / "runs");
+    fs::copy(*reference_ / "runs" / ".bases", mine_ / "runs" / ".bases", fs::copy_options::recursive);
+  }
+
+  void expect_undisturbed() const {
+    const std::map<std::string, std::string> mine = results(mine_.path());
+    for (const auto& [name, bytes] : *undisturbed_) {
+      ASSERT_TRUE(mine.contains(name)) << name;
+      EXPECT_TRUE(mine.at(name) == bytes) << name << " differs";
+    }
+    EXPECT_EQ(mine.size(), undisturbed_->size());
+    EXPECT_TRUE(find_all(mine_ / "runs", "checkpoints").empty());
+    EXPECT_TRUE(find_all(mine_ / "runs", "failed.json").empty());
+    for (const auto& entry : fs::recursive_directory_iterator(mine_ / "runs")) {
+      const std::string name = entry.path().filename().string();
+      EXPECT_FALSE(contains(name, ".tmp") || name.starts_with(".status")) << entry.path();
+    }
+  }
+
+  void finish_and_compare() const {
+    const Outcome finished = stet(mine_.path(), run_words());
+    ASSERT_TRUE(ended_with(finished, 0));
+    EXPECT_EQ(finished.out, first_->out);
+    expect_undisturbed();
+  }
+
+  /// A worker process dies at the fault. All of them, one after the other, in one folder: each finds what the one before left.
+  void die_at(const Words& faults) const {
+    for (const std::string& fault : faults) {
+      const Outcome killed = stet(mine_.path(), run_words({"--worker"}), {{"STET_FAULT", fault}});
+      ASSERT_EQ(killed.signal, SIGKILL) << fault << "\n" << killed.err;
+    }
+  }
+
+  Folder mine_;
+  static inline double duration_ = 0;
+  static inline Folder* reference_ = nullptr;
+  static inline Outcome* first_ = nullptr;
+  static inline std::map<std::string, std::string>* undisturbed_ = nullptr;
+};
+
+const Words checkpoint_points = {"checkpoint.begin", "checkpoint.part", "checkpoint.manifest", "checkpoint.rename",
+                                 "checkpoint.latest", "checkpoint.prune", "checkpoint.end"};
+
+Words each(const Words& points, const std::string& count) {
+  Words faults;
+  for (const std::string& point : points) faults.push_back(point + ":" + count);
+  return faults;
+}
+
+TEST_F(FaultTest, TheBaseSurvivesDeathAtEveryPointOfACheckpoint) {
+  die_at(each(checkpoint_points, "1"));
+  EXPECT_TRUE(find_all(mine_ / "runs", "model.safetensors").empty());  // all of these met the base
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, ARunSurvivesDeathAtEveryPointOfACheckpoint) {
+  copy_base();
+  die_at({"checkpoint.begin:1", "checkpoint.part:2", "checkpoint.manifest:1", "checkpoint.rename:1", "checkpoint.latest:1"});
+  die_at({"checkpoint.prune:1", "checkpoint.end:1"});  // the second run's by now
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, ARunSurvivesDeathBetweenStepsAndBesideItsRecord) {
+  copy_base();
+  // The first step of all; after a checkpoint; in the second phase; after the record but before it counts, of both runs.
+  die_at({"run.step:1", "run.step:12", "run.step:3", "run.step:11", "run.record:1", "run.record:1", "run.step:2"});
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, AWorkersDeathIsReportedWithWhatToDo) {
+  copy_base();
+  const Outcome killed = stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "run.step:5"}});
+  ASSERT_TRUE(ended_with(killed, 7));
+  EXPECT_TRUE(has(killed.err, "a worker process was killed by signal 9"));
+  EXPECT_TRUE(has(killed.err, "run the same command again"));
+}
+
+TEST_F(FaultTest, SurvivesBeingKilledAgainAndAgain) {
+  int kills = 0;
+  for (int attempt = 0;; ++attempt) {
+    Process process(stet_words(run_words()), mine_.path());
+    // At instants all over a run's duration on this machine; later and later, so that in the end one gets through.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(duration_ * (0.35 + 0.12 * attempt));
+    while (process.running() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (!process.running()) {
+      ASSERT_TRUE(ended_with(process.wait(), 0));
+      break;
+    }
+    ++kills;
+    // Workers must not outlive the program, whichever way it goes.
+    attempt % 2 == 0 ? process.kill_tree() : process.kill_root();
+  }
+  EXPECT_GE(kills, 1);
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, ATerminatedRunGoesOn) {
+  Process process(stet_words(run_words({"--jobs", "1"})), mine_.path());
+  while (process.running() && (!fs::exists(mine_ / "runs") || find_all(mine_ / "runs", "latest").empty())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  process.signal(SIGTERM);
+  const Outcome stopped = process.wait();
+  ASSERT_TRUE(ended_with(stopped, 75));
+  EXPECT_TRUE(has(stopped.err, "the same command goes on from here"));
+  EXPECT_TRUE(stopped.out.empty());  // no table of half an experiment
+  EXPECT_FALSE(find_all(mine_ / "runs", "latest").empty());
+  EXPECT_TRUE(find_all(mine_ / "runs", "failed.json").empty());
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, TwoProgramsFinishOneExperimentTogether) {
+  Process one(stet_words(run_words()), mine_.path()), two(stet_words(run_words()), mine_.path());
+  const Outcome first = one.wait(), second = two.wait();
+  ASSERT_TRUE(ended_with(first, 0));
+  ASSERT_TRUE(ended_with(second, 0));
+  EXPECT_EQ(first.out, first_->out);
+  EXPECT_EQ(second.out, first_->out);
+  expect_undisturbed();
+}
+
+TEST_F(FaultTest, AnotherProgramTakesOverWhatAKilledOneHeld) {
+  copy_base();
+  Process killed(stet_words(run_words()), mine_.path());
+  while (killed.running() && (!fs::exists(mine_ / "runs" / "fault") || find_all(mine_ / "runs" / "fault", "latest").empty())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  Process other(stet_words(run_words()), mine_.path());
+  killed.kill_tree();
+  ASSERT_TRUE(ended_with(other.wait(), 0));
+  expect_undisturbed();
+}
+
+#ifdef STET_MPIEXEC
+TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
+  copy_base();
+  for (const std::string fault : {"run.step:13", "checkpoint.rename:1"}) {
+    const Outcome killed = mpi_stet(2, mine_.path(), run_words(), {{"STET_FAULT", fault}});
+    EXPECT_NE(killed.code, 0) << fault;
+    ASSERT_FALSE(find_all(mine_ / "runs", "latest").empty()) << fault << "\n" << killed.err;
+  }
+  // One rank of two dies in the middle of its part.
+  Words alone = {STET_MPIEXEC, "--oversubscribe", "-n", "1", stet_program()};
+  for (const std::string& word : run_words()) alone.push_back(word);
+  for (const std::string& word : Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=checkpoint.part:1", stet_program()}) alone.push_back(word);
+  for (const std::string& word : run_words()) alone.push_back(word);
+  const Outcome half = Process(alone, mine_.path()).wait();
+  EXPECT_NE(half.code, 0);
+  EXPECT_TRUE(has(half.err, "process rank 1 with"));
+  const Outcome finished = mpi_stet(2, mine_.path(), run_words());
+  ASSERT_TRUE(ended_with(finished, 0));
+  EXPECT_EQ(finished.out, first_->out);
+  expect_undisturbed();
+}
+
+TEST_F(FaultTest, ASignalThatTheLauncherPassesOnStopsAllRanks) {
+  Process process(on_ranks(2, run_words()), mine_.path());
+  while (process.running() && (!fs::exists(mine_ / "runs") || find_all(mine_ / "runs", "latest").empty())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  process.signal(SIGUSR1);  // what Slurm sends before the time is up; mpirun forwards it
+  const Outcome stopped = process.wait();
+  ASSERT_TRUE(ended_with(stopped, 75));
+  EXPECT_EQ(count_of(stopped.err, "the same command goes on from here"), 1U);
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, RanksKilledWithTheirLauncherAreTakenUpByOneProcess) {
+  Process process(on_ranks(2, run_words()), mine_.path());
+  while (process.running() && (!fs::exists(mine_ / "runs") || find_all(mine_ / "runs", "latest").empty())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ASSERT_TRUE(process.running());
+  process.kill_tree();
+  finish_and_compare();
+}
+#endif
+
+}  // namespace
+}  // namespace stet::e2e
