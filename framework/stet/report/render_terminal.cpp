@@ -52,7 +52,7 @@ class Layout {
  public:
   explicit Layout(const Grid& grid) : grid_(grid) {
     // Narrower words before a second block.
-    for (limit_ = 40; limit_ > 16 && total(measure_columns()) > page_width; --limit_) {
+    for (limit_ = 40; limit_ > 20 && total(measure_columns()) > page_width; --limit_) {
     }
     widths_ = measure_columns();
   }
