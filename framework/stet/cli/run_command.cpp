@@ -75,7 +75,6 @@ void show(Display& display, const PlanStatus& status, const std::vector<Progress
 int run_with_workers(const Options& options, const Plan& plan, const Workspace& workspace, int jobs) {
   const std::string session = session_name();
   ::setenv("STET_SESSION", session.c_str(), 1);
-  remove_dead_status_folders(workspace.folder());
   const std::filesystem::path status_folder = workspace.folder() / fmt::format(".status-{}", ::getpid());
   std::filesystem::create_directories(status_folder);
   ::setenv("STET_STATUS_FOLDER", status_folder.c_str(), 1);
@@ -154,6 +153,7 @@ int run_command(const Options& options, Session& session) {
     }
     if (options.worker || world.rank() != 0) return code;
   } else {
+    remove_dead_status_folders(workspace.folder());
     const PlanStatus status = status_of(plan, workspace, "");
     const int open = status.runs - status.runs_finished + status.bases - status.bases_finished;
     const int jobs = std::min(options.jobs > 0 ? options.jobs : cores(), std::max(open, 1));
