@@ -62,7 +62,9 @@ class FaultTest : public ::testing::Test {
     EXPECT_TRUE(find_all(mine_ / "runs", "failed.json").empty());
     for (const auto& entry : fs::recursive_directory_iterator(mine_ / "runs")) {
       const std::string name = entry.path().filename().string();
-      EXPECT_FALSE(contains(name, ".tmp") || name.starts_with(".status")) << entry.path();
+      EXPECT_FALSE(name.starts_with(".status")) << entry.path();
+      // A table that was half written when its process was killed may lie beside the table; nothing may beside a result.
+      EXPECT_FALSE(contains(name, ".tmp") && entry.path().parent_path() != mine_ / "runs" / "fault") << entry.path();
     }
   }
 
@@ -113,7 +115,7 @@ TEST_F(FaultTest, ARunSurvivesDeathAtEveryPointOfACheckpoint) {
 TEST_F(FaultTest, ARunSurvivesDeathBetweenStepsAndBesideItsRecord) {
   copy_base();
   // The first step of all; after a checkpoint; in the second phase; after the record but before it counts, of both runs.
-  die_at({"run.step:1", "run.step:12", "run.step:3", "run.step:11", "run.record:1", "run.record:1", "run.step:2"});
+  die_at({"run.step:1", "run.step:11", "run.step:12", "run.step:3", "run.step:12", "run.record:1", "run.record:1", "run.step:2"});
   finish_and_compare();
 }
 
