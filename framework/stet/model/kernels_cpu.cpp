@@ -1,56 +1,12 @@
 #include <stet/model/kernels_cpu.hpp>
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <limits>
-#include <vector>
+#include <stet/model/attention_cpu.hpp>
+#include <stet/model/vector_math.hpp>
 
-// Loops here are written so that g++ vectorizes them: restrict pointers, `omp simd` reductions, and an exponential without
-// branches. -ffast-math is not used: sums are reordered only where a reduction says so.
-#define STET_RESTRICT __restrict__
+#include <algorithm>
+#include <cmath>
 
 namespace stet::kernels {
-
-namespace {
-
-/// exp(x) for float, vectorizable: 2^k * p(r), Cephes' polynomial, at most 2 ulp on [-87, 88]; clamped outside.
-inline float fast_exp(float x) noexcept {
-  x = std::min(std::max(x, -87.0F), 88.0F);
-  const float k = __builtin_nearbyintf(x * 1.44269504088896341F);
-  const float r = (x - k * 0.693359375F) + k * 2.12194440e-4F;
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
-  const auto exponent = static_cast<std::int32_t>(k) + 127;
-  return p * std::bit_cast<float>(exponent << 23);
-}
-inline double fast_exp(double x) noexcept { return std::exp(x); }
-
-template <class T>
-inline T sigmoid(T x) noexcept {
-  return T(1) / (T(1) + fast_exp(-x));
-}
-
-template <class T>
-inline T dot(const T* STET_RESTRICT a, const T* STET_RESTRICT b, std::int64_t n) noexcept {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-template <class T>
-inline void add_scaled(T* STET_RESTRICT y, const T* STET_RESTRICT x, T scale, std::int64_t n) noexcept {
-#pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) y[i] += scale * x[i];
-}
-
-}  // namespace
 
 template <class T>
 void embed(std::span<const std::int32_t> tokens, std::span<const std::int32_t> positions, const T* table,
@@ -174,72 +130,13 @@ void rotate(T* x, std::int64_t stride, std::span<const std::int32_t> positions, 
 
 template <class T>
 void attention(const AttentionShape& shape, const T* qkv, T* out, T* log_sum) {
-  const std::int64_t H = shape.heads, G = shape.kv_heads, D = shape.head_width;
-  const std::int64_t stride = (H + 2 * G) * D, N = shape.offsets.back();
-  const T scale = T(1) / std::sqrt(static_cast<T>(D));
-  std::vector<T> scores;
-  for (std::size_t sequence = 0; sequence + 1 < shape.offsets.size(); ++sequence) {
-    const std::int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
-    scores.resize(static_cast<std::size_t>(end - begin));
-    for (std::int64_t h = 0; h < H; ++h) {
-      const std::int64_t g = h / (H / G);
-      const T* keys = qkv + (H + g) * D;
-      const T* values = qkv + (H + G + g) * D;
-      for (std::int64_t t = begin; t < end; ++t) {
-        const T* query = qkv + t * stride + h * D;
-        T largest = -std::numeric_limits<T>::infinity();
-        const std::int64_t count = t - begin + 1;
-        for (std::int64_t u = 0; u < count; ++u) {
-          const T score = dot(query, keys + (begin + u) * stride, D) * scale;
-          scores[static_cast<std::size_t>(u)] = score;
-          largest = std::max(largest, score);
-        }
-        T sum = 0;
-        T* STET_RESTRICT s = scores.data();
-#pragma omp simd reduction(+ : sum)
-        for (std::int64_t u = 0; u < count; ++u) {
-          s[u] = fast_exp(s[u] - largest);
-          sum += s[u];
-        }
-        T* to = out + t * H * D + h * D;
-        std::fill_n(to, D, T(0));
-        for (std::int64_t u = 0; u < count; ++u) add_scaled(to, values + (begin + u) * stride, s[u] / sum, D);
-        log_sum[h * N + t] = largest + std::log(sum);
-      }
-    }
-  }
+  attention_body(shape, qkv, out, log_sum);
 }
 
 template <class T>
 void attention_backward(const AttentionShape& shape, const T* qkv, const T* out, const T* log_sum, const T* d_out,
                         T* d_qkv) {
-  const std::int64_t H = shape.heads, G = shape.kv_heads, D = shape.head_width;
-  const std::int64_t stride = (H + 2 * G) * D, N = shape.offsets.back();
-  const T scale = T(1) / std::sqrt(static_cast<T>(D));
-  std::fill_n(d_qkv, N * stride, T(0));
-  for (std::size_t sequence = 0; sequence + 1 < shape.offsets.size(); ++sequence) {
-    const std::int64_t begin = shape.offsets[sequence], end = shape.offsets[sequence + 1];
-    for (std::int64_t h = 0; h < H; ++h) {
-      const std::int64_t g = h / (H / G);
-      const T* keys = qkv + (H + g) * D;
-      const T* values = qkv + (H + G + g) * D;
-      T* d_keys = d_qkv + (H + g) * D;
-      T* d_values = d_qkv + (H + G + g) * D;
-      for (std::int64_t t = begin; t < end; ++t) {
-        const T* query = qkv + t * stride + h * D;
-        T* d_query = d_qkv + t * stride + h * D;
-        const T* grad = d_out + t * H * D + h * D;
-        const T delta = dot(grad, out + t * H * D + h * D, D);  // sum_u p_u dp_u
-        for (std::int64_t u = begin; u <= t; ++u) {
-          const T p = fast_exp(dot(query, keys + u * stride, D) * scale - log_sum[h * N + t]);
-          add_scaled(d_values + u * stride, grad, p, D);
-          const T d_score = p * (dot(grad, values + u * stride, D) - delta) * scale;
-          add_scaled(d_query, keys + u * stride, d_score, D);
-          add_scaled(d_keys + u * stride, query, d_score, D);
-        }
-      }
-    }
-  }
+  attention_backward_body(shape, qkv, out, log_sum, d_out, d_qkv);
 }
 
 template <class T>
