@@ -203,22 +203,30 @@ void cross_entropy(const T* logits, const std::int64_t* targets, const T* weight
     const T* z = logits + p * classes;
     T largest = z[0];
 #pragma omp simd reduction(max : largest)
-    for (std::int64_t i = 0; i < classes; ++i) largest = std::max(largest, z[i]);
+    for (std::int64_t i = 0; i < classes; ++i) largest = z[i] > largest ? z[i] : largest;
     if (best != nullptr) {
       const T* const found = std::find(z, z + classes, largest);
       best[p] = found == z + classes ? 0 : found - z;  // nan equals nothing
     }
+    const T target = z[targets[p]];
     T sum = 0;
+    if (d_logits == nullptr) {
 #pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp(z[i] - largest);
-    const T log_sum = largest + std::log(sum);
-    losses[p] = log_sum - z[targets[p]];
-    if (d_logits == nullptr) continue;
-    T* to = d_logits + p * classes;
-    const T weight = weights[p];
+      for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp(z[i] - largest);
+    } else {
+      T* to = d_logits + p * classes;
+#pragma omp simd reduction(+ : sum)
+      for (std::int64_t i = 0; i < classes; ++i) {
+        const T e = fast_exp(z[i] - largest);
+        to[i] = e;
+        sum += e;
+      }
+      const T factor = weights[p] / sum;
 #pragma omp simd
-    for (std::int64_t i = 0; i < classes; ++i) to[i] = weight * fast_exp(z[i] - log_sum);
-    to[targets[p]] -= weight;
+      for (std::int64_t i = 0; i < classes; ++i) to[i] *= factor;
+      to[targets[p]] -= weights[p];
+    }
+    losses[p] = largest + std::log(sum) - target;
   }
 }
 
@@ -229,7 +237,7 @@ void distillation(const T* student, const T* teacher, const T* weights, T* losse
   const auto log_sum_of = [classes, inverse](const T* z) {
     T largest = z[0];
 #pragma omp simd reduction(max : largest)
-    for (std::int64_t i = 0; i < classes; ++i) largest = std::max(largest, z[i]);
+    for (std::int64_t i = 0; i < classes; ++i) largest = z[i] > largest ? z[i] : largest;
     T sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp((z[i] - largest) * inverse);
