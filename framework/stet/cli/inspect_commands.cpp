@@ -76,7 +76,8 @@ int checkpoint_inspect_command(const Options& options) {
              format_bytes(static_cast<double>(summary.bytes)));
   for (const auto& [name, shape] : summary.shapes) fmt::print("  {} [{}]\n", name, fmt::join(shape, ", "));
   for (const auto& [key, value] : summary.metadata) {
-    fmt::print("  {} = {}{}\n", key, value.substr(0, 100), value.size() > 100 ? fmt::format("... ({} characters)", value.size()) : "");
+    const std::string first_line = value.substr(0, std::min<std::size_t>(100, value.find('\n')));
+    fmt::print("  {} = {}{}\n", key, first_line, value.size() > first_line.size() ? fmt::format("... ({} characters)", value.size()) : "");
   }
   return 0;
 }
