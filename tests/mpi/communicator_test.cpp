@@ -68,6 +68,46 @@ TEST(Communicator, EveryRankIsThereOnce) {
   EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), size());
 }
 
+TEST(SharedCounter, GivesEveryNumberOnce) {
+  constexpr std::int64_t draws = 200;
+  const std::unique_ptr<SharedCounter> counter = world->make_counter();
+  std::vector<std::int64_t> seen(static_cast<std::size_t>(draws * size()));
+  std::int64_t last = -1;
+  for (std::int64_t i = 0; i < draws; ++i) {
+    const std::int64_t mine = counter->next();
+    EXPECT_GT(mine, last);
+    last = mine;
+    if (mine >= 0 && mine < draws * size()) ++seen[static_cast<std::size_t>(mine)];
+  }
+  world->all_reduce_sum(seen);
+  EXPECT_EQ(seen, std::vector<std::int64_t>(seen.size(), 1));
+}
+
+TEST(SharedCounter, AnswersWhileItsHostComputes) {
+  const std::unique_ptr<SharedCounter> counter = world->make_counter();
+  constexpr auto work = std::chrono::seconds(2);
+  const auto begin = std::chrono::steady_clock::now();
+  world->barrier();
+  if (rank() == 0) {
+    std::this_thread::sleep_for(work);  // in no call of MPI
+  } else {
+    for (int i = 0; i < 20; ++i) (void)counter->next();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, work / 2) << "the draws waited for rank 0";
+  }
+  world->barrier();
+  EXPECT_EQ(rank() == 0 ? counter->next() : 20 * (size() - 1), 20 * (size() - 1));
+}
+
+TEST(SharedCounter, PartsHaveCountersOfTheirOwn) {
+  const std::unique_ptr<Communicator> part = world->split(rank() % 2);
+  const std::unique_ptr<SharedCounter> mine = part->make_counter(), all = world->make_counter();
+  std::vector<std::int64_t> highest{mine->next()};
+  EXPECT_LT(highest[0], part->size());
+  part->all_reduce_sum(highest);
+  EXPECT_EQ(highest[0], part->size() * (part->size() - 1) / 2);
+  EXPECT_LT(all->next(), size());
+}
+
 TEST(Communicator, SumsAndMaxima) {
   const double ranks = size(), total = ranks * (ranks + 1) / 2;
   std::vector<float> floats(1000, static_cast<float>(rank() + 1));

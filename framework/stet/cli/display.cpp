@@ -26,8 +26,8 @@ void Display::update(double done, double all, const std::string& text, double to
   if (since_drawn_.seconds() < interval && (drawn_ || !terminal_)) return;
   since_drawn_.restart();
   const double speed = (done - first_done_) / std::max(watch_.seconds(), 1e-3);
-  std::string left = speed > 0 ? format_duration((all - done) / speed) + " left" : "";
-  std::string line = fmt::format("{:3.0f} %  {}", 100 * done / std::max(all, 1e-9), text);
+  std::string left = speed > 0 && done < all ? format_duration((all - done) / speed) + " left" : "";
+  std::string line = fmt::format("{:3.0f} %  {}", 100 * std::min(1.0, done / std::max(all, 1e-9)), text);
   if (tokens_per_second > 0) line += fmt::format("  {} tokens/s", format_count(tokens_per_second));
   if (!left.empty()) line += "  " + left;
   if (terminal_) {

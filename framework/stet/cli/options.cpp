@@ -25,6 +25,8 @@ Options parse_options(int argc, char** argv, int& code) {
   };
   auto* run = experiment(app.add_subcommand("run", "run what is not finished, then print the table"), Options::Command::run);
   run->add_option("-j,--jobs", o.jobs, "worker processes when not started by mpirun (default: one a core)")->check(CLI::Range(0, 4096));
+  run->add_option("--ranks-per-run", o.ranks_per_run, "under mpirun: ranks that train one run together; groups share the runs (0: all ranks)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
   run->add_flag("--worker", o.worker)->group("");
   auto* plan = experiment(app.add_subcommand("plan", "what would run, how long, how much memory"), Options::Command::plan);
   plan->add_flag("--resolved", o.resolved, "print the merged configuration instead");

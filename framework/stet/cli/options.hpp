@@ -1,7 +1,9 @@
 // The command line as a struct.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@ struct Options {
   std::vector<std::string> overrides;    ///< --set a.b=c
   std::filesystem::path out = "runs";
   int jobs = 0;                          ///< worker processes; 0: one a core
+  std::optional<std::int64_t> ranks_per_run;  ///< instead of the experiment's
   bool resolved = false;                 ///< plan --resolved
   bool no_estimate = false;              ///< plan --no-estimate
   bool measure = true;                   ///< doctor

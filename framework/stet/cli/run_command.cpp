@@ -4,7 +4,9 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/display.hpp>
+#include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
+#include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/results.hpp>
 #include <stet/experiment/worker.hpp>
 #include <stet/report/render.hpp>
@@ -13,12 +15,10 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include <optional>
 #include <thread>
 
 namespace stet {
@@ -36,26 +36,6 @@ std::string session_name() {
   return given != nullptr ? given : fmt::format("{}-{}", ::getpid(), std::chrono::system_clock::now().time_since_epoch().count());
 }
 
-/// A worker tells its parent how far it is through a small file; losing an update is harmless.
-void write_status(const std::filesystem::path& file, const Progress& progress) {
-  const std::string temporary = file.string() + ".new";
-  std::ofstream(temporary) << progress.fraction << ' ' << progress.tokens_per_second << ' ' << progress.task;
-  std::error_code ignored;
-  std::filesystem::rename(temporary, file, ignored);
-}
-
-/// Status folders whose owner was killed. On another machine it may live: its display then misses some updates, no more.
-void remove_dead_status_folders(const std::filesystem::path& folder) {
-  constexpr std::string_view prefix = ".status-";
-  std::vector<std::filesystem::path> dead;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && ::kill(std::atoi(name.c_str() + prefix.size()), 0) != 0 && errno == ESRCH) dead.push_back(entry.path());
-  }
-  std::error_code ignored;
-  for (const std::filesystem::path& path : dead) std::filesystem::remove_all(path, ignored);
-}
-
 /// Weight of a base model in the progress, in runs. Only for the display.
 constexpr double base_weight = 6;
 
@@ -63,7 +43,8 @@ void show(Display& display, const PlanStatus& status, const std::vector<Progress
   double done = base_weight * status.bases_finished + status.runs_finished + status.failed, rate = 0;
   std::string tasks;
   for (const Progress& progress : active) {
-    done += progress.fraction * (progress.task.starts_with("base ") ? base_weight : 1.0);
+    // A task that has just finished may still have its file here: then it is counted above.
+    if (progress.fraction < 1) done += progress.fraction * (progress.task.starts_with("base ") ? base_weight : 1.0);
     rate += progress.tokens_per_second;
     tasks += (tasks.empty() ? "" : ", ") + progress.task;
   }
@@ -71,13 +52,18 @@ void show(Display& display, const PlanStatus& status, const std::vector<Progress
                  fmt::format("{}/{} bases, {}/{} runs [{}]", status.bases_finished, status.bases, status.runs_finished, status.runs, tasks), rate);
 }
 
+/// Tells how well the processes were used, if there were several and something was done.
+void report_use(int processes, const std::string& kind, double busy) {
+  if (processes > 1) log::info("{} {} were busy {:.1f} % of the time until their last task ended", processes, kind, 100 * busy);
+}
+
 /// Starts workers on the experiment and watches the folder until they are done.
 int run_with_workers(const Options& options, const Plan& plan, const Workspace& workspace, int jobs) {
   const std::string session = session_name();
   ::setenv("STET_SESSION", session.c_str(), 1);
-  const std::filesystem::path status_folder = workspace.folder() / fmt::format(".status-{}", ::getpid());
-  std::filesystem::create_directories(status_folder);
-  ::setenv("STET_STATUS_FOLDER", status_folder.c_str(), 1);
+  const StatusBoard board(StatusBoard::usual_folder(workspace.folder()), "parent");
+  board.create();
+  ::setenv("STET_STATUS_FOLDER", board.folder().c_str(), 1);
   std::vector<std::string> arguments = {"run", options.file.string(), "--worker", "--out", options.out.string()};
   for (const std::string& assignment : options.overrides) arguments.insert(arguments.end(), {"--set", assignment});
   if (options.verbose) arguments.insert(arguments.begin(), "--verbose");
@@ -99,19 +85,12 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
       }
       bases = status.bases_finished;
       runs = status.runs_finished;
-      std::vector<Progress> active;
-      std::error_code ignored;
-      for (const auto& entry : std::filesystem::directory_iterator(status_folder, ignored)) {
-        Progress progress;
-        std::ifstream in(entry.path());
-        if (in >> progress.fraction >> progress.tokens_per_second && std::getline(in >> std::ws, progress.task)) active.push_back(progress);
-      }
-      show(display, status, active);
+      show(display, status, board.progress());
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(status_folder, ignored);
+  const WorkAccount account = board.account();
+  board.remove();
   int code = 0;
   for (const int worker : workers.exit_codes()) {
     if (worker != 0 && (code == 0 || code == exit_resumable)) code = worker;
@@ -123,7 +102,50 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
     throw Error(ErrorKind::communication, fmt::format("a worker process was killed by signal {}", code - 128))
         .hint("run the same command again: it goes on where it was");
   }
+  if (account.span_seconds > 0) report_use(jobs, "worker processes", account.busy_seconds / account.span_seconds);
   return code;
+}
+
+/// Works as one of the processes that run_with_workers() started.
+int run_as_worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
+  ProgressSink sink;
+  std::optional<StatusBoard> board;
+  if (const char* folder = std::getenv("STET_STATUS_FOLDER")) {
+    board.emplace(folder, std::to_string(::getpid()));
+    sink = [&board](const Progress& progress) { board->publish(progress); };
+  }
+  const WorkerResult result = work_on(plan, workspace, registry, world, session_name(), sink);
+  if (board) board->publish(WorkAccount{result.busy_seconds, result.span_seconds});
+  return result.stopped ? exit_resumable : result.first_error;
+}
+
+/// Works as the ranks that a launcher started: all on one run, or in groups.
+int run_with_ranks(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
+  const std::string session = world.broadcast_text(session_name(), 0);
+  const std::filesystem::path folder = world.broadcast_text(StatusBoard::usual_folder(workspace.folder()).string(), 0);
+  const StatusBoard board(folder, "rank-" + std::to_string(world.rank()));
+  collectively(world, [&] {
+    if (world.rank() == 0) board.create();
+  });
+  std::optional<Display> display;
+  if (world.rank() == 0) display.emplace();
+  const ProgressSink sink = [&](const Progress& progress) {
+    board.publish(progress);
+    if (display) show(*display, status_of(plan, workspace, session), board.progress());
+  };
+  const std::int64_t ranks_per_run = options.ranks_per_run.value_or(plan.ranks_per_run);
+  const int groups = group_count(world.size(), ranks_per_run);
+  if (world.rank() == 0 && groups > 1) {
+    log::info("{}: {} groups of {} ranks, each with a run of its own", plan.title, groups, world.size() / groups);
+  }
+  const EnsembleResult result = work_in_groups(plan, workspace, registry, world, ranks_per_run, session, sink);
+  if (world.rank() == 0) {
+    display.reset();
+    board.remove();
+    if (groups > 1) log::info("{} groups finished {} tasks, {} failed", groups, result.finished, result.failed);
+    report_use(groups, "groups", result.busy);
+  }
+  return result.stopped ? exit_resumable : result.first_error;
 }
 
 }  // namespace
@@ -135,25 +157,12 @@ int run_command(const Options& options, Session& session) {
   const Plan plan = make_plan(options.file, options.overrides, registry);
   const Workspace workspace(options.out, plan.name);
   int code = 0;
-  if (options.worker || world.size() > 1 || session.uses_mpi()) {
-    ProgressSink sink;
-    Display display;
-    const std::string name = session_name();
-    if (const char* folder = std::getenv("STET_STATUS_FOLDER"); options.worker && folder != nullptr) {
-      const std::filesystem::path file = std::filesystem::path(folder) / std::to_string(::getpid());
-      sink = [file](const Progress& progress) { write_status(file, progress); };
-    } else if (world.rank() == 0) {
-      sink = [&](const Progress& progress) { show(display, status_of(plan, workspace, name), {progress}); };
-    }
-    try {
-      const std::string shared = world.broadcast_text(name, 0);
-      code = work_on(plan, workspace, registry, world, shared, sink).first_error;
-    } catch (const Stopped&) {
-      code = exit_resumable;
-    }
-    if (options.worker || world.rank() != 0) return code;
+  if (options.worker) return run_as_worker(plan, workspace, registry, world);
+  if (session.uses_mpi()) {
+    code = run_with_ranks(options, plan, workspace, registry, world);
+    if (world.rank() != 0) return code;
   } else {
-    remove_dead_status_folders(workspace.folder());
+    StatusBoard::remove_dead(workspace.folder());
     const PlanStatus status = status_of(plan, workspace, "");
     const int open = status.runs - status.runs_finished + status.bases - status.bases_finished;
     const int jobs = std::min(options.jobs > 0 ? options.jobs : cores(), std::max(open, 1));

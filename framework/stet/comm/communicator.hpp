@@ -11,6 +11,15 @@
 
 namespace stet {
 
+/// A number that all ranks of a group draw from, each value once: the way a job's parts share a list of tasks.
+class SharedCounter {
+ public:
+  /// Collective over the group it was made from, except while an exception passes: then nothing is waited for.
+  virtual ~SharedCounter() = default;
+  /// Not collective: any rank at any time. 0, 1, 2, ... over all ranks together.
+  [[nodiscard]] virtual std::int64_t next() = 0;
+};
+
 /// A group of processes, each with a rank. All members except rank(), size(), concurrent() and abort() are collective:
 /// every rank must call them in the same order, with spans of equal length. One thread at a time may use an object.
 /// Failures of MPI are Error (communication). A communicator must be destroyed before the Session it came from.
@@ -50,6 +59,9 @@ class Communicator {
   [[nodiscard]] virtual std::unique_ptr<Communicator> duplicate() = 0;
   /// The ranks that give the same color (0 or more) form a group; they keep their order.
   [[nodiscard]] virtual std::unique_ptr<Communicator> split(int color) = 0;
+  /// A new counter, at 0. One-sided (MPI_Fetch_and_op): a rank draws without another one's help, also while that one
+  /// computes for minutes.
+  [[nodiscard]] virtual std::unique_ptr<SharedCounter> make_counter() = 0;
   /// Whether different threads may use different communicators at the same time (MPI_THREAD_MULTIPLE).
   [[nodiscard]] virtual bool concurrent() const = 0;
 

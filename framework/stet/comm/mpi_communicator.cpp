@@ -1,5 +1,7 @@
 #include <stet/comm/mpi_communicator.hpp>
 
+#include <stet/comm/mpi_shared_counter.hpp>
+
 #include <stet/base/error.hpp>
 
 #include <boost/mpi/collectives.hpp>
@@ -155,6 +157,10 @@ std::unique_ptr<Communicator> MpiCommunicator::split(int color) {
   MPI_Comm handle = MPI_COMM_NULL;
   check(MPI_Comm_split(handle_, color, rank_, &handle), "MPI_Comm_split");
   return std::make_unique<MpiCommunicator>(handle, piece_);
+}
+
+std::unique_ptr<SharedCounter> MpiCommunicator::make_counter() {
+  return std::make_unique<MpiSharedCounter>(handle_, concurrent());
 }
 
 bool MpiCommunicator::concurrent() const {

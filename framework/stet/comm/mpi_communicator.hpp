@@ -42,6 +42,7 @@ class MpiCommunicator final : public Communicator {
   [[nodiscard]] std::string broadcast_text(const std::string& text, int root) override;
   [[nodiscard]] std::unique_ptr<Communicator> duplicate() override;
   [[nodiscard]] std::unique_ptr<Communicator> split(int color) override;
+  [[nodiscard]] std::unique_ptr<SharedCounter> make_counter() override;
   [[nodiscard]] bool concurrent() const override;
   [[nodiscard]] bool everyone_arrives(double seconds) override;
   [[noreturn]] void abort(int exit_code) override;

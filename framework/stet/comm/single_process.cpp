@@ -10,6 +10,14 @@ namespace stet {
 
 namespace {
 
+class OwnCounter final : public SharedCounter {
+ public:
+  [[nodiscard]] std::int64_t next() override { return next_++; }
+
+ private:
+  std::int64_t next_ = 0;
+};
+
 class SingleProcess final : public Communicator {
  public:
   [[nodiscard]] int rank() const override { return 0; }
@@ -32,6 +40,7 @@ class SingleProcess final : public Communicator {
     STET_ASSERT(color >= 0);
     return make_single_process();
   }
+  [[nodiscard]] std::unique_ptr<SharedCounter> make_counter() override { return std::make_unique<OwnCounter>(); }
   [[nodiscard]] bool concurrent() const override { return true; }
   [[nodiscard]] bool everyone_arrives(double /*seconds*/) override { return true; }
   [[noreturn]] void abort(int exit_code) override {

@@ -22,7 +22,7 @@ constexpr int run_format = 1;
 
 struct Header {
   std::string name, title;
-  std::int64_t seeds = 4, base_models = 1;
+  std::int64_t seeds = 4, base_models = 1, ranks_per_run = 0;
   std::vector<std::string> plugins;
 };
 
@@ -36,6 +36,7 @@ config::Schema<Header> header_schema() {
       .field("title", &Header::title, "one line")
       .field("seeds", &Header::seeds, "runs of every arm", Limits{.min = 1})
       .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn", Limits{.min = 1})
+      .field("ranks_per_run", &Header::ranks_per_run, "MPI ranks that train one run together; 0: all of the job", Limits{.min = 0})
       .field("plugins", &Header::plugins, "folders with plugins, relative to this file");
   return schema;
 }
@@ -132,6 +133,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     throw error_at(*experiment, "experiment.name is not a plain folder name").received("'" + header.name + "'");
   }
   plan.name = header.name;
+  plan.ranks_per_run = header.ranks_per_run;
   plan.title = header.title.empty() ? header.name : header.title;
   const std::vector<Arm> arms = expand_sweep(plan.document, expand_arms(plan.document));
   for (const Arm& arm : arms) plan.arms.emplace_back(arm.name, arm.label);

@@ -34,6 +34,7 @@ struct PlannedRun {
 struct Plan {
   std::string name, title;
   std::filesystem::path file;
+  std::int64_t ranks_per_run = 0;  ///< ranks that train one run together; 0: all of the job
   config::Value document;    ///< merged, with overrides
   std::vector<std::pair<std::string, std::string>> arms;  ///< name and label, in order, sweep points included
   std::vector<PlannedBase> bases;

@@ -1,5 +1,6 @@
 #include <stet/experiment/worker.hpp>
 
+#include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
 #include <stet/experiment/base_model.hpp>
@@ -12,7 +13,7 @@ namespace stet {
 
 namespace {
 
-/// Whether a task could be done, is done, or must wait.
+/// What became of a task: it was finished (or had failed) before, was done now, or must wait.
 enum class Turn { done, worked, busy };
 
 class Worker {
@@ -21,30 +22,44 @@ class Worker {
          const ProgressSink& progress)
       : plan_(plan), workspace_(workspace), registry_(registry), communicator_(communicator), session_(session), progress_(progress) {}
 
-  WorkerResult run() {
+  WorkerResult run(SharedCounter* counter) {
+    try {
+      if (counter != nullptr) take_drawn(*counter);
+      take_what_is_left();
+    } catch (const Stopped&) {
+      result_.stopped = true;
+    }
+    return result_;
+  }
+
+ private:
+  /// The tasks that this group draws, bases first. A run whose base is not finished is left for later.
+  void take_drawn(SharedCounter& counter) {
+    const auto bases = static_cast<std::int64_t>(plan_.bases.size()), runs = static_cast<std::int64_t>(plan_.runs.size());
+    while (true) {
+      const std::int64_t drawn = std::stoll(communicator_.broadcast_text(communicator_.rank() == 0 ? std::to_string(counter.next()) : "", 0));
+      if (drawn >= bases + runs) return;
+      if (drawn < bases) {
+        (void)attempt_base(plan_.bases[static_cast<std::size_t>(drawn)]);
+      } else {
+        (void)attempt_run(plan_.runs[static_cast<std::size_t>(drawn - bases)]);
+      }
+    }
+  }
+
+  void take_what_is_left() {
     while (true) {
       bool worked = false, waiting = false;
-      for (const PlannedBase& base : plan_.bases) {
-        const Turn turn = attempt(workspace_.base_folder(base), "base " + std::to_string(base.index + 1),
-                                  [&](const std::filesystem::path& folder) { train_base(base, folder, communicator_, progress_); });
+      const auto note = [&](Turn turn) {
         worked = worked || turn == Turn::worked;
         waiting = waiting || turn == Turn::busy;
-      }
+        return turn == Turn::worked;
+      };
+      for (const PlannedBase& base : plan_.bases) note(attempt_base(base));
       for (const PlannedRun& run : plan_.runs) {
-        const std::filesystem::path base_folder = workspace_.base_folder(plan_.bases[run.base]);
-        const bool ready = agreed(Workspace::finished(base_folder));
-        if (!ready) {
-          waiting = waiting || !agreed(Workspace::failure(base_folder, session_).has_value());
-          continue;
-        }
-        const Turn turn = attempt(workspace_.run_folder(run), run.arm + " seed " + std::to_string(run.seed), [&](const std::filesystem::path& folder) {
-          RunExecutor(run, base_of(run), registry_, communicator_, folder, progress_).execute();
-        });
-        worked = worked || turn == Turn::worked;
-        waiting = waiting || turn == Turn::busy;
-        if (turn == Turn::worked && any_base_open()) break;  // look at the bases again
+        if (note(attempt_run(run)) && any_base_open()) break;  // look at the bases again
       }
-      if (!worked && !waiting) return result_;
+      if (!worked && !waiting) return;
       if (!worked) {
         if (agreed(stop_requested())) throw Stopped{};
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -52,7 +67,21 @@ class Worker {
     }
   }
 
- private:
+  Turn attempt_base(const PlannedBase& base) {
+    return attempt(workspace_.base_folder(base), "base " + std::to_string(base.index + 1),
+                   [&](const std::filesystem::path& folder) { train_base(base, folder, communicator_, progress_); });
+  }
+
+  Turn attempt_run(const PlannedRun& run) {
+    const std::filesystem::path base_folder = workspace_.base_folder(plan_.bases[run.base]);
+    if (!agreed(Workspace::finished(base_folder))) {
+      return agreed(Workspace::failure(base_folder, session_).has_value()) ? Turn::done : Turn::busy;
+    }
+    return attempt(workspace_.run_folder(run), run.arm + " seed " + std::to_string(run.seed), [&](const std::filesystem::path& folder) {
+      RunExecutor(run, base_of(run), registry_, communicator_, folder, progress_).execute();
+    });
+  }
+
   /// Rank 0's answer, for all: what it sees on disk decides.
   bool agreed(bool mine) const { return communicator_.broadcast_text(mine ? "1" : "", 0) == "1"; }
 
@@ -72,12 +101,19 @@ class Worker {
     std::optional<FileLock> lock;
     if (!Workspace::claim(communicator_, folder, lock)) return Turn::busy;
     if (agreed(Workspace::finished(folder))) return Turn::done;  // by another process, between the look and the claim
+    const double begin = watch_.seconds();
+    const auto account = [&] {
+      result_.span_seconds = watch_.seconds();
+      result_.busy_seconds += result_.span_seconds - begin;
+    };
     try {
       task(folder);
+      account();
       ++result_.finished;
       if (communicator_.rank() == 0) log::debug("finished: {}", name);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::communication) throw;  // the group itself is broken
+      account();
       ++result_.failed;
       if (result_.first_error == 0) result_.first_error = error.exit_code();
       if (communicator_.rank() == 0) {
@@ -106,13 +142,14 @@ class Worker {
   WorkerResult result_;
   std::unique_ptr<BaseModel> base_;
   std::size_t base_index_ = 0;
+  Stopwatch watch_;
 };
 
 }  // namespace
 
 WorkerResult work_on(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator,
-                     const std::string& session, const ProgressSink& progress) {
-  return Worker(plan, workspace, registry, communicator, session, progress).run();
+                     const std::string& session, const ProgressSink& progress, SharedCounter* counter) {
+  return Worker(plan, workspace, registry, communicator, session, progress).run(counter);
 }
 
 PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session) {

@@ -1,0 +1,85 @@
+#include <stet/cli/status_board.hpp>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+namespace stet {
+
+namespace {
+constexpr std::string_view prefix = ".status-";
+constexpr std::string_view account_suffix = ".account";
+}  // namespace
+
+void StatusBoard::create() const { std::filesystem::create_directories(folder_); }
+
+void StatusBoard::remove() const {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void StatusBoard::write(const std::string& name, const std::string& text) const {
+  const std::filesystem::path file = folder_ / name, temporary = folder_ / ("." + name);
+  std::ofstream(temporary) << text;
+  std::error_code ignored;
+  std::filesystem::rename(temporary, file, ignored);
+}
+
+void StatusBoard::publish(const Progress& progress) const {
+  write(writer_, fmt::format("{} {} {}", progress.fraction, progress.tokens_per_second, progress.task));
+}
+
+void StatusBoard::publish(const WorkAccount& account) const {
+  std::error_code ignored;
+  std::filesystem::remove(folder_ / writer_, ignored);  // nothing is under way any more
+  write(writer_ + std::string(account_suffix), fmt::format("{} {}", account.busy_seconds, account.span_seconds));
+}
+
+std::vector<Progress> StatusBoard::progress() const {
+  std::vector<Progress> all;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') || name.ends_with(account_suffix)) continue;
+    Progress progress;
+    std::ifstream in(entry.path());
+    if (in >> progress.fraction >> progress.tokens_per_second && std::getline(in >> std::ws, progress.task)) all.push_back(progress);
+  }
+  return all;
+}
+
+WorkAccount StatusBoard::account() const {
+  WorkAccount sum;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') || !name.ends_with(account_suffix)) continue;
+    WorkAccount one;
+    std::ifstream in(entry.path());
+    if (in >> one.busy_seconds >> one.span_seconds) {
+      sum.busy_seconds += one.busy_seconds;
+      sum.span_seconds += one.span_seconds;
+    }
+  }
+  return sum;
+}
+
+void StatusBoard::remove_dead(const std::filesystem::path& experiment) {
+  std::vector<std::filesystem::path> dead;
+  for (const auto& entry : std::filesystem::directory_iterator(experiment)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && ::kill(std::atoi(name.c_str() + prefix.size()), 0) != 0 && errno == ESRCH) dead.push_back(entry.path());
+  }
+  std::error_code ignored;
+  for (const std::filesystem::path& path : dead) std::filesystem::remove_all(path, ignored);
+}
+
+std::filesystem::path StatusBoard::usual_folder(const std::filesystem::path& experiment) {
+  return experiment / fmt::format("{}{}", prefix, ::getpid());
+}
+
+}  // namespace stet
