@@ -8,7 +8,7 @@
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/experiment/workspace.hpp>
-#include <stet/model/hugging_face.hpp>
+#include <stet/model/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 #include <stet/train/trainer.hpp>

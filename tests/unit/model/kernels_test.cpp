@@ -122,7 +122,7 @@ TYPED_TEST(Kernels, Rotate) {
   const std::vector<std::int32_t> positions = {0, 1, 2, 0, 4};
   const at::Tensor angle = this->random({5, D / 2}, "angle"), cosine = angle.cos(), sine = angle.sin();
   const at::Tensor x = this->random({5, stride}, "x"), turned = x.clone();
-  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, this->p(cosine), this->p(sine), T(1));
+  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, D, this->p(cosine), this->p(sine), T(1));
   // the composition of the published models: x cos + rotate_half(x) sin
   const at::Tensor index = at::tensor(std::vector<std::int64_t>{0, 1, 2, 0, 4});
   const auto spread = [&](const at::Tensor& half) {
@@ -134,7 +134,7 @@ TYPED_TEST(Kernels, Rotate) {
   const at::Tensor expected = (h * spread(cosine) + half * spread(sine)).view({5, heads * D});
   this->expect_close(turned.narrow(1, 0, heads * D), expected, "rotated");
   EXPECT_TRUE(turned.narrow(1, heads * D, 5).equal(x.narrow(1, heads * D, 5)));
-  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, this->p(cosine), this->p(sine), T(-1));
+  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, D, this->p(cosine), this->p(sine), T(-1));
   this->expect_close(turned, x, "rotated back");
 }
 
