@@ -66,6 +66,11 @@ class ConfigReader {
       }
     }
   }
+  /// An id, a list of ids, or nothing.
+  [[nodiscard]] std::vector<std::int32_t> ids(const char* key) const {
+    if (!has(key)) return {};
+    return json_[key].is_array() ? convert<std::vector<std::int32_t>>(key) : std::vector<std::int32_t>{convert<std::int32_t>(key)};
+  }
   [[nodiscard]] const std::string& file() const { return file_; }
 
  private:
@@ -201,7 +206,7 @@ ForeignModel read_foreign_config(const std::filesystem::path& folder) {
   const ConfigReader json(folder / "config.json");
   const auto type = json.get<std::string>("model_type");
   json.expect("quantization_config", {});
-  ForeignModel model{type, {}};
+  ForeignModel model{type, {}, json.ids("eos_token_id")};
   if (type == "qwen2") {
     model.config = read_qwen2(json);
   } else if (type == "llama") {

@@ -24,6 +24,7 @@ struct ForeignTensor {
 struct ForeignModel {
   std::string architecture;  ///< "gpt2", "gpt_neox", "llama", "qwen2"
   ModelConfig config;
+  std::vector<std::int32_t> end_tokens = {};  ///< eos_token_id
 };
 
 /// Reads config.json. Throws Error (data) naming the field for an unknown architecture or a value that we do not compute.

@@ -77,7 +77,7 @@ class Generation : public testing::TestWithParam<std::tuple<const char*, at::Sca
   const Loaded m_{std::get<0>(GetParam()), std::get<1>(GetParam())};
   const std::int64_t V_ = m_.foreign.config.vocabulary;
   const std::vector<Prompt> prompts_ = ragged_prompts(V_);
-  Decoding decoding_{true, 3, 0.8, 20, 7, 12, {}, 512};
+  Decoding decoding_{true, 3, 0.8, 20, 7, 8, {}, 512};
 
   Continuation reference(const Tokens& text, std::uint64_t item, int sample, const Decoding& decoding) const {
     return m_.weights.scalar_type() == at::kDouble ? uncached<double>(m_, text, item, sample, decoding)
@@ -86,7 +86,7 @@ class Generation : public testing::TestWithParam<std::tuple<const char*, at::Sca
 };
 
 TEST_P(Generation, EqualsTheUncachedLoopWithAndWithoutPrefix) {
-  for (const std::size_t prefix_length : {0U, 1U, 15U}) {
+  for (const std::size_t prefix_length : {0U, 15U}) {
     const Tokens prefix = random_tokens(prefix_length, V_, 50);
     Generator generator(m_.model, m_.weights);
     generator.set_prefix(prefix);
@@ -100,7 +100,7 @@ TEST_P(Generation, EqualsTheUncachedLoopWithAndWithoutPrefix) {
       for (std::size_t i = 0; i < 4; ++i) {
         const Continuation expected = reference(text, prompts_[p].item, static_cast<int>(i) - 1, decoding_);
         EXPECT_TRUE(results[p][i] == expected) << "prefix " << prefix_length << ", prompt " << p << ", continuation " << i;
-        EXPECT_EQ(results[p][i].tokens.size(), 12U);
+        EXPECT_EQ(results[p][i].tokens.size(), 8U);
         different.insert(results[p][i].tokens);
       }
     }
@@ -139,7 +139,7 @@ TEST_P(Generation, RowsStopByThemselves) {
   Generator generator(m_.model, m_.weights);
   const auto free = generator.generate(prompts_, decoding_);
   Decoding stopping = decoding_;
-  stopping.stop_tokens = {free[0][0].tokens[4], free[1][1].tokens[0], free[2][2].tokens[11]};
+  stopping.stop_tokens = {free[0][0].tokens[4], free[1][1].tokens[0], free[2][2].tokens[7]};
   const auto stopped = generator.generate(prompts_, stopping);
   std::size_t ends = 0;
   for (std::size_t p = 0; p < prompts_.size(); ++p) {
