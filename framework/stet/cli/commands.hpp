@@ -14,5 +14,7 @@ namespace stet {
 [[nodiscard]] int doctor_command(const Options& options);
 [[nodiscard]] int checkpoint_inspect_command(const Options& options);
 [[nodiscard]] int model_verify_command(const Options& options);
+[[nodiscard]] int export_command(const Options& options);
+[[nodiscard]] int generate_command(const Options& options);
 
 }  // namespace stet

@@ -56,6 +56,20 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* verify = model->add_subcommand("verify", "compare a folder's expected logits, loss and gradients with ours");
   verify->add_option("folder", o.file, "config.json, model.safetensors, expected.safetensors")->required();
   verify->callback([&o] { o.command = Options::Command::model_verify; });
+  auto* exporting = app.add_subcommand("export", "write a model as a folder in Hugging Face's layout");
+  exporting->add_option("source", o.file, "Hugging Face folder, base model, run or step-N checkpoint")->required();
+  exporting->add_option("destination", o.destination, "new folder")->required();
+  exporting->add_option("--tokenizer", o.tokenizer, "tokenizer.json to go with it (default: the source's)");
+  exporting->callback([&o] { o.command = Options::Command::model_export; });
+  auto* generate = app.add_subcommand("generate", "continue a prompt");
+  generate->add_option("folder", o.file, "a folder as for export")->required();
+  generate->add_option("--prompt", o.prompt, "text, or token ids if the folder has no tokenizer.json")->required();
+  generate->add_option("--max-tokens", o.max_tokens, "new tokens at most (default: 64)")->check(CLI::Range(1, 1 << 28));
+  generate->add_option("--temperature", o.temperature, "0 (default): greedy")->check(CLI::Range(0.0, 1000.0));
+  generate->add_option("--top-k", o.top_k, "draw from so many tokens; 0 (default): all")->check(CLI::Range(0, 1 << 28));
+  generate->add_option("--seed", o.seed, "of the samples (default: 1)");
+  generate->add_option("--samples", o.samples, "continuations drawn (default: 1)")->check(CLI::Range(1, 1 << 20));
+  generate->callback([&o] { o.command = Options::Command::generate; });
   app.add_subcommand("test", "build everything and run all tests (by the wrapper ./stet)")->callback([] {
     throw CLI::RuntimeError("`stet test` is run by the wrapper ./stet in the source folder", 2);
   });

@@ -10,7 +10,7 @@
 namespace stet {
 
 struct Options {
-  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify };
+  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify, model_export, generate };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
   std::string name;                      ///< plugin
@@ -22,6 +22,12 @@ struct Options {
   bool no_estimate = false;              ///< plan --no-estimate
   bool measure = true;                   ///< doctor
   std::string format = "terminal";       ///< table
+  std::filesystem::path destination;     ///< export
+  std::filesystem::path tokenizer;       ///< export --tokenizer
+  std::string prompt;                    ///< generate, as are the following
+  std::int64_t max_tokens = 64, top_k = 0, samples = 1;
+  double temperature = 0;
+  std::uint64_t seed = 1;
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
 };

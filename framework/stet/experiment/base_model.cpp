@@ -7,8 +7,9 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
+#include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/workspace.hpp>
-#include <stet/model/hugging_face.hpp>
+#include <stet/model/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 #include <stet/train/trainer.hpp>
@@ -161,10 +162,11 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     seconds_before = std::stod(checkpoint->metadata.at("seconds"));
     losses = checkpoint->metadata.at("losses");
   }
+  const std::string shape = model_shape_text(model.config());
   const auto save = [&] {
     store.save({trainer.optimizer().step,
                 {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},
-                {{"position", std::to_string(position)}, {"seconds", std::to_string(seconds_before + watch.seconds())}, {"losses", losses}}});
+                {{"position", std::to_string(position)}, {"seconds", std::to_string(seconds_before + watch.seconds())}, {"losses", losses}, {"model", shape}}});
   };
   Stopwatch since_checkpoint, since_progress;
   double tokens = 0;

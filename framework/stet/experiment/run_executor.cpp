@@ -7,6 +7,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/manifest.hpp>
+#include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/workspace.hpp>
 
 #include <algorithm>
@@ -255,6 +256,7 @@ void RunExecutor::checkpoint() {
   state_.save_to(checkpoint);
   checkpoint.metadata["identity"] = run_.identity;
   checkpoint.metadata["manifest"] = manifest_;
+  checkpoint.metadata["model"] = model_shape_text(base_.model.config());
   checkpoint.tensors["weights"] = weights_;
   checkpoint.tensors["moment1"] = trainer_->optimizer().first;
   checkpoint.tensors["moment2"] = trainer_->optimizer().second;

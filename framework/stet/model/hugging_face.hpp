@@ -1,43 +1,44 @@
-// Folders in Hugging Face's layout (config.json, model.safetensors): GPT-2 and Qwen2 names to our parameters and back.
+// Folders in Hugging Face's layout (config.json and safetensors): GPT-2, GPT-NeoX (Pythia), Llama and Qwen2 to our shape and
+// parameters and back. The files themselves are read by foreign_weights.hpp.
 #pragma once
 
 #include <stet/model/parameters.hpp>
-#include <stet/tensorfile/tensor_file.hpp>
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace stet {
 
-/// One tensor of theirs as a composition of ours: the parameters stacked along the first axis, transposed at the end if
-/// their linear layers are [in, out] (GPT-2's).
+/// One tensor of theirs as a composition of ours: the parameters stacked along the first axis, or, with `heads`, head by head
+/// (GPT-NeoX: the first head's query, key and value, then the second's, ...); transposed at the end if their linear layers are
+/// [in, out] (GPT-2's).
 struct ForeignTensor {
   std::string name;
   std::vector<std::size_t> parts;
   bool transposed = false;
+  std::int64_t heads = 0;
 };
 
 struct ForeignModel {
-  std::string architecture;  ///< "gpt2", "qwen2"
+  std::string architecture;  ///< "gpt2", "gpt_neox", "llama", "qwen2"
   ModelConfig config;
+  std::vector<std::int32_t> end_tokens = {};  ///< eos_token_id
 };
 
-/// Reads config.json. Throws Error (data) naming the field for an unknown architecture or an unsupported value.
+/// Reads config.json. Throws Error (data) naming the field for an unknown architecture or a value that we do not compute.
 [[nodiscard]] ForeignModel read_foreign_config(const std::filesystem::path& folder);
 
 /// Their tensors, in the order of our table.
 [[nodiscard]] std::vector<ForeignTensor> foreign_layout(const ForeignModel& model, const ParameterTable& table);
 
-/// Our flat buffer of `type` from model.safetensors. Throws Error (data) with the list of names for missing, surplus or
-/// misshapen tensors.
-[[nodiscard]] at::Tensor load_foreign_weights(const std::filesystem::path& folder, const ForeignModel& model,
-                                              const ParameterTable& table, at::ScalarType type);
-
-/// Their form of one tensor, from our flat buffer.
+/// Their form of one tensor, from our flat buffer. Not necessarily contiguous.
 [[nodiscard]] at::Tensor to_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& flat);
+/// The inverse: `value`, of the shape that to_foreign() gives, goes into our flat buffer.
+void from_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& value, const at::Tensor& flat);
 
-/// A tensor of a file as an at::Tensor in double (F64, F32, F16, BF16) or int64 (integers). A copy.
-[[nodiscard]] at::Tensor read_tensor(const TensorFile& file, const TensorInfo& info);
+/// Names that checkpoints hold besides their parameters and that say nothing new: causal masks and rotary frequencies.
+[[nodiscard]] bool is_known_buffer(std::string_view architecture, std::string_view name);
 
 }  // namespace stet

@@ -110,8 +110,8 @@ void layer_norm_backward(const T* d_out, const T* x, const T* weight, const T* m
 
 template <class T>
 void rotate(T* x, std::int64_t stride, std::span<const std::int32_t> positions, std::int64_t heads, std::int64_t D,
-            const T* cosine, const T* sine, T sign) {
-  const std::int64_t half = D / 2;
+            std::int64_t R, const T* cosine, const T* sine, T sign) {
+  const std::int64_t half = R / 2;
   for (std::size_t n = 0; n < positions.size(); ++n) {
     const T* STET_RESTRICT c = cosine + positions[n] * half;
     const T* STET_RESTRICT s = sine + positions[n] * half;
@@ -169,6 +169,7 @@ void swiglu_backward(const T* d_out, const T* gate_up, T* d_gate_up, std::int64_
 
 namespace {
 constexpr double gelu_scale = 0.79788456080286535588, gelu_cubic = 0.044715;  // sqrt(2/pi)
+constexpr double root_half = 0.70710678118654752440, normal_density = 0.39894228040143267794;  // sqrt(1/2), 1/sqrt(2 pi)
 
 template <class T>
 inline T tanh_of(T x) noexcept {
@@ -193,6 +194,19 @@ void gelu_backward(const T* d_out, const T* x, T* d_x, std::int64_t count) {
     const T t = tanh_of(T(gelu_scale) * (v + T(gelu_cubic) * v * v * v));
     const T inner = T(gelu_scale) * (T(1) + T(3 * gelu_cubic) * v * v);
     d_x[i] = d_out[i] * (T(0.5) * (T(1) + t) + T(0.5) * v * (T(1) - t * t) * inner);
+  }
+}
+
+template <class T>
+void gelu_erf(const T* x, T* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = T(0.5) * x[i] * (T(1) + std::erf(x[i] * T(root_half)));
+}
+
+template <class T>
+void gelu_erf_backward(const T* d_out, const T* x, T* d_x, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T v = x[i];
+    d_x[i] = d_out[i] * (T(0.5) * (T(1) + std::erf(v * T(root_half))) + v * T(normal_density) * std::exp(T(-0.5) * v * v));
   }
 }
 
@@ -307,14 +321,16 @@ const char* compiled_for() noexcept {
   template void layer_norm<T>(const T*, const T*, const T*, T*, T*, T*, std::int64_t, std::int64_t, double);            \
   template void layer_norm_backward<T>(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, std::int64_t,      \
                                        std::int64_t);                                                                    \
-  template void rotate<T>(T*, std::int64_t, std::span<const std::int32_t>, std::int64_t, std::int64_t, const T*,        \
-                          const T*, T);                                                                                  \
+  template void rotate<T>(T*, std::int64_t, std::span<const std::int32_t>, std::int64_t, std::int64_t, std::int64_t,    \
+                          const T*, const T*, T);                                                                        \
   template void attention<T>(const AttentionShape&, const T*, T*, T*);                                                  \
   template void attention_backward<T>(const AttentionShape&, const T*, const T*, const T*, const T*, T*);               \
   template void swiglu<T>(const T*, T*, std::int64_t, std::int64_t);                                                    \
   template void swiglu_backward<T>(const T*, const T*, T*, std::int64_t, std::int64_t);                                 \
   template void gelu<T>(const T*, T*, std::int64_t);                                                                    \
   template void gelu_backward<T>(const T*, const T*, T*, std::int64_t);                                                 \
+  template void gelu_erf<T>(const T*, T*, std::int64_t);                                                                \
+  template void gelu_erf_backward<T>(const T*, const T*, T*, std::int64_t);                                             \
   template void cross_entropy<T>(const T*, const std::int64_t*, const T*, T*, T*, std::int64_t*, std::int64_t,          \
                                  std::int64_t);                                                                          \
   template void distillation<T>(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t, double, bool);        \

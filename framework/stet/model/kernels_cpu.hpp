@@ -38,11 +38,11 @@ void layer_norm_backward(const T* d_out, const T* x, const T* weight, const T* m
                          T* d_bias, std::int64_t rows, std::int64_t d);
 
 /// Rotary positions in place (Su et al. 2021, halves convention of Llama and Qwen2): for each of `heads` heads of width D
-/// at `x + n * stride`, the pair (i, i + D/2) turns by positions[n] * frequency[i]. `sign` -1 is the inverse (backward).
-/// cosine, sine: [positions, D/2].
+/// at `x + n * stride`, the pair (i, i + R/2) of the first R elements turns by positions[n] * frequency[i]; the others stay.
+/// `sign` -1 is the inverse (backward). cosine, sine: [positions, R/2].
 template <class T>
 void rotate(T* x, std::int64_t stride, std::span<const std::int32_t> positions, std::int64_t heads, std::int64_t D,
-            const T* cosine, const T* sine, T sign);
+            std::int64_t R, const T* cosine, const T* sine, T sign);
 
 /// Shape of a causal self-attention over sequences laid end to end.
 struct AttentionShape {
@@ -69,6 +69,11 @@ template <class T>
 void gelu(const T* x, T* out, std::int64_t count);
 template <class T>
 void gelu_backward(const T* d_out, const T* x, T* d_x, std::int64_t count);
+/// x Phi(x), by the error function, as in GPT-NeoX.
+template <class T>
+void gelu_erf(const T* x, T* out, std::int64_t count);
+template <class T>
+void gelu_erf_backward(const T* d_out, const T* x, T* d_x, std::int64_t count);
 
 /// Softmax, negative log likelihood and gradient in one pass over the logits [P, V] (V = `classes`):
 /// loss[p] = -log softmax(logits[p])[target[p]], d_logits[p] = weight[p] * (softmax - onehot). d_logits may be null, or

@@ -4,6 +4,19 @@
 
 namespace stet {
 
+namespace {
+config::Schema<RopeScaling> scaling_schema() {
+  using config::Limits;
+  using R = RopeScaling;
+  config::Schema<R> schema("rope_scaling", "Llama 3's stretching of the rotary frequencies");
+  schema.field("factor", &R::factor, "how much longer the context becomes; 1: no scaling", Limits{.min = 1})
+      .field("low_factor", &R::low_factor, "wavelengths above original_context / low_factor are stretched", Limits{.min = 0, .open_min = true})
+      .field("high_factor", &R::high_factor, "wavelengths below original_context / high_factor stay", Limits{.min = 0, .open_min = true})
+      .field("original_context", &R::original_context, "context of pre-training", Limits{.min = 1, .unit = "tokens"});
+  return schema;
+}
+}  // namespace
+
 config::Schema<ModelConfig> ModelConfig::schema() {
   using config::Limits;
   using C = ModelConfig;
@@ -18,13 +31,16 @@ config::Schema<ModelConfig> ModelConfig::schema() {
       .choice("positions", &C::positions, {{"learned", Positions::learned}, {"rotary", Positions::rotary}},
               "position encoding")
       .choice("norm", &C::norm, {{"layer", Norm::layer}, {"rms", Norm::rms}}, "normalization")
-      .choice("activation", &C::activation, {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}},
+      .choice("activation", &C::activation, {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}, {"gelu_erf", Activation::gelu_erf}},
               "feed-forward activation")
       .field("qkv_bias", &C::qkv_bias, "biases of query, key and value projections")
       .field("linear_bias", &C::linear_bias, "biases of output projection and feed-forward layers")
       .field("tied_head", &C::tied_head, "the output head is the embedding")
       .field("norm_epsilon", &C::norm_epsilon, "added to the variance", Limits{.min = 0})
       .field("rope_base", &C::rope_base, "base of the rotary frequencies", Limits{.min = 1})
+      .field("rope_share", &C::rope_share, "share of a head's width that rotates", Limits{.min = 0, .max = 1, .open_min = true})
+      .table("rope_scaling", &C::rope_scaling, scaling_schema())
+      .field("parallel_residual", &C::parallel_residual, "attention and feed-forward both read the block's input")
       .field("init_scale", &C::init_scale, "standard deviation of initial weights", Limits{.min = 0, .open_min = true});
   return schema;
 }
@@ -33,19 +49,44 @@ void ModelConfig::complete() {
   const auto refuse = [](const std::string& what, const std::string& expected, std::int64_t received) {
     throw Error(ErrorKind::config, "model." + what).expected(expected).received(std::to_string(received));
   };
-  if (vocabulary < 2) refuse("vocabulary is too small", "at least 2", vocabulary);
+  const auto limit = [&](const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
+    if (value < least || value > most) {
+      refuse(std::string(name) + " is out of range", std::to_string(least) + " to " + std::to_string(most), value);
+    }
+  };
+  // Wide enough for every model there is, and narrow enough for the products below to fit 64 bits.
+  constexpr std::int64_t widest = std::int64_t{1} << 22, longest = std::int64_t{1} << 28;
+  limit("vocabulary", vocabulary, 2, longest);
+  limit("width", width, 1, widest);
+  limit("layers", layers, 1, 4096);
+  limit("heads", heads, 1, 65536);
+  limit("kv_heads", kv_heads, 0, 65536);
+  limit("head_width", head_width, 0, 65536);
+  limit("feed_forward", feed_forward, 0, widest);
+  limit("context", context, 1, longest);
   if (kv_heads == 0) kv_heads = heads;
   if (heads % kv_heads != 0) refuse("kv_heads does not divide heads", "a divisor of " + std::to_string(heads), kv_heads);
   if (head_width == 0) {
     if (width % heads != 0) refuse("heads does not divide width", "a divisor of " + std::to_string(width), heads);
     head_width = width / heads;
   }
-  if (positions == Positions::rotary && head_width % 2 != 0) {
-    refuse("head_width is odd", "an even number with rotary positions", head_width);
+  limit("heads * head_width", heads * head_width, 1, widest);
+  if (positions == Positions::rotary) {
+    if (head_width % 2 != 0) refuse("head_width is odd", "an even number with rotary positions", head_width);
+    if (rotated_width() < 2 || rotated_width() % 2 != 0) {
+      refuse("rope_share gives no even number of rotating elements", "2, 4, ... of " + std::to_string(head_width), rotated_width());
+    }
+    if (rope_scaling.factor != 1 && rope_scaling.high_factor <= rope_scaling.low_factor) {
+      throw Error(ErrorKind::config, "model.rope_scaling.high_factor is not above low_factor");
+    }
   }
   if (feed_forward == 0) {
-    feed_forward = activation == Activation::gelu ? 4 * width : (8 * width / 3 + 15) / 16 * 16;
+    feed_forward = activation != Activation::swiglu ? 4 * width : (8 * width / 3 + 15) / 16 * 16;
   }
+}
+
+std::int64_t ModelConfig::rotated_width() const {
+  return static_cast<std::int64_t>(rope_share * static_cast<double>(head_width));
 }
 
 std::int64_t ModelConfig::parameter_count() const {

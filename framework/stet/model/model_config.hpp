@@ -1,4 +1,5 @@
-// The shape of a decoder-only transformer: one parametrized definition covers GPT-2, Llama, Qwen2 and the tiny models.
+// The shape of a decoder-only transformer: one parametrized definition covers GPT-2, GPT-NeoX, Llama, Qwen2
+// and the tiny models.
 #pragma once
 
 #include <stet/config/schema.hpp>
@@ -10,7 +11,22 @@ namespace stet {
 
 enum class Positions { learned, rotary };
 enum class Norm { layer, rms };
-enum class Activation { gelu, swiglu };
+enum class Activation {
+  gelu,      ///< the tanh form, as in GPT-2
+  swiglu,    ///< silu(gate) * up, as in Llama
+  gelu_erf,  ///< x Phi(x) exactly, as in GPT-NeoX
+};
+
+/// Llama 3's stretching of the rotary frequencies to contexts longer than those of pre-training. With wavelengths
+/// w = 2 pi / frequency: w < original_context / high_factor stay, w > original_context / low_factor become `factor` times
+/// as long, and between the two the frequency is interpolated linearly in original_context / w.
+struct RopeScaling {
+  double factor = 1.0;  ///< 1: no scaling, the other fields mean nothing
+  double low_factor = 1.0, high_factor = 4.0;
+  std::int64_t original_context = 8192;
+
+  friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
+};
 
 struct ModelConfig {
   std::int64_t vocabulary = 0;     ///< V; in an experiment it comes from the tokenizer
@@ -29,8 +45,13 @@ struct ModelConfig {
   bool tied_head = true;           ///< the output head is the embedding
   double norm_epsilon = 1e-6;
   double rope_base = 10000.0;
+  double rope_share = 1.0;         ///< share of a head's width that rotates, its first floor(share D) elements (GPT-NeoX)
+  RopeScaling rope_scaling;
+  bool parallel_residual = false;  ///< x + attention(norm1(x)) + feed_forward(norm2(x)), both from the block's input
   double init_scale = 0.02;        ///< standard deviation of initial weights; residual outputs are divided by sqrt(2 L)
 
+  /// Elements of a head that rotate: even, at most head_width (complete() first).
+  [[nodiscard]] std::int64_t rotated_width() const;
   /// Fills the fields that are 0 and checks the rest. Throws Error (config).
   void complete();
   /// Number of parameters of this shape (complete() first).
@@ -39,6 +60,8 @@ struct ModelConfig {
   [[nodiscard]] double forward_flops_per_token() const;
 
   [[nodiscard]] static config::Schema<ModelConfig> schema();
+
+  friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
 }  // namespace stet

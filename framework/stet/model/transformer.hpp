@@ -9,6 +9,7 @@
 
 #include <stet/model/model_config.hpp>
 #include <stet/model/parameters.hpp>
+#include <stet/model/rope_tables.hpp>
 #include <stet/model/torch.hpp>
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct TokenBatch {
   std::span<const std::int32_t> offsets;    ///< [B + 1]
   std::span<const std::int32_t> positions;  ///< [N] position within the sequence
 };
+
+class CachedTokens;  // key_value_cache.hpp
 
 /// What forward() keeps for backward(); reused from step to step, so that no memory is asked for in a steady state.
 class Activations {
@@ -55,6 +58,11 @@ class Transformer {
   [[nodiscard]] at::Tensor forward(const at::Tensor& weights, const TokenBatch& batch, const at::Tensor* rows,
                                    Activations* kept, std::vector<at::Tensor>* layers = nullptr) const;
 
+  /// forward() of tokens that continue what `cache` holds, which then holds them too; see key_value_cache.hpp. Row n of the
+  /// batch is the cache's row n; `offsets` are not read. `buffers` is reused from call to call.
+  [[nodiscard]] at::Tensor forward_cached(const at::Tensor& weights, const TokenBatch& batch, CachedTokens& cache,
+                                          const at::Tensor* rows, Activations& buffers) const;
+
   /// Adds the gradient of sum(hidden * d_hidden) to `gradients` (flat, as weights) for parameters whose `trains` entry is
   /// true (empty: all). `batch` and `weights` as in the forward() that filled `kept`.
   /// `complete_from`, if given, is called with falling offsets: all gradients at or above that element are final as far as
@@ -70,7 +78,7 @@ class Transformer {
  private:
   template <class T>
   at::Tensor forward_typed(const at::Tensor&, const TokenBatch&, const at::Tensor*, Activations*,
-                           std::vector<at::Tensor>*) const;
+                           std::vector<at::Tensor>*, CachedTokens*) const;
   template <class T>
   void backward_typed(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&, const at::Tensor&,
                       const std::vector<bool>&, const std::function<void(std::int64_t)>&) const;
@@ -85,8 +93,7 @@ class Transformer {
   std::vector<LayerIndex> layers_;
   int embedding_ = -1, position_ = -1, final_norm_ = -1, final_norm_bias_ = -1;
   std::size_t head_index_ = 0;
-  at::Tensor cosine_, sine_;  // [context, D/2] in double
-  at::Tensor cosine_f_, sine_f_;
+  RopeTables rope_;
 };
 
 }  // namespace stet

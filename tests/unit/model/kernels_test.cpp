@@ -122,7 +122,7 @@ TYPED_TEST(Kernels, Rotate) {
   const std::vector<std::int32_t> positions = {0, 1, 2, 0, 4};
   const at::Tensor angle = this->random({5, D / 2}, "angle"), cosine = angle.cos(), sine = angle.sin();
   const at::Tensor x = this->random({5, stride}, "x"), turned = x.clone();
-  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, this->p(cosine), this->p(sine), T(1));
+  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, D, this->p(cosine), this->p(sine), T(1));
   // the composition of the published models: x cos + rotate_half(x) sin
   const at::Tensor index = at::tensor(std::vector<std::int64_t>{0, 1, 2, 0, 4});
   const auto spread = [&](const at::Tensor& half) {
@@ -134,8 +134,21 @@ TYPED_TEST(Kernels, Rotate) {
   const at::Tensor expected = (h * spread(cosine) + half * spread(sine)).view({5, heads * D});
   this->expect_close(turned.narrow(1, 0, heads * D), expected, "rotated");
   EXPECT_TRUE(turned.narrow(1, heads * D, 5).equal(x.narrow(1, heads * D, 5)));
-  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, this->p(cosine), this->p(sine), T(-1));
+  kernels::rotate<T>(this->p(turned), stride, positions, heads, D, D, this->p(cosine), this->p(sine), T(-1));
   this->expect_close(turned, x, "rotated back");
+}
+
+TYPED_TEST(Kernels, RotatesPartOfAHead) {
+  using T = TypeParam;
+  constexpr std::int64_t heads = 2, D = 6, R = 4;
+  const std::vector<std::int32_t> positions = {3, 0, 1};
+  const at::Tensor angle = this->random({4, R / 2}, "angle"), cosine = angle.cos(), sine = angle.sin();
+  const at::Tensor x = this->random({3, heads * D}, "x"), turned = x.clone();
+  kernels::rotate<T>(this->p(turned), heads * D, positions, heads, D, R, this->p(cosine), this->p(sine), T(1));
+  const at::Tensor parts = x.view({3, heads, D}).narrow(2, 0, R).contiguous();  // the same elements as heads of width R
+  kernels::rotate<T>(this->p(parts), heads * R, positions, heads, R, R, this->p(cosine), this->p(sine), T(1));
+  EXPECT_TRUE(turned.view({3, heads, D}).narrow(2, 0, R).equal(parts));
+  EXPECT_TRUE(turned.view({3, heads, D}).narrow(2, R, D - R).equal(x.view({3, heads, D}).narrow(2, R, D - R)));
 }
 
 /// Causal attention of one sequence after another, by matrices.
@@ -220,6 +233,19 @@ TYPED_TEST(Kernels, Gelu) {
   this->expect_close(out, expected, "out");
   expected.backward(d_out.to(at::kDouble));
   kernels::gelu_backward<T>(this->p(d_out), this->p(x), this->p(d_x), N * d);
+  this->expect_close(d_x, rx.grad(), "d_x");
+}
+
+TYPED_TEST(Kernels, GeluByTheErrorFunction) {
+  using T = TypeParam;
+  const at::Tensor x = this->random({N * d}, "x", 3), d_out = this->random({N * d}, "d_out");
+  const at::Tensor out = at::empty_like(x), d_x = at::empty_like(x);
+  kernels::gelu_erf<T>(this->p(x), this->p(out), N * d);
+  const at::Tensor rx = this->leaf(x);
+  const at::Tensor expected = at::gelu(rx, "none");
+  this->expect_close(out, expected, "out");
+  expected.backward(d_out.to(at::kDouble));
+  kernels::gelu_erf_backward<T>(this->p(d_out), this->p(x), this->p(d_x), N * d);
   this->expect_close(d_x, rx.grad(), "d_x");
 }
 

@@ -50,6 +50,16 @@ ModelConfig gated_with_biases() {  // neighbouring gate and up biases
   return config;
 }
 
+ModelConfig neox_like() {  // partial rotary, parallel residual, exact GELU, layer norms, untied
+  ModelConfig config = gpt_like();
+  config.positions = Positions::rotary;
+  config.activation = Activation::gelu_erf;
+  config.rope_share = 0.5;
+  config.parallel_residual = true;
+  config.tied_head = false;
+  return config;
+}
+
 at::Tensor normal(at::IntArrayRef shape, std::string_view purpose, double scale = 1.0) {
   at::Tensor tensor = at::empty(shape, at::kDouble);
   Random random(5, purpose);
@@ -238,9 +248,9 @@ TEST_P(TransformerTest, Misuse) {
   EXPECT_NE(std::string(error.what()).find("9 tokens"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest, testing::Values(&llama_like, &gpt_like, &gated_with_biases),
+INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest, testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like),
                          [](const auto& shape) {
-                           return std::string(shape.index == 0 ? "Llama" : shape.index == 1 ? "Gpt" : "GatedWithBiases");
+                           return std::string(shape.index == 0 ? "Llama" : shape.index == 1 ? "Gpt" : shape.index == 2 ? "GatedWithBiases" : "Neox");
                          });
 
 TEST(ModelShape, Refuses) {
@@ -258,11 +268,15 @@ TEST(ModelShape, Refuses) {
   EXPECT_TRUE(refused([](ModelConfig& c) { c.kv_heads = 3; }));
   EXPECT_TRUE(refused([](ModelConfig& c) { c.head_width = 3; }));  // odd, with rotary positions
   EXPECT_TRUE(refused([](ModelConfig& c) { c.head_width = 0, c.heads = c.kv_heads = 3; }));
+  EXPECT_TRUE(refused([](ModelConfig& c) { c.rope_share = 0.3; }));  // one element of four
+  EXPECT_TRUE(refused([](ModelConfig& c) { c.rope_scaling = {4, 2, 2, 8}; }));
+  EXPECT_TRUE(refused([](ModelConfig& c) { c.layers = 0; }));
+  EXPECT_TRUE(refused([](ModelConfig& c) { c.width = std::int64_t{1} << 40; }));
   EXPECT_FALSE(refused([](ModelConfig&) {}));
 }
 
 TEST(ModelShape, TheTableIsOneContiguousBuffer) {
-  for (const auto make : {&llama_like, &gpt_like, &gated_with_biases}) {
+  for (const auto make : {&llama_like, &gpt_like, &gated_with_biases, &neox_like}) {
     const Transformer model(make());
     std::int64_t next = 0;
     for (const ParameterInfo& parameter : model.table().entries()) {

@@ -19,7 +19,7 @@ TEST_P(Fixture, AgreesInDoubleAndFloat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Fixture, testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny"));
+INSTANTIATE_TEST_SUITE_P(Models, Fixture, testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
 
 }  // namespace
 }  // namespace stet

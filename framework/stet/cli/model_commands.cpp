@@ -1,0 +1,117 @@
+// `stet export` and `stet generate`: models as folders.
+#include <stet/cli/commands.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/experiment/model_folder.hpp>
+#include <stet/model/foreign_export.hpp>
+#include <stet/model/generation.hpp>
+#include <stet/text/tokenizer.hpp>
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace stet {
+
+namespace {
+
+/// The weights' own precision, so that nothing is lost on the way.
+at::ScalarType type_of(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder / "config.json")) return at::kFloat;
+  const ForeignFiles files = ForeignFiles::open(folder);
+  for (const TensorFile& file : files.files()) {
+    for (const TensorInfo& info : file.tensors()) {
+      if (info.dtype == DType::f64) return at::kDouble;
+    }
+  }
+  return at::kFloat;
+}
+
+/// Token ids written as numbers, for folders without a tokenizer.
+std::vector<std::int32_t> read_ids(const std::string& text) {
+  std::vector<std::int32_t> ids;
+  for (const std::string& word : split(text, ' ')) {
+    if (word.empty()) continue;
+    std::int32_t id = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || end != word.data() + word.size()) {
+      throw Error(ErrorKind::config, "the folder has no tokenizer.json, so the prompt must be token ids").expected("--prompt \"12 7 301\"").received(word);
+    }
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+int export_command(const Options& options) {
+  const at::ScalarType type = type_of(options.file);
+  const ModelFolder model = open_model_folder(options.file, type);
+  const ParameterTable table(model.config);
+  const std::optional<std::filesystem::path> tokenizer =
+      options.tokenizer.empty() ? model.tokenizer : std::optional<std::filesystem::path>(options.tokenizer);
+  std::string architecture;
+  if (model.foreign) {
+    architecture = model.foreign->architecture;
+    export_like(options.file, *model.foreign, table, model.weights, options.destination);
+  } else {
+    std::optional<std::int64_t> end;
+    if (tokenizer) end = Tokenizer::load(*tokenizer).end_of_text();
+    architecture = foreign_architecture_of(model.config).value_or("");
+    export_as_foreign(model.config, table, model.weights, end, options.destination);
+  }
+  if (tokenizer) write_file_atomically(options.destination / "tokenizer.json", read_file(*tokenizer));
+  fmt::print("{}: {}, {} parameters in {} tensors{}\n", options.destination.string(), architecture,
+             format_count(static_cast<double>(table.total())), foreign_layout({architecture, model.config}, table).size(),
+             tokenizer ? ", with its tokenizer" : ", without a tokenizer");
+  return 0;
+}
+
+int generate_command(const Options& options) {
+  const ModelFolder folder = open_model_folder(options.file);
+  const Transformer model(folder.config);
+  std::optional<Tokenizer> tokenizer;
+  if (folder.tokenizer) tokenizer = Tokenizer::load(*folder.tokenizer);
+  Decoding decoding;
+  decoding.greedy = options.temperature == 0;
+  if (decoding.greedy && options.samples > 1) {
+    throw Error(ErrorKind::config, "greedy continuations are all the same").received(fmt::format("--samples {}", options.samples)).hint("add --temperature 0.8");
+  }
+  decoding.samples = decoding.greedy ? 0 : options.samples;
+  decoding.temperature = options.temperature;
+  decoding.top_k = options.top_k;
+  decoding.seed = options.seed;
+  if (folder.foreign) decoding.stop_tokens = folder.foreign->end_tokens;
+  if (tokenizer) decoding.stop_tokens.push_back(tokenizer->end_of_text());
+  const Prompt prompt{tokenizer ? tokenizer->encode(options.prompt) : read_ids(options.prompt), 0};
+  const std::int64_t room = model.config().context - static_cast<std::int64_t>(prompt.tokens.size()) + 1;
+  decoding.max_new_tokens = std::max<std::int64_t>(1, std::min<std::int64_t>(options.max_tokens, room));
+  Generator generator(model, folder.weights);
+  const Stopwatch watch;
+  const auto results = generator.generate(std::span(&prompt, 1), decoding);
+  std::size_t tokens = 0;
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    std::vector<std::int32_t> ids = results[0][i].tokens;
+    tokens += ids.size();
+    std::string text;
+    if (tokenizer) {  // embeddings are often padded beyond the tokenizer's ids
+      std::erase_if(ids, [&](std::int32_t id) { return static_cast<std::size_t>(id) >= tokenizer->vocabulary_size(); });
+      text = tokenizer->decode(ids);
+    } else {
+      text = fmt::format("{}", fmt::join(ids, " "));
+    }
+    if (results[0].size() == 1) {
+      fmt::print("{}\n", text);
+    } else {
+      fmt::print("[{}] {}\n", i + 1, text);
+    }
+  }
+  log::debug("{} tokens in {:.2f} s, {:.0f} tokens/s", tokens, watch.seconds(), static_cast<double>(tokens) / watch.seconds());
+  return 0;
+}
+
+}  // namespace stet

@@ -1,0 +1,28 @@
+// A model from any folder that holds one: Hugging Face's layout, a base model or a run of ours, or a checkpoint.
+#pragma once
+
+#include <stet/model/foreign_weights.hpp>
+#include <stet/model/transformer.hpp>
+
+#include <filesystem>
+#include <optional>
+
+namespace stet {
+
+struct ModelFolder {
+  std::optional<ForeignModel> foreign;  ///< set for a folder in Hugging Face's layout
+  ModelConfig config;                   ///< complete
+  at::Tensor weights;                   ///< flat
+  std::optional<std::filesystem::path> tokenizer;  ///< the folder's tokenizer.json
+};
+
+/// Recognised by its files: config.json (Hugging Face), base.toml or run.toml with model.safetensors (ours), manifest.json (one
+/// step-N folder of a checkpoint that says its model's shape). `type`: kFloat or kDouble.
+/// Throws Error (data, or checkpoint) if the folder is none of these, or not whole.
+[[nodiscard]] ModelFolder open_model_folder(const std::filesystem::path& folder, at::ScalarType type = at::kFloat);
+
+/// The shape as text, for a checkpoint's metadata (key "model"), and back.
+[[nodiscard]] std::string model_shape_text(const ModelConfig& config);
+[[nodiscard]] ModelConfig read_model_shape(const std::string& text, const std::string& where);
+
+}  // namespace stet

@@ -1,0 +1,155 @@
+// The backward pass of the transformer. `w(i)` is the pointer to parameter i, null where i is -1.
+#include <stet/model/transformer_state.hpp>
+
+namespace stet {
+
+using detail::matrix;
+using detail::pointer;
+
+template <class T>
+void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& batch, Activations& kept,
+                                 const at::Tensor& d_hidden, const at::Tensor& gradients,
+                                 const std::vector<bool>& trains,
+                                 const std::function<void(std::int64_t)>& complete_from) const {
+  Activations::State& s = *kept.state_;
+  const ModelConfig& c = config_;
+  const std::int64_t N = s.tokens, P = s.selected, d = c.width, HD = c.heads * c.head_width;
+  const std::int64_t Q = HD + 2 * c.kv_heads * c.head_width, F = c.feed_forward;
+  const std::int64_t G = c.activation == Activation::swiglu ? 2 * F : F;
+  const auto* base = pointer<T>(weights);
+  T* const gradient_base = pointer<T>(gradients);
+  const auto train = [&](int i) { return i >= 0 && (trains.empty() || trains[static_cast<std::size_t>(i)]); };
+  const auto w = [&](int i) { return i < 0 ? nullptr : base + table_[static_cast<std::size_t>(i)].offset; };
+  const auto g = [&](int i) { return train(i) ? gradient_base + table_[static_cast<std::size_t>(i)].offset : nullptr; };
+  const auto matrix_at = [&](int i, std::int64_t out, std::int64_t in) {
+    return weights.narrow(0, table_[static_cast<std::size_t>(i)].offset, out * in).view({out, in});
+  };
+  // d_W += d_out^T in, for `parts` neighbouring matrices that forward used as one; biases likewise.
+  const auto weight_gradient = [&](int first, int parts, const at::Tensor& d_out, const at::Tensor& in) {
+    bool all = true;
+    for (int i = first; i < first + parts; ++i) all = all && train(i);
+    std::int64_t column = 0;
+    const std::int64_t width = in.size(1);
+    for (int i = first; i < first + parts; ++i) {
+      const ParameterInfo& info = table_[static_cast<std::size_t>(i)];
+      const std::int64_t out = all ? d_out.size(1) : info.shape[0];
+      if (all || train(i)) {
+        at::Tensor target = gradients.narrow(0, info.offset, out * width).view({out, width});
+        at::addmm_out(target, target, d_out.narrow(1, column, out).t(), in);
+      }
+      if (all) break;
+      column += out;
+    }
+  };
+  const auto bias_gradient = [&](int first, int parts, const at::Tensor& d_out) {
+    if (first < 0) return;
+    std::vector<T> sums(static_cast<std::size_t>(d_out.size(1)));
+    kernels::bias_backward(pointer<T>(d_out), sums.data(), d_out.size(0), d_out.size(1));
+    std::size_t column = 0;
+    for (int i = first; i < first + parts; ++i) {
+      const std::int64_t count = table_[static_cast<std::size_t>(i)].count;
+      if (T* const to = g(i)) {
+        for (std::int64_t k = 0; k < count; ++k) to[k] += sums[column + static_cast<std::size_t>(k)];
+      }
+      column += static_cast<std::size_t>(count);
+    }
+  };
+  const auto norm_backward = [&](const at::Tensor& d_out, const at::Tensor& x, const at::Tensor& stats, int weight,
+                                 int bias, const at::Tensor& d_x) {
+    const std::int64_t n = d_out.size(0);
+    const T* const st = pointer<T>(stats);
+    if (c.norm == Norm::rms) {
+      kernels::rms_norm_backward(pointer<T>(d_out), pointer<T>(x), w(weight), st, pointer<T>(d_x), g(weight), n, d);
+    } else {
+      kernels::layer_norm_backward(pointer<T>(d_out), pointer<T>(x), w(weight), st, st + n, pointer<T>(d_x), g(weight),
+                                   g(bias), n, d);
+    }
+  };
+  const auto ready = [&](int i) {
+    if (complete_from && i >= 0) complete_from(table_[static_cast<std::size_t>(i)].offset);
+  };
+  const auto view = [&](at::Tensor& buffer, std::int64_t n, std::int64_t columns) {
+    return buffer.narrow(0, 0, n * columns).view({n, columns});
+  };
+
+  const bool sparse = s.rows.defined();
+  const at::Tensor d_out = d_hidden.contiguous();
+  at::Tensor dx = matrix<T>(s.scratch[1], sparse ? P : N, d);
+  dx.zero_();
+  norm_backward(d_out, view(s.final_input, sparse ? P : N, d), s.final_stats, final_norm_, final_norm_bias_, dx);
+  ready(final_norm_);
+  for (std::size_t l = layers_.size(); l-- > 0;) {
+    const LayerIndex& index = layers_[l];
+    Activations::State::Layer& a = s.layers[l];
+    const bool narrow = l + 1 == layers_.size() && sparse;
+    const std::int64_t n = narrow ? P : N;
+    // feed-forward half: dx is the gradient of the block's output, and of the residual that passes by
+    at::Tensor d_activated = matrix<T>(s.scratch[2], n, F);
+    at::mm_out(d_activated, dx, matrix_at(index.down, d, F));
+    weight_gradient(index.down, 1, dx, view(a.activated, n, F));
+    bias_gradient(index.down_bias, 1, dx);
+    at::Tensor d_gate_up = matrix<T>(s.scratch[3], n, G);
+    if (c.activation == Activation::swiglu) {
+      kernels::swiglu_backward(pointer<T>(d_activated), pointer<T>(a.gate_up), pointer<T>(d_gate_up), n, F);
+    } else if (c.activation == Activation::gelu_erf) {
+      kernels::gelu_erf_backward(pointer<T>(d_activated), pointer<T>(a.gate_up), pointer<T>(d_gate_up), n * F);
+    } else {
+      kernels::gelu_backward(pointer<T>(d_activated), pointer<T>(a.gate_up), pointer<T>(d_gate_up), n * F);
+    }
+    const int first = index.gate >= 0 ? index.gate : index.up, parts = index.gate >= 0 ? 2 : 1;
+    weight_gradient(first, parts, d_gate_up, view(a.norm2, n, d));
+    bias_gradient(index.up_bias < 0 ? -1 : index.up_bias - (parts - 1), parts, d_gate_up);
+    at::Tensor d_norm = matrix<T>(s.scratch[4], n, d);
+    at::mm_out(d_norm, d_gate_up, matrix_at(first, G, d));
+    at::Tensor d_input;  // parallel residual: the feed-forward half reads the block's input, not the attention's result
+    if (c.parallel_residual) {
+      d_input = matrix<T>(s.scratch[2], n, d);
+      d_input.zero_();
+      norm_backward(d_norm, view(narrow ? s.last_residual : a.input, n, d), a.stats2, index.norm2, index.norm2_bias, d_input);
+    } else {
+      norm_backward(d_norm, view(a.middle, n, d), a.stats2, index.norm2, index.norm2_bias, dx);
+    }
+    // attention half
+    at::Tensor d_mixed = matrix<T>(s.scratch[5], n, HD);
+    at::mm_out(d_mixed, dx, matrix_at(index.o, d, HD));
+    weight_gradient(index.o, 1, dx, narrow ? view(s.last_mixed, n, HD) : view(a.mixed, n, HD));
+    bias_gradient(index.o_bias, 1, dx);
+    if (c.parallel_residual) dx += d_input;
+    if (narrow) {  // back from the chosen rows to all tokens
+      at::Tensor all_mixed = matrix<T>(s.scratch[6], N, HD);
+      all_mixed.zero_();
+      all_mixed.index_copy_(0, s.rows, d_mixed);
+      d_mixed = all_mixed;
+      at::Tensor all_dx = matrix<T>(s.scratch[0], N, d);
+      all_dx.zero_();
+      all_dx.index_copy_(0, s.rows, dx);
+      dx = all_dx;
+    }
+    at::Tensor d_qkv = matrix<T>(s.scratch[7], N, Q);
+    const kernels::AttentionShape shape{batch.offsets, c.heads, c.kv_heads, c.head_width};
+    kernels::attention_backward(shape, pointer<T>(a.qkv), pointer<T>(a.mixed), pointer<T>(a.log_sum),
+                                pointer<T>(d_mixed), pointer<T>(d_qkv));
+    if (c.positions == Positions::rotary) {
+      const RopeTables::Tables rope = rope_.get(detail::positions_of(batch), weights.scalar_type());
+      kernels::rotate(pointer<T>(d_qkv), Q, batch.positions, c.heads + c.kv_heads, c.head_width, c.rotated_width(),
+                      pointer<T>(rope.cosine), pointer<T>(rope.sine), T(-1));
+    }
+    weight_gradient(index.q, 3, d_qkv, view(a.norm1, N, d));
+    bias_gradient(index.q_bias, 3, d_qkv);
+    at::Tensor d_norm1 = matrix<T>(s.scratch[4], N, d);
+    at::mm_out(d_norm1, d_qkv, matrix_at(index.q, Q, d));
+    norm_backward(d_norm1, view(a.input, N, d), a.stats1, index.norm1, index.norm1_bias, dx);
+    ready(index.norm1);
+  }
+  kernels::embed_backward(batch.tokens, batch.positions, pointer<T>(dx), g(embedding_), g(position_), d);
+  if (complete_from) complete_from(0);
+}
+
+template void Transformer::backward_typed<float>(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&,
+                                                 const at::Tensor&, const std::vector<bool>&,
+                                                 const std::function<void(std::int64_t)>&) const;
+template void Transformer::backward_typed<double>(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&,
+                                                  const at::Tensor&, const std::vector<bool>&,
+                                                  const std::function<void(std::int64_t)>&) const;
+
+}  // namespace stet
