@@ -5,6 +5,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace stet {
@@ -58,6 +59,9 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedPattern> patterns) : patte
     }
     if (at_[node] < 0) at_[node] = static_cast<std::int32_t>(p);
   }
+  if (std::count(first_byte_.begin(), first_byte_.end(), true) == 1) {
+    only_first_byte_ = static_cast<int>(std::find(first_byte_.begin(), first_byte_.end(), true) - first_byte_.begin());
+  }
 }
 
 const AddedPattern* AddedTokenMatcher::longest_at(std::string_view text) const {
@@ -80,6 +84,11 @@ void AddedTokenMatcher::split(std::string_view text, std::size_t begin, std::siz
   if (!patterns_.empty()) {
     const std::string_view piece = text.substr(0, end);
     for (std::size_t at = begin; at < end;) {
+      if (only_first_byte_ >= 0) {
+        const void* next = std::memchr(text.data() + at, only_first_byte_, end - at);
+        if (next == nullptr) break;
+        at = static_cast<std::size_t>(static_cast<const char*>(next) - text.data());
+      }
       const AddedPattern* found =
           first_byte_[static_cast<unsigned char>(text[at])] ? longest_at(piece.substr(at)) : nullptr;
       if (found == nullptr) {

@@ -44,6 +44,7 @@ class AddedTokenMatcher {
 
   std::vector<AddedPattern> patterns_;
   std::array<bool, 256> first_byte_{};
+  int only_first_byte_ = -1;      // if all patterns begin with the same byte (mostly '<')
   PairTable trie_;                // node << 8 | byte, to node; node 0 is the root
   std::vector<std::int32_t> at_;  // by node: the pattern that ends there, or -1
 };

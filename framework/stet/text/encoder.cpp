@@ -85,7 +85,7 @@ void Encoder::State::encode_plain(std::string_view text, std::vector<TokenId>& o
     if (!cache.enabled() || word.size() > WordCache::longest) return tables.bpe->encode_word(word, out, scratch);
     const std::uint64_t hash = WordCache::hash(word);
     if (const std::span<const TokenId> known = cache.find(word, hash); !known.empty()) {
-      out.insert(out.end(), known.begin(), known.end());
+      for (const TokenId id : known) out.push_back(id);
       return;
     }
     const std::size_t before = out.size();

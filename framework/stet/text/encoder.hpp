@@ -15,7 +15,7 @@ namespace stet {
 /// alive.
 class Encoder {
  public:
-  /// Remembers the tokens of at most `cached_words` words (a few MB for the default; 0: of none).
+  /// Remembers the tokens of about `cached_words` words (64 bytes each; 0: of none).
   explicit Encoder(const Tokenizer& tokenizer, std::size_t cached_words = std::size_t{1} << 16);
   ~Encoder();
   Encoder(Encoder&& other) noexcept;

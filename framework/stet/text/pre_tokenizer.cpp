@@ -1,7 +1,5 @@
 #include <stet/text/pre_tokenizer.hpp>
 
-#include <stet/text/utf8.hpp>
-
 #include <algorithm>
 
 namespace stet {
@@ -11,25 +9,6 @@ PreTokenizer::Cutter::Cutter(const PreTokenizer& rules) : prefix_space_(rules.pr
     splits_.push_back({Pattern::Matcher(step.pattern), step.behavior, step.invert});
   }
   if (rules.words) words_.emplace(*rules.words);
-}
-
-// Matches and the text between them, in order. As in Rust's onig crate, an empty match right after another match does
-// not count.
-void PreTokenizer::Cutter::find_all(Pattern::Matcher& matcher, std::string_view piece, std::size_t offset,
-                                    std::vector<Span>& out) {
-  std::size_t done = 0, begin = 0, end = 0;
-  bool after_match = false;
-  for (std::size_t from = 0; from <= piece.size() && matcher.find(piece, from, begin, end);) {
-    if (begin == end && after_match && end == done) {
-      from += from < piece.size() ? decode_code_point(piece.substr(from)).size : 1;
-      continue;
-    }
-    if (done != begin) out.push_back({offset + done, offset + begin, false});
-    out.push_back({offset + begin, offset + end, true});
-    done = from = end;
-    after_match = true;
-  }
-  if (done != piece.size()) out.push_back({offset + done, offset + piece.size(), false});
 }
 
 void PreTokenizer::Cutter::arrange(SplitBehavior behavior, const std::vector<Span>& found, std::vector<Span>& out) {
@@ -81,7 +60,10 @@ const std::vector<PreTokenizer::Cutter::Span>& PreTokenizer::Cutter::split(std::
     next_.clear();
     for (const Span& piece : pieces_) {
       found_.clear();
-      find_all(step.matcher, text.substr(piece.begin, piece.end - piece.begin), piece.begin, found_);
+      find_all(step.matcher, text.substr(piece.begin, piece.end - piece.begin),
+               [&](std::size_t begin, std::size_t end, bool match) {
+                 found_.push_back({piece.begin + begin, piece.begin + end, match});
+               });
       if (step.invert) {
         for (Span& span : found_) span.match = !span.match;
       }

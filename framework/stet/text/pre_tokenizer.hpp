@@ -3,6 +3,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/text/pattern.hpp>
+#include <stet/text/utf8.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -43,6 +44,10 @@ class PreTokenizer::Cutter {
     if (text.empty()) return;
     if (splits_.empty()) {
       finish(text, word);
+    } else if (splits_.size() == 1 && splits_[0].behavior == SplitBehavior::isolated) {  // the usual case, in one go
+      find_all(splits_[0].matcher, text, [&](std::size_t begin, std::size_t end, bool) {
+        if (begin < end) finish(text.substr(begin, end - begin), word);
+      });
     } else {
       for (const Span& span : split(text)) finish(text.substr(span.begin, span.end - span.begin), word);
     }
@@ -61,7 +66,24 @@ class PreTokenizer::Cutter {
 
   /// What the splits leave of `text`; valid until the next call.
   [[nodiscard]] const std::vector<Span>& split(std::string_view text);
-  static void find_all(Pattern::Matcher& matcher, std::string_view piece, std::size_t offset, std::vector<Span>& out);
+  /// Calls found(begin, end, is_match) for the matches and the text between them, in order. As in Rust's onig crate, an
+  /// empty match right after another match does not count.
+  template <class Found>
+  static void find_all(Pattern::Matcher& matcher, std::string_view piece, Found&& found) {
+    std::size_t done = 0, begin = 0, end = 0;
+    bool after_match = false;
+    for (std::size_t from = 0; from <= piece.size() && matcher.find(piece, from, begin, end);) {
+      if (begin == end && after_match && end == done) {
+        from += from < piece.size() ? decode_code_point(piece.substr(from)).size : 1;
+        continue;
+      }
+      if (done != begin) found(done, begin, false);
+      found(begin, end, true);
+      done = from = end;
+      after_match = true;
+    }
+    if (done != piece.size()) found(done, piece.size(), false);
+  }
   static void arrange(SplitBehavior behavior, const std::vector<Span>& found, std::vector<Span>& out);
 
   template <class Word>

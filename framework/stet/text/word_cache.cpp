@@ -1,7 +1,5 @@
 #include <stet/text/word_cache.hpp>
 
-#include <stet/base/error.hpp>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -9,7 +7,7 @@
 namespace stet {
 namespace {
 
-constexpr std::size_t most_words = std::size_t{1} << 24;
+constexpr std::size_t most_words = std::size_t{1} << 22;
 
 std::uint64_t mix(std::uint64_t state, std::uint64_t value) {
   state = (state ^ value) * 0x9E3779B97F4A7C15U;
@@ -18,8 +16,10 @@ std::uint64_t mix(std::uint64_t state, std::uint64_t value) {
 
 }  // namespace
 
-WordCache::WordCache(std::size_t words) : capacity_(std::min(words, most_words)) {
-  if (capacity_ > 0) slots_.resize(std::bit_ceil(capacity_ * 2));
+WordCache::WordCache(std::size_t words) {
+  if (words == 0) return;
+  lines_.resize(std::bit_ceil(std::clamp<std::size_t>(words, 2, most_words)));
+  mask_ = (lines_.size() - 1) & ~std::size_t{1};
 }
 
 std::uint64_t WordCache::hash(std::string_view word) {
@@ -45,35 +45,26 @@ std::uint64_t WordCache::hash(std::string_view word) {
 }
 
 std::span<const TokenId> WordCache::find(std::string_view word, std::uint64_t hash) const {
-  if (slots_.empty()) return {};
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t at = hash & mask; slots_[at].text_size != 0; at = (at + 1) & mask) {
-    const Slot& slot = slots_[at];
-    if (slot.hash == hash && slot.text_size == word.size() &&
-        std::memcmp(texts_.data() + slot.text, word.data(), word.size()) == 0) {
-      return {ids_.data() + slot.ids, slot.ids_size};
+  if (lines_.empty()) return {};
+  for (std::size_t at = place(hash), end = at + 2; at < end; ++at) {
+    const Line& line = lines_[at];
+    if (line.hash == hash && line.text_size == word.size() &&
+        std::memcmp(line.text.data(), word.data(), word.size()) == 0) {
+      return {line.ids.data(), line.ids_size};
     }
   }
   return {};
 }
 
 void WordCache::put(std::string_view word, std::uint64_t hash, std::span<const TokenId> ids) {
-  if (slots_.empty() || word.empty() || word.size() > longest) return;
-  STET_ASSERT(!ids.empty() && ids.size() <= word.size());
-  if (size_ == capacity_) {
-    std::fill(slots_.begin(), slots_.end(), Slot{});
-    texts_.clear();
-    ids_.clear();
-    size_ = 0;
-  }
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash & mask;
-  while (slots_[at].text_size != 0) at = (at + 1) & mask;
-  slots_[at] = {hash, static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(ids_.size()),
-                static_cast<std::uint16_t>(word.size()), static_cast<std::uint16_t>(ids.size())};
-  texts_ += word;
-  ids_.insert(ids_.end(), ids.begin(), ids.end());
-  ++size_;
+  if (lines_.empty() || word.empty() || word.size() > longest || ids.size() > most_ids) return;
+  Line& line = lines_[place(hash)];
+  (&line)[1] = line;
+  line.hash = hash;
+  line.text_size = static_cast<std::uint8_t>(word.size());
+  line.ids_size = static_cast<std::uint8_t>(ids.size());
+  std::memcpy(line.text.data(), word.data(), word.size());
+  std::copy(ids.begin(), ids.end(), line.ids.begin());
 }
 
 }  // namespace stet

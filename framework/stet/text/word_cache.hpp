@@ -3,43 +3,46 @@
 
 #include <stet/text/tokenizer.hpp>
 
+#include <array>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 namespace stet {
 
-/// Bounded: holds at most `words` words of at most `longest` bytes, and forgets all of them when another one would be
-/// too many. (Words of text recur so soon that the cache is full of the frequent ones again at once; keeping an order of
-/// use would cost every look-up.) Takes 48 to 96 bytes of table a word, and the bytes and tokens of the words held.
+/// Bounded and of fixed size: 64 bytes, a line of the processor's cache, for a word with its tokens, so that a look-up
+/// waits for memory once. Two words can share a place; a third one pushes out the older of them. Words of more than
+/// `longest` bytes or `most_ids` tokens are not held.
 class WordCache {
  public:
-  static constexpr std::size_t longest = 48;
+  static constexpr std::size_t longest = 22, most_ids = 8;
 
-  /// 0: holds nothing.
+  /// Room for `words` words, rounded up to a power of two; 0: holds nothing.
   explicit WordCache(std::size_t words);
 
   [[nodiscard]] static std::uint64_t hash(std::string_view word);
 
   /// The tokens of the word; empty if it is not held. Valid until the next put(). `hash` must be hash(word).
   [[nodiscard]] std::span<const TokenId> find(std::string_view word, std::uint64_t hash) const;
+  /// `word` must not be held already. A word that is too long, or has too many tokens, is left out.
   void put(std::string_view word, std::uint64_t hash, std::span<const TokenId> ids);
 
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool enabled() const { return capacity_ > 0; }
+  [[nodiscard]] bool enabled() const { return !lines_.empty(); }
 
  private:
-  struct Slot {
+  struct alignas(64) Line {
     std::uint64_t hash = 0;
-    std::uint32_t text = 0, ids = 0;      // where they begin
-    std::uint16_t text_size = 0, ids_size = 0;  // no text: a free slot
+    std::uint8_t text_size = 0, ids_size = 0;  // no text: a free line
+    std::array<char, longest> text{};
+    std::array<TokenId, most_ids> ids{};
   };
-  std::size_t capacity_, size_ = 0;
-  std::vector<Slot> slots_;
-  std::string texts_;
-  std::vector<TokenId> ids_;
+  static_assert(sizeof(Line) == 64);
+
+  [[nodiscard]] std::size_t place(std::uint64_t hash) const { return hash & mask_; }  // of the newer of two words
+
+  std::vector<Line> lines_;
+  std::size_t mask_ = 0;
 };
 
 }  // namespace stet
