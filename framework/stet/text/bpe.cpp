@@ -8,33 +8,41 @@
 
 namespace stet {
 namespace {
+
+constexpr std::size_t longest_short_word = 24;  // bytes
+
 std::uint64_t pair_key(TokenId left, TokenId right) {
   return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
 }
 }  // namespace
 
 Bpe::Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
-         std::span<const std::string> token_bytes)
-    : byte_ids_(byte_ids) {
-  rules_.reserve(merges.size());
+         std::span<const std::string> token_bytes, bool ignore_merges)
+    : byte_ids_(byte_ids), rules_(merges.size()) {
   for (std::size_t i = 0; i < merges.size(); ++i) {
-    const auto [at, added] = rules_.emplace(pair_key(merges[i].left, merges[i].right),
-                                            Rule{static_cast<std::uint32_t>(i), merges[i].result});
+    const bool added = rules_.insert(pair_key(merges[i].left, merges[i].right),
+                                     std::uint64_t{i} << 32 | static_cast<std::uint32_t>(merges[i].result));
     STET_ASSERT(added);
   }
   Scratch scratch;
   std::vector<TokenId> ids;
-  for (const std::string& bytes : token_bytes) {
+  for (std::size_t id = 0; id < token_bytes.size(); ++id) {
+    const std::string& bytes = token_bytes[id];
     if (bytes.empty()) continue;
+    if (ignore_merges) {
+      whole_words_.emplace(bytes, static_cast<TokenId>(id));
+      continue;
+    }
     ids.clear();
     merge_word(bytes, ids, scratch);
     if (ids.size() == 1) whole_words_.emplace(bytes, ids[0]);
   }
 }
 
-const Bpe::Rule* Bpe::rule(TokenId left, TokenId right) const {
-  const auto found = rules_.find(pair_key(left, right));
-  return found == rules_.end() ? nullptr : &found->second;
+Bpe::Rule Bpe::rule(TokenId left, TokenId right) const {
+  const std::uint64_t* found = rules_.find(pair_key(left, right));
+  if (found == nullptr) return {};
+  return {static_cast<std::uint32_t>(*found >> 32), static_cast<TokenId>(*found & 0xFFFFFFFFU)};
 }
 
 void Bpe::encode_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const {
@@ -45,9 +53,40 @@ void Bpe::encode_word(std::string_view bytes, std::vector<TokenId>& out, Scratch
   }
 }
 
+void Bpe::merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const {
+  if (bytes.size() <= longest_short_word) {
+    merge_short(bytes, out);
+  } else {
+    merge_long(bytes, out, scratch);
+  }
+}
+
+// Quadratic in the length, but without a heap: for words of text the faster way.
+void Bpe::merge_short(std::string_view bytes, std::vector<TokenId>& out) const {
+  std::array<TokenId, longest_short_word> ids;
+  std::array<Rule, longest_short_word> rules;  // rules[i]: of the pair (i, i + 1)
+  std::size_t size = bytes.size();
+  for (std::size_t i = 0; i < size; ++i) ids[i] = byte_ids_[static_cast<unsigned char>(bytes[i])];
+  for (std::size_t i = 0; i + 1 < size; ++i) rules[i] = rule(ids[i], ids[i + 1]);
+  for (;;) {
+    std::size_t best = 0;
+    std::uint32_t rank = no_rank;
+    for (std::size_t i = 0; i + 1 < size; ++i) {
+      if (rules[i].rank < rank) rank = rules[i].rank, best = i;
+    }
+    if (rank == no_rank) break;
+    ids[best] = rules[best].result;
+    --size;
+    for (std::size_t i = best + 1; i < size; ++i) ids[i] = ids[i + 1], rules[i - 1] = rules[i];
+    if (best > 0) rules[best - 1] = rule(ids[best - 1], ids[best]);
+    if (best + 1 < size) rules[best] = rule(ids[best], ids[best + 1]);
+  }
+  out.insert(out.end(), ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(size));
+}
+
 // Symbols form a doubly linked list; a heap holds candidates (rank, left position). A candidate that an earlier merge
 // made stale is recognized because the pair at its position no longer has its rank (ranks are unique to pairs).
-void Bpe::merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const {
+void Bpe::merge_long(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const {
   STET_ASSERT(bytes.size() < static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
   const auto size = static_cast<std::int32_t>(bytes.size());
   constexpr TokenId gone = -1;
@@ -62,8 +101,8 @@ void Bpe::merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch&
     previous[i] = i - 1;
   }
   const auto push = [&](std::int32_t left) {
-    if (const Rule* found = rule(ids[left], ids[next[left]])) {
-      heap.push_back(std::uint64_t{found->rank} << 32 | static_cast<std::uint32_t>(left));
+    if (const Rule found = rule(ids[left], ids[next[left]]); found.rank != no_rank) {
+      heap.push_back(std::uint64_t{found.rank} << 32 | static_cast<std::uint32_t>(left));
       std::push_heap(heap.begin(), heap.end(), std::greater<>{});
     }
   };
@@ -75,9 +114,9 @@ void Bpe::merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch&
     const auto left = static_cast<std::int32_t>(candidate & 0xFFFFFFFFU);
     if (ids[left] == gone || next[left] < 0) continue;
     const std::int32_t right = next[left];
-    const Rule* found = rule(ids[left], ids[right]);
-    if (found == nullptr || found->rank != candidate >> 32) continue;
-    ids[left] = found->result;
+    const Rule found = rule(ids[left], ids[right]);
+    if (found.rank != candidate >> 32) continue;
+    ids[left] = found.result;
     ids[right] = gone;
     next[left] = next[right];
     if (next[left] >= 0) {

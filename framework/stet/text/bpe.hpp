@@ -2,6 +2,7 @@
 // of one word; it knows nothing of splitting, special tokens or files.
 #pragma once
 
+#include <stet/text/pair_table.hpp>
 #include <stet/text/string_map.hpp>
 #include <stet/text/tokenizer.hpp>
 
@@ -9,7 +10,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace stet {
@@ -22,9 +22,10 @@ class Bpe {
  public:
   /// `byte_ids[b]`: the token of byte b. `merges`: first is applied first; no pair may occur twice (an assertion).
   /// `token_bytes[id]`: the bytes of each token; a word that is one token is then found by one look-up. Empty for a
-  /// token that is not made of bytes.
+  /// token that is not made of bytes. `ignore_merges`: a word that is a token is that token, even where the merges would
+  /// give something else.
   Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
-      std::span<const std::string> token_bytes);
+      std::span<const std::string> token_bytes, bool ignore_merges = false);
 
   /// Buffers that can be used for one word after another.
   struct Scratch {
@@ -34,20 +35,26 @@ class Bpe {
   };
 
   /// Appends the tokens of one word: starting from its bytes, the adjacent pair of lowest rank, leftmost first, is
-  /// merged until no adjacent pair has a merge. O(n log n) in the length of the word.
+  /// merged until no adjacent pair has a merge. O(n log n) in the length of the word. Allocates nothing once the buffers
+  /// have grown.
   void encode_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
+
+  /// The same by the merges alone, without the look-up of whole words and without `ignore_merges`.
+  void merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
 
  private:
   struct Rule {
-    std::uint32_t rank = 0;
+    std::uint32_t rank = no_rank;
     TokenId result = 0;
   };
-  [[nodiscard]] const Rule* rule(TokenId left, TokenId right) const;
-  void merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
+  static constexpr std::uint32_t no_rank = ~std::uint32_t{0};
+  [[nodiscard]] Rule rule(TokenId left, TokenId right) const;
+  void merge_short(std::string_view bytes, std::vector<TokenId>& out) const;
+  void merge_long(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
 
   std::array<TokenId, 256> byte_ids_;
-  std::unordered_map<std::uint64_t, Rule> rules_;  // left << 32 | right
-  StringMap<TokenId> whole_words_;                 // words whose merges end in one token
+  PairTable rules_;                 // left << 32 | right, to rank << 32 | result
+  StringMap<TokenId> whole_words_;  // words that are one token
 };
 
 }  // namespace stet

@@ -135,7 +135,9 @@ Tokenizer train_byte_level_bpe(std::span<const std::string> corpus, std::size_t 
     return at->second;
   };
   for (std::size_t i = 0; i < 256; ++i) byte_ids[byte_in_order(i)] = add_token(byte_character(byte_in_order(i)));
-  parts.added = {{add_token(std::string(end_of_text_token)), true, true}};
+  parts.added.push_back(
+      {.id = add_token(std::string(end_of_text_token)), .special = true, .in_vocabulary = true});
+  parts.pre_tokenizer.words = Pattern::gpt2_words();
 
   std::vector<Word> words = count_words(corpus, byte_ids);
   PairCounts pairs;

@@ -1,13 +1,10 @@
 #include <stet/text/byte_level.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/utf8.hpp>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <array>
-#include <vector>
 
 namespace stet {
 namespace {
@@ -40,13 +37,6 @@ const ByteMap& byte_map() {
   return map;
 }
 
-// GPT-2's pattern: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ , with white space spelt
-// out as Unicode's White_Space property: PCRE2's \s would also take U+180E, which the reference does not.
-#define STET_SPACES R"(\t-\r\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})"
-constexpr char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" STET_SPACES
-                                R"(]+|[)" STET_SPACES R"(]+(?![^)" STET_SPACES R"(])|[)" STET_SPACES "]+";
-#undef STET_SPACES
-
 }  // namespace
 
 const std::string& byte_character(unsigned char byte) { return byte_map().character[byte]; }
@@ -70,40 +60,12 @@ std::optional<std::string> characters_to_bytes(std::string_view text) {
   return out;
 }
 
-struct WordSplitter::Code {
-  pcre2_code* code = nullptr;
-  Code() {
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(gpt2_pattern), sizeof(gpt2_pattern) - 1, PCRE2_UTF | PCRE2_UCP,
-                         &error, &offset, nullptr);
-    STET_ASSERT(code != nullptr);
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where there is no JIT, pcre2_match interprets
-  }
-  ~Code() { pcre2_code_free(code); }
-  Code(const Code&) = delete;
-  Code& operator=(const Code&) = delete;
-};
-
-WordSplitter::WordSplitter() : code_(std::make_shared<const Code>()) {}
+WordSplitter::WordSplitter() : pattern_(Pattern::gpt2_words()) {}
 
 void WordSplitter::split(std::string_view text, const std::function<void(std::string_view)>& word) const {
-  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(
-      pcre2_match_data_create_from_pattern(code_->code, nullptr), pcre2_match_data_free);
-  STET_ASSERT(match != nullptr);
-  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::uint32_t options = PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED;
-    int result = pcre2_match(code_->code, subject, text.size(), begin, options, match.get(), nullptr);
-    if (result == PCRE2_ERROR_JIT_STACKLIMIT) {
-      result = pcre2_match(code_->code, subject, text.size(), begin, options | PCRE2_NO_JIT, match.get(), nullptr);
-    }
-    STET_ASSERT(result > 0);  // every character is in one of the pattern's classes
-    const std::size_t end = pcre2_get_ovector_pointer(match.get())[1];
-    STET_ASSERT(end > begin && end <= text.size());
-    word(text.substr(begin, end - begin));
-    begin = end;
-  }
+  PreTokenizer rules;
+  rules.words = pattern_;
+  PreTokenizer::Cutter(rules).cut(text, word);
 }
 
 }  // namespace stet

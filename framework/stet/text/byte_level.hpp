@@ -2,9 +2,10 @@
 // words.
 #pragma once
 
+#include <stet/text/pattern.hpp>
+
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,8 +34,7 @@ class WordSplitter {
   void split(std::string_view text, const std::function<void(std::string_view)>& word) const;
 
  private:
-  struct Code;
-  std::shared_ptr<const Code> code_;  // immutable, shared by copies
+  Pattern pattern_;
 };
 
 }  // namespace stet

@@ -3,9 +3,79 @@
 #include <stet/base/error.hpp>
 #include <stet/text/utf8.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
+#include <unordered_set>
+#include <vector>
 
 namespace stet {
+namespace {
+
+/// Where brackets first are nested too deep; strings are left out.
+std::optional<std::size_t> find_too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+    } else if (c == '[' || c == '{') {
+      if (++depth > deepest_json) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Knows the keys of the objects that are open.
+class DuplicateKeys : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  std::string found;  ///< path of the first key that occurs twice
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool start_object(std::size_t) override {
+    open_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    open_.pop_back();
+    return true;
+  }
+  bool key(string_t& name) override {
+    const bool is_new = open_.back().keys.insert(name).second;
+    open_.back().last = name;
+    if (is_new) return true;
+    for (const Object& object : open_) found += (found.empty() ? "" : ".") + object.last;
+    return false;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override { return false; }
+
+ private:
+  struct Object {
+    std::unordered_set<std::string> keys;
+    std::string last;
+  };
+  std::vector<Object> open_;
+};
+
+}  // namespace
+
+void refuse_duplicate_keys(const std::string& text, const std::string& where) {
+  DuplicateKeys handler;
+  if (nlohmann::json::sax_parse(text, &handler)) return;
+  STET_ASSERT(!handler.found.empty());
+  throw Error(ErrorKind::data, "JSON field \"" + handler.found + "\" occurs twice").at(where);
+}
 
 std::size_t line_of(std::string_view text, std::size_t offset) {
   offset = std::min(offset, text.size());
@@ -14,6 +84,11 @@ std::size_t line_of(std::string_view text, std::size_t offset) {
 }
 
 nlohmann::json parse_json(const std::string& text, const std::string& where) {
+  if (const auto offset = find_too_deep(text)) {
+    throw Error(ErrorKind::data, "JSON that is nested too deep")
+        .at(where, line_of(text, *offset))
+        .expected(fmt::format("at most {} arrays and objects inside each other", deepest_json));
+  }
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {

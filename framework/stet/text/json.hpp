@@ -9,8 +9,15 @@
 
 namespace stet {
 
-/// Throws Error (data) at `where`:line:column if `text` is not JSON.
+/// How deep arrays and objects may be nested: what handles a value may be recursive.
+inline constexpr std::size_t deepest_json = 200;
+
+/// Throws Error (data) at `where`:line:column if `text` is not JSON, or nested more than `deepest_json` deep. Of members
+/// with the same key the last one is kept.
 [[nodiscard]] nlohmann::json parse_json(const std::string& text, const std::string& where);
+
+/// Throws Error (data) that names the object and the key if an object in `text`, which must be JSON, has a key twice.
+void refuse_duplicate_keys(const std::string& text, const std::string& where);
 
 /// A value as an error message shows it: at most about 80 characters.
 [[nodiscard]] std::string excerpt(const nlohmann::json& value);

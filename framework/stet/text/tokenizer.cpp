@@ -3,10 +3,12 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
+#include <stet/text/encoder.hpp>
 #include <stet/text/tokenizer_tables.hpp>
 #include <stet/text/utf8.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -19,9 +21,14 @@ Error bad_field(const std::string& where, const char* field, const std::string& 
 }
 
 Bpe build_bpe(const TokenizerTables& tables, const std::string& where) {
+  std::vector<bool> outside(tables.parts.tokens.size(), false);  // added tokens that the model does not know
+  for (const AddedToken& added : tables.parts.added) {
+    outside[static_cast<std::size_t>(added.id)] = !added.in_vocabulary;
+  }
   const auto id = [&](const std::string& token) -> std::optional<TokenId> {
     const auto found = tables.ids.find(token);
-    return found == tables.ids.end() ? std::nullopt : std::optional(found->second);
+    if (found == tables.ids.end() || outside[static_cast<std::size_t>(found->second)]) return std::nullopt;
+    return found->second;
   };
   std::array<TokenId, 256> byte_ids{};
   for (unsigned byte = 0; byte < 256; ++byte) {
@@ -31,7 +38,7 @@ Bpe build_bpe(const TokenizerTables& tables, const std::string& where) {
   }
   std::vector<Merge> merges;
   merges.reserve(tables.parts.merges.size());
-  StringMap<char> seen;
+  PairTable seen(tables.parts.merges.size());
   for (const auto& [left, right] : tables.parts.merges) {
     const auto l = id(left), r = id(right), result = id(left + right);
     if (!l || !r || !result) {
@@ -40,50 +47,35 @@ Bpe build_bpe(const TokenizerTables& tables, const std::string& where) {
                       fmt::format("merge {} of \"{} {}\" needs token \"{}\", which is not in model.vocab",
                                   merges.size(), left, right, missing));
     }
-    if (!seen.emplace(left + " " + right, 0).second) {
+    if (!seen.insert(std::uint64_t{static_cast<std::uint32_t>(*l)} << 32 | static_cast<std::uint32_t>(*r), 0)) {
       throw bad_field(where, "model.merges", fmt::format("\"{} {}\" occurs twice", left, right));
     }
     merges.push_back({*l, *r, *result});
   }
-  // Added tokens are matched before splitting and never come out of the merges.
-  std::vector<std::string> words = tables.bytes;
-  for (const AddedToken& added : tables.parts.added) words[static_cast<std::size_t>(added.id)].clear();
-  return Bpe(byte_ids, merges, words);
-}
-
-struct Match {
-  std::size_t begin = std::string_view::npos, size = 0;
-  TokenId id = 0;
-};
-
-// Leftmost, then longest.
-Match find_added(const TokenizerTables& tables, std::string_view text, std::size_t from) {
-  Match best;
-  for (const AddedToken& added : tables.parts.added) {
-    const std::string& token = tables.parts.tokens[static_cast<std::size_t>(added.id)];
-    const std::size_t begin = text.find(token, from);
-    if (begin == std::string_view::npos) continue;
-    if (begin < best.begin || (begin == best.begin && token.size() > best.size)) best = {begin, token.size(), added.id};
+  // A token of the model that is not spelt in byte characters is no word.
+  std::vector<std::string> words(tables.parts.tokens.size());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!outside[i]) words[i] = characters_to_bytes(tables.parts.tokens[i]).value_or("");
   }
-  return best;
+  return Bpe(byte_ids, merges, words, tables.parts.ignore_merges);
 }
 
-void encode_words(const TokenizerTables& tables, std::string_view text, std::vector<TokenId>& out) {
-  const auto put = [&](std::string_view word) {
-    if (word.empty()) return;
-    const auto found = tables.ids.find(word);
-    out.push_back(found == tables.ids.end() ? tables.unknown : found->second);
-  };
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    const CodePoint point = decode_code_point(text.substr(i));
-    if (is_white_space(point.value)) {
-      put(text.substr(begin, i - begin));
-      begin = i + point.size;
+/// The patterns of the added tokens, special ones first: of two with the same content the first is found.
+std::vector<AddedPattern> added_patterns(const TokenizerParts& parts, bool normalized, const std::string& where) {
+  std::vector<AddedPattern> patterns;
+  for (const bool special : {true, false}) {
+    for (const AddedToken& added : parts.added) {
+      if (added.special != special || added.normalized != normalized) continue;
+      std::string content = parts.tokens[static_cast<std::size_t>(added.id)];
+      if (normalized) {
+        std::string buffer;
+        for (const NormalForm form : parts.normalizers) content = std::string(normalize(content, form, buffer));
+      }
+      if (content.empty()) throw bad_field(where, "added_tokens", "an added token is empty");
+      patterns.push_back({std::move(content), added.id, added.single_word, added.lstrip, added.rstrip});
     }
-    i += point.size;
   }
-  put(text.substr(begin));
+  return patterns;
 }
 
 }  // namespace
@@ -97,18 +89,22 @@ Tokenizer TokenizerBuilder::build(TokenizerParts parts, const std::string& where
       throw bad_field(where, "model.vocab", fmt::format("token \"{}\" occurs twice", tokens[i]));
     }
   }
-  const auto end = tables->ids.find(end_of_text_token);
   tables->special.resize(tokens.size());
-  bool end_is_special = false;
   for (const AddedToken& added : tables->parts.added) {
     tables->special[static_cast<std::size_t>(added.id)] = added.special;
-    end_is_special |= added.special && end != tables->ids.end() && added.id == end->second;
   }
-  if (!end_is_special) {
-    throw bad_field(where, "added_tokens", "the special token \"<|endoftext|>\" is missing")
+  const auto* end = std::find_if(end_of_text_names.begin(), end_of_text_names.end(), [&](std::string_view name) {
+    const auto found = tables->ids.find(name);
+    return found != tables->ids.end() && tables->special[static_cast<std::size_t>(found->second)];
+  });
+  if (end == end_of_text_names.end()) {
+    throw bad_field(where, "added_tokens", "the special token that ends a text is missing")
+        .expected(fmt::format("one of {}", fmt::join(end_of_text_names, ", ")))
         .hint("texts end with it; add it as a special token");
   }
-  tables->end_of_text = end->second;
+  tables->end_of_text = tables->ids.find(*end)->second;
+  tables->raw = AddedTokenMatcher(added_patterns(tables->parts, false, where));
+  tables->normalized = AddedTokenMatcher(added_patterns(tables->parts, true, where));
   if (tables->parts.word_level) {
     const auto unknown = tables->ids.find(unknown_token);
     if (unknown == tables->ids.end()) throw bad_field(where, "model.vocab", "the token \"<unk>\" is missing");
@@ -129,28 +125,9 @@ Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
 
 void Tokenizer::save(const std::filesystem::path& path) const { write_file_atomically(path, to_json()); }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
-  if (const auto offset = find_invalid_utf8(text)) {
-    throw Error(ErrorKind::data, "cannot tokenize text that is not valid UTF-8")
-        .at(fmt::format("byte {} of a text of {} bytes", *offset, text.size()))
-        .received(mend_utf8(text.substr(*offset > 20 ? *offset - 20 : 0, 40)));
-  }
+std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
   std::vector<TokenId> out;
-  Bpe::Scratch scratch;
-  const auto encode_plain = [&](std::string_view plain) {
-    if (tables_->parts.word_level) {
-      encode_words(*tables_, plain, out);
-    } else {
-      tables_->splitter.split(plain, [&](std::string_view word) { tables_->bpe->encode_word(word, out, scratch); });
-    }
-  };
-  for (std::size_t begin = 0; begin < text.size();) {
-    const Match added = find_added(*tables_, text, begin);
-    encode_plain(text.substr(begin, added.size == 0 ? std::string_view::npos : added.begin - begin));
-    if (added.size == 0) break;
-    out.push_back(added.id);
-    begin = added.begin + added.size;
-  }
+  Encoder(*this, 0).encode(text, out, special);
   return out;
 }
 
@@ -189,7 +166,7 @@ Tokenizer make_word_level(std::span<const std::string> words) {
   TokenizerParts parts;
   parts.word_level = true;
   parts.tokens = {std::string(unknown_token), std::string(end_of_text_token)};
-  parts.added = {{1, true, true}};
+  parts.added.push_back({.id = 1, .special = true, .in_vocabulary = true});
   StringMap<char> seen;
   for (const std::string& token : parts.tokens) seen.emplace(token, 0);
   for (const std::string& word : words) {

@@ -1,10 +1,13 @@
 // Text to token ids and back. Two kinds, both read and written as Hugging Face's `tokenizer.json`:
-//   - byte-level BPE (GPT-2 style): model "BPE", pre-tokenizer and decoder "ByteLevel";
+//   - byte-level BPE (GPT-2, Llama 3, Qwen 2, ... style): model "BPE"; normalizers NFC, NFD, NFKC, NFKD; pre-tokenizers
+//     Split, Digits and ByteLevel; post-processors TemplateProcessing and ByteLevel; decoder ByteLevel;
 //   - word level: model "WordLevel", pre-tokenizer "WhitespaceSplit", for synthetic worlds.
-// Anything else in the file (a normalizer, another pre-tokenizer, a post-processor that adds tokens, ...) is refused by
-// name, because ignoring it would silently give other ids than the file's author saw.
+// Anything else in the file is refused by the path of its field, because ignoring it would silently give other ids than
+// the file's author saw. Where implementations differ (white space outside ASCII), the Rust original is followed.
+// To encode much text, use an Encoder (encoder.hpp): it keeps its buffers and remembers words.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -20,10 +23,17 @@ namespace stet {
 
 using TokenId = std::int32_t;
 
-/// The special token that ends every text; every tokenizer has it.
+/// The special token that ends every text in tokenizers made here.
 inline constexpr std::string_view end_of_text_token = "<|endoftext|>";
+/// The names that are looked for, in this order, to find the token that ends a text; a tokenizer must have one of them
+/// as a special token.
+inline constexpr std::array<std::string_view, 5> end_of_text_names = {end_of_text_token, "<|end_of_text|>", "</s>",
+                                                                      "<eos>", "<|im_end|>"};
 /// What a word-level tokenizer gives for a word that it does not know.
 inline constexpr std::string_view unknown_token = "<unk>";
+
+/// Whether encoding adds what the file's post-processor puts around a text (such as a token for its beginning).
+enum class SpecialTokens { leave_out, add };
 
 struct TokenizerTables;
 
@@ -40,9 +50,11 @@ class Tokenizer {
   /// Writes to_json() atomically.
   void save(const std::filesystem::path& path) const;
 
-  /// Added tokens (such as "<|endoftext|>") are matched first, leftmost and longest; the text between them is split and
-  /// encoded. Nothing is added at the ends. Throws Error (data) if `text` is not valid UTF-8.
-  [[nodiscard]] std::vector<TokenId> encode(std::string_view text) const;
+  /// Added tokens (such as "<|endoftext|>") are matched first, leftmost and longest, as the Rust original does; the text
+  /// between them is normalized, split and encoded. By default nothing is added at the ends.
+  /// Throws Error (data) if `text` is not valid UTF-8 or longer than 2^31 - 1 bytes.
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text,
+                                            SpecialTokens special = SpecialTokens::leave_out) const;
   /// Byte level: the bytes of the tokens; bytes that are not UTF-8 become U+FFFD, as in Hugging Face's decoder.
   /// Word level: tokens joined by one space. Special tokens are left out if `skip_special`. An id outside the
   /// vocabulary is a programming error.
@@ -65,10 +77,7 @@ class Tokenizer {
   std::shared_ptr<const TokenizerTables> tables_;  // shared by copies; never changed
 };
 
-/// Trains byte-level BPE: 256 byte tokens (ids 0..255 in GPT-2's order), "<|endoftext|>" (256), then one token a merge.
-/// The most frequent pair is merged first, ties go to the smaller pair of ids: a function of the arguments alone.
-/// Stops early when no pair occurs `min_frequency` times, so the result may be smaller than `vocabulary_size`.
-/// Throws Error (config) if `vocabulary_size` is below 257, Error (data) if a text is not UTF-8.
+/// BpeTrainer (bpe_trainer.hpp) on texts in memory; throws what it throws.
 [[nodiscard]] Tokenizer train_byte_level_bpe(std::span<const std::string> corpus, std::size_t vocabulary_size,
                                              std::size_t min_frequency = 2);
 

@@ -4,81 +4,20 @@
 #include <stet/base/strings.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/text/tokenizer_reader.hpp>
 #include <stet/text/tokenizer_tables.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <initializer_list>
 
 namespace stet {
 namespace {
 
 using nlohmann::json;
 
-class Reader {
- public:
-  explicit Reader(const std::string& where) : where_(where) {}
-
-  [[nodiscard]] Error unsupported(const std::string& field, const std::string& expected, const json& received) const {
-    return Error(ErrorKind::data, fmt::format("tokenizer field \"{}\" has a value that stet does not support", field))
-        .at(where_)
-        .expected(expected)
-        .received(excerpt(received))
-        .hint("supported are byte-level BPE in GPT-2's style and word-level tokenizers");
-  }
-
-  [[nodiscard]] Error malformed(const std::string& field, const std::string& expected, const json& received) const {
-    return Error(ErrorKind::data, fmt::format("tokenizer field \"{}\" is malformed", field))
-        .at(where_)
-        .expected(expected)
-        .received(excerpt(received));
-  }
-
-  /// The member, or null if there is none.
-  [[nodiscard]] static const json& member(const json& object, const char* key) {
-    static const json none;
-    const auto found = object.find(key);
-    return found == object.end() ? none : *found;
-  }
-
-  void require_object(const json& value, const std::string& field) const {
-    if (!value.is_object()) throw malformed(field, "an object", value);
-  }
-
-  void only(const json& object, const std::string& prefix, std::initializer_list<const char*> known) const {
-    for (const auto& item : object.items()) {
-      if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-        throw unsupported(prefix + item.key(), "no such field", item.value());
-      }
-    }
-  }
-
-  /// Absent, null or one of the values.
-  void neutral(const json& object, const std::string& prefix, const char* key,
-               std::initializer_list<json> values) const {
-    const json& value = member(object, key);
-    if (value.is_null() || std::find(values.begin(), values.end(), value) != values.end()) return;
-    std::string expected = "null";
-    for (const json& v : values) expected += " or " + v.dump();
-    throw unsupported(prefix + key, expected, value);
-  }
-
-  void type(const json& object, const std::string& field, const char* expected) const {
-    require_object(object, field);
-    if (member(object, "type") != expected) {
-      throw unsupported(field + ".type", json(expected).dump(), member(object, "type"));
-    }
-  }
-
-  [[nodiscard]] const std::string& where() const { return where_; }
-
- private:
-  const std::string& where_;
-};
-
 /// Fills `tokens` and `added`. The ids of the vocabulary and of the added tokens together are 0, 1, 2, ...
-void read_tokens(const Reader& reader, const json& vocabulary, const json& added, TokenizerParts& parts) {
+void read_tokens(const TokenizerReader& reader, const json& vocabulary, const json& added, TokenizerParts& parts) {
   constexpr std::int64_t largest = 1 << 28;
   const auto id_of = [&](const std::string& field, const json& value) {
     if (!value.is_number_integer() || value.get<std::int64_t>() < 0 || value.get<std::int64_t>() >= largest) {
@@ -92,29 +31,36 @@ void read_tokens(const Reader& reader, const json& vocabulary, const json& added
     if (item.key().empty()) throw reader.malformed("model.vocab", "tokens that are not empty", item.key());
     entries.emplace_back(id_of("model.vocab", item.value()), item.key());
   }
+  StringMap<char> contents;
   if (!added.is_null() && !added.is_array()) throw reader.malformed("added_tokens", "an array", added);
   for (std::size_t i = 0; i < added.size(); ++i) {
     const json& token = added[i];
     const std::string field = fmt::format("added_tokens[{}]", i), prefix = field + ".";
     reader.require_object(token, field);
     reader.only(token, prefix, {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
-    for (const char* key : {"single_word", "lstrip", "rstrip"}) reader.neutral(token, prefix, key, {false});
-    const json& content = Reader::member(token, "content");
+    const json& content = TokenizerReader::member(token, "content");
     if (!content.is_string() || content.get<std::string>().empty()) {
       throw reader.malformed(prefix + "content", "a text that is not empty", content);
     }
-    const json& special = Reader::member(token, "special");
-    if (!special.is_null() && !special.is_boolean())
-      throw reader.malformed(prefix + "special", "true or false", special);
-    const std::int64_t id = id_of(prefix + "id", Reader::member(token, "id"));
+    if (!contents.emplace(content.get<std::string>(), 0).second) {
+      throw reader.malformed(prefix + "content", "tokens that differ", content);
+    }
+    AddedToken entry;
+    entry.special = reader.flag(token, prefix, "special", false);
+    entry.single_word = reader.flag(token, prefix, "single_word", false);
+    entry.lstrip = reader.flag(token, prefix, "lstrip", false);
+    entry.rstrip = reader.flag(token, prefix, "rstrip", false);
+    entry.normalized = reader.flag(token, prefix, "normalized", !entry.special);  // the original's defaults
+    const std::int64_t id = id_of(prefix + "id", TokenizerReader::member(token, "id"));
     const auto in_vocabulary = vocabulary.find(content.get<std::string>());
     if (in_vocabulary == vocabulary.end()) {
       entries.emplace_back(id, content.get<std::string>());
     } else if (*in_vocabulary != id) {
       throw reader.malformed(prefix + "id", fmt::format("the id in model.vocab, {}", in_vocabulary->dump()), id);
     }
-    parts.added.push_back(
-        {static_cast<TokenId>(id), special.is_boolean() && special.get<bool>(), in_vocabulary != vocabulary.end()});
+    entry.id = static_cast<TokenId>(id);
+    entry.in_vocabulary = in_vocabulary != vocabulary.end();
+    parts.added.push_back(entry);
   }
   std::sort(entries.begin(), entries.end());
   for (auto& [id, token] : entries) {
@@ -125,7 +71,7 @@ void read_tokens(const Reader& reader, const json& vocabulary, const json& added
   }
 }
 
-void read_merges(const Reader& reader, const json& merges, TokenizerParts& parts) {
+void read_merges(const TokenizerReader& reader, const json& merges, TokenizerParts& parts) {
   if (!merges.is_array()) throw reader.malformed("model.merges", "an array", merges);
   for (const json& merge : merges) {
     std::vector<std::string> pair;
@@ -142,65 +88,92 @@ void read_merges(const Reader& reader, const json& merges, TokenizerParts& parts
   }
 }
 
-void read_byte_level(const Reader& reader, const json& root, const json& model, TokenizerParts& parts) {
+void read_byte_level(const TokenizerReader& reader, const json& root, const json& model, TokenizerParts& parts) {
   reader.only(model, "model.",
               {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
                "byte_fallback", "ignore_merges", "vocab", "merges"});
-  for (const char* key : {"dropout", "unk_token"}) reader.neutral(model, "model.", key, {});
+  // Every byte has a token, so nothing is ever unknown: "unk_token" and "fuse_unk" have no effect, whatever they say.
+  const json& unknown = TokenizerReader::member(model, "unk_token");
+  if (!unknown.is_null() && !unknown.is_string()) throw reader.malformed("model.unk_token", "a text or null", unknown);
+  static_cast<void>(reader.flag(model, "model.", "fuse_unk", false));
+  reader.neutral(model, "model.", "dropout", {0.0});
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     reader.neutral(model, "model.", key, {""});
-  for (const char* key : {"fuse_unk", "byte_fallback", "ignore_merges"}) reader.neutral(model, "model.", key, {false});
-  const json& splitter = Reader::member(root, "pre_tokenizer");
-  reader.type(splitter, "pre_tokenizer", "ByteLevel");
-  reader.only(splitter, "pre_tokenizer.", {"type", "add_prefix_space", "trim_offsets", "use_regex"});
-  // The reference's default is true, so an absent field is not the value that we need.
-  if (Reader::member(splitter, "add_prefix_space") != false) {
-    throw reader.unsupported("pre_tokenizer.add_prefix_space", "false", Reader::member(splitter, "add_prefix_space"));
-  }
-  reader.neutral(splitter, "pre_tokenizer.", "use_regex", {true});
-  reader.type(Reader::member(root, "decoder"), "decoder", "ByteLevel");
-  // A ByteLevel post-processor changes offsets alone.
-  const json& post = Reader::member(root, "post_processor");
-  if (!post.is_null()) reader.type(post, "post_processor", "ByteLevel");
-  read_merges(reader, Reader::member(model, "merges"), parts);
+  reader.neutral(model, "model.", "byte_fallback", {false});
+  parts.ignore_merges = reader.flag(model, "model.", "ignore_merges", false);
+  read_normalizer(reader, TokenizerReader::member(root, "normalizer"), "normalizer", parts);
+  read_pre_tokenizer(reader, TokenizerReader::member(root, "pre_tokenizer"), parts);
+  const json& decoder = TokenizerReader::member(root, "decoder");
+  reader.type(decoder, "decoder", "ByteLevel");
+  reader.byte_level_flags(decoder, "decoder.");
+  read_merges(reader, TokenizerReader::member(model, "merges"), parts);
 }
 
-void read_word_level(const Reader& reader, const json& root, const json& model, TokenizerParts& parts) {
+void read_word_level(const TokenizerReader& reader, const json& root, const json& model, TokenizerParts& parts) {
   parts.word_level = true;
   reader.only(model, "model.", {"type", "vocab", "unk_token"});
-  if (Reader::member(model, "unk_token") != unknown_token) {
-    throw reader.unsupported("model.unk_token", json(unknown_token).dump(), Reader::member(model, "unk_token"));
+  if (TokenizerReader::member(model, "unk_token") != unknown_token) {
+    throw reader.unsupported("model.unk_token", json(unknown_token).dump(), TokenizerReader::member(model, "unk_token"));
   }
-  const json& splitter = Reader::member(root, "pre_tokenizer");
+  const json& splitter = TokenizerReader::member(root, "pre_tokenizer");
   reader.type(splitter, "pre_tokenizer", "WhitespaceSplit");
   reader.only(splitter, "pre_tokenizer.", {"type"});
-  reader.neutral(root, "", "decoder", {});
-  reader.neutral(root, "", "post_processor", {});
+  for (const char* key : {"normalizer", "decoder", "post_processor"}) reader.neutral(root, "", key, {});
+}
+
+/// Everything but tokens and merges, for tokenizers that were made here.
+json rest_of_own_file(bool word_level) {
+  json root = {{"version", "1.0"},      {"truncation", nullptr}, {"padding", nullptr},
+               {"normalizer", nullptr}, {"decoder", nullptr},    {"post_processor", nullptr}};
+  if (word_level) {
+    root["pre_tokenizer"] = {{"type", "WhitespaceSplit"}};
+    root["model"] = {{"type", "WordLevel"}, {"unk_token", unknown_token}};
+    return root;
+  }
+  const json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  for (const char* key : {"pre_tokenizer", "decoder", "post_processor"}) root[key] = byte_level;
+  root["model"] = {{"type", "BPE"},
+                   {"dropout", nullptr},
+                   {"unk_token", nullptr},
+                   {"continuing_subword_prefix", ""},
+                   {"end_of_word_suffix", ""},
+                   {"fuse_unk", false},
+                   {"byte_fallback", false},
+                   {"ignore_merges", false}};
+  return root;
 }
 
 }  // namespace
 
 Tokenizer Tokenizer::from_json(const std::string& text, const std::string& where) {
-  const json root = parse_json(text, where);
-  const Reader reader(where);
+  json root = parse_json(text, where);
+  refuse_duplicate_keys(text, where);
+  const TokenizerReader reader(where);
   reader.require_object(root, "(whole file)");
   reader.only(root, "",
               {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
                "decoder", "model"});
   reader.neutral(root, "", "version", {"1.0"});
-  for (const char* key : {"truncation", "padding", "normalizer"}) reader.neutral(root, "", key, {});
-  const json& model = Reader::member(root, "model");
+  for (const char* key : {"truncation", "padding"}) reader.neutral(root, "", key, {});
+  const json& model = TokenizerReader::member(root, "model");
   reader.require_object(model, "model");
   TokenizerParts parts;
-  const json& type = Reader::member(model, "type");
-  if (type == "BPE") {
+  const json& type = TokenizerReader::member(model, "type");
+  // Older files do not name the type of a BPE model.
+  if (type == "BPE" || (type.is_null() && model.contains("merges"))) {
     read_byte_level(reader, root, model, parts);
   } else if (type == "WordLevel") {
     read_word_level(reader, root, model, parts);
   } else {
     throw reader.unsupported("model.type", "\"BPE\" or \"WordLevel\"", type);
   }
-  read_tokens(reader, Reader::member(model, "vocab"), Reader::member(root, "added_tokens"), parts);
+  read_tokens(reader, TokenizerReader::member(model, "vocab"), TokenizerReader::member(root, "added_tokens"), parts);
+  if (!parts.word_level) read_post_processor(reader, TokenizerReader::member(root, "post_processor"), parts);
+  root.erase("added_tokens");
+  root["model"].erase("vocab");
+  root["model"].erase("merges");
+  parts.rest = std::move(root);
   return TokenizerBuilder::build(std::move(parts), where);
 }
 
@@ -212,38 +185,26 @@ std::string Tokenizer::to_json() const {
     outside[static_cast<std::size_t>(token.id)] = !token.in_vocabulary;
     added.push_back({{"id", token.id},
                      {"content", parts.tokens[static_cast<std::size_t>(token.id)]},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
+                     {"single_word", token.single_word},
+                     {"lstrip", token.lstrip},
+                     {"rstrip", token.rstrip},
+                     {"normalized", token.normalized},
                      {"special", token.special}});
   }
   for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
     if (!outside[id]) vocabulary[parts.tokens[id]] = id;
   }
-  for (const auto& [left, right] : parts.merges) merges.push_back(left + " " + right);
-  json root = {{"version", "1.0"},      {"truncation", nullptr}, {"padding", nullptr},       {"added_tokens", added},
-               {"normalizer", nullptr}, {"decoder", nullptr},    {"post_processor", nullptr}};
-  if (parts.word_level) {
-    root["pre_tokenizer"] = {{"type", "WhitespaceSplit"}};
-    root["model"] = {{"type", "WordLevel"}, {"unk_token", unknown_token}, {"vocab", vocabulary}};
-  } else {
-    const json byte_level = {
-        {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-    root["pre_tokenizer"] = byte_level;
-    root["decoder"] = byte_level;
-    root["post_processor"] = byte_level;
-    root["model"] = {{"type", "BPE"},
-                     {"dropout", nullptr},
-                     {"unk_token", nullptr},
-                     {"continuing_subword_prefix", ""},
-                     {"end_of_word_suffix", ""},
-                     {"fuse_unk", false},
-                     {"byte_fallback", false},
-                     {"ignore_merges", false},
-                     {"vocab", vocabulary},
-                     {"merges", merges}};
+  for (const auto& [left, right] : parts.merges) {
+    if (left.find(' ') == std::string::npos && right.find(' ') == std::string::npos) {
+      merges.push_back(left + " " + right);
+    } else {
+      merges.push_back(json::array({left, right}));
+    }
   }
+  json root = parts.rest.is_null() ? rest_of_own_file(parts.word_level) : parts.rest;
+  root["added_tokens"] = std::move(added);
+  root["model"]["vocab"] = std::move(vocabulary);
+  if (!parts.word_level) root["model"]["merges"] = std::move(merges);
   return root.dump(1) + "\n";
 }
 

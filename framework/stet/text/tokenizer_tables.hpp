@@ -1,10 +1,15 @@
 // Inside of Tokenizer: what a tokenizer consists of, and the indices made from it. Not for other rooms.
 #pragma once
 
+#include <stet/text/added_tokens.hpp>
 #include <stet/text/bpe.hpp>
 #include <stet/text/byte_level.hpp>
+#include <stet/text/normalizer.hpp>
+#include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/string_map.hpp>
 #include <stet/text/tokenizer.hpp>
+
+#include <nlohmann/json.hpp>
 
 #include <optional>
 #include <string>
@@ -17,6 +22,8 @@ struct AddedToken {
   TokenId id = 0;
   bool special = true;         ///< left out by decode(skip_special)
   bool in_vocabulary = false;  ///< the model's vocabulary lists it too
+  bool single_word = false, lstrip = false, rstrip = false;  ///< see AddedPattern
+  bool normalized = false;     ///< looked for in the normalized text
 };
 
 /// What is in the file.
@@ -25,6 +32,12 @@ struct TokenizerParts {
   std::vector<std::string> tokens;                          ///< by id, added tokens included
   std::vector<std::pair<std::string, std::string>> merges;  ///< first is applied first
   std::vector<AddedToken> added;
+  bool ignore_merges = false;
+  std::vector<NormalForm> normalizers;   ///< applied in order
+  PreTokenizer pre_tokenizer;            ///< byte level
+  std::vector<TokenId> before, after;    ///< what the post-processor puts around a text
+  /// The file without `added_tokens`, `model.vocab` and `model.merges`; null for a tokenizer that was made here.
+  nlohmann::json rest;
 };
 
 struct TokenizerTables {
@@ -34,13 +47,15 @@ struct TokenizerTables {
   std::vector<bool> special;       ///< by id
   TokenId end_of_text = 0, unknown = 0;
   std::optional<Bpe> bpe;
-  WordSplitter splitter;
+  AddedTokenMatcher raw{{}};         ///< looked for in the text as it is given
+  AddedTokenMatcher normalized{{}};  ///< looked for in the normalized text
 };
 
 class TokenizerBuilder {
  public:
   /// Checks the parts and makes the indices. Throws Error (data) at `where`.
   [[nodiscard]] static Tokenizer build(TokenizerParts parts, const std::string& where);
+  [[nodiscard]] static const TokenizerTables& tables(const Tokenizer& tokenizer) { return *tokenizer.tables_; }
 };
 
 }  // namespace stet

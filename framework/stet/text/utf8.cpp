@@ -2,6 +2,9 @@
 
 #include <stet/base/error.hpp>
 
+#include <cstdint>
+#include <cstring>
+
 namespace stet {
 
 CodePoint decode_code_point(std::string_view text) {
@@ -51,7 +54,9 @@ void append_utf8(std::string& out, char32_t value) {
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     if (static_cast<unsigned char>(text[i]) < 0x80) {
-      ++i;
+      std::uint64_t eight = 0;
+      if (text.size() - i >= 8) std::memcpy(&eight, text.data() + i, 8);
+      i += text.size() - i >= 8 && (eight & 0x8080808080808080U) == 0 ? 8 : 1;
       continue;
     }
     const CodePoint point = decode_code_point(text.substr(i));
