@@ -8,7 +8,7 @@
 namespace stet {
 
 struct Options {
-  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify };
+  enum class Command { none, run, plan, table, plugin_list, plugin_info, plugin_check, doctor, checkpoint_inspect, model_verify };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
   std::string name;                      ///< plugin
@@ -19,6 +19,7 @@ struct Options {
   bool no_estimate = false;              ///< plan --no-estimate
   bool measure = true;                   ///< doctor
   std::string format = "terminal";       ///< table
+  std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
 };
