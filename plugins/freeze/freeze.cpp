@@ -75,5 +75,6 @@ STET_PLUGIN("freeze", "1.0", "stet") {
       stet::config::Schema<Parameters>("freeze.freeze")
           .field("train", &Parameters::train, "selectors of what trains; all else is frozen")
           .field("freeze", &Parameters::freeze, "selectors of what is frozen; all else trains")
-          .field("biases", &Parameters::biases, "true: a bias goes with its layer; false: no bias trains"));
+          .field("biases", &Parameters::biases, "true: a bias goes with its layer; false: no bias trains"))
+      .example("train = [\"attention\"]");
 }

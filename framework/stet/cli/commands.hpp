@@ -11,6 +11,7 @@ namespace stet {
 [[nodiscard]] int table_command(const Options& options, Session& session);
 [[nodiscard]] int plugin_list_command(Session& session);
 [[nodiscard]] int plugin_info_command(const Options& options, Session& session);
+[[nodiscard]] int plugin_check_command(const Options& options, Session& session);
 [[nodiscard]] int doctor_command(const Options& options);
 [[nodiscard]] int checkpoint_inspect_command(const Options& options);
 [[nodiscard]] int model_verify_command(const Options& options);

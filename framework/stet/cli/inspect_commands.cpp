@@ -29,9 +29,11 @@ void print_plugin(const LoadedPlugin& plugin, bool fields) {
 }
 }  // namespace
 
-int plugin_list_command(Session& session) {
+// Rank 0 alone lists plugins: loading in the world's group would wait for the other ranks.
+int plugin_list_command(Session& /*session*/) {
   const std::vector<std::filesystem::path> search = PluginRegistry::usual_search({});
-  PluginRegistry registry(session.world(), search);
+  const std::unique_ptr<Communicator> alone = make_single_process();
+  PluginRegistry registry(*alone, search);
   const std::vector<std::string> failures = registry.load_all();
   for (const auto& plugin : registry.loaded()) print_plugin(*plugin, false);
   for (const std::string& failure : failures) fmt::print("refused: {}\n", failure);
@@ -41,8 +43,9 @@ int plugin_list_command(Session& session) {
   return failures.empty() ? 0 : static_cast<int>(ErrorKind::plugin);
 }
 
-int plugin_info_command(const Options& options, Session& session) {
-  PluginRegistry registry(session.world(), PluginRegistry::usual_search({}));
+int plugin_info_command(const Options& options, Session& /*session*/) {
+  const std::unique_ptr<Communicator> alone = make_single_process();
+  PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
   static_cast<void>(registry.load_all());
   std::vector<std::string> names;
   for (const auto& plugin : registry.loaded()) {

@@ -21,6 +21,7 @@ int dispatch(const stet::Options& options, stet::Session& session) {
     case Command::table: return speaks ? stet::table_command(options, session) : 0;
     case Command::plugin_list: return speaks ? stet::plugin_list_command(session) : 0;
     case Command::plugin_info: return speaks ? stet::plugin_info_command(options, session) : 0;
+    case Command::plugin_check: return stet::plugin_check_command(options, session);
     case Command::doctor: return speaks ? stet::doctor_command(options) : 0;
     case Command::checkpoint_inspect: return speaks ? stet::checkpoint_inspect_command(options) : 0;
     case Command::model_verify: return speaks ? stet::model_verify_command(options) : 0;

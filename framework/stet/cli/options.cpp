@@ -41,6 +41,12 @@ Options parse_options(int argc, char** argv, int& code) {
   info->add_option("name", o.name, "its name")->required();
   info->callback([&o] { o.command = Options::Command::plugin_info; });
 
+  auto* check = plugin->add_subcommand("check", "try everything that a plugin registers on a tiny model: gradients, resuming, ranks, ...");
+  check->add_option("plugin", o.name, "its name, or its file")->required();
+  check->add_option("--set", o.overrides, "a parameter: --set strength=0.5, or NAME.strength=0.5 for the class NAME")->take_all();
+  check->add_option("--digest", o.digest)->group("");
+  check->callback([&o] { o.command = Options::Command::plugin_check; });
+
   auto* doctor = app.add_subcommand("doctor", "what this machine and installation offer, and what is wrong with it");
   doctor->add_flag("!--no-measure", o.measure, "do not time matrix products");
   doctor->callback([&o] { o.command = Options::Command::doctor; });

@@ -10,7 +10,20 @@
 namespace stet {
 
 struct Options {
-  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify, model_export, generate };
+  enum class Command {
+    none,
+    run,
+    plan,
+    table,
+    plugin_list,
+    plugin_info,
+    doctor,
+    checkpoint_inspect,
+    model_verify,
+    model_export,
+    generate,
+    plugin_check,
+  };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
   std::string name;                      ///< plugin
@@ -28,6 +41,7 @@ struct Options {
   std::int64_t max_tokens = 64, top_k = 0, samples = 1;
   double temperature = 0;
   std::uint64_t seed = 1;
+  std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
 };

@@ -1,41 +1,39 @@
 #include <stet/plugin/registry.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/plugin/elf_section.hpp>
 
 #include <dlfcn.h>
-#include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace stet {
 
 namespace {
 
-/// Who can write a plugin, or replace it, can run code as the user.
-void refuse_world_writable(const std::filesystem::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    throw Error(ErrorKind::plugin, "cannot read plugin").at(path.string()).hint("the file must exist on every node");
-  }
-  const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
-  if ((status.st_mode & S_IWOTH) != 0 && !sticky) {
-    throw Error(ErrorKind::plugin, "the plugin, or its folder, is writable by everyone")
-        .at(path.string())
-        .hint("chmod o-w " + path.string());
-  }
+Error failed_while_registering(const std::filesystem::path& file, const std::string& received) {
+  return Error(ErrorKind::plugin, "the plugin failed while registering")
+      .at(file.string())
+      .expected("a body of STET_PLUGIN that registers its classes and returns")
+      .received(received)
+      .hint("this comes from the plugin's own code");
 }
 
-void compare(const std::string& what, const std::string& host, const std::string& plugin, const std::filesystem::path& file) {
+void same_number(const char* what, std::size_t host, std::size_t plugin, const std::filesystem::path& file) {
   if (host == plugin) return;
-  throw Error(ErrorKind::plugin, "the plugin was built for another " + what)
+  throw Error(ErrorKind::plugin, std::string("the plugin's entry function answers another ") + what + " than its facts")
       .at(file.string())
-      .expected(host)
-      .received(plugin)
+      .expected(std::to_string(host))
+      .received(std::to_string(plugin))
       .hint("build the plugin again with the headers of this installation");
+}
+
+bool is_name(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
 }
 
 }  // namespace
@@ -55,83 +53,140 @@ std::vector<std::filesystem::path> PluginRegistry::usual_search(std::vector<std:
   return first;
 }
 
-std::unique_ptr<LoadedPlugin> PluginRegistry::open(const std::filesystem::path& given) const {
-  const std::filesystem::path file = std::filesystem::absolute(given);
-  refuse_world_writable(file);
-  refuse_world_writable(file.parent_path());
-  // What the file says of itself, before any of its code runs.
-  const std::optional<std::string> section = read_elf_section(file, ".stet.plugin");
-  if (!section) {
-    throw Error(ErrorKind::plugin, "not a stet plugin: it has no section .stet.plugin")
-        .at(file.string())
-        .hint("a plugin's source has one STET_PLUGIN(...) { ... }");
-  }
-  auto plugin = std::make_unique<LoadedPlugin>();
-  plugin->file = file;
-  plugin->facts = parse_facts(*section, file.string());
-  plugin->hash = hash_file(file);
-  const AbiFacts host = host_facts();
-  compare("plugin ABI", std::to_string(host.abi), std::to_string(plugin->facts.abi), file);
-  compare("libtorch", host.torch, plugin->facts.torch, file);
-  compare("C++ library ABI (_GLIBCXX_USE_CXX11_ABI)", host.cxx11_abi, plugin->facts.cxx11_abi, file);
-
-  void* const handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+/// The first step that runs foreign code.
+std::unique_ptr<LoadedPlugin> PluginRegistry::open(const PluginFile& inspected) const {
+  const std::filesystem::path& file = inspected.file;
+  auto plugin = std::make_unique<LoadedPlugin>(LoadedPlugin{file, inspected.real, inspected.facts, inspected.hash, {}});
+  void* const handle = ::dlopen(inspected.real.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
-    throw Error(ErrorKind::plugin, "the plugin cannot be loaded").at(file.string()).received(::dlerror());
+    throw Error(ErrorKind::plugin, "the plugin cannot be loaded")
+        .at(file.string())
+        .expected("a shared object whose libraries and symbols are all found")
+        .received(::dlerror())
+        .hint("ldd -r " + file.string() + " shows what is missing");
   }
   const auto entry = reinterpret_cast<PluginEntry (*)()>(::dlsym(handle, "stet_plugin_entry"));
   if (entry == nullptr) {
-    throw Error(ErrorKind::plugin, "the plugin has no entry function").at(file.string()).expected("stet_plugin_entry");
+    throw Error(ErrorKind::plugin, "the plugin has no entry function")
+        .at(file.string())
+        .expected("the exported symbol stet_plugin_entry, which STET_PLUGIN defines");
   }
   const PluginEntry answer = entry();
-  compare("plugin ABI", std::to_string(STET_PLUGIN_ABI), std::to_string(answer.abi), file);
-  compare("size of Registrar", std::to_string(sizeof(Registrar)), std::to_string(answer.registrar_size), file);
-  compare("alignment of Registrar", std::to_string(alignof(Registrar)), std::to_string(answer.registrar_alignment), file);
+  same_number("plugin ABI", STET_PLUGIN_ABI, answer.abi, file);
+  same_number("size of Registrar", sizeof(Registrar), answer.registrar_size, file);
+  same_number("alignment of Registrar", alignof(Registrar), answer.registrar_alignment, file);
   try {
     answer.enroll(plugin->offers);
   } catch (const std::exception& error) {
-    throw Error(ErrorKind::plugin, "the plugin failed while registering").at(file.string()).received(describe(error));
+    throw failed_while_registering(file, describe(error));
+  } catch (...) {
+    throw failed_while_registering(file, "something thrown that is no std::exception");
   }
-  const auto check = [&](const auto& mine, auto member, const char* kind) {
-    for (std::size_t i = 0; i < mine.size(); ++i) {
-      const auto same = [&](const auto& other) { return other.name == mine[i].name; };
-      bool twice = std::any_of(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(i), same);
-      std::string owner = file.string();
-      for (const auto& other : plugins_) {
-        if (std::any_of((other->offers.*member).begin(), (other->offers.*member).end(), same)) {
-          twice = true;
-          owner = other->file.string();
-        }
-      }
-      if (twice) {
-        throw Error(ErrorKind::plugin, std::string("two ") + kind + " are named '" + mine[i].name + "'")
-            .at(file.string())
-            .received("already registered by " + owner);
-      }
-    }
-  };
-  check(plugin->offers.regularizers, &Registrar::regularizers, "regularizers");
-  check(plugin->offers.freeze_strategies, &Registrar::freeze_strategies, "freeze strategies");
-  check(plugin->offers.probes, &Registrar::probes, "probes");
+  check_names(plugin->offers.regularizers, &Registrar::regularizers, "regularizers", file);
+  check_names(plugin->offers.freeze_strategies, &Registrar::freeze_strategies, "freeze strategies", file);
+  check_names(plugin->offers.probes, &Registrar::probes, "probes", file);
   return plugin;
 }
 
-void PluginRegistry::load(const std::filesystem::path& file) {
-  for (const auto& plugin : plugins_) {
-    if (plugin->file == std::filesystem::absolute(file)) return;
+template <class Base>
+void PluginRegistry::check_names(const std::vector<Offer<Base>>& mine, std::vector<Offer<Base>> Registrar::* offers,
+                                 const char* kind, const std::filesystem::path& file) const {
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    const std::string& name = mine[i].name;
+    if (!is_name(name)) {
+      throw failed_while_registering(file, "'" + name + "' in the list of its " + kind)
+          .expected("names of letters, digits, '_' and '-'")
+          .hint("the name becomes the key of a TOML table");
+    }
+    const auto same = [&name](const Offer<Base>& other) { return other.name == name; };
+    std::string owner;
+    if (std::any_of(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(i), same)) owner = "the same file";
+    for (const auto& other : plugins_) {
+      const std::vector<Offer<Base>>& theirs = (*other).offers.*offers;
+      if (std::any_of(theirs.begin(), theirs.end(), same)) owner = other->file.string();
+    }
+    if (owner.empty()) continue;
+    throw Error(ErrorKind::plugin, std::string("two ") + kind + " are named '" + name + "'")
+        .at(file.string())
+        .expected("a name of its own")
+        .received("already registered by " + owner)
+        .hint("rename one, or take one of the files out of the search path");
   }
-  std::unique_ptr<LoadedPlugin> plugin;
-  collectively(communicator_, [&] { plugin = open(file); });
-  const std::vector<std::string> hashes = communicator_.all_gather(plugin->hash);
+}
+
+void PluginRegistry::load(const std::filesystem::path& file) {
+  // Three steps, each of them with one verdict for all ranks. No code of the plugin runs before the third.
+  PluginFile inspected;
+  collectively(communicator_, [&] { inspected = inspect_plugin(file); });
+  const std::vector<std::string> hashes = communicator_.all_gather(inspected.hash);
   for (std::size_t rank = 1; rank < hashes.size(); ++rank) {
     if (hashes[rank] != hashes[0]) {
       throw Error(ErrorKind::plugin, "the plugin is not the same file on all ranks")
-          .at(file.string())
-          .expected("rank 0: " + hashes[0])
-          .received("rank " + std::to_string(rank) + ": " + hashes[rank]);
+          .at("rank " + std::to_string(rank) + ": " + file.filename().string())
+          .expected("rank 0's bytes, hash " + hashes[0])
+          .received("hash " + hashes[rank])
+          .hint("copy the file to every node again");
     }
   }
+  // The same on all ranks if their bytes are; ranks may differ in path, and in whether a link led to it.
+  std::array<double, 2> loaded{is_loaded(inspected.real) ? 1.0 : 0.0, is_loaded(inspected.real) ? 0.0 : 1.0};
+  communicator_.all_reduce_max(loaded);
+  if (loaded[1] == 0.0) return;
+  std::unique_ptr<LoadedPlugin> plugin;
+  collectively(communicator_, [&] { plugin = open(inspected); });
   plugins_.push_back(std::move(plugin));
+}
+
+bool PluginRegistry::is_loaded(const std::filesystem::path& real) const {
+  return std::any_of(plugins_.begin(), plugins_.end(), [&real](const auto& plugin) { return plugin->real == real; });
+}
+
+const LoadedPlugin& PluginRegistry::load_named(const std::string& name) {
+  const std::filesystem::path given(name);
+  const bool is_file = name.find('/') != std::string::npos || given.extension() == ".so";
+  const std::string chosen = is_file ? name : search_for(name);
+  if (!chosen.empty()) {
+    load(chosen);
+    // Already loaded, or the last.
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(chosen, error);
+    for (const auto& plugin : plugins_) {
+      if (plugin->real == real) return *plugin;
+    }
+    return *plugins_.back();
+  }
+  static_cast<void>(load_all());
+  if (const LoadedPlugin* const found = origin(name)) return *found;
+  throw not_found(name, "plugin");
+}
+
+/// Ranks may see different disks: rank 0 says which file, and load() checks that all have it. Collective.
+std::string PluginRegistry::search_for(const std::string& name) {
+  std::string chosen;
+  for (const std::filesystem::path& folder : search_) {
+    std::error_code error;
+    const std::filesystem::path file = folder / (name + ".so");
+    if (name.find('/') == std::string::npos && std::filesystem::exists(std::filesystem::symlink_status(file, error))) {
+      chosen = file.string();
+      break;
+    }
+  }
+  return communicator_.broadcast_text(chosen, 0);
+}
+
+Error PluginRegistry::not_found(const std::string& name, const char* kind) const {
+  std::vector<std::string> places, known;
+  for (const std::filesystem::path& folder : search_) {
+    places.push_back(folder.string());
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.path().extension() == ".so") known.push_back(entry.path().stem().string());
+    }
+  }
+  return Error(ErrorKind::plugin, std::string("no ") + kind + " '" + name + "' is known")
+      .expected("a file " + name + ".so in one of: " + join(places, ", "))
+      .received("none there")
+      .hint(suggestion(name, known));
 }
 
 template <class Base>
@@ -146,32 +201,13 @@ const Offer<Base>& PluginRegistry::find(const std::string& name, const char* kin
     return nullptr;
   };
   if (const Offer<Base>* found = look()) return *found;
-  // Ranks may see different disks: rank 0 says which file, and load() checks that all have it.
-  std::string chosen;
-  for (const std::filesystem::path& folder : search_) {
-    const std::filesystem::path file = folder / (name + ".so");
-    if (name.find('/') == std::string::npos && std::filesystem::exists(file)) {
-      chosen = file.string();
-      break;
-    }
-  }
-  chosen = communicator_.broadcast_text(chosen, 0);
-  if (!chosen.empty()) {
-    load(chosen);
-    if (const Offer<Base>* found = look()) return *found;
-    throw Error(ErrorKind::plugin, std::string("the plugin file offers no ") + kind + " '" + name + "'").at(chosen);
-  }
-  std::vector<std::string> places, known;
-  for (const std::filesystem::path& folder : search_) {
-    places.push_back(folder.string());
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-      if (entry.path().extension() == ".so") known.push_back(entry.path().stem().string());
-    }
-  }
-  throw Error(ErrorKind::plugin, std::string("no ") + kind + " '" + name + "' is known")
-      .expected("a file " + name + ".so in one of: " + join(places, ", "))
-      .hint(suggestion(name, known));
+  const std::string chosen = search_for(name);
+  if (chosen.empty()) throw not_found(name, kind);
+  load(chosen);
+  if (const Offer<Base>* found = look()) return *found;
+  throw Error(ErrorKind::plugin, std::string("the plugin file offers no ") + kind + " '" + name + "'")
+      .at(chosen)
+      .hint("`stet plugin info " + name + "` lists what it offers");
 }
 
 const Offer<Regularizer>& PluginRegistry::regularizer(const std::string& name) {

@@ -1,0 +1,265 @@
+#include <stet/experiment/conformance.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/hash.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/experiment/conformance_checks.hpp>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <type_traits>
+
+namespace stet {
+
+namespace {
+
+using namespace conformance;
+
+template <class Base>
+constexpr const char* kind_of = std::is_same_v<Base, Regularizer> ? "regularizer" : std::is_same_v<Base, FreezeStrategy> ? "freeze" : "probe";
+
+template <class Base>
+bool has_field(const Offer<Base>& offer, const std::string& key) {
+  return std::any_of(offer.fields.begin(), offer.fields.end(), [&key](const config::FieldInfo& field) { return field.key == key; });
+}
+
+/// Calls `use(offer)` for every class.
+template <class Use>
+void for_each_class(const LoadedPlugin& plugin, const Use& use) {
+  for (const auto& offer : plugin.offers.regularizers) use(offer);
+  for (const auto& offer : plugin.offers.freeze_strategies) use(offer);
+  for (const auto& offer : plugin.offers.probes) use(offer);
+}
+
+/// An assignment's part after "NAME." if it is for this class alone, or all of it if the class has the key; else nothing.
+template <class Base>
+std::string part_for(const Offer<Base>& offer, const std::string& assignment) {
+  const std::string path = assignment.substr(0, assignment.find('='));
+  const std::string first = path.substr(0, path.find('.'));
+  if (has_field(offer, first) || (first != path && has_field(offer, path))) return assignment;
+  return first != path && first == offer.name ? assignment.substr(first.size() + 1) : "";
+}
+
+/// The table that a class is tried with.
+template <class Base>
+config::Value table_for(const Offer<Base>& offer, std::span<const std::string> overrides) {
+  config::Value table;
+  bool any = false;
+  for (const std::string& assignment : overrides) {
+    const std::string mine = part_for(offer, assignment);
+    if (mine.empty()) continue;
+    config::apply_override(table, mine);
+    any = true;
+  }
+  return any ? table : config::parse(offer.example_table, "example of " + offer.name);
+}
+
+void check_overrides(const LoadedPlugin& plugin, std::span<const std::string> overrides) {
+  for (const std::string& assignment : overrides) {
+    bool taken = false;
+    std::vector<std::string> known;
+    for_each_class(plugin, [&](const auto& offer) {
+      taken = taken || !part_for(offer, assignment).empty();
+      for (const config::FieldInfo& field : offer.fields) known.push_back(field.key);
+    });
+    const std::string key = assignment.substr(0, assignment.find('='));
+    if (!taken || assignment.find('=') == std::string::npos) {
+      throw Error(ErrorKind::config, "no class of the plugin has the key '" + key + "'").at("--set " + assignment).expected("key=value").received(assignment).hint(suggestion(key, known));
+    }
+  }
+}
+
+/// Collects the results of one class; what is thrown is a failure.
+class Checks {
+ public:
+  explicit Checks(ClassReport& report) : report_(report) {}
+
+  template <class Check>
+  bool run(const char* name, const Check& check) {
+    Finding finding{Verdict::failed, {}, {}};
+    try {
+      finding = check();
+    } catch (const std::exception& error) {
+      finding = failed("an error is thrown: " + one_line(describe(error)), "see the message");
+    } catch (...) {
+      finding = failed("something is thrown that is no std::exception", "throw stet::Error");
+    }
+    report_.checks.push_back({name, finding.verdict, finding.detail, finding.hint});
+    return finding.verdict != Verdict::failed;
+  }
+  void skip(const char* name, const std::string& reason) { report_.checks.push_back({name, Verdict::not_applicable, reason, {}}); }
+
+ private:
+  static std::string one_line(std::string text) {
+    std::string result;
+    for (const std::string& line : split(text, '\n')) result += (result.empty() ? "" : "; ") + line.substr(std::min(line.find_first_not_of(' '), line.size()));
+    return result;
+  }
+  ClassReport& report_;
+};
+
+Finding check_ranks(const std::string& class_key, const std::string& alone, const RankedRuns& ranked) {
+  if (!ranked.run) return ranked.not_run_fails ? failed("not run: " + ranked.reason, "put mpirun into PATH") : not_applicable(ranked.reason);
+  for (const int ranks : {2, 4}) {
+    const RankedOutcome outcome = ranked.run(class_key, ranks);
+    if (outcome.digest.empty()) return failed(fmt::format("on {} ranks: {}", ranks, outcome.problem), "no process id, rank, clock, rand() or static counter may reach the result");
+    if (outcome.digest != alone) return failed(fmt::format("{} ranks give another result than one process", ranks), "weigh rows by row_weights; no process id, rank, clock, rand() or static counter may reach the result");
+  }
+  return passed("1, 2 and 4 ranks: the same bits");
+}
+
+/// The key that turns a regularizer off, or nothing.
+std::string strength_key(const Offer<Regularizer>& offer) {
+  if (!offer.strength_key.empty()) return offer.strength_key;
+  for (const char* key : {"strength", "lambda"}) {
+    if (has_field(offer, key)) return key;
+  }
+  return "";
+}
+
+Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config::Value& table, const std::string& key, double value) {
+  return [&offer, table, key, value] {
+    config::Value changed = table;
+    changed.set(key, value);
+    return offer.create(changed);
+  };
+}
+
+RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone) {
+  RegularizerTrial trial{bench, alone, [&offer, table] { return offer.create(table); }, {}, {}};
+  const std::string key = strength_key(offer);
+  if (key.empty()) return trial;
+  trial.create_off = with_strength(offer, table, key, 0);
+  const config::Value resolved = offer.resolve(table);
+  const config::Value* const now = resolved.find(key);
+  if (now == nullptr) return trial;
+  for (const double factor : {2.0, 0.5}) {  // the range may allow only one of them
+    const Create<Regularizer> other = with_strength(offer, table, key, now->as_real() * factor);
+    try {
+      static_cast<void>(other());
+      trial.create_other = other;
+      break;
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return trial;
+}
+
+std::string digest_of(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& communicator) {
+  BenchRun run(bench, communicator, offer.create(table));
+  run.begin();
+  run.train(BenchRun::total_steps);
+  run.end();
+  return run.digest();
+}
+std::string digest_of(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& /*communicator*/) {
+  return selection_digest(offer.create(table)->select(bench.model().table()));
+}
+std::string digest_of(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& /*communicator*/) {
+  return hash_hex(probe_digest(bench, [&] { return offer.create(table); }));
+}
+
+constexpr const char* not_repeatable = "not repeatable in one process, so nothing can be said";
+
+void run_checks(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+  const RegularizerTrial trial = make_trial(offer, table, bench, alone);
+  const bool repeatable = checks.run("repeatable", [&] { return check_repeatable(trial); });
+  checks.run("gradient", [&] { return check_gradient(trial); });
+  checks.run("strength 0", [&] { return check_strength_zero(trial); });
+  checks.run("frozen", [&] { return check_frozen(trial); });
+  if (!repeatable) {
+    for (const char* name : {"instances", "resume", "ranks"}) checks.skip(name, not_repeatable);
+    return;
+  }
+  checks.run("instances", [&] { return check_instances(trial); });
+  checks.run("resume", [&] { return check_resume(trial); });
+  checks.run("ranks", [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+}
+
+void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+  const Create<FreezeStrategy> create = [&] { return offer.create(table); };
+  const bool repeatable = checks.run("repeatable", [&] { return check_selection_repeatable(bench, create); });
+  checks.run("selection", [&] { return check_selection(bench, create); });
+  checks.run("frozen", [&] { return check_selection_trains(bench, alone, create); });
+  if (!repeatable) return checks.skip("ranks", not_repeatable);
+  checks.run("ranks", [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+}
+
+void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+  const Create<Probe> create = [&] { return offer.create(table); };
+  const bool repeatable = checks.run("repeatable", [&] { return check_probe_repeatable(bench, create); });
+  checks.run("measurements", [&] { return check_measurements(bench, create); });
+  checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, create); });
+  if (!repeatable) return checks.skip("ranks", not_repeatable);
+  checks.run("ranks", [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+}
+
+}  // namespace
+
+std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span<const std::string> overrides, const RankedRuns& ranked) {
+  check_overrides(plugin, overrides);
+  const ConformanceBench bench;
+  const std::unique_ptr<Communicator> alone = make_single_process();
+  std::vector<ClassReport> reports;
+  for_each_class(plugin, [&]<class Base>(const Offer<Base>& offer) {
+    ClassReport& report = reports.emplace_back(ClassReport{kind_of<Base>, offer.name, {}, {}});
+    Checks checks(report);
+    config::Value table;
+    bool made = false;
+    checks.run("parameters", [&] {
+      table = table_for(offer, overrides);
+      try {
+        report.parameters = config::inline_toml(offer.resolve(table));
+        static_cast<void>(offer.create(table));
+        made = true;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::config) throw;
+        return failed("the class cannot be made: " + error.message(), "give parameters with --set key=value, or declare some: registrar...(...).example(\"key = value\")");
+      }
+      return check_keys(offer, table);
+    });
+    // A class that cannot be made has nothing to check; one whose keys are wrong can still be tried.
+    if (made) run_checks(offer, table, bench, *alone, checks, ranked);
+  });
+  return reports;
+}
+
+std::string conformance_digest(const LoadedPlugin& plugin, std::span<const std::string> overrides, const std::string& class_key, Communicator& communicator) {
+  const ConformanceBench bench;
+  std::string digest;
+  for_each_class(plugin, [&]<class Base>(const Offer<Base>& offer) {
+    if (class_key == std::string(kind_of<Base>) + "/" + offer.name) digest = digest_of(offer, table_for(offer, overrides), bench, communicator);
+  });
+  if (digest.empty()) throw Error(ErrorKind::config, "the plugin has no class '" + class_key + "'");
+  const std::vector<std::string> all = communicator.all_gather(digest);
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] != all[0]) throw Error(ErrorKind::plugin, fmt::format("rank {} has another result than rank 0", rank)).at(class_key);
+  }
+  return digest;
+}
+
+bool all_passed(std::span<const ClassReport> reports) {
+  return std::all_of(reports.begin(), reports.end(), [](const ClassReport& report) {
+    return std::none_of(report.checks.begin(), report.checks.end(), [](const CheckResult& check) { return check.verdict == Verdict::failed; });
+  });
+}
+
+std::string format_conformance(std::span<const ClassReport> reports) {
+  constexpr std::array<const char*, 3> words = {"passed", "FAILED", "not applicable"};
+  std::array<int, 3> counts{};
+  std::string text;
+  for (const ClassReport& report : reports) {
+    text += fmt::format("{} {} {}\n", report.kind, report.name, report.parameters);
+    for (const CheckResult& check : report.checks) {
+      ++counts[static_cast<std::size_t>(check.verdict)];
+      text += fmt::format("  {:<14}  {:<14}  {}\n", words[static_cast<std::size_t>(check.verdict)], check.check, check.detail);
+      if (!check.hint.empty()) text += fmt::format("  {:<14}  {:<14}  hint: {}\n", "", "", check.hint);
+    }
+  }
+  return text + fmt::format("{} passed, {} failed, {} not applicable\n", counts[0], counts[1], counts[2]);
+}
+
+}  // namespace stet

@@ -1,0 +1,176 @@
+#include <stet/experiment/conformance_bench.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/philox.hpp>
+#include <stet/checkpoint/checkpoint_store.hpp>
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+namespace stet {
+
+namespace {
+
+constexpr std::uint64_t vocabulary = 23, examples = 12;
+
+ModelConfig tiny_model() {
+  ModelConfig config;
+  config.vocabulary = static_cast<std::int64_t>(vocabulary);
+  config.width = 16;
+  config.layers = 2;
+  config.heads = 4;
+  config.kv_heads = 2;
+  config.feed_forward = 24;
+  config.context = 16;
+  config.qkv_bias = true;
+  config.init_scale = 0.3;  // far from zero, so that every part of the model has a say
+  config.complete();
+  return config;
+}
+
+/// 3 to 9 tokens, of which the last one or more are predicted with loss.
+TokenSequence tiny_sequence(std::string_view purpose, std::uint64_t index) {
+  Random random(3, purpose, index);
+  TokenSequence sequence;
+  const std::uint64_t length = 3 + random.below(7);
+  for (std::uint64_t t = 0; t < length; ++t) sequence.ids.push_back(static_cast<TokenId>(random.below(vocabulary)));
+  sequence.loss_begin = 1 + static_cast<std::uint32_t>(random.below(length - 1));
+  sequence.example = index;
+  return sequence;
+}
+
+}  // namespace
+
+ConformanceBench::ConformanceBench()
+    : model_(tiny_model()),
+      data_{"conformance", examples, [](std::uint64_t /*epoch*/, std::uint64_t index) { return tiny_sequence("train", index); }} {
+  options_.batch_size = 8;  // 8 + 4 an epoch
+  options_.learning_rate = 5e-3;
+  options_.weight_decay = 0.1;
+  options_.micro_shards = 4;
+  options_.accumulation = 1;
+  options_.replica_check_steps = 1;
+  for (const char* name : {"known", "unknown", "held", "validation"}) {
+    EvaluationSet set{name, {}, {}, {}};
+    for (std::uint64_t i = 0; i < 6; ++i) {
+      set.sequences.push_back(tiny_sequence(name, i));
+      set.subject_end.push_back(static_cast<std::int32_t>(set.sequences.back().loss_begin) - 1);
+      set.facts.emplace_back();
+    }
+    sets_.push_back(std::move(set));
+  }
+}
+
+at::Tensor ConformanceBench::weights(std::uint64_t seed, at::ScalarType type) const {
+  return initial_values(model_.table(), model_.config(), seed, type);
+}
+
+SnapshotStore ConformanceBench::snapshots(at::ScalarType type) const {
+  SnapshotStore store;
+  store.put("base", weights(1, type));
+  store.put("earlier", weights(2, type));
+  return store;
+}
+
+TrainableSelection ConformanceBench::partly_frozen() const {
+  TrainableSelection selection;
+  for (const ParameterInfo& parameter : model_.table().entries()) {
+    selection.trains.push_back(parameter.layer != 0 && parameter.role != Role::embedding);
+  }
+  return selection;
+}
+
+BenchRun::BenchRun(const ConformanceBench& bench, Communicator& communicator, std::unique_ptr<Regularizer> regularizer,
+                   const TrainableSelection& selection, std::uint64_t seed)
+    : bench_(bench),
+      communicator_(communicator),
+      regularizer_(std::move(regularizer)),
+      selection_(selection),
+      snapshots_(bench.snapshots(at::kFloat)),
+      weights_(bench.weights(seed, at::kFloat)),
+      trainer_(bench.model(), weights_, bench.options(), communicator),
+      sampler_(examples, 5) {}
+
+void BenchRun::begin_phase(bool resumed) {
+  std::vector<ActiveRegularizer> active;
+  if (regularizer_) {
+    active.push_back({"plugin", regularizer_.get()});
+    regularizer_->begin_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_}, resumed);
+  }
+  trainer_.begin_phase(selection_, std::move(active), snapshots_);
+}
+
+void BenchRun::begin() { begin_phase(false); }
+
+void BenchRun::train(int steps) {
+  for (int i = 0; i < steps; ++i) {
+    const BatchRange range = batch_at(position_, examples, static_cast<std::uint64_t>(bench_.options().batch_size));
+    reports_.push_back(trainer_.step(bench_.data(), sampler_, range, total_steps));
+    position_ = range.end;
+  }
+}
+
+void BenchRun::end() {
+  if (regularizer_) regularizer_->end_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_});
+}
+
+void BenchRun::save(const std::filesystem::path& folder) {
+  Checkpoint checkpoint;
+  checkpoint.step = static_cast<std::int64_t>(reports_.size());
+  checkpoint.tensors["weights"] = weights_;
+  checkpoint.tensors["moment1"] = trainer_.optimizer().first;
+  checkpoint.tensors["moment2"] = trainer_.optimizer().second;
+  checkpoint.metadata["optimizer_step"] = std::to_string(trainer_.optimizer().step);
+  checkpoint.metadata["position"] = std::to_string(position_);
+  if (regularizer_) {
+    const PluginState state = regularizer_->save();
+    saved_tensors_ = state.size();
+    for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + name] = tensor;
+  }
+  CheckpointStore(communicator_, folder).save(checkpoint);
+}
+
+void BenchRun::resume(const std::filesystem::path& folder) {
+  const std::optional<Checkpoint> checkpoint = CheckpointStore(communicator_, folder).load_newest();
+  if (!checkpoint) throw Error(ErrorKind::checkpoint, "the checkpoint that was just written is not found").at(folder.string());
+  weights_.copy_(checkpoint->tensors.at("weights"));
+  position_ = std::stoull(checkpoint->metadata.at("position"));
+  if (regularizer_) {
+    PluginState state;
+    for (const auto& [name, tensor] : checkpoint->tensors) {
+      if (name.starts_with("plugin.")) state[name.substr(7)] = tensor.clone();
+    }
+    regularizer_->load(state);
+  }
+  begin_phase(true);
+  trainer_.optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
+                          std::stoll(checkpoint->metadata.at("optimizer_step"))};
+}
+
+std::string BenchRun::digest() const {
+  std::string text = hash_tensor(weights_);
+  for (const StepReport& report : reports_) text += fmt::format(" {:a}", report.loss);
+  return text;
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "stet-check-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw Error(ErrorKind::checkpoint, "cannot make a temporary folder").at(name).hint("set TMPDIR to a folder that can be written");
+  }
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string first_difference(const ParameterTable& table, const at::Tensor& a, const at::Tensor& b) {
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (hash_tensor(table.view(a, i)) != hash_tensor(table.view(b, i))) return table[i].name;
+  }
+  return "";
+}
+
+}  // namespace stet

@@ -1,0 +1,101 @@
+// The tiny model, data and training run that the conformance kit tries plugins on. The calls to a plugin come in the order in
+// which the engine makes them (run_executor.cpp).
+#pragma once
+
+#include <stet/comm/communicator.hpp>
+#include <stet/evaluate/evaluation.hpp>
+#include <stet/experiment/run_state.hpp>
+#include <stet/model/transformer.hpp>
+#include <stet/train/trainer.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+/// Immutable; any number of runs may use one.
+class ConformanceBench {
+ public:
+  ConformanceBench();
+
+  [[nodiscard]] const Transformer& model() const noexcept { return model_; }
+  [[nodiscard]] const TrainOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const TrainingData& data() const noexcept { return data_; }
+  /// Flat weights, a function of the seed. Seed 1 is the base.
+  [[nodiscard]] at::Tensor weights(std::uint64_t seed, at::ScalarType type) const;
+  /// "base", and "earlier" as if a phase of that name had ended. New copies.
+  [[nodiscard]] SnapshotStore snapshots(at::ScalarType type) const;
+  /// The first block and the token embedding are frozen, all else trains.
+  [[nodiscard]] TrainableSelection partly_frozen() const;
+  /// "known", "unknown", "held", "validation": a few facts each.
+  [[nodiscard]] const std::vector<EvaluationSet>& sets() const noexcept { return sets_; }
+
+  static constexpr const char* phase = "main";
+
+ private:
+  Transformer model_;
+  TrainOptions options_;
+  TrainingData data_;
+  std::vector<EvaluationSet> sets_;
+};
+
+/// One training run of at most total_steps steps in float32. All members but the accessors are collective.
+class BenchRun {
+ public:
+  static constexpr int total_steps = 8;
+
+  /// `regularizer` may be null: plain fine-tuning. `seed` of the starting weights.
+  BenchRun(const ConformanceBench& bench, Communicator& communicator, std::unique_ptr<Regularizer> regularizer,
+           const TrainableSelection& selection = {}, std::uint64_t seed = 1);
+
+  void begin();
+  void train(int steps);
+  void end();
+  /// Writes a checkpoint as the engine does, and goes on from one in a run that has not begun.
+  void save(const std::filesystem::path& folder);
+  void resume(const std::filesystem::path& folder);
+  /// Tensors of the plugin's own in the last save().
+  [[nodiscard]] std::size_t saved_tensors() const noexcept { return saved_tensors_; }
+
+  [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
+  [[nodiscard]] const SnapshotStore& snapshots() const noexcept { return snapshots_; }
+  [[nodiscard]] const std::vector<StepReport>& reports() const noexcept { return reports_; }
+  /// Hash of the weights, and every loss with all its bits.
+  [[nodiscard]] std::string digest() const;
+
+ private:
+  void begin_phase(bool resumed);
+
+  const ConformanceBench& bench_;
+  Communicator& communicator_;
+  std::unique_ptr<Regularizer> regularizer_;
+  TrainableSelection selection_;
+  SnapshotStore snapshots_;
+  at::Tensor weights_;
+  Trainer trainer_;
+  Sampler sampler_;
+  std::uint64_t position_ = 0;
+  std::size_t saved_tensors_ = 0;
+  std::vector<StepReport> reports_;
+};
+
+/// A new folder below the system's temporary folder, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Where two flat buffers first differ, as a parameter's name; empty if they are equal bit for bit.
+[[nodiscard]] std::string first_difference(const ParameterTable& table, const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace stet

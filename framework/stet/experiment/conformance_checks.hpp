@@ -1,0 +1,66 @@
+// The single checks of the conformance kit. Each makes its own objects through `create` and says what it found; what it
+// throws is the plugin's, and counts as a failure (conformance.cpp).
+#pragma once
+
+#include <stet/experiment/conformance.hpp>
+#include <stet/experiment/conformance_bench.hpp>
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stet::conformance {
+
+struct Finding {
+  Verdict verdict;
+  std::string detail, hint;
+};
+[[nodiscard]] inline Finding passed(std::string detail) { return {Verdict::passed, std::move(detail), {}}; }
+[[nodiscard]] inline Finding failed(std::string detail, std::string hint) {
+  return {Verdict::failed, std::move(detail), std::move(hint)};
+}
+[[nodiscard]] inline Finding not_applicable(std::string reason) { return {Verdict::not_applicable, std::move(reason), {}}; }
+
+template <class Base>
+using Create = std::function<std::unique_ptr<Base>()>;
+
+/// What the checks of a regularizer need. `create_off` (strength 0) and `create_other` (other parameters) may be empty.
+struct RegularizerTrial {
+  const ConformanceBench& bench;
+  Communicator& alone;
+  Create<Regularizer> create, create_off, create_other;
+};
+
+// Keys (conformance_keys.cpp), for every kind of class.
+template <class Base>
+[[nodiscard]] Finding check_keys(const Offer<Base>& offer, const config::Value& table);
+
+// Gradients (conformance_gradient.cpp): against central finite differences in float64.
+[[nodiscard]] Finding check_gradient(const RegularizerTrial& trial);
+
+// Training (conformance_training.cpp).
+[[nodiscard]] Finding check_repeatable(const RegularizerTrial& trial);
+[[nodiscard]] Finding check_strength_zero(const RegularizerTrial& trial);
+[[nodiscard]] Finding check_instances(const RegularizerTrial& trial);
+[[nodiscard]] Finding check_resume(const RegularizerTrial& trial);
+[[nodiscard]] Finding check_frozen(const RegularizerTrial& trial);
+
+// Freeze strategies (conformance_freeze.cpp).
+[[nodiscard]] Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrategy>& create);
+[[nodiscard]] Finding check_selection_repeatable(const ConformanceBench& bench, const Create<FreezeStrategy>& create);
+[[nodiscard]] Finding check_selection_trains(const ConformanceBench& bench, Communicator& alone, const Create<FreezeStrategy>& create);
+/// What trains, with its masks, as one hash.
+[[nodiscard]] std::string selection_digest(const TrainableSelection& selection);
+
+// Probes (conformance_probe.cpp).
+[[nodiscard]] Finding check_measurements(const ConformanceBench& bench, const Create<Probe>& create);
+[[nodiscard]] Finding check_probe_repeatable(const ConformanceBench& bench, const Create<Probe>& create);
+[[nodiscard]] Finding check_probe_leaves_weights(const ConformanceBench& bench, const Create<Probe>& create);
+/// All measurements on fresh weights, with every bit of their values.
+[[nodiscard]] std::string probe_digest(const ConformanceBench& bench, const Create<Probe>& create);
+
+}  // namespace stet::conformance

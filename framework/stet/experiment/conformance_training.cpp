@@ -1,0 +1,145 @@
+// Checks of a regularizer in real training: repeatable, strength 0, instances, resume, frozen.
+#include <stet/base/philox.hpp>
+#include <stet/experiment/conformance_checks.hpp>
+
+namespace stet::conformance {
+
+namespace {
+
+constexpr int steps = BenchRun::total_steps;
+
+/// A whole run.
+BenchRun& whole(BenchRun& run) {
+  run.begin();
+  run.train(steps);
+  run.end();
+  return run;
+}
+
+std::string where_different(const ConformanceBench& bench, const BenchRun& a, const BenchRun& b) {
+  const std::string name = first_difference(bench.model().table(), a.weights(), b.weights());
+  if (name.empty()) return "the weights are equal, the losses are not";
+  const double largest = (a.weights() - b.weights()).abs().max().item<double>();
+  return fmt::format("first in {}; largest difference of a weight {:.3g}", name, largest);
+}
+
+}  // namespace
+
+Finding check_repeatable(const RegularizerTrial& trial) {
+  BenchRun first(trial.bench, trial.alone, trial.create()), second(trial.bench, trial.alone, trial.create());
+  if (whole(first).digest() == whole(second).digest()) return passed(fmt::format("{} steps twice: the same bits", steps));
+  return failed("the same training twice differs: " + where_different(trial.bench, first, second),
+                "no clocks, addresses, rand() or static counters; draw from stet::Random (stet/base/philox.hpp)");
+}
+
+Finding check_strength_zero(const RegularizerTrial& trial) {
+  if (!trial.create_off) return not_applicable("no key 'strength' or 'lambda'; declare it: registrar.regularizer<...>(...).strength(KEY)");
+  BenchRun plain(trial.bench, trial.alone, nullptr), off(trial.bench, trial.alone, trial.create_off());
+  if (whole(plain).digest() == whole(off).digest()) return passed(fmt::format("{} steps: the bits of plain fine-tuning", steps));
+  return failed("with strength 0 the training is not plain fine-tuning: " + where_different(trial.bench, plain, off),
+                "at strength 0 return a constant 0 before anything is computed, and declare no wider scope");
+}
+
+Finding check_instances(const RegularizerTrial& trial) {
+  const Create<Regularizer>& other = trial.create_other ? trial.create_other : trial.create;
+  // By themselves, one after the other...
+  std::string first_alone, second_alone;
+  {
+    BenchRun run(trial.bench, trial.alone, trial.create());
+    first_alone = whole(run).digest();
+  }
+  {
+    BenchRun run(trial.bench, trial.alone, other(), {}, 2);
+    second_alone = whole(run).digest();
+  }
+  // ... and step by step in turn.
+  BenchRun first(trial.bench, trial.alone, trial.create()), second(trial.bench, trial.alone, other(), {}, 2);
+  first.begin();
+  second.begin();
+  for (int step = 0; step < steps; ++step) {
+    first.train(1);
+    second.train(1);
+  }
+  first.end();
+  second.end();
+  if (first.digest() == first_alone && second.digest() == second_alone) {
+    return passed(fmt::format("two at once{}, {} steps in turn: as each by itself", trial.create_other ? " with different parameters" : "", steps));
+  }
+  return failed("two instances at once do not train as each by itself", "keep state in members, not in static or global variables");
+}
+
+Finding check_resume(const RegularizerTrial& trial) {
+  constexpr int before = 3;
+  BenchRun straight(trial.bench, trial.alone, trial.create());
+  whole(straight);
+  const TemporaryFolder folder;
+  std::size_t tensors = 0;
+  {
+    BenchRun run(trial.bench, trial.alone, trial.create());
+    run.begin();
+    run.train(before);
+    run.save(folder.path());
+    tensors = run.saved_tensors();
+  }
+  BenchRun resumed(trial.bench, trial.alone, trial.create());
+  resumed.resume(folder.path());
+  resumed.train(steps - before);
+  resumed.end();
+  if (first_difference(trial.bench.model().table(), straight.weights(), resumed.weights()).empty()) {
+    return passed(fmt::format("saved after {} of {} steps ({} tensors of its own), continued: the bits of the straight run", before, steps, tensors));
+  }
+  return failed(fmt::format("saved after {} of {} steps ({} tensors of its own), continued: {}", before, steps, tensors,
+                            where_different(trial.bench, straight, resumed)),
+                "save() must return all that later steps depend on, load() take it back, and begin_phase(resumed = true) leave it");
+}
+
+namespace {
+
+/// One direct call of add_gradient, in float64: nothing may be written but the gradient of what trains.
+std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regularizer, const TrainableSelection& selection) {
+  const ParameterTable& table = trial.bench.model().table();
+  const SnapshotStore snapshots = trial.bench.snapshots(at::kDouble);
+  const at::Tensor values = trial.bench.weights(7, at::kDouble), start = values.clone();
+  at::Tensor gradients = at::empty_like(values);
+  Random random(4, "gradient");
+  for (std::int64_t i = 0; i < gradients.numel(); ++i) gradients.data_ptr<double>()[i] = random.normal();
+  const at::Tensor given = gradients.clone();
+  regularizer.begin_phase({ConformanceBench::phase, trial.bench.model(), values, snapshots}, false);
+  static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots}));
+  if (const std::string name = first_difference(table, start, values); !name.empty()) return "add_gradient writes the weights of " + name;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (!selection.trains[i] && !table.view(gradients, i).equal(table.view(given, i))) return "add_gradient writes the gradient of the frozen " + table[i].name;
+  }
+  return "";
+}
+
+}  // namespace
+
+Finding check_frozen(const RegularizerTrial& trial) {
+  const char* const hint = "write nothing but gradients, and those only where WeightContext::trains is true";
+  const ParameterTable& table = trial.bench.model().table();
+  const TrainableSelection selection = trial.bench.partly_frozen();
+  const std::unique_ptr<Regularizer> regularizer = trial.create();
+  if (regularizer->site() == Site::weights) {
+    if (const std::string wrong = misplaced_write(trial, *regularizer, selection); !wrong.empty()) return failed(wrong, hint);
+  }
+  BenchRun run(trial.bench, trial.alone, trial.create(), selection);
+  const at::Tensor start = run.weights().clone();
+  whole(run);
+  std::size_t frozen = 0;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (selection.trains[i]) continue;
+    ++frozen;
+    if (hash_tensor(table.view(start, i)) != hash_tensor(table.view(run.weights(), i))) {
+      return failed(fmt::format("after {} steps the frozen {} has changed", steps, table[i].name), hint);
+    }
+  }
+  if (run.weights().equal(start)) return failed("with some parameters frozen nothing trains any more", hint);
+  const SnapshotStore fresh = trial.bench.snapshots(at::kFloat);
+  for (const auto& [name, weights] : fresh.all()) {
+    if (hash_tensor(run.snapshots().get(name)) != hash_tensor(weights)) return failed("the snapshot '" + name + "' has changed", "snapshots are shared: copy before writing");
+  }
+  return passed(fmt::format("{} of {} parameters frozen: unchanged after {} steps; snapshots too", frozen, table.size(), steps));
+}
+
+}  // namespace stet::conformance
