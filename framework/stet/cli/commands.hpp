@@ -15,4 +15,7 @@ namespace stet {
 [[nodiscard]] int checkpoint_inspect_command(const Options& options);
 [[nodiscard]] int model_verify_command(const Options& options);
 
+[[nodiscard]] int data_build_command(const Options& options, Session& session);
+[[nodiscard]] int data_inspect_command(const Options& options);
+
 }  // namespace stet

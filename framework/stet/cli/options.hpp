@@ -1,6 +1,7 @@
 // The command line as a struct.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -8,7 +9,8 @@
 namespace stet {
 
 struct Options {
-  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify };
+  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify,
+                       data_build, data_inspect };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
   std::string name;                      ///< plugin
@@ -21,6 +23,12 @@ struct Options {
   std::string format = "terminal";       ///< table
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
+  std::vector<std::filesystem::path> inputs;  ///< data build: JSON lines
+  std::filesystem::path tokenizer;            ///< data build
+  std::uint64_t context = 1024;               ///< data build: longest sequence
+  double shard_megabytes = 64;                ///< data build: of input a shard
+  std::uint64_t samples = 0, seed = 1;        ///< data inspect
+  bool verify = false;                        ///< data inspect
 };
 
 /// Parses argv; on --help, --version or an error prints and returns the exit code through `code` with Command::none.
