@@ -18,4 +18,7 @@ namespace stet {
 [[nodiscard]] int export_command(const Options& options);
 [[nodiscard]] int generate_command(const Options& options);
 
+[[nodiscard]] int data_build_command(const Options& options, Session& session);
+[[nodiscard]] int data_inspect_command(const Options& options);
+
 }  // namespace stet

@@ -27,6 +27,8 @@ int dispatch(const stet::Options& options, stet::Session& session) {
     case Command::model_verify: return speaks ? stet::model_verify_command(options) : 0;
     case Command::model_export: return speaks ? stet::export_command(options) : 0;
     case Command::generate: return speaks ? stet::generate_command(options) : 0;
+    case Command::data_build: return stet::data_build_command(options, session);
+    case Command::data_inspect: return speaks ? stet::data_inspect_command(options) : 0;
     case Command::none: break;
   }
   return 0;

@@ -76,6 +76,21 @@ Options parse_options(int argc, char** argv, int& code) {
   generate->add_option("--seed", o.seed, "of the samples (default: 1)");
   generate->add_option("--samples", o.samples, "continuations drawn (default: 1)")->check(CLI::Range(1, 1 << 20));
   generate->callback([&o] { o.command = Options::Command::generate; });
+  auto* data = app.add_subcommand("data", "token shards for training");
+  data->require_subcommand(1);
+  auto* build = data->add_subcommand("build", "tokenize JSON lines into shards (under mpirun: by all ranks); continues a build that was killed");
+  build->add_option("inputs", o.inputs, "files of JSON lines: {prompt, completion}, {messages} or {text}")->required();
+  build->add_option("--tokenizer", o.tokenizer, "tokenizer.json")->required();
+  build->add_option("--out", o.out, "folder of the shards")->required();
+  build->add_option("--context", o.context, "longest sequence in tokens (default: 1024): longer texts are cut, the others left out")->check(CLI::Range(2, 1 << 30));
+  build->add_option("--shard-megabytes", o.shard_megabytes, "input a shard (default: 64)")->check(CLI::Range(1e-6, 1e6));
+  build->callback([&o] { o.command = Options::Command::data_build; });
+  auto* look = data->add_subcommand("inspect", "what a folder of shards holds");
+  look->add_option("folder", o.file, "folder of the shards")->required();
+  look->add_option("--samples", o.shown_samples, "print so many sequences, with what has loss marked");
+  look->add_option("--seed", o.seed, "of the choice of samples (default: 1)");
+  look->add_flag("--verify", o.verify, "read everything and check every checksum");
+  look->callback([&o] { o.command = Options::Command::data_inspect; });
   app.add_subcommand("test", "build everything and run all tests (by the wrapper ./stet)")->callback([] {
     throw CLI::RuntimeError("`stet test` is run by the wrapper ./stet in the source folder", 2);
   });

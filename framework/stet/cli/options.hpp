@@ -23,6 +23,8 @@ struct Options {
     model_export,
     generate,
     plugin_check,
+    data_build,
+    data_inspect,
   };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
@@ -36,14 +38,19 @@ struct Options {
   bool measure = true;                   ///< doctor
   std::string format = "terminal";       ///< table
   std::filesystem::path destination;     ///< export
-  std::filesystem::path tokenizer;       ///< export --tokenizer
+  std::filesystem::path tokenizer;       ///< export, data build
   std::string prompt;                    ///< generate, as are the following
   std::int64_t max_tokens = 64, top_k = 0, samples = 1;
   double temperature = 0;
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1;                ///< also data inspect
   std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
+  std::vector<std::filesystem::path> inputs;  ///< data build: JSON lines
+  std::uint64_t context = 1024;               ///< data build: longest sequence
+  double shard_megabytes = 64;                ///< data build: of input a shard
+  std::uint64_t shown_samples = 0;            ///< data inspect
+  bool verify = false;                        ///< data inspect
 };
 
 /// Parses argv; on --help, --version or an error prints and returns the exit code through `code` with Command::none.

@@ -21,6 +21,13 @@ TokenSequence tokenize(const Tokenizer& tokenizer, const Example& example, bool 
   return sequence;
 }
 
+std::uint64_t TokenSequence::loss_tokens() const {
+  if (loss_spans.empty()) return ids.size() > loss_begin ? ids.size() - loss_begin : 0;
+  std::uint64_t count = 0;
+  for (const LossSpan& span : loss_spans) count += span.end - span.begin;
+  return count;
+}
+
 PackedBatch pack(std::span<const TokenSequence> sequences) {
   PackedBatch batch;
   std::size_t tokens = 0;
@@ -38,11 +45,20 @@ PackedBatch pack(std::span<const TokenSequence> sequences) {
     for (std::size_t t = 0; t < sequence.ids.size(); ++t) {
       batch.tokens.push_back(sequence.ids[t]);
       batch.positions.push_back(static_cast<std::int32_t>(t));
-      if (t >= sequence.loss_begin) {
+    }
+    const auto with_loss = [&](std::size_t from, std::size_t to) {
+      for (std::size_t t = from; t < to; ++t) {
         batch.loss_rows.push_back(begin + static_cast<std::int64_t>(t) - 1);
         batch.targets.push_back(sequence.ids[t]);
         batch.sequence_of.push_back(static_cast<std::int32_t>(b));
       }
+    };
+    if (sequence.loss_spans.empty()) with_loss(sequence.loss_begin, sequence.ids.size());
+    std::size_t free = sequence.loss_begin;
+    for (const LossSpan& span : sequence.loss_spans) {
+      STET_ASSERT(span.begin >= free && span.begin < span.end && span.end <= sequence.ids.size());
+      with_loss(span.begin, span.end);
+      free = span.end;
     }
     batch.offsets.push_back(static_cast<std::int32_t>(batch.tokens.size()));
     batch.examples.push_back(sequence.example);

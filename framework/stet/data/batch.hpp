@@ -10,11 +10,24 @@
 
 namespace stet {
 
-/// One text. Tokens at positions loss_begin..ids.size()-1 are predicted with loss, each from the tokens before it.
+/// Positions [begin, end) of a sequence.
+struct LossSpan {
+  std::uint32_t begin = 0, end = 0;
+  friend bool operator==(const LossSpan&, const LossSpan&) = default;
+};
+
+/// One text. Tokens at positions loss_begin..ids.size()-1 are predicted with loss, each from the tokens before it; or,
+/// if there are `loss_spans`, those at their positions alone (the assistant's turns of a conversation, say).
 struct TokenSequence {
   std::vector<TokenId> ids;
   std::uint32_t loss_begin = 1;  ///< first position whose token is predicted with loss; at least 1
   std::uint64_t example = 0;     ///< index in its data set; the key of caches
+  /// Empty: one span, [loss_begin, ids.size()). Otherwise ascending, disjoint, not empty, within the sequence, and the
+  /// first begins at loss_begin.
+  std::vector<LossSpan> loss_spans = {};
+
+  /// Number of tokens that are predicted with loss.
+  [[nodiscard]] std::uint64_t loss_tokens() const;
 };
 
 /// ids = encode(prompt) + encode(completion) + end_of_text. The loss acts on the completion and the end token, or on

@@ -59,6 +59,9 @@ class TensorFile::Mapping {
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
     return {static_cast<const std::byte*>(address_), size_};
   }
+  void release() const noexcept {
+    if (address_ != nullptr) ::madvise(address_, size_, MADV_DONTNEED);
+  }
 
  private:
   void* address_ = nullptr;
@@ -125,6 +128,8 @@ std::span<const std::byte> TensorFile::bytes(const TensorInfo& tensor) const {
   STET_ASSERT(tensor.begin <= tensor.end && tensor.end <= data_.size());
   return data_.subspan(tensor.begin, tensor.end - tensor.begin);
 }
+
+void TensorFile::release() const noexcept { mapping_->release(); }
 
 std::span<const std::byte> TensorFile::typed_bytes(std::string_view name, DType type, std::size_t alignment) const {
   const TensorInfo& tensor = require(name);

@@ -67,6 +67,10 @@ class TensorFile {
     return {reinterpret_cast<const T*>(data.data()), data.size() / sizeof(T)};
   }
 
+  /// Gives the pages that were read back to the system: they no longer count as this process's memory. Spans stay
+  /// valid; what is read again is mapped again, from the page cache if it is still there.
+  void release() const noexcept;
+
  private:
   class Mapping;
   TensorFile();

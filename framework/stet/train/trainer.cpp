@@ -60,21 +60,30 @@ void Trainer::begin_phase(const TrainableSelection& selection, std::vector<Activ
 }
 
 StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
+  const auto shards = static_cast<std::uint64_t>(reducer_.shards());
+  const auto positions_of = [&](std::int64_t local) {
+    return part_of({0, range.end - range.begin}, static_cast<std::uint64_t>(reducer_.first_shard() + local), shards);
+  };
+  // This rank's sequences, and what all of the batch amounts to. Without data.size all sequences are read for that.
+  BatchRange own = {0, range.end - range.begin};
+  if (data.size) own = {positions_of(0).begin, positions_of(reducer_.local_shards() - 1).end};
   std::vector<TokenSequence> sequences;
   double rows = 0;
   StepReport report;
-  for (std::uint64_t position = range.begin; position < range.end; ++position) {
-    sequences.push_back(data.sequence(sampler.epoch(position), sampler.index(position)));
-    rows += static_cast<double>(sequences.back().ids.size() - sequences.back().loss_begin);
-    report.tokens += static_cast<std::int64_t>(sequences.back().ids.size());
+  for (std::uint64_t place = 0; place < range.end - range.begin; ++place) {
+    const std::uint64_t epoch = sampler.epoch(range.begin + place), index = sampler.index(range.begin + place);
+    if (place >= own.begin && place < own.end) sequences.push_back(data.sequence(epoch, index));
+    const SequenceSize size =
+        data.size ? data.size(epoch, index) : SequenceSize{sequences.back().ids.size(), sequences.back().loss_tokens()};
+    rows += static_cast<double>(size.loss_tokens);
+    report.tokens += static_cast<std::int64_t>(size.tokens);
   }
   std::vector<std::vector<double>> sums;
-  const auto shards = static_cast<std::uint64_t>(reducer_.shards());
   for (std::int64_t local = 0; local < reducer_.local_shards(); ++local) {
-    const BatchRange part = part_of({0, sequences.size()}, static_cast<std::uint64_t>(reducer_.first_shard() + local), shards);
+    const BatchRange part = positions_of(local);
     const at::Tensor& gradient = reducer_.begin_shard();
-    const std::span<const TokenSequence> mine(sequences.data() + part.begin, part.end - part.begin);
-    const ShardSums shard = run_shard(mine, rows, static_cast<double>(sequences.size()), gradient,
+    const std::span<const TokenSequence> mine(sequences.data() + (part.begin - own.begin), part.end - part.begin);
+    const ShardSums shard = run_shard(mine, rows, static_cast<double>(range.end - range.begin), gradient,
                                       local + 1 == reducer_.local_shards());
     reducer_.end_shard();
     sums.push_back(shard.penalties);

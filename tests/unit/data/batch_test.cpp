@@ -25,6 +25,32 @@ TEST(Tokenize, LossCanActOnAllButTheFirstToken) {
   EXPECT_EQ(tokenize(words(), {"", "", 0}, true, 0).ids, std::vector<TokenId>{1});
 }
 
+TEST(Pack, LossActsOnTheSpansAlone) {
+  const std::vector<TokenSequence> sequences = {
+      {{10, 11, 12, 13, 14, 15, 16}, 2, 7, {{2, 3}, {4, 6}}}, {{20, 21, 22}, 1, 3}, {{30, 31, 32, 33}, 1, 5, {{1, 2}, {3, 4}}}};
+  EXPECT_EQ(sequences[0].loss_tokens(), 3U);
+  EXPECT_EQ(sequences[1].loss_tokens(), 2U);
+  EXPECT_EQ(sequences[2].loss_tokens(), 2U);
+  const PackedBatch batch = pack(sequences);
+  EXPECT_EQ(batch.loss_rows, (std::vector<std::int64_t>{1, 3, 4, 7, 8, 10, 12}));
+  EXPECT_EQ(batch.targets, (std::vector<std::int64_t>{12, 14, 15, 21, 22, 31, 33}));
+  EXPECT_EQ(batch.sequence_of, (std::vector<std::int32_t>{0, 0, 0, 1, 1, 2, 2}));
+  EXPECT_EQ(batch.offsets, (std::vector<std::int32_t>{0, 7, 10, 14}));
+}
+
+TEST(Pack, OneSpanToTheEndIsTheSameAsNone) {
+  const std::vector<TokenSequence> plain = {{{10, 11, 12, 13}, 2, 7}}, spans = {{{10, 11, 12, 13}, 2, 7, {{2, 4}}}};
+  EXPECT_EQ(pack(plain).loss_rows, pack(spans).loss_rows);
+  EXPECT_EQ(pack(plain).targets, pack(spans).targets);
+}
+
+TEST(PackDeathTest, ImpossibleSpansAreAProgrammingError) {
+  for (const std::vector<LossSpan>& spans : {std::vector<LossSpan>{{1, 5}}, {{2, 2}}, {{1, 3}, {2, 4}}, {{2, 3}, {1, 2}}}) {
+    const std::vector<TokenSequence> sequences = {{{10, 11, 12, 13}, 1, 0, spans}};
+    EXPECT_DEATH(static_cast<void>(pack(sequences)), "span");
+  }
+}
+
 TEST(Pack, LaysSequencesEndToEnd) {
   const std::vector<TokenSequence> sequences = {{{10, 11, 12, 1}, 2, 7}, {{20, 1}, 1, 3}, {{30, 31, 32, 1}, 3, 5}};
   const PackedBatch batch = pack(sequences);
@@ -100,6 +126,43 @@ TEST(Sampler, WorksFarOutWithoutState) {
 }
 
 TEST(SamplerDeathTest, AnEmptySetIsAProgrammingError) { EXPECT_DEATH(Sampler(0, 1), "size"); }
+
+TEST(Sampler, BlocksGiveEachExampleOnceAnEpoch) {
+  for (const std::uint64_t size : {1, 2, 7, 64, 100, 1000, 1023}) {
+    for (const BlockOrder order : {BlockOrder{1, 1}, BlockOrder{8, 1}, BlockOrder{8, 4}, BlockOrder{64, 64}, BlockOrder{1000, 3}}) {
+      const Sampler sampler(size, 5, order);
+      for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
+        std::set<std::uint64_t> seen;
+        for (std::uint64_t p = 0; p < size; ++p) seen.insert(sampler.index(epoch * size + p));
+        EXPECT_EQ(seen.size(), size) << order.block << " " << order.window << " " << epoch;
+        EXPECT_EQ(*seen.rbegin(), size - 1);
+      }
+    }
+  }
+}
+
+TEST(Sampler, BlocksKeepAWindowTogetherAndStillShuffle) {
+  const Sampler sampler(10000, 9, {10, 8}), other(10000, 10, {10, 8});
+  for (std::uint64_t window = 0; window < 10000 / 80; ++window) {
+    std::set<std::uint64_t> blocks;
+    for (std::uint64_t p = 0; p < 80; ++p) blocks.insert(sampler.index(window * 80 + p) / 10);
+    EXPECT_EQ(blocks.size(), 8U);
+  }
+  int neighbours = 0, same_as_other = 0, same_next_epoch = 0;
+  for (std::uint64_t p = 0; p + 1 < 10000; ++p) {
+    neighbours += sampler.index(p) + 1 == sampler.index(p + 1) ? 1 : 0;
+    same_as_other += sampler.index(p) == other.index(p) ? 1 : 0;
+    same_next_epoch += sampler.index(p) == sampler.index(p + 10000) ? 1 : 0;
+  }
+  EXPECT_LT(neighbours, 250);  // 1 in 80 by chance: 125
+  EXPECT_LT(same_as_other, 20);
+  EXPECT_LT(same_next_epoch, 20);
+}
+
+TEST(Sampler, WithoutBlocksTheOrderIsTheOneItAlwaysWas) {
+  const Sampler plain(1000, 3), none(1000, 3, BlockOrder{0, 64});
+  for (std::uint64_t p = 0; p < 2000; ++p) EXPECT_EQ(plain.index(p), none.index(p));
+}
 
 }  // namespace
 }  // namespace stet
