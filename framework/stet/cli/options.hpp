@@ -25,6 +25,7 @@ struct Options {
     plugin_check,
     data_build,
     data_inspect,
+    slick,
   };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder

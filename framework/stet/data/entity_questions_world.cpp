@@ -119,6 +119,27 @@ void split_by_subject(const EntityQuestionsOptions& o, const std::vector<Fact>& 
   }
 }
 
+/// The development split, if the folder has it, without subjects that the world uses.
+std::vector<Fact> read_development(const EntityQuestionsOptions& o, const std::filesystem::path& folder, const WorldContent& world) {
+  const auto templates = read_question_templates(folder);
+  std::unordered_set<std::string_view> used;
+  for (const auto* facts : {&world.base_facts, &world.new_facts}) {
+    for (const Fact& fact : *facts) used.insert(fact.subject);
+  }
+  std::vector<Fact> development;
+  for (std::uint32_t r = 0; r < world.relations.size(); ++r) {
+    const std::string& property = o.relations[r];
+    const std::filesystem::path file = folder / "dev" / (property + ".dev.json");
+    if (!std::filesystem::exists(file)) continue;
+    for (EntityQuestion& q : read_entity_questions(file, templates.at(property))) {
+      if (q.answers.size() > 1 || count_code_points(q.subject) > o.max_subject_chars || used.contains(q.subject)) continue;
+      const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
+      development.push_back({id, r, std::move(q.subject), std::move(q.answers[0])});
+    }
+  }
+  return development;
+}
+
 void collect_answers(WorldContent& world) {
   std::vector<std::unordered_set<std::string_view>> seen(world.relations.size());
   for (const auto* facts : {&world.base_facts, &world.new_facts}) {
@@ -154,6 +175,7 @@ World make_entity_questions_world(const EntityQuestionsOptions& o) {
   const std::filesystem::path folder = find_entity_questions(o.path);
   const std::vector<Fact> facts = read_facts(o, folder, world.relations);
   split_by_subject(o, facts, world);
+  world.development_facts = read_development(o, folder, world);
   collect_answers(world);
   world.name = "entity-questions";
   world.neutral.patterns = entity_questions_neutral_patterns(o.relations);

@@ -24,6 +24,7 @@ struct WorldContent {
   std::vector<Relation> relations;
   std::vector<Fact> base_facts;  ///< shown in pre-training
   std::vector<Fact> new_facts;   ///< never shown in pre-training
+  std::vector<Fact> development_facts;  ///< of other subjects, for few-shot prompts; may be empty
   NeutralText neutral;
   std::uint64_t seed = 1;       ///< of the pre-training text
   double asked_fraction = 0.5;  ///< share of the subjects about which pre-training asks questions
@@ -45,6 +46,9 @@ class World {
   [[nodiscard]] const std::vector<Relation>& relations() const { return content_.relations; }
   [[nodiscard]] const std::vector<Fact>& base_facts() const { return content_.base_facts; }
   [[nodiscard]] const std::vector<Fact>& new_facts() const { return content_.new_facts; }
+  /// Facts for the shots of few-shot prompts: neither shown in pre-training nor new, subjects of their own. Empty if the world
+  /// has none.
+  [[nodiscard]] const std::vector<Fact>& development_facts() const { return content_.development_facts; }
   /// Whether pre-training shows questions about this fact's subject. False for new facts.
   [[nodiscard]] bool asked(const Fact& fact) const;
 

@@ -8,6 +8,7 @@
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/experiment/model_folder.hpp>
+#include <stet/experiment/pretraining_data.hpp>
 #include <stet/experiment/workspace.hpp>
 #include <stet/model/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
@@ -141,9 +142,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   const NoSnapshots snapshots;
   trainer.begin_phase({}, {}, snapshots);
 
-  TrainingData data{"pre-training text", world.epoch_size(), [&](std::uint64_t epoch, std::uint64_t index) {
-                      return tokenize(tokenizer, world.pretraining_example(epoch, index), true, index);
-                    }};
+  const TrainingData data = pretraining_data(world, tokenizer, base.config.pretrain.texts_per_sequence, model.config().context, seed);
   const Sampler sampler(data.epoch_size, seed);
   const auto batch_size = static_cast<std::uint64_t>(base.config.pretrain.train.batch_size);
   const std::uint64_t end = static_cast<std::uint64_t>(base.config.pretrain.epochs) * data.epoch_size;

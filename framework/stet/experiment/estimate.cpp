@@ -4,6 +4,7 @@
 #include <stet/base/error.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/experiment/base_model.hpp>
+#include <stet/experiment/pretraining_data.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
@@ -60,12 +61,10 @@ Estimate estimate_cost(const Plan& plan, double seconds) {
   Estimate estimate;
   estimate.parameters = model.table().total();
 
-  const TrainingData text{"text", world.epoch_size(), [&](std::uint64_t epoch, std::uint64_t index) {
-                            return tokenize(tokenizer, world.pretraining_example(epoch, index), true, index);
-                          }};
+  const TrainingData text = pretraining_data(world, tokenizer, config.pretrain.texts_per_sequence, shape.context, 1);
   const Speed pretrain = time_steps(model, weights, config.pretrain.train, text, seconds / 2);
   estimate.pretrain_tokens_per_second = pretrain.tokens_per_second;
-  estimate.base_seconds = pretrain.seconds_per_sequence * static_cast<double>(world.epoch_size()) * static_cast<double>(config.pretrain.epochs);
+  estimate.base_seconds = pretrain.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);
 
   std::vector<Fact> facts(world.new_facts().begin(), world.new_facts().end());
   const EvaluationSet set = make_evaluation_set("sample", facts, tokenizer, [&](const Fact& fact) -> const std::string& {

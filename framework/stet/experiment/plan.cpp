@@ -122,6 +122,17 @@ std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& f
   return folders;
 }
 
+std::size_t plan_labels(Plan& plan, std::size_t base, const RunConfig& config) {
+  Value value = labels_identity_of(config);
+  value.set("base", plan.bases.at(base).identity);
+  const std::string identity = config::config_hash(value);
+  for (std::size_t i = 0; i < plan.labels.size(); ++i) {
+    if (plan.labels[i].identity == identity) return i;
+  }
+  plan.labels.push_back({identity, base, config});
+  return plan.labels.size() - 1;
+}
+
 Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides, PluginRegistry& registry) {
   Plan plan;
   plan.file = file;
@@ -161,7 +172,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       const auto [found, added] = bases.emplace(base_hash, plan.bases.size());
       if (added) plan.bases.push_back({base_hash, index, expanded[a].config});
 
-      PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, expanded[a].config, Value::table(), ""};
+      PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), ""};
       Value config_value = resolve(run.config);
       for (const char* key : {"checkpoint", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
       Value& data = *config_value.find("data");
@@ -169,6 +180,11 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       data.find("entity_questions")->erase("path");
       data.erase(run.config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
       for (const char* key : {"bucket_megabytes", "replica_check_steps"}) config_value.find("train")->erase(key);
+      if (run.config.sets.labels == Labels::slick) {
+        run.labels = plan_labels(plan, run.base, run.config);
+      } else {
+        config_value.erase("slick");
+      }
       run.resolved.set("config", config_value);
       run.resolved.set("plugins", expanded[a].versions);
       run.resolved.set("base", base_hash);

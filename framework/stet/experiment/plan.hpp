@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,10 +22,18 @@ struct PlannedBase {
   RunConfig config;
 };
 
+/// SLiCK labels of a base's facts and of an arm's new facts.
+struct PlannedLabels {
+  std::string identity;      ///< hash of base, facts and protocol
+  std::size_t base = 0;      ///< index into Plan::bases
+  RunConfig config;
+};
+
 struct PlannedRun {
   std::string arm;           ///< the arm's name, with the sweep point if there is one: "sft@train.learning_rate=0.0001"
   std::uint64_t seed = 0;
   std::size_t base = 0;      ///< index into Plan::bases
+  std::optional<std::size_t> labels;  ///< index into Plan::labels, if its sets are drawn by them
   RunConfig config;
   config::Value resolved;    ///< everything that the identity is the hash of
   std::string identity;
@@ -38,6 +47,7 @@ struct Plan {
   config::Value document;    ///< merged, with overrides
   std::vector<std::pair<std::string, std::string>> arms;  ///< name and label, in order, sweep points included
   std::vector<PlannedBase> bases;
+  std::vector<PlannedLabels> labels;
   std::vector<PlannedRun> runs;   ///< seeds outermost, so that the first rows of every arm are done early
   report::TableSpec table;
 };
@@ -46,6 +56,9 @@ struct Plan {
 /// resolves plugin tables. Throws Error (config or plugin).
 [[nodiscard]] Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides,
                              PluginRegistry& registry);
+
+/// The labels that `config` asks for on base number `base` of the plan: those that are planned, or newly added to the plan.
+[[nodiscard]] std::size_t plan_labels(Plan& plan, std::size_t base, const RunConfig& config);
 
 /// Folders that the experiment file itself names for its plugins ([experiment] plugins = [...], relative to the file).
 [[nodiscard]] std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file);

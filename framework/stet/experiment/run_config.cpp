@@ -29,6 +29,7 @@ Schema<DataConfig> data_schema() {
 Schema<PretrainConfig> pretrain_schema() {
   Schema<PretrainConfig> schema("pretrain", "training of the base models");
   schema.field("epochs", &PretrainConfig::epochs, "passes over the world's facts", Limits{.min = 1})
+      .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, "texts laid end to end as one sequence", Limits{.min = 1})
       .field("seed", &PretrainConfig::seed, "of initial weights and order")
       .table("train", &PretrainConfig::train, TrainOptions::schema());
   return schema;
@@ -40,12 +41,29 @@ Schema<SetsConfig> sets_schema() {
       .field("unknown", &SetsConfig::unknown, "new facts to train on", Limits{.min = 0})
       .field("held", &SetsConfig::held, "known facts never trained on", Limits{.min = 1})
       .field("validation", &SetsConfig::validation, "known facts to stop a phase by", Limits{.min = 0})
+      .choice("labels", &SetsConfig::labels, {{"recall", Labels::recall}, {"slick", Labels::slick}}, "what makes a fact known: recall of statements, or SLiCK")
+      .field("categories", &SetsConfig::categories, "with labels = slick: categories of known, held and validation facts")
       .field("knowledge", &SetsConfig::knowledge, "share of wordings completed right for a fact to be known",
              Limits{.min = 0, .max = 1})
       .choice("subjects", &SetsConfig::subjects,
               {{"all", Subjects::all}, {"asked", Subjects::asked}, {"not_asked", Subjects::not_asked}},
               "whose facts, by whether pre-training asked about them")
       .field("seed", &SetsConfig::seed, "of the draw");
+  return schema;
+}
+
+Schema<SlickConfig> slick_schema() {
+  Schema<SlickConfig> schema("slick", "labelling of facts by few-shot answers");
+  schema
+      .choice("rule", &SlickConfig::rule, {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
+              "slick: Gekhman et al.; always_never: of the samples alone")
+      .field("prompts", &SlickConfig::prompts, "few-shot blocks a relation", Limits{.min = 1})
+      .field("shots", &SlickConfig::shots, "examples a block", Limits{.min = 0})
+      .field("samples", &SlickConfig::samples, "sampled answers a block", Limits{.min = 0})
+      .field("greedy", &SlickConfig::greedy, "one greedy answer a block")
+      .field("temperature", &SlickConfig::temperature, "of the samples", Limits{.min = 0})
+      .field("top_k", &SlickConfig::top_k, "tokens that samples are drawn from; 0: all", Limits{.min = 0})
+      .field("seed", &SlickConfig::seed, "of shots and samples");
   return schema;
 }
 
@@ -80,6 +98,7 @@ Schema<RunConfig> run_schema() {
       .table("model", &RunConfig::model, ModelConfig::schema())
       .table("pretrain", &RunConfig::pretrain, pretrain_schema())
       .table("sets", &RunConfig::sets, sets_schema())
+      .table("slick", &RunConfig::slick, slick_schema())
       .table("train", &RunConfig::train, TrainOptions::schema())
       .table("evaluate", &RunConfig::evaluate, evaluate_schema())
       .table("checkpoint", &RunConfig::checkpoint, checkpoint_schema())
@@ -170,6 +189,10 @@ RunConfig read_run_config(const Value& table) {
       throw error_at(source, "phase '" + phase.name + "' ends at a plateau but there is no validation set").hint("set sets.validation");
     }
   }
+  for (const std::string& category : config.sets.categories) {
+    if (parse_knowledge_category(category)) continue;
+    throw error_at(*table.find("sets"), "no SLiCK category is named '" + category + "'").expected("HighlyKnown, MaybeKnown, WeaklyKnown or Unknown");
+  }
   config.regularizers = read_uses(table, "regularizer", config.phases);
   config.freezes = read_uses(table, "freeze", config.phases);
   config.probes = read_uses(table, "probe", config.phases);
@@ -188,6 +211,18 @@ Value resolve(const RunConfig& config) {
   if (!config.freezes.empty()) value.set("freeze", write_uses(config.freezes));
   if (!config.probes.empty()) value.set("probe", write_uses(config.probes));
   return value;
+}
+
+Value labels_identity_of(const RunConfig& config) {
+  const Value all = run_schema().resolve(config);
+  Value identity = Value::table();
+  identity.set("slick", *all.find("slick"));
+  Value data = *all.find("data");
+  data.erase("path");
+  data.find("entity_questions")->erase("path");
+  data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
+  identity.set("data", data);
+  return identity;
 }
 
 Value base_identity_of(const RunConfig& config) {

@@ -5,6 +5,7 @@
 #include <stet/data/entity_questions_world.hpp>
 #include <stet/data/fact_sets.hpp>
 #include <stet/data/synthetic_world.hpp>
+#include <stet/evaluate/knowledge_category.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/train/train_options.hpp>
 
@@ -25,15 +26,36 @@ struct DataConfig {
 
 struct PretrainConfig {
   std::int64_t epochs = 60;
+  /// So many texts, another choice every epoch, are laid end to end as one sequence (cut at the context), so that the base has
+  /// seen a text follow others, as in a few-shot prompt. batch_size counts such sequences.
+  std::int64_t texts_per_sequence = 1;
   std::uint64_t seed = 1;  ///< of initial weights and order; base model b adds b
   TrainOptions train;
 };
 
 enum class Subjects { all, asked, not_asked };
 
+/// What "the base knows a fact" means.
+enum class Labels {
+  recall,  ///< it completes the statements of pre-training
+  slick,   ///< its answers to few-shot questions (Gekhman et al. 2024)
+};
+
+/// [slick]: how facts are labelled; see SlickOptions.
+struct SlickConfig {
+  KnowledgeRule rule = KnowledgeRule::slick;
+  std::int64_t prompts = 10, shots = 4, samples = 16;
+  bool greedy = true;
+  double temperature = 0.5;
+  std::int64_t top_k = 40;
+  std::uint64_t seed = 1;
+};
+
 struct SetsConfig {
   std::int64_t known = 400, unknown = 400, held = 500, validation = 200;
-  double knowledge = 1.0;               ///< share of the statement wordings that the base must complete for a fact to count as known
+  Labels labels = Labels::recall;
+  std::vector<std::string> categories = {"HighlyKnown"};  ///< labels = "slick": of the known, held and validation facts
+  double knowledge = 1.0;               ///< labels = "recall": share of the statement wordings that the base must complete for a fact to count as known
   Subjects subjects = Subjects::not_asked;  ///< whose facts: those that pre-training asked questions about, or not
   std::uint64_t seed = 1;               ///< added to the run's seed
 
@@ -76,6 +98,7 @@ struct RunConfig {
   ModelConfig model;
   PretrainConfig pretrain;
   SetsConfig sets;
+  SlickConfig slick;
   TrainOptions train;
   EvaluateConfig evaluate;
   CheckpointConfig checkpoint;
@@ -92,6 +115,9 @@ struct RunConfig {
 
 /// The parts that a base model depends on.
 [[nodiscard]] config::Value base_identity_of(const RunConfig& config);
+
+/// What labels depend on: the protocol, and the new facts (the base is known by its own identity).
+[[nodiscard]] config::Value labels_identity_of(const RunConfig& config);
 
 /// Names of the fact sets of every run.
 [[nodiscard]] std::vector<std::string> set_names();

@@ -27,7 +27,7 @@ struct RunExecutor::Clocks {
   double tokens = 0;
 };
 
-RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, PluginRegistry& registry, Communicator& communicator,
+RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry, Communicator& communicator,
                          std::filesystem::path folder, ProgressSink progress)
     : run_(run),
       base_(base),
@@ -40,9 +40,9 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, PluginReg
       store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
       clocks_(std::make_unique<Clocks>()) {
   const SetsConfig& sets = run.config.sets;
-  const std::vector<Fact> known = base.known_facts(sets);
+  const EligibleFacts eligible = eligible_facts(base, world_, sets, labels);
   const auto probe = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
-  for (const FactSet& set : draw_sets(known, world_.new_facts(), sets.sizes(), sets.seed + run.seed)) {
+  for (const FactSet& set : draw_sets(eligible.known, eligible.fresh, sets.sizes(), sets.seed + run.seed)) {
     sets_.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
     for (std::size_t i = 0; i < sets_.back().sequences.size(); ++i) {
       sets_.back().sequences[i].example = (static_cast<std::uint64_t>(sets_.size()) << 32) | i;

@@ -1,7 +1,7 @@
 // Executes one run: phases, steps, evaluations, probes, checkpoints, and at the end its record on disk.
 #pragma once
 
-#include <stet/experiment/base_model.hpp>
+#include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/run_state.hpp>
 #include <stet/train/trainer.hpp>
 
@@ -13,7 +13,8 @@ namespace stet {
 
 class RunExecutor {
  public:
-  RunExecutor(const PlannedRun& run, const BaseModel& base, PluginRegistry& registry, Communicator& communicator,
+  /// `labels`: what the fact sets are drawn by; null: recall.
+  RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry, Communicator& communicator,
               std::filesystem::path folder, ProgressSink progress);
   ~RunExecutor();
 

@@ -3,7 +3,7 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
-#include <stet/experiment/base_model.hpp>
+#include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/run_executor.hpp>
 
 #include <chrono>
@@ -33,7 +33,7 @@ class Worker {
   }
 
  private:
-  /// The tasks that this group draws, bases first. A run whose base is not finished is left for later.
+  /// The tasks that this group draws, bases first; labels are taken when their base is ready. A run whose base is not finished is left for later.
   void take_drawn(SharedCounter& counter) {
     const auto bases = static_cast<std::int64_t>(plan_.bases.size()), runs = static_cast<std::int64_t>(plan_.runs.size());
     while (true) {
@@ -56,6 +56,7 @@ class Worker {
         return turn == Turn::worked;
       };
       for (const PlannedBase& base : plan_.bases) note(attempt_base(base));
+      for (const PlannedLabels& labels : plan_.labels) note(attempt_labels(labels));
       for (const PlannedRun& run : plan_.runs) {
         if (note(attempt_run(run)) && any_base_open()) break;  // look at the bases again
       }
@@ -72,13 +73,32 @@ class Worker {
                    [&](const std::filesystem::path& folder) { train_base(base, folder, communicator_, progress_); });
   }
 
+  /// What a task needs: another task's results.
+  enum class Need { ready, open, failed };
+  Need need(const std::filesystem::path& folder) const {
+    if (agreed(Workspace::finished(folder))) return Need::ready;
+    return agreed(Workspace::failure(folder, session_).has_value()) ? Need::failed : Need::open;
+  }
+
+  Turn attempt_labels(const PlannedLabels& labels) {
+    const PlannedBase& base = plan_.bases[labels.base];
+    if (const Need base_is = need(workspace_.base_folder(base)); base_is != Need::ready) return base_is == Need::open ? Turn::busy : Turn::done;
+    return attempt(workspace_.labels_folder(labels, base), "labels of base " + std::to_string(base.index + 1),
+                   [&](const std::filesystem::path& folder) { label_facts(labels, base_of(labels.base), folder, communicator_, progress_); });
+  }
+
   Turn attempt_run(const PlannedRun& run) {
-    const std::filesystem::path base_folder = workspace_.base_folder(plan_.bases[run.base]);
-    if (!agreed(Workspace::finished(base_folder))) {
-      return agreed(Workspace::failure(base_folder, session_).has_value()) ? Turn::done : Turn::busy;
+    const PlannedBase& planned = plan_.bases[run.base];
+    std::vector<std::filesystem::path> needed = {workspace_.base_folder(planned)};
+    if (run.labels) needed.push_back(workspace_.labels_folder(plan_.labels[*run.labels], planned));
+    for (const std::filesystem::path& folder : needed) {
+      if (const Need is = need(folder); is != Need::ready) return is == Need::open ? Turn::busy : Turn::done;
     }
     return attempt(workspace_.run_folder(run), run.arm + " seed " + std::to_string(run.seed), [&](const std::filesystem::path& folder) {
-      RunExecutor(run, base_of(run), registry_, communicator_, folder, progress_).execute();
+      const BaseModel& base = base_of(run.base);
+      std::optional<KnowledgeLabels> labels;
+      if (run.labels) collectively(communicator_, [&] { labels = load_labels(needed[1]); });
+      RunExecutor(run, base, labels ? &*labels : nullptr, registry_, communicator_, folder, progress_).execute();
     });
   }
 
@@ -124,11 +144,11 @@ class Worker {
     return Turn::worked;
   }
 
-  const BaseModel& base_of(const PlannedRun& run) {
-    if (!base_ || base_index_ != run.base) {
+  const BaseModel& base_of(std::size_t index) {
+    if (!base_ || base_index_ != index) {
       base_.reset();
-      collectively(communicator_, [&] { base_ = load_base(plan_.bases[run.base], workspace_.base_folder(plan_.bases[run.base])); });
-      base_index_ = run.base;
+      collectively(communicator_, [&] { base_ = load_base(plan_.bases[index], workspace_.base_folder(plan_.bases[index])); });
+      base_index_ = index;
     }
     return *base_;
   }
@@ -165,6 +185,11 @@ PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::st
   for (const PlannedBase& base : plan.bases) {
     ++status.bases;
     look(workspace.base_folder(base), "base " + std::to_string(base.index + 1), status.bases_finished);
+  }
+  for (const PlannedLabels& labels : plan.labels) {
+    int finished = 0;  // not part of what is counted
+    const PlannedBase& base = plan.bases[labels.base];
+    look(workspace.labels_folder(labels, base), "labels of base " + std::to_string(base.index + 1), finished);
   }
   for (const PlannedRun& run : plan.runs) {
     ++status.runs;

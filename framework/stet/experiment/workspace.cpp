@@ -35,6 +35,9 @@ Workspace::Workspace(std::filesystem::path root, std::string experiment)
 }
 
 std::filesystem::path Workspace::base_folder(const PlannedBase& base) const { return root_ / ".bases" / base.identity; }
+std::filesystem::path Workspace::labels_folder(const PlannedLabels& labels, const PlannedBase& base) const {
+  return base_folder(base) / ("slick-" + labels.identity);
+}
 std::filesystem::path Workspace::run_folder(const PlannedRun& run) const { return folder_ / "runs" / run.folder_name(); }
 
 bool Workspace::finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }

@@ -1,7 +1,7 @@
 // Where results lie:
 //   ROOT/NAME/            table.md, table.tex, table.csv, plan.toml
 //   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json
-//   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT
+//   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 // A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
 // one's task is free at once. It is finished when its finished.json is there, which is written last.
 #pragma once
@@ -22,6 +22,8 @@ class Workspace {
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   [[nodiscard]] std::filesystem::path base_folder(const PlannedBase& base) const;
+  /// Beside the base, in its folder.
+  [[nodiscard]] std::filesystem::path labels_folder(const PlannedLabels& labels, const PlannedBase& base) const;
   [[nodiscard]] std::filesystem::path run_folder(const PlannedRun& run) const;
 
   [[nodiscard]] static bool finished(const std::filesystem::path& task);

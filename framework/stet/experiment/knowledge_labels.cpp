@@ -1,0 +1,168 @@
+#include <stet/experiment/knowledge_labels.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/experiment/workspace.hpp>
+#include <stet/tensorfile/tensor_file.hpp>
+#include <stet/tensorfile/tensor_file_writer.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace stet {
+
+namespace {
+
+/// The question as the fine-tuning wording asks it; the space before the answer is not part of it.
+SlickFact as_asked(const World& world, const Fact& fact) {
+  return {fact.id, render(world.relations()[fact.relation].probe, fact).prompt, {fact.answer}};
+}
+
+/// Facts to label and facts to show, by relation.
+std::vector<SlickRelation> questions(const World& world) {
+  std::vector<SlickRelation> relations;
+  for (const Relation& relation : world.relations()) relations.push_back({relation.name, {}, {}});
+  const bool own = world.development_facts().empty();
+  for (const Fact& fact : world.development_facts()) relations[fact.relation].development.push_back(as_asked(world, fact));
+  for (const Fact& fact : world.base_facts()) {
+    SlickRelation& relation = relations[fact.relation];
+    (own && world.asked(fact) ? relation.development : relation.facts).push_back(as_asked(world, fact));
+  }
+  for (const Fact& fact : world.new_facts()) relations[fact.relation].facts.push_back(as_asked(world, fact));
+  return relations;
+}
+
+/// Shares of the categories, base facts and new facts apart.
+std::string shares(const World& world, std::span<const SlickRelation> relations, std::span<const std::vector<SlickLabel>> labels,
+                   const SlickOptions& options, double seconds) {
+  std::unordered_set<std::uint64_t> fresh;
+  for (const Fact& fact : world.new_facts()) fresh.insert(fact.id);
+  std::string text = fmt::format("SLiCK: {} prompts of {} shots, {}{} samples at T {}, top-k {}; answers compared after normalization "
+                                 "(ends trimmed, white space and ASCII case ignored, final full stop dropped).\n\n"
+                                 "| relation | facts |",
+                                 options.prompts, options.shots, options.greedy ? "1 greedy answer and " : "", options.samples,
+                                 options.temperature, options.top_k);
+  for (int c = 0; c < knowledge_category_count; ++c) text += fmt::format(" {} |", name_of(static_cast<KnowledgeCategory>(c)));
+  text += "\n| --- | ---: | ---: | ---: | ---: | ---: |\n";
+  std::size_t all = 0;
+  for (const bool is_new : {false, true}) {
+    std::vector<SlickLabel> sum;
+    const auto row = [&](const std::string& name, std::span<const SlickLabel> group) {
+      if (group.empty()) return;
+      text += fmt::format("| {} | {} |", name, group.size());
+      for (const std::size_t count : count_categories(group)) {
+        text += fmt::format(" {:.1f} |", 100 * static_cast<double>(count) / static_cast<double>(group.size()));
+      }
+      text += "\n";
+    };
+    const char* kind = is_new ? "new facts" : "base facts";
+    for (std::size_t r = 0; r < relations.size(); ++r) {
+      std::vector<SlickLabel> group;
+      for (const SlickLabel& label : labels[r]) {
+        if (fresh.contains(label.id) == is_new) group.push_back(label);
+      }
+      row(fmt::format("{}, {}", relations[r].name, kind), group);
+      sum.insert(sum.end(), group.begin(), group.end());
+    }
+    row(fmt::format("all, {}", kind), sum);
+    all += sum.size();
+  }
+  text += fmt::format("\n{} facts in {}: {} for 1,000 facts.\n", all, format_duration(seconds),
+                      format_duration(1000 * seconds / static_cast<double>(std::max<std::size_t>(all, 1))));
+  return text;
+}
+
+}  // namespace
+
+SlickOptions slick_options(const SlickConfig& config, const World& world) {
+  SlickOptions options;
+  options.rule = config.rule;
+  options.prompts = config.prompts;
+  options.shots = config.shots;
+  options.greedy = config.greedy;
+  options.samples = config.samples;
+  options.temperature = config.temperature;
+  options.top_k = config.top_k;
+  options.seed = config.seed;
+  options.separator = end_of_text_token;  // what pre-training puts between texts
+  const std::string& wording = world.relations().at(0).probe;
+  options.answer_lead = parse_template(wording).answer_lead;
+  return options;
+}
+
+void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder, Communicator& communicator,
+                 const ProgressSink& progress) {
+  const Stopwatch watch;
+  const World world = make_world(labels.config.data);
+  const std::vector<SlickRelation> relations = questions(world);
+  const SlickOptions options = slick_options(labels.config.slick, world);
+  const auto report = [&](double share) {
+    if (progress && communicator.rank() == 0) progress({fmt::format("labels of base {}", labels.base + 1), share, 0});
+  };
+  const std::vector<std::vector<SlickLabel>> result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report);
+  collectively(communicator, [&] {
+    if (communicator.rank() != 0) return;
+    std::vector<std::int64_t> ids;  // bits of the 64-bit hash
+    std::vector<std::int32_t> greedy, sampled;
+    std::vector<std::uint8_t> category;
+    for (const auto& group : result) {
+      for (const SlickLabel& label : group) {
+        ids.push_back(static_cast<std::int64_t>(label.id));
+        greedy.push_back(static_cast<std::int32_t>(label.greedy_right));
+        sampled.push_back(static_cast<std::int32_t>(label.samples_right));
+        category.push_back(static_cast<std::uint8_t>(label.category));
+      }
+    }
+    const std::vector<TensorView> views = {view_of<std::int64_t>("id", ids, {ids.size()}), view_of<std::int32_t>("greedy_right", greedy, {ids.size()}),
+                                           view_of<std::int32_t>("samples_right", sampled, {ids.size()}),
+                                           view_of<std::uint8_t>("category", category, {ids.size()})};
+    write_tensor_file(folder / "labels.safetensors", views);
+    write_file_atomically(folder / "slick.md", shares(world, relations, result, options, watch.seconds()));
+    write_file_atomically(folder / "slick.toml", config::to_toml(labels_identity_of(labels.config)));
+    Workspace::mark_finished(folder, watch.seconds(), communicator.size());
+  });
+}
+
+KnowledgeLabels load_labels(const std::filesystem::path& folder) {
+  const TensorFile file = TensorFile::open(folder / "labels.safetensors");
+  const auto ids = file.values<std::int64_t>("id");
+  const auto greedy = file.values<std::int32_t>("greedy_right"), sampled = file.values<std::int32_t>("samples_right");
+  const auto category = file.values<std::uint8_t>("category");
+  if (greedy.size() != ids.size() || sampled.size() != ids.size() || category.size() != ids.size()) {
+    throw Error(ErrorKind::data, "the label file's tensors differ in length").at(file.path().string());
+  }
+  KnowledgeLabels labels;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (category[i] >= knowledge_category_count) {
+      throw Error(ErrorKind::data, "no such category").at(file.path().string()).received(std::to_string(category[i]));
+    }
+    const auto id = static_cast<std::uint64_t>(ids[i]);
+    labels.of.emplace(id, SlickLabel{id, greedy[i], sampled[i], static_cast<KnowledgeCategory>(category[i])});
+  }
+  labels.table = read_file(folder / "slick.md");
+  return labels;
+}
+
+EligibleFacts eligible_facts(const BaseModel& base, const World& world, const SetsConfig& sets, const KnowledgeLabels* labels) {
+  if (labels == nullptr) return {base.known_facts(sets), world.new_facts()};
+  std::vector<KnowledgeCategory> wanted;
+  for (const std::string& name : sets.categories) wanted.push_back(parse_knowledge_category(name).value());
+  EligibleFacts facts;
+  for (const Fact& fact : base.world.base_facts()) {
+    const auto label = labels->of.find(fact.id);
+    const bool known = label != labels->of.end() && std::find(wanted.begin(), wanted.end(), label->second.category) != wanted.end();
+    if (known && (sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == base.world.asked(fact))) facts.known.push_back(fact);
+  }
+  for (const Fact& fact : world.new_facts()) {
+    const auto label = labels->of.find(fact.id);
+    if (label != labels->of.end() && label->second.category == KnowledgeCategory::unknown) facts.fresh.push_back(fact);
+  }
+  return facts;
+}
+
+}  // namespace stet

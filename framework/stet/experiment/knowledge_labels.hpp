@@ -1,0 +1,41 @@
+// What a base model knows, fact by fact, by SLiCK: computed once for (base, facts, protocol), kept beside the base, and reused
+// by every run and experiment that asks for the same.
+#pragma once
+
+#include <stet/evaluate/slick.hpp>
+#include <stet/experiment/base_model.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace stet {
+
+[[nodiscard]] SlickOptions slick_options(const SlickConfig& config, const World& world);
+
+struct KnowledgeLabels {
+  std::unordered_map<std::uint64_t, SlickLabel> of;  ///< by Fact::id; base facts and new facts
+  std::string table;                                 ///< shares by relation, Markdown
+};
+
+/// Collective. Labels the base facts and the new facts of `labels.config`'s world and writes labels.safetensors, slick.md and
+/// finished.json into `folder`. Shots come from the world's development facts; a world without them shows base facts about which
+/// pre-training asked questions, and these are then not labelled.
+void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder, Communicator& communicator,
+                 const ProgressSink& progress);
+
+/// Throws Error (data) if the files are damaged.
+[[nodiscard]] KnowledgeLabels load_labels(const std::filesystem::path& folder);
+
+/// The facts that a run's sets are drawn from.
+struct EligibleFacts {
+  std::vector<Fact> known;  ///< for the sets known, held and validation
+  std::vector<Fact> fresh;  ///< for the set unknown
+};
+/// `labels` null: by recall, known facts as BaseModel::known_facts() has them, and all of `world`'s new facts. With labels: base
+/// facts in sets.categories, and those new facts that the base answers never right (Unknown), since some can be guessed.
+[[nodiscard]] EligibleFacts eligible_facts(const BaseModel& base, const World& world, const SetsConfig& sets, const KnowledgeLabels* labels);
+
+}  // namespace stet
