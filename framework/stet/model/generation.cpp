@@ -138,6 +138,7 @@ void Generator::generate_group(std::span<const Prompt> prompts, const Decoding& 
           Continuation& result = results[branch.prompt][member];
           if (stops(token)) {
             result.stopped = true;
+            result.stop_token = token;
             continue;
           }
           result.tokens.push_back(token);

@@ -32,6 +32,7 @@ struct Decoding {
 struct Continuation {
   std::vector<std::int32_t> tokens;  ///< without the stop token
   bool stopped = false;              ///< by a stop token, not by max_new_tokens
+  std::int32_t stop_token = -1;      ///< which one
 };
 
 class Generator {

@@ -211,85 +211,6 @@ void gelu_erf_backward(const T* d_out, const T* x, T* d_x, std::int64_t count) {
 }
 
 template <class T>
-void cross_entropy(const T* logits, const std::int64_t* targets, const T* weights, T* losses, T* d_logits,
-                   std::int64_t* best, std::int64_t rows, std::int64_t classes) {
-  for (std::int64_t p = 0; p < rows; ++p) {
-    const T* z = logits + p * classes;
-    T largest = z[0];
-#pragma omp simd reduction(max : largest)
-    for (std::int64_t i = 0; i < classes; ++i) largest = z[i] > largest ? z[i] : largest;
-    if (best != nullptr) {
-      const T* const found = std::find(z, z + classes, largest);
-      best[p] = found == z + classes ? 0 : found - z;  // nan equals nothing
-    }
-    const T target = z[targets[p]];
-    T sum = 0;
-    if (d_logits == nullptr) {
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp(z[i] - largest);
-    } else {
-      T* to = d_logits + p * classes;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t i = 0; i < classes; ++i) {
-        const T e = fast_exp(z[i] - largest);
-        to[i] = e;
-        sum += e;
-      }
-      const T factor = weights[p] / sum;
-#pragma omp simd
-      for (std::int64_t i = 0; i < classes; ++i) to[i] *= factor;
-      to[targets[p]] -= weights[p];
-    }
-    losses[p] = largest + std::log(sum) - target;
-  }
-}
-
-template <class T>
-void distillation(const T* student, const T* teacher, const T* weights, T* losses, T* d_student, std::int64_t rows,
-                  std::int64_t classes, double tau, bool reverse) {
-  const T inverse = T(1 / tau), tau_squared = T(tau * tau);
-  const auto log_sum_of = [classes, inverse](const T* z) {
-    T largest = z[0];
-#pragma omp simd reduction(max : largest)
-    for (std::int64_t i = 0; i < classes; ++i) largest = z[i] > largest ? z[i] : largest;
-    T sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < classes; ++i) sum += fast_exp((z[i] - largest) * inverse);
-    return largest * inverse + std::log(sum);
-  };
-  for (std::int64_t p = 0; p < rows; ++p) {
-    const T* STET_RESTRICT s = student + p * classes;
-    const T* STET_RESTRICT t = teacher + p * classes;
-    T* STET_RESTRICT to = d_student + p * classes;
-    const T ls = log_sum_of(s), lt = log_sum_of(t);
-    T divergence = 0;
-    if (!reverse) {  // KL(t || s): gradient (q - p) / tau
-      const T factor = weights[p] * tau_squared * inverse;
-#pragma omp simd reduction(+ : divergence)
-      for (std::int64_t i = 0; i < classes; ++i) {
-        const T log_p = t[i] * inverse - lt, log_q = s[i] * inverse - ls;
-        const T probability = fast_exp(log_p);
-        divergence += probability * (log_p - log_q);
-        to[i] = factor * (fast_exp(log_q) - probability);
-      }
-    } else {  // KL(s || t): gradient q (log q - log p - KL) / tau
-#pragma omp simd reduction(+ : divergence)
-      for (std::int64_t i = 0; i < classes; ++i) {
-        const T log_p = t[i] * inverse - lt, log_q = s[i] * inverse - ls;
-        divergence += fast_exp(log_q) * (log_q - log_p);
-      }
-      const T factor = weights[p] * tau_squared * inverse;
-#pragma omp simd
-      for (std::int64_t i = 0; i < classes; ++i) {
-        const T log_p = t[i] * inverse - lt, log_q = s[i] * inverse - ls;
-        to[i] = factor * fast_exp(log_q) * (log_q - log_p - divergence);
-      }
-    }
-    losses[p] = tau_squared * divergence;
-  }
-}
-
-template <class T>
 void add_bias(T* x, const T* bias, std::int64_t rows, std::int64_t d) {
   for (std::int64_t n = 0; n < rows; ++n) add_scaled(x + n * d, bias, T(1), d);
 }
@@ -331,9 +252,6 @@ const char* compiled_for() noexcept {
   template void gelu_backward<T>(const T*, const T*, T*, std::int64_t);                                                 \
   template void gelu_erf<T>(const T*, T*, std::int64_t);                                                                \
   template void gelu_erf_backward<T>(const T*, const T*, T*, std::int64_t);                                             \
-  template void cross_entropy<T>(const T*, const std::int64_t*, const T*, T*, T*, std::int64_t*, std::int64_t,          \
-                                 std::int64_t);                                                                          \
-  template void distillation<T>(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t, double, bool);        \
   template void add_bias<T>(T*, const T*, std::int64_t, std::int64_t);                                                  \
   template void bias_backward<T>(const T*, T*, std::int64_t, std::int64_t);
 STET_INSTANTIATE(float)

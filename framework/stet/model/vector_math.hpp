@@ -1,5 +1,6 @@
-// Building blocks of kernels_cpu.cpp and cached_attention_cpu.cpp, which alone include this: an exponential that loops over it vectorize with, and products of
-// small matrices that stay in the first-level cache, where a call into BLAS costs more than the work.
+// Building blocks of kernels_cpu.cpp, losses_cpu.cpp and cached_attention_cpu.cpp, which alone include this: an exponential
+// that loops over it vectorize with, and products of small matrices that stay in the first-level cache, where a call into
+// BLAS costs more than the work.
 // Loops are written so that g++ vectorizes them: restrict pointers and `omp simd` reductions. -ffast-math is not used: sums
 // are reordered only where a reduction says so, so results are the same at every run.
 #pragma once

@@ -1,0 +1,50 @@
+// SLiCK over several ranks (CTest: 1, 2 and 4) gives the labels of one process, which every rank computes too.
+#include <stet/base/error.hpp>
+#include <stet/comm/session.hpp>
+#include <unit/evaluate/slick_setting.hpp>
+
+#include "ranked_main.hpp"
+
+namespace stet {
+namespace {
+
+Communicator* world = nullptr;  // main's, for the tests
+
+TEST(MpiSlick, LabelsDoNotDependOnTheNumberOfRanks) {
+  testing::SlickSetting s;
+  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+    const at::Tensor weights = s.weights.to(type);
+    const auto alone = make_single_process();
+    const auto expected = slick(s.model, weights, s.tokenizer, s.relations, s.options, *alone);
+    double done = 0;
+    const auto labels = slick(s.model, weights, s.tokenizer, s.relations, s.options, *world, [&done](double share) { done = share; });
+    EXPECT_EQ(labels, expected);
+    EXPECT_EQ(done, 1.0);
+    std::int64_t right = 0;
+    for (const SlickLabel& label : labels[0]) right += label.samples_right;
+    EXPECT_GT(right, 0);
+  }
+}
+
+TEST(MpiSlick, MoreRanksThanWork) {
+  testing::SlickSetting s;
+  s.relations.resize(1);
+  s.relations[0].facts.resize(1);
+  s.options.prompts = 1;
+  const auto alone = make_single_process();
+  EXPECT_EQ(slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *world),
+            slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone));
+}
+
+TEST(MpiSlick, AFailureIsEveryRanks) {
+  testing::SlickSetting s;
+  s.weights.fill_(std::nan(""));
+  EXPECT_THROW((void)slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *world), Error);
+}
+
+}  // namespace
+}  // namespace stet
+
+int main(int argc, char** argv) {
+  return stet::testing::run_ranked(argc, argv, [](stet::Communicator& communicator) { stet::world = &communicator; });
+}
