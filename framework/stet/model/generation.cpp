@@ -21,9 +21,9 @@ struct Generator::Branch {
   std::optional<KeyValueSegment> segment;  // of all tokens but the last; none before the second pass
 };
 
-Generator::Generator(const Transformer& model, const at::Tensor& weights)
-    : model_(model), weights_(weights), prefix_(model.config(), 0, weights.scalar_type()), cache_(model.config()) {
-  STET_ASSERT(weights.dim() == 1 && weights.numel() == model.table().total());
+Generator::Generator(const Transformer& model, at::Tensor weights)
+    : model_(model), weights_(std::move(weights)), prefix_(model.config(), 0, weights_.scalar_type()), cache_(model.config()) {
+  STET_ASSERT(weights_.dim() == 1 && weights_.numel() == model.table().total());
 }
 
 at::Tensor Generator::forward(const Pass& pass, const at::Tensor* rows) {

@@ -37,8 +37,8 @@ struct Continuation {
 
 class Generator {
  public:
-  /// `weights`: flat, kFloat or kDouble. Both must outlive the generator and stay as they are.
-  Generator(const Transformer& model, const at::Tensor& weights);
+  /// `weights`: flat, kFloat or kDouble. The model must outlive the generator; the weights must stay as they are.
+  Generator(const Transformer& model, at::Tensor weights);
 
   /// What all following prompts continue; empty: nothing. Computed here.
   void set_prefix(std::span<const std::int32_t> tokens);
@@ -60,7 +60,7 @@ class Generator {
   void check(std::span<const Prompt> prompts, const Decoding& decoding) const;
 
   const Transformer& model_;
-  const at::Tensor& weights_;
+  at::Tensor weights_;
   KeyValueSegment prefix_;
   CachedTokens cache_;
   Activations buffers_;
