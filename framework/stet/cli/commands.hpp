@@ -14,5 +14,9 @@ namespace stet {
 [[nodiscard]] int doctor_command(const Options& options);
 [[nodiscard]] int checkpoint_inspect_command(const Options& options);
 [[nodiscard]] int model_verify_command(const Options& options);
+[[nodiscard]] int tokenizer_train_command(const Options& options);
+[[nodiscard]] int tokenizer_encode_command(const Options& options);
+[[nodiscard]] int tokenizer_decode_command(const Options& options);
+[[nodiscard]] int tokenizer_verify_command(const Options& options);
 
 }  // namespace stet

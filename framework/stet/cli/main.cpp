@@ -24,6 +24,10 @@ int dispatch(const stet::Options& options, stet::Session& session) {
     case Command::doctor: return speaks ? stet::doctor_command(options) : 0;
     case Command::checkpoint_inspect: return speaks ? stet::checkpoint_inspect_command(options) : 0;
     case Command::model_verify: return speaks ? stet::model_verify_command(options) : 0;
+    case Command::tokenizer_train: return speaks ? stet::tokenizer_train_command(options) : 0;
+    case Command::tokenizer_encode: return speaks ? stet::tokenizer_encode_command(options) : 0;
+    case Command::tokenizer_decode: return speaks ? stet::tokenizer_decode_command(options) : 0;
+    case Command::tokenizer_verify: return speaks ? stet::tokenizer_verify_command(options) : 0;
     case Command::none: break;
   }
   return 0;

@@ -1,6 +1,7 @@
 #include <stet/cli/options.hpp>
 
 #include <stet/base/strings.hpp>
+#include <stet/cli/tokenizer_options.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -54,6 +55,7 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* verify = model->add_subcommand("verify", "compare a folder's expected logits, loss and gradients with ours");
   verify->add_option("folder", o.file, "config.json, model.safetensors, expected.safetensors")->required();
   verify->callback([&o] { o.command = Options::Command::model_verify; });
+  add_tokenizer_options(app, o);
   app.add_subcommand("test", "build everything and run all tests (by the wrapper ./stet)")->callback([] {
     throw CLI::RuntimeError("`stet test` is run by the wrapper ./stet in the source folder", 2);
   });

@@ -1,6 +1,7 @@
 // The command line as a struct.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -8,7 +9,8 @@
 namespace stet {
 
 struct Options {
-  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify };
+  enum class Command { none, run, plan, table, plugin_list, plugin_info, doctor, checkpoint_inspect, model_verify,
+                       tokenizer_train, tokenizer_encode, tokenizer_decode, tokenizer_verify };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
   std::string name;                      ///< plugin
@@ -21,6 +23,11 @@ struct Options {
   std::string format = "terminal";       ///< table
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
+  std::vector<std::string> inputs;       ///< tokenizer train: files; encode: texts; decode: ids
+  std::size_t vocabulary = 0;            ///< tokenizer train
+  std::size_t min_frequency = 2;         ///< tokenizer train
+  bool special = false;                  ///< tokenizer encode and decode
+  bool tokens = false;                   ///< tokenizer encode --tokens
 };
 
 /// Parses argv; on --help, --version or an error prints and returns the exit code through `code` with Command::none.
