@@ -21,5 +21,9 @@ namespace stet {
 
 [[nodiscard]] int data_build_command(const Options& options, Session& session);
 [[nodiscard]] int data_inspect_command(const Options& options);
+[[nodiscard]] int tokenizer_train_command(const Options& options);
+[[nodiscard]] int tokenizer_encode_command(const Options& options);
+[[nodiscard]] int tokenizer_decode_command(const Options& options);
+[[nodiscard]] int tokenizer_verify_command(const Options& options);
 
 }  // namespace stet

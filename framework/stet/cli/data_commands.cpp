@@ -104,7 +104,7 @@ int data_build_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   const bool speaks = world.rank() == 0;
   ShardBuildOptions build;
-  build.inputs = options.inputs;
+  build.inputs = options.files;
   build.tokenizer = options.tokenizer;
   build.out = options.out;
   build.context = options.context;

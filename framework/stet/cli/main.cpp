@@ -30,6 +30,10 @@ int dispatch(const stet::Options& options, stet::Session& session) {
     case Command::generate: return speaks ? stet::generate_command(options) : 0;
     case Command::data_build: return stet::data_build_command(options, session);
     case Command::data_inspect: return speaks ? stet::data_inspect_command(options) : 0;
+    case Command::tokenizer_train: return speaks ? stet::tokenizer_train_command(options) : 0;
+    case Command::tokenizer_encode: return speaks ? stet::tokenizer_encode_command(options) : 0;
+    case Command::tokenizer_decode: return speaks ? stet::tokenizer_decode_command(options) : 0;
+    case Command::tokenizer_verify: return speaks ? stet::tokenizer_verify_command(options) : 0;
     case Command::none: break;
   }
   return 0;

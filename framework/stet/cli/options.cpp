@@ -1,6 +1,7 @@
 #include <stet/cli/options.hpp>
 
 #include <stet/base/strings.hpp>
+#include <stet/cli/tokenizer_options.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -80,7 +81,7 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* data = app.add_subcommand("data", "token shards for training");
   data->require_subcommand(1);
   auto* build = data->add_subcommand("build", "tokenize JSON lines into shards (under mpirun: by all ranks); continues a build that was killed");
-  build->add_option("inputs", o.inputs, "files of JSON lines: {prompt, completion}, {messages} or {text}")->required();
+  build->add_option("inputs", o.files, "files of JSON lines: {prompt, completion}, {messages} or {text}")->required();
   build->add_option("--tokenizer", o.tokenizer, "tokenizer.json")->required();
   build->add_option("--out", o.out, "folder of the shards")->required();
   build->add_option("--context", o.context, "longest sequence in tokens (default: 1024): longer texts are cut, the others left out")->check(CLI::Range(2, 1 << 30));
@@ -92,6 +93,7 @@ Options parse_options(int argc, char** argv, int& code) {
   look->add_option("--seed", o.seed, "of the choice of samples (default: 1)");
   look->add_flag("--verify", o.verify, "read everything and check every checksum");
   look->callback([&o] { o.command = Options::Command::data_inspect; });
+  add_tokenizer_options(app, o);
   app.add_subcommand("test", "build everything and run all tests (by the wrapper ./stet)")->callback([] {
     throw CLI::RuntimeError("`stet test` is run by the wrapper ./stet in the source folder", 2);
   });

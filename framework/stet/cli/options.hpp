@@ -1,6 +1,7 @@
 // The command line as a struct.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -26,6 +27,10 @@ struct Options {
     data_build,
     data_inspect,
     slick,
+    tokenizer_train,
+    tokenizer_encode,
+    tokenizer_decode,
+    tokenizer_verify,
   };
   Command command = Command::none;
   std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
@@ -47,11 +52,16 @@ struct Options {
   std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
   bool worker = false;                   ///< internal: started by `stet run`
   bool verbose = false;
-  std::vector<std::filesystem::path> inputs;  ///< data build: JSON lines
+  std::vector<std::filesystem::path> files;   ///< data build: JSON lines
   std::uint64_t context = 1024;               ///< data build: longest sequence
   double shard_megabytes = 64;                ///< data build: of input a shard
   std::uint64_t shown_samples = 0;            ///< data inspect
   bool verify = false;                        ///< data inspect
+  std::vector<std::string> inputs;       ///< tokenizer train: files; encode: texts; decode: ids
+  std::size_t vocabulary = 0;            ///< tokenizer train
+  std::size_t min_frequency = 2;         ///< tokenizer train
+  bool special = false;                  ///< tokenizer encode and decode
+  bool tokens = false;                   ///< tokenizer encode --tokens
 };
 
 /// Parses argv; on --help, --version or an error prints and returns the exit code through `code` with Command::none.

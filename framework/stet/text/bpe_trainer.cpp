@@ -1,50 +1,49 @@
 // Training of byte-level BPE. Counts are kept per distinct word; a merge touches only the words that hold its pair.
+#include <stet/text/bpe_trainer.hpp>
+
 #include <stet/base/error.hpp>
-#include <stet/text/tokenizer.hpp>
 #include <stet/text/tokenizer_tables.hpp>
 #include <stet/text/utf8.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <queue>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 namespace stet {
 namespace {
 
-struct Word {
-  std::vector<TokenId> ids;
-  std::int64_t count = 0;
+/// The words' symbols, one after the other in one array; merging shortens a word where it lies.
+struct Words {
+  struct Word {
+    std::size_t begin = 0;
+    std::uint32_t size = 0;
+    std::int64_t count = 0;
+  };
+  std::vector<TokenId> symbols;
+  std::vector<Word> words;  // in no particular order: nothing below depends on it
+
+  Words(const StringMap<std::int64_t>& counts, const std::array<TokenId, 256>& byte_ids) {
+    std::size_t bytes = 0;
+    for (const auto& [text, count] : counts) bytes += text.size();
+    symbols.reserve(bytes);
+    words.reserve(counts.size());
+    for (const auto& [text, count] : counts) {
+      words.push_back({symbols.size(), static_cast<std::uint32_t>(text.size()), count});
+      for (const char c : text) symbols.push_back(byte_ids[static_cast<unsigned char>(c)]);
+    }
+  }
 };
 
-std::vector<Word> count_words(std::span<const std::string> corpus, const std::array<TokenId, 256>& byte_ids) {
-  StringMap<std::int64_t> counts;
-  const WordSplitter splitter;
-  for (std::size_t i = 0; i < corpus.size(); ++i) {
-    if (find_invalid_utf8(corpus[i])) {
-      throw Error(ErrorKind::data, "cannot train a tokenizer on text that is not valid UTF-8")
-          .at(fmt::format("text {} of the corpus", i))
-          .received(mend_utf8(corpus[i].substr(0, 60)));
-    }
-    splitter.split(corpus[i], [&](std::string_view word) {
-      const auto found = counts.find(word);
-      if (found == counts.end()) {
-        counts.emplace(word, 1);
-      } else {
-        ++found->second;
-      }
-    });
-  }
-  std::vector<Word> words;
-  words.reserve(counts.size());
-  for (const auto& [text, count] : counts) {
-    Word word{{}, count};
-    for (const char c : text) word.ids.push_back(byte_ids[static_cast<unsigned char>(c)]);
-    words.push_back(std::move(word));
-  }
-  return words;  // in no particular order: nothing below depends on it
+PreTokenizer gpt2_words() {
+  PreTokenizer rules;
+  rules.words = Pattern::gpt2_words();
+  return rules;
 }
 
 /// Pair counts with the largest at hand. Entries of the queue whose count is out of date are put right when they
@@ -118,8 +117,31 @@ class PairCounts {
 
 }  // namespace
 
-Tokenizer train_byte_level_bpe(std::span<const std::string> corpus, std::size_t vocabulary_size,
-                               std::size_t min_frequency) {
+BpeTrainer::BpeTrainer() : cutter_(gpt2_words()) {}
+
+void BpeTrainer::add(std::string_view text, const std::string& where) {
+  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+  if (text.size() > most) {
+    throw Error(ErrorKind::data, "a text is too long to train a tokenizer on")
+        .at(where)
+        .expected(fmt::format("at most {} bytes", most));
+  }
+  if (find_invalid_utf8(text)) {
+    throw Error(ErrorKind::data, "cannot train a tokenizer on text that is not valid UTF-8")
+        .at(where)
+        .received(mend_utf8(text.substr(0, 60)));
+  }
+  cutter_.cut(text, [&](std::string_view word) {
+    const auto found = counts_.find(word);
+    if (found == counts_.end()) {
+      counts_.emplace(word, 1);
+    } else {
+      ++found->second;
+    }
+  });
+}
+
+Tokenizer BpeTrainer::train(std::size_t vocabulary_size, std::size_t min_frequency) const {
   constexpr std::size_t smallest = 257;
   if (vocabulary_size < smallest) {
     throw Error(ErrorKind::config, "the vocabulary is too small for byte-level BPE")
@@ -137,13 +159,14 @@ Tokenizer train_byte_level_bpe(std::span<const std::string> corpus, std::size_t 
   for (std::size_t i = 0; i < 256; ++i) byte_ids[byte_in_order(i)] = add_token(byte_character(byte_in_order(i)));
   parts.added.push_back(
       {.id = add_token(std::string(end_of_text_token)), .special = true, .in_vocabulary = true});
-  parts.pre_tokenizer.words = Pattern::gpt2_words();
+  parts.pre_tokenizer = gpt2_words();
 
-  std::vector<Word> words = count_words(corpus, byte_ids);
+  Words corpus(counts_, byte_ids);
   PairCounts pairs;
-  for (std::uint32_t w = 0; w < words.size(); ++w) {
-    const auto& symbols = words[w].ids;
-    for (std::size_t i = 0; i + 1 < symbols.size(); ++i) pairs.add(symbols[i], symbols[i + 1], words[w].count, w);
+  for (std::uint32_t w = 0; w < corpus.words.size(); ++w) {
+    const Words::Word& word = corpus.words[w];
+    const TokenId* symbols = corpus.symbols.data() + word.begin;
+    for (std::uint32_t i = 0; i + 1 < word.size; ++i) pairs.add(symbols[i], symbols[i + 1], word.count, w);
   }
   pairs.publish();
 
@@ -160,26 +183,39 @@ Tokenizer train_byte_level_bpe(std::span<const std::string> corpus, std::size_t 
     std::sort(holders.begin(), holders.end());
     holders.erase(std::unique(holders.begin(), holders.end()), holders.end());
     for (const std::uint32_t w : holders) {
-      auto& symbols = words[w].ids;
-      const std::int64_t count = words[w].count;
-      for (std::size_t i = 0; i + 1 < symbols.size(); ++i) {
-        if (symbols[i] != left || symbols[i + 1] != right) continue;
-        if (i > 0) {
-          pairs.add(symbols[i - 1], left, -count, w);
-          pairs.add(symbols[i - 1], merged, count, w);
+      Words::Word& word = corpus.words[w];
+      TokenId* symbols = corpus.symbols.data() + word.begin;
+      const std::int64_t count = word.count;
+      std::uint32_t size = 0;  // of what is merged so far; `read` runs ahead of it
+      for (std::uint32_t read = 0; read < word.size; ++size) {
+        if (symbols[read] != left || read + 1 == word.size || symbols[read + 1] != right) {
+          symbols[size] = symbols[read++];
+          continue;
         }
-        if (i + 2 < symbols.size()) {
-          pairs.add(right, symbols[i + 2], -count, w);
-          pairs.add(merged, symbols[i + 2], count, w);
+        if (size > 0) {
+          pairs.add(symbols[size - 1], left, -count, w);
+          pairs.add(symbols[size - 1], merged, count, w);
         }
-        symbols[i] = merged;
-        symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        if (read + 2 < word.size) {
+          pairs.add(right, symbols[read + 2], -count, w);
+          pairs.add(merged, symbols[read + 2], count, w);
+        }
+        symbols[size] = merged;
+        read += 2;
       }
+      word.size = size;
     }
     pairs.forget(pair);
     pairs.publish();
   }
   return TokenizerBuilder::build(std::move(parts), "trained tokenizer");
+}
+
+Tokenizer train_byte_level_bpe(std::span<const std::string> corpus, std::size_t vocabulary_size,
+                               std::size_t min_frequency) {
+  BpeTrainer trainer;
+  for (std::size_t i = 0; i < corpus.size(); ++i) trainer.add(corpus[i], fmt::format("text {} of the corpus", i));
+  return trainer.train(vocabulary_size, min_frequency);
 }
 
 }  // namespace stet
