@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <set>
+
 namespace stet::testing {
 namespace {
 
@@ -174,12 +176,18 @@ TEST_F(Refusal, LinkToAGoodPluginIsAllowed) {
   EXPECT_EQ(registry_.loaded().size(), 1U);
 }
 TEST_F(Refusal, AnotherUsersFile) {
-  EXPECT_NO_THROW(check_access("a.so", S_IFREG | 0755, 1000, 1000));
-  EXPECT_NO_THROW(check_access("a.so", S_IFREG | 0755, 0, 1000));
-  expect_message(error_of([] { check_access("/x/a.so", S_IFREG | 0755, 1001, 1000); }), "/x/a.so",
-                 {"the plugin belongs to another user", "root (0) or this user (1000)", "owner 1001", "a folder of your own"});
-  expect_message(error_of([] { check_access("/x", S_IFDIR | 0755, 1000, 0); }), "/x",
-                 {"the plugin's folder belongs to another user", "this user (0)", "owner 1000", "a folder of your own"});
+  const std::vector<uid_t> trusted = {0, 1000, 55};
+  for (const uid_t owner : trusted) EXPECT_NO_THROW(check_access("a.so", S_IFREG | 0755, owner, trusted));
+  expect_message(error_of([&] { check_access("/x/a.so", S_IFREG | 0755, 1001, trusted); }), "/x/a.so",
+                 {"the plugin belongs to another user", "this program's owner: 0, 1000, 55", "owner 1001", "a folder of your own"});
+  expect_message(error_of([&] { check_access("/x", S_IFDIR | 0755, 1001, trusted); }), "/x",
+                 {"the plugin's folder belongs to another user", "this program's owner", "owner 1001", "a folder of your own"});
+}
+TEST_F(Refusal, TrustedAreRootThisUserAndTheProgramsOwner) {
+  const std::vector<uid_t> trusted = trusted_owners();
+  struct stat program {};
+  ASSERT_EQ(::stat("/proc/self/exe", &program), 0);
+  EXPECT_EQ(std::set<uid_t>(trusted.begin(), trusted.end()), (std::set<uid_t>{0, ::geteuid(), program.st_uid}));
 }
 
 // --- what only the loader or the plugin's code can tell

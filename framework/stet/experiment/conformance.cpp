@@ -33,13 +33,18 @@ void for_each_class(const LoadedPlugin& plugin, const Use& use) {
   for (const auto& offer : plugin.offers.probes) use(offer);
 }
 
-/// An assignment's part after "NAME." if it is for this class alone, or all of it if the class has the key; else nothing.
+/// Whether a dotted path names a field of the class, or something within one.
+template <class Base>
+bool takes(const Offer<Base>& offer, const std::string& path) {
+  return has_field(offer, path) || has_field(offer, path.substr(0, path.find('.')));
+}
+
+/// The assignment without "NAME." if it is for this class alone, as it is if the class has the key, or else nothing.
 template <class Base>
 std::string part_for(const Offer<Base>& offer, const std::string& assignment) {
-  const std::string path = assignment.substr(0, assignment.find('='));
-  const std::string first = path.substr(0, path.find('.'));
-  if (has_field(offer, first) || (first != path && has_field(offer, path))) return assignment;
-  return first != path && first == offer.name ? assignment.substr(first.size() + 1) : "";
+  const std::string path = assignment.substr(0, assignment.find('=')), prefix = offer.name + ".";
+  if (takes(offer, path)) return assignment;
+  return path.starts_with(prefix) && takes(offer, path.substr(prefix.size())) ? assignment.substr(prefix.size()) : "";
 }
 
 /// The table that a class is tried with.
@@ -167,7 +172,11 @@ constexpr const char* not_repeatable = "not repeatable in one process, so nothin
 void run_checks(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
   const RegularizerTrial trial = make_trial(offer, table, bench, alone);
   const bool repeatable = checks.run("repeatable", [&] { return check_repeatable(trial); });
-  checks.run("gradient", [&] { return check_gradient(trial); });
+  if (repeatable) {
+    checks.run("gradient", [&] { return check_gradient(trial); });
+  } else {
+    checks.skip("gradient", not_repeatable);
+  }
   checks.run("strength 0", [&] { return check_strength_zero(trial); });
   checks.run("frozen", [&] { return check_frozen(trial); });
   if (!repeatable) {

@@ -88,7 +88,7 @@ Finding check_keys(const Offer<Base>& offer, const config::Value& table) {
       ++bounds;
     }
   }
-  return passed(fmt::format("{} keys accepted with their values, {} misspelt ones refused with a suggestion, {} bounds enforced", accepted, misspelt, bounds));
+  return passed(fmt::format("keys accepted with their values: {}; misspelt ones refused with a suggestion: {}; bounds enforced: {}", accepted, misspelt, bounds));
 }
 
 template Finding check_keys(const Offer<Regularizer>&, const config::Value&);

@@ -2,12 +2,14 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
+#include <stet/base/strings.hpp>
 #include <stet/plugin/elf_file.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -64,7 +66,7 @@ std::string read_bytes(const Descriptor& file, std::size_t size, const std::file
 void check_folder(const std::filesystem::path& folder) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0) throw unreadable(folder, std::strerror(errno));
-  check_access(folder, status.st_mode, status.st_uid, ::geteuid());
+  check_access(folder, status.st_mode, status.st_uid, trusted_owners());
 }
 
 void compare(const std::string& what, const std::string& host, const std::string& plugin, const std::string& name) {
@@ -78,7 +80,7 @@ void compare(const std::string& what, const std::string& host, const std::string
 
 }  // namespace
 
-void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, uid_t user) {
+void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, std::span<const uid_t> trusted) {
   const std::string what = S_ISDIR(mode) ? "the plugin's folder" : "the plugin";
   if ((mode & S_IWOTH) != 0) {
     throw Error(ErrorKind::plugin, what + " is writable by everyone")
@@ -88,13 +90,26 @@ void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, u
                                                          : "permission for all")
         .hint("chmod o-w " + path.string());
   }
-  if (owner != user && owner != 0) {
+  if (std::find(trusted.begin(), trusted.end(), owner) == trusted.end()) {
+    std::vector<std::string> users;
+    for (const uid_t user : trusted) users.push_back(std::to_string(user));
     throw Error(ErrorKind::plugin, what + " belongs to another user")
         .at(path.string())
-        .expected("owner root (0) or this user (" + std::to_string(user) + ")")
+        .expected("owner root, this user, or this program's owner: " + join(users, ", "))
         .received("owner " + std::to_string(owner))
         .hint("copy the plugin into a folder of your own");
   }
+}
+
+std::vector<uid_t> trusted_owners() {
+  std::vector<uid_t> users = {0};
+  const auto add = [&users](uid_t user) {
+    if (std::find(users.begin(), users.end(), user) == users.end()) users.push_back(user);
+  };
+  add(::geteuid());
+  struct stat program {};
+  if (::stat("/proc/self/exe", &program) == 0) add(program.st_uid);
+  return users;
 }
 
 AbiFacts inspect_bytes(std::string_view bytes, const std::string& name) {
@@ -141,7 +156,7 @@ PluginFile inspect_plugin(const std::filesystem::path& given) {
   struct stat status {};
   if (opened.number() < 0 || ::fstat(opened.number(), &status) != 0) throw unreadable(result.file, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) throw unreadable(result.file, sort_of(status.st_mode));
-  check_access(result.real, status.st_mode, status.st_uid, ::geteuid());
+  check_access(result.real, status.st_mode, status.st_uid, trusted_owners());
   check_folder(result.real.parent_path());
   if (result.file.parent_path() != result.real.parent_path()) check_folder(result.file.parent_path());
   const std::string bytes = read_bytes(opened, static_cast<std::size_t>(status.st_size), result.file);

@@ -6,8 +6,10 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stet {
 
@@ -23,10 +25,13 @@ struct PluginFile {
 /// it, are checked too; the folders above these are not.
 [[nodiscard]] PluginFile inspect_plugin(const std::filesystem::path& file);
 
-/// Refuses a file or folder that others than `user` and root can write or own: who can write a plugin, or replace it in
-/// its folder, runs code as the user. A folder's sticky bit is no excuse, since it lets others add files. `mode` and
-/// `owner` as stat() gives them.
-void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, uid_t user);
+/// Refuses a file or folder that everyone can write, or that belongs to a user who is not trusted: who can write a plugin,
+/// or replace it in its folder, runs code as the user. A folder's sticky bit is no excuse, since it lets others add files.
+/// `mode` and `owner` as stat() gives them.
+void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, std::span<const uid_t> trusted);
+
+/// Root, this user, and the owner of this program, whose code runs anyway (an installation for several users).
+[[nodiscard]] std::vector<uid_t> trusted_owners();
 
 /// The facts of a plugin with these bytes. Throws Error (plugin) if it is no shared object for this machine, is damaged,
 /// has no facts or no entry function, or was built for another host than this one.
