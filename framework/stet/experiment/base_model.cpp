@@ -11,6 +11,7 @@
 #include <stet/model/hugging_face.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
+#include <stet/train/shard_data.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
@@ -110,10 +111,53 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
   write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
 }
 
+/// Collective: reads every shard once, a part on each rank, before hours are spent on them.
+void verify_shards(const std::filesystem::path& folder, Communicator& communicator) {
+  collectively(communicator, [&] {
+    ShardSet set = ShardSet::open(folder);
+    for (auto k = static_cast<std::size_t>(communicator.rank()); k < set.index().shards.size(); k += static_cast<std::size_t>(communicator.size())) set.verify(k);
+  });
+}
+
 }  // namespace
 
 World make_world(const DataConfig& data) {
   return data.world == WorldKind::synthetic ? make_synthetic_world(data.synthetic) : make_entity_questions_world(data.entity_questions);
+}
+
+Tokenizer make_tokenizer(const DataConfig& data, const World& world) {
+  return data.tokenizer.empty() ? world.make_tokenizer() : Tokenizer::load(data.tokenizer);
+}
+
+TrainingData make_pretraining_data(const RunConfig& config, const World& world, const Tokenizer& tokenizer) {
+  TrainingData text{"pre-training text", world.epoch_size(), [&world, &tokenizer](std::uint64_t epoch, std::uint64_t index) {
+                      return tokenize(tokenizer, world.pretraining_example(epoch, index), true, index);
+                    }};
+  if (config.pretrain.shards.empty()) return text;
+  const std::filesystem::path folder = config.pretrain.shards;
+  auto set = std::make_shared<ShardSet>(ShardSet::open(folder));
+  if (set->index().tokenizer != tokenizer.hash()) {
+    throw Error(ErrorKind::config, "the shards of pretrain.shards were made with another tokenizer than the world's")
+        .at(folder.string())
+        .expected("tokenizer " + tokenizer.hash())
+        .received("tokenizer " + set->index().tokenizer)
+        .hint(config.data.world == WorldKind::entity_questions
+                  ? "set data.tokenizer = \"" + (folder / "tokenizer.json").string() + "\""
+                  : "a synthetic world has a tokenizer of its own words: shards go with world = \"entity-questions\" and data.tokenizer");
+  }
+  if (set->index().totals().longest > static_cast<std::uint64_t>(config.model.context)) {
+    throw Error(ErrorKind::config, "the shards of pretrain.shards are longer than the model's context")
+        .at(folder.string())
+        .expected(fmt::format("at most model.context = {} tokens", config.model.context))
+        .received(fmt::format("{} tokens", set->index().totals().longest))
+        .hint(fmt::format("build them with --context {}, or raise model.context", config.model.context));
+  }
+  if (set->size() == 0) return text;
+  return join_data(std::move(text), shard_data(std::move(set), "shards"));
+}
+
+Sampler make_pretraining_sampler(const RunConfig& config, const TrainingData& data, std::int64_t index) {
+  return {data.epoch_size, config.pretrain.seed + static_cast<std::uint64_t>(index), config.pretrain.shards.empty() ? BlockOrder{} : shard_order};
 }
 
 std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
@@ -132,7 +176,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
                 const ProgressSink& progress) {
   const Stopwatch watch;
   const World world = make_world(base.config.data);
-  const Tokenizer tokenizer = world.make_tokenizer();
+  const Tokenizer tokenizer = make_tokenizer(base.config.data, world);
   const Transformer model = make_model(base, tokenizer);
   const std::uint64_t seed = base.config.pretrain.seed + static_cast<std::uint64_t>(base.index);
   at::Tensor weights = initial_values(model.table(), model.config(), seed, at::kFloat);
@@ -140,10 +184,9 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   const NoSnapshots snapshots;
   trainer.begin_phase({}, {}, snapshots);
 
-  TrainingData data{"pre-training text", world.epoch_size(), [&](std::uint64_t epoch, std::uint64_t index) {
-                      return tokenize(tokenizer, world.pretraining_example(epoch, index), true, index);
-                    }};
-  const Sampler sampler(data.epoch_size, seed);
+  TrainingData data = make_pretraining_data(base.config, world, tokenizer);
+  if (!base.config.pretrain.shards.empty()) verify_shards(base.config.pretrain.shards, communicator);
+  const Sampler sampler = make_pretraining_sampler(base.config, data, base.index);
   const auto batch_size = static_cast<std::uint64_t>(base.config.pretrain.train.batch_size);
   const std::uint64_t end = static_cast<std::uint64_t>(base.config.pretrain.epochs) * data.epoch_size;
   const auto total_steps = static_cast<std::int64_t>(steps_per_epoch(data.epoch_size, batch_size)) * base.config.pretrain.epochs;
@@ -160,6 +203,12 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     position = std::stoull(checkpoint->metadata.at("position"));
     seconds_before = std::stod(checkpoint->metadata.at("seconds"));
     losses = checkpoint->metadata.at("losses");
+  }
+  if (!base.config.pretrain.shards.empty()) {
+    const GradientReducer& reducer = trainer.reducer();
+    data = read_ahead(std::move(data), sampler,
+                      {batch_size, position, end, static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
+                       static_cast<std::uint64_t>(reducer.local_shards())});
   }
   const auto save = [&] {
     store.save({trainer.optimizer().step,

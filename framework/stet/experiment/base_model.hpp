@@ -6,6 +6,7 @@
 #include <stet/experiment/session_control.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/train/training_data.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -15,6 +16,15 @@
 namespace stet {
 
 [[nodiscard]] World make_world(const DataConfig& data);
+
+/// The world's own, or data.tokenizer.
+[[nodiscard]] Tokenizer make_tokenizer(const DataConfig& data, const World& world);
+
+/// What a base is pre-trained on: the world's text and the sequences of pretrain.shards. `world` and `tokenizer` must
+/// outlive it. Throws Error (data or config) if the shards are of another tokenizer or longer than the model's context.
+[[nodiscard]] TrainingData make_pretraining_data(const RunConfig& config, const World& world, const Tokenizer& tokenizer);
+/// Its order, base `index` of the experiment.
+[[nodiscard]] Sampler make_pretraining_sampler(const RunConfig& config, const TrainingData& data, std::int64_t index);
 
 /// A finished base model with its world. Immutable; shared by the runs that start from it.
 struct BaseModel {

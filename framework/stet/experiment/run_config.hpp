@@ -21,11 +21,13 @@ struct DataConfig {
   SyntheticWorldOptions synthetic;
   EntityQuestionsOptions entity_questions;
   std::string path;  ///< EntityQuestions folder; also --set data.path=… or STET_DATA
+  std::string tokenizer;  ///< EntityQuestions: this tokenizer.json instead of one trained on the world's text
 };
 
 struct PretrainConfig {
   std::int64_t epochs = 60;
   std::uint64_t seed = 1;  ///< of initial weights and order; base model b adds b
+  std::string shards;      ///< folder of token shards (stet data build) that are trained on together with the world's text
   TrainOptions train;
 };
 
