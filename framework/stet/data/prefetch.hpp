@@ -43,8 +43,10 @@ class Prefetcher {
     }
     std::optional<T> value(std::move(queue_.front()));
     queue_.pop_front();
+    // Woken at half, the thread fills the whole queue again: fewer wake-ups, each of which may cost the consumer its core.
+    const bool wake = 2 * queue_.size() <= capacity_;
     lock.unlock();
-    room_.notify_one();
+    if (wake) room_.notify_one();
     return value;
   }
 

@@ -73,7 +73,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     if (!role_ || !content_) {
       return refuse("a message that is not whole", "the keys \"role\" and \"content\"", role_ ? "no \"content\"" : "no \"role\"");
     }
-    if (*role_ == Role::assistant && content_->empty()) {
+    if (*role_ == Speaker::assistant && content_->empty()) {
       return refuse("an empty assistant turn", "text to learn", "\"\"");
     }
     messages_.push_back({*role_, std::move(*content_)});
@@ -108,7 +108,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     if (has_messages_) {
       record.kind = RecordKind::messages;
       bool answered = false;
-      for (const Message& message : messages_) answered = answered || message.role == Role::assistant;
+      for (const Message& message : messages_) answered = answered || message.role == Speaker::assistant;
       if (!answered) fail("no assistant turn to learn", "at least one message with role \"assistant\"", fmt::format("{} messages", messages_.size()));
       record.messages = std::move(messages_);
     } else if (text_) {
@@ -136,7 +136,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     return names.empty() ? "{}" : "the keys " + join(names, ", ");
   }
   bool role(const std::string& text) {
-    for (const Role role : {Role::system, Role::user, Role::assistant}) {
+    for (const Speaker role : {Speaker::system, Speaker::user, Speaker::assistant}) {
       if (text == name_of(role)) role_ = role;
     }
     return role_ || refuse("an unknown role", "system, user or assistant", shown(text));
@@ -161,7 +161,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   Place place_ = Place::line;
   std::string key_;
   std::optional<std::string> prompt_, completion_, text_, content_;
-  std::optional<Role> role_;
+  std::optional<Speaker> role_;
   bool has_messages_ = false;
   std::vector<Message> messages_;
   std::optional<Error> failure_;
@@ -169,7 +169,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
-std::string_view name_of(Role role) noexcept {
+std::string_view name_of(Speaker role) noexcept {
   constexpr std::array<std::string_view, 3> names = {"system", "user", "assistant"};
   return names[static_cast<std::size_t>(role)];
 }

@@ -15,11 +15,11 @@
 
 namespace stet {
 
-enum class Role { system, user, assistant };
-[[nodiscard]] std::string_view name_of(Role role) noexcept;
+enum class Speaker { system, user, assistant };
+[[nodiscard]] std::string_view name_of(Speaker role) noexcept;
 
 struct Message {
-  Role role = Role::user;
+  Speaker role = Speaker::user;
   std::string content;
   friend bool operator==(const Message&, const Message&) = default;
 };

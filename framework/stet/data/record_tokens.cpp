@@ -15,7 +15,7 @@ TokenSequence conversation(const Tokenizer& tokenizer, const std::vector<Message
   std::string before;  // since the last assistant turn
   for (const Message& message : messages) {
     before.append(name_of(message.role)).append(":\n");
-    if (message.role != Role::assistant) {
+    if (message.role != Speaker::assistant) {
       before.append(message.content).append("\n");
       continue;
     }

@@ -21,7 +21,7 @@
 namespace stet {
 
 struct ShardSetOptions {
-  std::uint64_t resident_bytes = 64 << 20;  ///< of mapped pages, at most (and one sequence)
+  std::uint64_t resident_bytes = 96 << 20;  ///< of mapped pages, at most (and one sequence)
   std::size_t open_shards = 1024;           ///< mapped at a time, at most
 };
 

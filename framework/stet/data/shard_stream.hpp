@@ -12,8 +12,8 @@
 
 namespace stet {
 
-/// Blocks of 64 sequences, 64 blocks a window.
-inline constexpr BlockOrder shard_order{64, 64};
+/// Blocks of 256 sequences, 16 blocks a window: a window's pages fit the ShardSet's budget, so that they are mapped once.
+inline constexpr BlockOrder shard_order{256, 16};
 
 struct ShardStreamOptions {
   std::uint64_t batch_size = 64;   ///< sequences of a batch, all ranks together; the last of an epoch may be smaller

@@ -13,6 +13,7 @@
 #include <stet/model/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
+#include <stet/train/shard_data.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
@@ -112,10 +113,15 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
   write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
 }
 
+/// Collective: reads every shard once, a part on each rank, before hours are spent on them.
 }  // namespace
 
 World make_world(const DataConfig& data) {
   return data.world == WorldKind::synthetic ? make_synthetic_world(data.synthetic) : make_entity_questions_world(data.entity_questions);
+}
+
+Tokenizer make_tokenizer(const DataConfig& data, const World& world) {
+  return data.tokenizer.empty() ? world.make_tokenizer() : Tokenizer::load(data.tokenizer);
 }
 
 std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
@@ -134,7 +140,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
                 const ProgressSink& progress) {
   const Stopwatch watch;
   const World world = make_world(base.config.data);
-  const Tokenizer tokenizer = world.make_tokenizer();
+  const Tokenizer tokenizer = make_tokenizer(base.config.data, world);
   const Transformer model = make_model(base, tokenizer);
   const std::uint64_t seed = base.config.pretrain.seed + static_cast<std::uint64_t>(base.index);
   at::Tensor weights = initial_values(model.table(), model.config(), seed, at::kFloat);
@@ -142,8 +148,9 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   const NoSnapshots snapshots;
   trainer.begin_phase({}, {}, snapshots);
 
-  const TrainingData data = pretraining_data(world, tokenizer, base.config.pretrain.texts_per_sequence, model.config().context, seed);
-  const Sampler sampler(data.epoch_size, seed);
+  TrainingData data = make_pretraining_data(base.config, world, tokenizer, base.index);
+  if (!base.config.pretrain.shards.empty()) verify_shards(base.config.pretrain.shards, communicator);
+  const Sampler sampler = make_pretraining_sampler(base.config, data, base.index);
   const auto batch_size = static_cast<std::uint64_t>(base.config.pretrain.train.batch_size);
   const std::uint64_t end = static_cast<std::uint64_t>(base.config.pretrain.epochs) * data.epoch_size;
   const auto total_steps = static_cast<std::int64_t>(steps_per_epoch(data.epoch_size, batch_size)) * base.config.pretrain.epochs;
@@ -162,6 +169,12 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     losses = checkpoint->metadata.at("losses");
   }
   const std::string shape = model_shape_text(model.config());
+  if (!base.config.pretrain.shards.empty()) {
+    const GradientReducer& reducer = trainer.reducer();
+    data = read_ahead(std::move(data), sampler,
+                      {batch_size, position, end, static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
+                       static_cast<std::uint64_t>(reducer.local_shards())});
+  }
   const auto save = [&] {
     store.save({trainer.optimizer().step,
                 {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},

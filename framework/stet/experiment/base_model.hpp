@@ -6,6 +6,7 @@
 #include <stet/experiment/session_control.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/train/training_data.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -15,6 +16,9 @@
 namespace stet {
 
 [[nodiscard]] World make_world(const DataConfig& data);
+
+/// The world's own, or data.tokenizer.
+[[nodiscard]] Tokenizer make_tokenizer(const DataConfig& data, const World& world);
 
 /// A finished base model with its world. Immutable; shared by the runs that start from it.
 struct BaseModel {

@@ -53,7 +53,7 @@ Estimate estimate_cost(const Plan& plan, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   const RunConfig& config = plan.runs.front().config;
   const World world = make_world(config.data);
-  const Tokenizer tokenizer = world.make_tokenizer();
+  const Tokenizer tokenizer = make_tokenizer(config.data, world);
   ModelConfig shape = config.model;
   shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
   const Transformer model(shape);
@@ -61,7 +61,7 @@ Estimate estimate_cost(const Plan& plan, double seconds) {
   Estimate estimate;
   estimate.parameters = model.table().total();
 
-  const TrainingData text = pretraining_data(world, tokenizer, config.pretrain.texts_per_sequence, shape.context, 1);
+  const TrainingData text = make_pretraining_data(config, world, tokenizer, 0);
   const Speed pretrain = time_steps(model, weights, config.pretrain.train, text, seconds / 2);
   estimate.pretrain_tokens_per_second = pretrain.tokens_per_second;
   estimate.base_seconds = pretrain.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);

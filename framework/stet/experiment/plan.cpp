@@ -177,6 +177,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       for (const char* key : {"checkpoint", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
       Value& data = *config_value.find("data");
       data.erase("path");
+      data.erase("tokenizer");
       data.find("entity_questions")->erase("path");
       data.erase(run.config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
       for (const char* key : {"bucket_megabytes", "replica_check_steps"}) config_value.find("train")->erase(key);

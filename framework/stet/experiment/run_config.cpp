@@ -4,7 +4,9 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/config/schema.hpp>
+#include <stet/data/shard_index.hpp>
 #include <stet/data/world_schemas.hpp>
+#include <stet/text/tokenizer.hpp>
 
 #include <algorithm>
 
@@ -22,7 +24,8 @@ Schema<DataConfig> data_schema() {
                 {{"synthetic", WorldKind::synthetic}, {"entity-questions", WorldKind::entity_questions}}, "which world")
       .table("synthetic", &DataConfig::synthetic, synthetic_world_schema())
       .table("entity_questions", &DataConfig::entity_questions, entity_questions_schema())
-      .field("path", &DataConfig::path, "folder of EntityQuestions");
+      .field("path", &DataConfig::path, "folder of EntityQuestions")
+      .field("tokenizer", &DataConfig::tokenizer, "tokenizer.json for an EntityQuestions world; empty: one is trained on its text");
   return schema;
 }
 
@@ -31,6 +34,7 @@ Schema<PretrainConfig> pretrain_schema() {
   schema.field("epochs", &PretrainConfig::epochs, "passes over the world's facts", Limits{.min = 1})
       .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, "texts laid end to end as one sequence", Limits{.min = 1})
       .field("seed", &PretrainConfig::seed, "of initial weights and order")
+      .field("shards", &PretrainConfig::shards, "folder of token shards (stet data build) added to each epoch; empty: none")
       .table("train", &PretrainConfig::train, TrainOptions::schema());
   return schema;
 }
@@ -167,6 +171,10 @@ std::vector<std::string> set_names() { return {"known", "unknown", "held", "vali
 RunConfig read_run_config(const Value& table) {
   RunConfig config = run_schema().read(table);
   if (!config.data.path.empty()) config.data.entity_questions.path = config.data.path;
+  if (!config.data.tokenizer.empty() && config.data.world != WorldKind::entity_questions) {
+    throw error_at(*table.find("data")->find("tokenizer"), "a synthetic world makes its own tokenizer, a word each")
+        .expected("data.tokenizer with world = \"entity-questions\" alone");
+  }
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");
   const std::vector<std::string> trainable = {"known", "unknown"};
@@ -231,12 +239,17 @@ Value base_identity_of(const RunConfig& config) {
   for (const char* key : {"data", "model", "pretrain"}) identity.set(key, *all.find(key));
   Value& data = *identity.find("data");
   data.erase("path");  // where the data lies is not what it is
+  data.erase("tokenizer");
+  if (!config.data.tokenizer.empty()) data.set("tokenizer", Tokenizer::load(config.data.tokenizer).hash());
+  Value& pretrain = *identity.find("pretrain");
+  pretrain.erase("shards");
+  if (!config.pretrain.shards.empty()) pretrain.set("shards", ShardIndex::read(config.pretrain.shards).checksum());
   if (Value* entity_questions = data.find("entity_questions")) entity_questions->erase("path");
   data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
   if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
     for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity"}) synthetic->erase(key);
   }
-  for (const char* key : {"bucket_megabytes", "replica_check_steps"}) identity.find("pretrain")->find("train")->erase(key);
+  for (const char* key : {"bucket_megabytes", "replica_check_steps"}) pretrain.find("train")->erase(key);
   return identity;
 }
 

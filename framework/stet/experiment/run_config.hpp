@@ -22,6 +22,7 @@ struct DataConfig {
   SyntheticWorldOptions synthetic;
   EntityQuestionsOptions entity_questions;
   std::string path;  ///< EntityQuestions folder; also --set data.path=… or STET_DATA
+  std::string tokenizer;  ///< EntityQuestions: this tokenizer.json instead of one trained on the world's text
 };
 
 struct PretrainConfig {
@@ -30,6 +31,7 @@ struct PretrainConfig {
   /// seen a text follow others, as in a few-shot prompt. batch_size counts such sequences.
   std::int64_t texts_per_sequence = 1;
   std::uint64_t seed = 1;  ///< of initial weights and order; base model b adds b
+  std::string shards;      ///< folder of token shards (stet data build) that are trained on together with the world's text
   TrainOptions train;
 };
 

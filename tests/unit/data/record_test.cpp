@@ -20,7 +20,7 @@ TEST(Record, ThreeKindsInAnyOrderOfKeys) {
   EXPECT_EQ(text.text, "caf\xC3\xA9 \xF0\x9F\x98\x80\n");
   const Record chat = parse_record(R"({"messages": [{"role": "system", "content": ""}, {"content": "hi", "role": "assistant"}]})");
   EXPECT_EQ(chat.kind, RecordKind::messages);
-  EXPECT_EQ(chat.messages, (std::vector<Message>{{Role::system, ""}, {Role::assistant, "hi"}}));
+  EXPECT_EQ(chat.messages, (std::vector<Message>{{Speaker::system, ""}, {Speaker::assistant, "hi"}}));
   EXPECT_EQ(parse_record(R"({"prompt": "", "completion": "x"})").prompt, "");
 }
 
