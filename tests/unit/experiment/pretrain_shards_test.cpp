@@ -1,5 +1,6 @@
 // [pretrain] shards and [data] tokenizer: a base that also learns from token shards.
 #include <stet/experiment/base_model.hpp>
+#include <stet/experiment/pretraining_data.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/config/document.hpp>
@@ -68,7 +69,7 @@ TEST_F(PretrainShards, AnEpochIsTheWorldsTextAndTheShards) {
   const World world = make_world(c.data);
   const Tokenizer own = make_tokenizer(c.data, world);
   EXPECT_EQ(own.hash(), Tokenizer::load(folder_ / "tokenizer.json").hash());
-  const TrainingData data = make_pretraining_data(c, world, own);
+  const TrainingData data = make_pretraining_data(c, world, own, 0);
   EXPECT_EQ(data.epoch_size, world.epoch_size() + 90);
   const TokenSequence last = data.sequence(0, data.epoch_size - 1);
   EXPECT_EQ(own.decode(last.ids), "Land89: City5");
@@ -96,7 +97,7 @@ TEST_F(PretrainShards, WhatDoesNotFitIsRefused) {
   const auto refused = [&](const RunConfig& c) {
     const World world = make_world(c.data);
     const Tokenizer own = make_tokenizer(c.data, world);
-    return error_of([&] { (void)make_pretraining_data(c, world, own); });
+    return error_of([&] { (void)make_pretraining_data(c, world, own, 0); });
   };
   const Error other = refused(config(shards("shards"), ""));
   EXPECT_EQ(other.kind(), ErrorKind::config);
