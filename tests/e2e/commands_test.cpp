@@ -29,7 +29,7 @@ class CommandsTest : public ::testing::Test {
 TEST_F(CommandsTest, HelpAndVersion) {
   const Outcome help = run({"--help"});
   EXPECT_TRUE(ended_with(help, 0));
-  for (const std::string command : {"run", "plan", "table", "plugin", "doctor", "checkpoint", "model"}) EXPECT_TRUE(has(help.out, "\n  " + command + " "));
+  for (const std::string command : {"run", "plan", "table", "plugin", "doctor", "checkpoint", "model", "export", "generate"}) EXPECT_TRUE(has(help.out, "\n  " + command + " "));
   EXPECT_TRUE(ended_with(run({"run", "--help"}), 0));
   const Outcome version = run({"--version"});
   EXPECT_TRUE(ended_with(version, 0));

@@ -73,6 +73,21 @@ class MiniatureTest : public ::testing::Test {
   static inline Outcome* first_ = nullptr;
 };
 
+TEST_F(MiniatureTest, TheBaseIsExportedAndContinued) {
+  const std::vector<fs::path> weights = find_all(*shared_ / "runs" / ".bases", "model.safetensors");
+  ASSERT_FALSE(weights.empty());
+  const std::string base = weights[0].parent_path().string();
+  const Outcome exported = stet(mine_.path(), {"export", base, "exported"});
+  ASSERT_TRUE(ended_with(exported, 0));
+  EXPECT_TRUE(has(exported.out, "exported: llama, "));
+  EXPECT_EQ(read(mine_ / "exported" / "tokenizer.json"), read(base + "/tokenizer.json"));
+  EXPECT_EQ(nlohmann::json::parse(read(mine_ / "exported" / "config.json")).at("model_type"), "llama");
+  const Outcome ours = stet(mine_.path(), {"generate", base, "--prompt", "the", "--max-tokens", "8"});
+  const Outcome theirs = stet(mine_.path(), {"generate", "exported", "--prompt", "the", "--max-tokens", "8"});
+  ASSERT_TRUE(ended_with(ours, 0));
+  EXPECT_EQ(ours.out, theirs.out);
+}
+
 TEST_F(MiniatureTest, RunsToItsTable) {
   for (const std::string label : {"known facts only", "SFT", "self-distillation", "attention only", "L2 to the start", "Forgetting", "Held, before"}) {
     EXPECT_TRUE(has(first_->out, label));
