@@ -23,6 +23,10 @@ struct ShardStreamOptions {
   std::size_t ahead = 8;           ///< batches read ahead; 0: none, and no thread
 };
 
+/// Batches are counted in sequences and not in tokens: then a batch is a function of its position alone. Sequences are
+/// laid end to end (pack()), so no length wastes padding; but steps cost what their lengths are. Ranks share a window's
+/// blocks, so pages, unlike sequences, may be read by several of them.
+///
 /// One rank's part of the batch at positions [range.begin, range.end).
 struct ShardBatch {
   BatchRange range;                      ///< of the whole batch

@@ -3,6 +3,7 @@
 #include <stet/base/error.hpp>
 #include <stet/data/prefetch.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 

@@ -19,18 +19,18 @@ class PretrainShards : public ::testing::Test {
  protected:
   PretrainShards() {
     std::filesystem::create_directories(folder_ / "eq/train");
-    folder_.write("eq/relation_query_templates.json", R"({"P36": "What is the capital of [X]?"})");
+    static_cast<void>(folder_.write("eq/relation_query_templates.json", R"({"P36": "What is the capital of [X]?"})"));
     std::string questions;
     std::vector<std::string> corpus;
     for (int i = 0; i < 40; ++i) {
       questions += fmt::format("{}{{\"question\": \"What is the capital of Land{}?\", \"answers\": [\"City{}\"]}}", i == 0 ? "[" : ",\n", i, i % 7);
       corpus.push_back(fmt::format("The capital of Land{} is City{}.", i, i % 7));
     }
-    folder_.write("eq/train/P36.train.json", questions + "]");
+    static_cast<void>(folder_.write("eq/train/P36.train.json", questions + "]"));
     train_byte_level_bpe(corpus, 300).save(folder_ / "tokenizer.json");
     std::string lines;
     for (int i = 0; i < 90; ++i) lines += fmt::format("{{\"prompt\": \"Land{}:\", \"completion\": \" City{}\"}}\n", i, i % 7);
-    folder_.write("more.jsonl", lines);
+    static_cast<void>(folder_.write("more.jsonl", lines));
     build("shards", 32);
   }
   void build(const std::string& name, std::uint64_t context) {
@@ -53,10 +53,10 @@ class PretrainShards : public ::testing::Test {
 
 TEST_F(PretrainShards, ContentsAreTheIdentityAndNotThePlace) {
   const std::string plain = identity(config("", ""));
-  EXPECT_EQ(plain.find("shards"), std::string::npos);  // bases of earlier versions keep their identity
+  EXPECT_EQ(plain.find("\nshards = "), std::string::npos);  // bases of earlier versions keep their identity
   EXPECT_EQ(plain.find("tokenizer"), std::string::npos);
   const std::string with = identity(config(shards("shards"), tokenizer()));
-  EXPECT_TRUE(has(with, ShardIndex::read(folder_ / "shards").checksum()));
+  EXPECT_TRUE(has(with, "\nshards = \"" + ShardIndex::read(folder_ / "shards").checksum()));
   EXPECT_EQ(with.find(folder_.path().string()), std::string::npos);
   build("copy", 32);
   EXPECT_EQ(identity(config(shards("copy"), tokenizer())), with);
@@ -112,7 +112,7 @@ TEST_F(PretrainShards, WhatDoesNotFitIsRefused) {
   // A damaged shard is found before training begins.
   std::string bytes = read_file(folder_ / "shards/shard-00001.safetensors");
   bytes[bytes.size() - 2] = static_cast<char>(bytes[bytes.size() - 2] ^ 1);
-  folder_.write("shards/shard-00001.safetensors", bytes);
+  static_cast<void>(folder_.write("shards/shard-00001.safetensors", bytes));
   const auto alone = make_single_process();
   std::filesystem::create_directories(folder_ / "base");
   const Error damaged = error_of([&] { train_base({"x", 0, config(shards("shards"), tokenizer())}, folder_ / "base", *alone, {}); });
