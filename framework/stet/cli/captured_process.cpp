@@ -22,7 +22,8 @@ namespace {
 class Pipe {
  public:
   Pipe() {
-    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) throw Error(ErrorKind::communication, std::string("cannot make a pipe: ") + std::strerror(errno));
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0)
+      throw Error(ErrorKind::communication, std::string("cannot make a pipe: ") + std::strerror(errno));
   }
   ~Pipe() {
     close(0);
@@ -50,7 +51,8 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
-[[noreturn]] void become(const std::vector<char*>& argv, const std::map<std::string, std::string>& environment, int out, int err, pid_t parent) {
+[[noreturn]] void become(const std::vector<char*>& argv, const std::map<std::string, std::string>& environment, int out,
+                         int err, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(127);
@@ -65,14 +67,16 @@ class Pipe {
 
 }  // namespace
 
-CapturedProcess run_captured(const std::vector<std::string>& words, const std::map<std::string, std::string>& environment, double seconds) {
+CapturedProcess run_captured(const std::vector<std::string>& words,
+                             const std::map<std::string, std::string>& environment, double seconds) {
   std::vector<std::string> copy = words;
   std::vector<char*> argv;
   for (std::string& word : copy) argv.push_back(word.data());
   argv.push_back(nullptr);
   Pipe out, err;
   const pid_t parent = ::getpid(), pid = ::fork();
-  if (pid < 0) throw Error(ErrorKind::communication, std::string("cannot start ") + words[0] + ": " + std::strerror(errno));
+  if (pid < 0)
+    throw Error(ErrorKind::communication, std::string("cannot start ") + words[0] + ": " + std::strerror(errno));
   if (pid == 0) become(argv, environment, out.end(1), err.end(1), parent);
   ::setpgid(pid, pid);  // here too, so that it is done whoever comes first
   out.close(1);

@@ -1,5 +1,5 @@
-// `stet plugin check`: the conformance kit, and the runs on 2 and 4 ranks that it asks for, which are this program again
-// under mpirun (the internal option --digest).
+// `stet plugin check`: the conformance kit, and the runs on 2 and 4 ranks that it asks for, which are this program
+// again under mpirun (the internal option --digest).
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/captured_process.hpp>
@@ -15,6 +15,12 @@ namespace stet {
 
 namespace {
 
+#ifdef STET_HAVE_MPI
+constexpr bool have_mpi = true;
+#else
+constexpr bool have_mpi = false;
+#endif
+
 constexpr const char* mark = "stet-digest: ";
 constexpr double patience = 120;  // seconds for one run on several ranks
 
@@ -25,16 +31,19 @@ std::string gist(const CapturedProcess& process) {
   int lines = 0;
   for (const std::string& line : split(process.err, '\n')) {
     if (line.empty() || line.starts_with("---") || line.starts_with("[") || lines >= 6) continue;
-    result += (result.empty() ? "" : "; ") + line.substr(line.find_first_not_of(' ') == std::string::npos ? 0 : line.find_first_not_of(' '));
+    result += (result.empty() ? "" : "; ") +
+              line.substr(line.find_first_not_of(' ') == std::string::npos ? 0 : line.find_first_not_of(' '));
     ++lines;
   }
   return result.empty() ? fmt::format("exit code {}", process.code) : result;
 }
 
-RankedOutcome run_ranks(const Options& options, const std::string& file, const std::vector<std::string>& launcher, const std::string& class_key, int ranks) {
+RankedOutcome run_ranks(const Options& options, const std::string& file, const std::vector<std::string>& launcher,
+                        const std::string& class_key, int ranks) {
   std::vector<std::string> words = launcher;
-  for (const std::string& word : {std::string("-n"), std::to_string(ranks), std::filesystem::read_symlink("/proc/self/exe").string(),
-                                  std::string("plugin"), std::string("check"), file, std::string("--digest"), class_key}) {
+  for (const std::string& word :
+       {std::string("-n"), std::to_string(ranks), std::filesystem::read_symlink("/proc/self/exe").string(),
+        std::string("plugin"), std::string("check"), file, std::string("--digest"), class_key}) {
     words.push_back(word);
   }
   for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
@@ -49,19 +58,18 @@ RankedOutcome run_ranks(const Options& options, const std::string& file, const s
 }
 
 RankedRuns ranked_runs(const Options& options, const std::string& file, const Session& session) {
-#ifndef STET_HAVE_MPI
-  static_cast<void>(options);
-  static_cast<void>(file);
-  static_cast<void>(session);
-  return {{}, "this program was built without MPI", false};
-#else
-  if (session.uses_mpi()) return {{}, "this program was itself started by a launcher (" + launch_detected() + ")", true};
+  if (!have_mpi) return {{}, "this program was built without MPI", false};
+  if (session.uses_mpi())
+    return {{}, "this program was itself started by a launcher (" + launch_detected() + ")", true};
   const CapturedProcess version = run_captured({"mpirun", "--version"}, {}, 20);
   if (version.code != 0) return {{}, "mpirun cannot be run", true};
   std::vector<std::string> launcher = {"mpirun"};
-  if (version.out.find("Open MPI") != std::string::npos || version.out.find("OpenRTE") != std::string::npos) launcher.emplace_back("--oversubscribe");
-  return {[&options, file, launcher](const std::string& class_key, int ranks) { return run_ranks(options, file, launcher, class_key, ranks); }, "", true};
-#endif
+  if (version.out.find("Open MPI") != std::string::npos || version.out.find("OpenRTE") != std::string::npos)
+    launcher.emplace_back("--oversubscribe");
+  return {[&options, file, launcher](const std::string& class_key, int ranks) {
+            return run_ranks(options, file, launcher, class_key, ranks);
+          },
+          "", true};
 }
 
 }  // namespace
@@ -69,7 +77,8 @@ RankedRuns ranked_runs(const Options& options, const std::string& file, const Se
 int plugin_check_command(const Options& options, Session& session) {
   if (!options.digest.empty()) {
     PluginRegistry registry(session.world(), PluginRegistry::usual_search({}));
-    const std::string digest = conformance_digest(registry.load_named(options.name), options.overrides, options.digest, session.world());
+    const std::string digest =
+        conformance_digest(registry.load_named(options.name), options.overrides, options.digest, session.world());
     if (session.world().rank() == 0) fmt::print("{}{}\n", mark, digest);
     return 0;
   }
@@ -79,7 +88,8 @@ int plugin_check_command(const Options& options, Session& session) {
   const LoadedPlugin& plugin = registry.load_named(options.name);
   fmt::print("{} {} by {} ({})\n", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
   std::fflush(stdout);
-  const std::vector<ClassReport> reports = check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session));
+  const std::vector<ClassReport> reports =
+      check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session));
   fmt::print("{}", format_conformance(reports));
   if (reports.empty()) throw Error(ErrorKind::plugin, "the plugin registers nothing").at(plugin.file.string());
   return all_passed(reports) ? 0 : static_cast<int>(ErrorKind::plugin);

@@ -18,11 +18,14 @@ namespace {
 using namespace conformance;
 
 template <class Base>
-constexpr const char* kind_of = std::is_same_v<Base, Regularizer> ? "regularizer" : std::is_same_v<Base, FreezeStrategy> ? "freeze" : "probe";
+constexpr const char* kind_of = std::is_same_v<Base, Regularizer>      ? "regularizer"
+                                : std::is_same_v<Base, FreezeStrategy> ? "freeze"
+                                                                       : "probe";
 
 template <class Base>
 bool has_field(const Offer<Base>& offer, const std::string& key) {
-  return std::any_of(offer.fields.begin(), offer.fields.end(), [&key](const config::FieldInfo& field) { return field.key == key; });
+  return std::any_of(offer.fields.begin(), offer.fields.end(),
+                     [&key](const config::FieldInfo& field) { return field.key == key; });
 }
 
 /// Calls `use(offer)` for every class.
@@ -71,7 +74,11 @@ void check_overrides(const LoadedPlugin& plugin, std::span<const std::string> ov
     });
     const std::string key = assignment.substr(0, assignment.find('='));
     if (!taken || assignment.find('=') == std::string::npos) {
-      throw Error(ErrorKind::config, "no class of the plugin has the key '" + key + "'").at("--set " + assignment).expected("key=value").received(assignment).hint(suggestion(key, known));
+      throw Error(ErrorKind::config, "no class of the plugin has the key '" + key + "'")
+          .at("--set " + assignment)
+          .expected("key=value")
+          .received(assignment)
+          .hint(suggestion(key, known));
     }
   }
 }
@@ -94,23 +101,33 @@ class Checks {
     report_.checks.push_back({name, finding.verdict, finding.detail, finding.hint});
     return finding.verdict != Verdict::failed;
   }
-  void skip(const char* name, const std::string& reason) { report_.checks.push_back({name, Verdict::not_applicable, reason, {}}); }
+  void skip(const char* name, const std::string& reason) {
+    report_.checks.push_back({name, Verdict::not_applicable, reason, {}});
+  }
 
  private:
   static std::string one_line(std::string text) {
     std::string result;
-    for (const std::string& line : split(text, '\n')) result += (result.empty() ? "" : "; ") + line.substr(std::min(line.find_first_not_of(' '), line.size()));
+    for (const std::string& line : split(text, '\n'))
+      result += (result.empty() ? "" : "; ") + line.substr(std::min(line.find_first_not_of(' '), line.size()));
     return result;
   }
   ClassReport& report_;
 };
 
 Finding check_ranks(const std::string& class_key, const std::string& alone, const RankedRuns& ranked) {
-  if (!ranked.run) return ranked.not_run_fails ? failed("not run: " + ranked.reason, "put mpirun into PATH") : not_applicable(ranked.reason);
+  if (!ranked.run)
+    return ranked.not_run_fails ? failed("not run: " + ranked.reason, "put mpirun into PATH")
+                                : not_applicable(ranked.reason);
   for (const int ranks : {2, 4}) {
     const RankedOutcome outcome = ranked.run(class_key, ranks);
-    if (outcome.digest.empty()) return failed(fmt::format("on {} ranks: {}", ranks, outcome.problem), "no process id, rank, clock, rand() or static counter may reach the result");
-    if (outcome.digest != alone) return failed(fmt::format("{} ranks give another result than one process", ranks), "weigh rows by row_weights; no process id, rank, clock, rand() or static counter may reach the result");
+    if (outcome.digest.empty())
+      return failed(fmt::format("on {} ranks: {}", ranks, outcome.problem),
+                    "no process id, rank, clock, rand() or static counter may reach the result");
+    if (outcome.digest != alone)
+      return failed(
+          fmt::format("{} ranks give another result than one process", ranks),
+          "weigh rows by row_weights; no process id, rank, clock, rand() or static counter may reach the result");
   }
   return passed("1, 2 and 4 ranks: the same bits");
 }
@@ -124,7 +141,8 @@ std::string strength_key(const Offer<Regularizer>& offer) {
   return "";
 }
 
-Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config::Value& table, const std::string& key, double value) {
+Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config::Value& table, const std::string& key,
+                                  double value) {
   return [&offer, table, key, value] {
     config::Value changed = table;
     changed.set(key, value);
@@ -132,7 +150,8 @@ Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config:
   };
 }
 
-RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone) {
+RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
+                            Communicator& alone) {
   RegularizerTrial trial{bench, alone, [&offer, table] { return offer.create(table); }, {}, {}};
   const std::string key = strength_key(offer);
   if (key.empty()) return trial;
@@ -153,23 +172,27 @@ RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value
   return trial;
 }
 
-std::string digest_of(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& communicator) {
+std::string digest_of(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
+                      Communicator& communicator) {
   BenchRun run(bench, communicator, offer.create(table));
   run.begin();
   run.train(BenchRun::total_steps);
   run.end();
   return run.digest();
 }
-std::string digest_of(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& /*communicator*/) {
+std::string digest_of(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
+                      Communicator& /*communicator*/) {
   return selection_digest(offer.create(table)->select(bench.model().table()));
 }
-std::string digest_of(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& /*communicator*/) {
+std::string digest_of(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
+                      Communicator& /*communicator*/) {
   return hash_hex(probe_digest(bench, [&] { return offer.create(table); }));
 }
 
 constexpr const char* not_repeatable = "not repeatable in one process, so nothing can be said";
 
-void run_checks(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+void run_checks(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
+                Communicator& alone, Checks& checks, const RankedRuns& ranked) {
   const RegularizerTrial trial = make_trial(offer, table, bench, alone);
   const bool repeatable = checks.run("repeatable", [&] { return check_repeatable(trial); });
   if (repeatable) {
@@ -185,30 +208,36 @@ void run_checks(const Offer<Regularizer>& offer, const config::Value& table, con
   }
   checks.run("instances", [&] { return check_instances(trial); });
   checks.run("resume", [&] { return check_resume(trial); });
-  checks.run("ranks", [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+  checks.run("ranks",
+             [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
 }
 
-void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
+                Communicator& alone, Checks& checks, const RankedRuns& ranked) {
   const Create<FreezeStrategy> create = [&] { return offer.create(table); };
   const bool repeatable = checks.run("repeatable", [&] { return check_selection_repeatable(bench, create); });
   checks.run("selection", [&] { return check_selection(bench, create); });
   checks.run("frozen", [&] { return check_selection_trains(bench, alone, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
-  checks.run("ranks", [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+  checks.run("ranks",
+             [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
 }
 
-void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
+                Communicator& alone, Checks& checks, const RankedRuns& ranked) {
   const Create<Probe> create = [&] { return offer.create(table); };
   const bool repeatable = checks.run("repeatable", [&] { return check_probe_repeatable(bench, create); });
   checks.run("measurements", [&] { return check_measurements(bench, create); });
   checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
-  checks.run("ranks", [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+  checks.run("ranks",
+             [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
 }
 
 }  // namespace
 
-std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span<const std::string> overrides, const RankedRuns& ranked) {
+std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span<const std::string> overrides,
+                                           const RankedRuns& ranked) {
   check_overrides(plugin, overrides);
   const ConformanceBench bench;
   const std::unique_ptr<Communicator> alone = make_single_process();
@@ -226,7 +255,9 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
         made = true;
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::config) throw;
-        return failed("the class cannot be made: " + error.message(), "give parameters with --set key=value, or declare some: registrar...(...).example(\"key = value\")");
+        return failed(
+            "the class cannot be made: " + error.message(),
+            "give parameters with --set key=value, or declare some: registrar...(...).example(\"key = value\")");
       }
       return check_keys(offer, table);
     });
@@ -236,23 +267,27 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
   return reports;
 }
 
-std::string conformance_digest(const LoadedPlugin& plugin, std::span<const std::string> overrides, const std::string& class_key, Communicator& communicator) {
+std::string conformance_digest(const LoadedPlugin& plugin, std::span<const std::string> overrides,
+                               const std::string& class_key, Communicator& communicator) {
   const ConformanceBench bench;
   std::string digest;
   for_each_class(plugin, [&]<class Base>(const Offer<Base>& offer) {
-    if (class_key == std::string(kind_of<Base>) + "/" + offer.name) digest = digest_of(offer, table_for(offer, overrides), bench, communicator);
+    if (class_key == std::string(kind_of<Base>) + "/" + offer.name)
+      digest = digest_of(offer, table_for(offer, overrides), bench, communicator);
   });
   if (digest.empty()) throw Error(ErrorKind::config, "the plugin has no class '" + class_key + "'");
   const std::vector<std::string> all = communicator.all_gather(digest);
   for (std::size_t rank = 1; rank < all.size(); ++rank) {
-    if (all[rank] != all[0]) throw Error(ErrorKind::plugin, fmt::format("rank {} has another result than rank 0", rank)).at(class_key);
+    if (all[rank] != all[0])
+      throw Error(ErrorKind::plugin, fmt::format("rank {} has another result than rank 0", rank)).at(class_key);
   }
   return digest;
 }
 
 bool all_passed(std::span<const ClassReport> reports) {
   return std::all_of(reports.begin(), reports.end(), [](const ClassReport& report) {
-    return std::none_of(report.checks.begin(), report.checks.end(), [](const CheckResult& check) { return check.verdict == Verdict::failed; });
+    return std::none_of(report.checks.begin(), report.checks.end(),
+                        [](const CheckResult& check) { return check.verdict == Verdict::failed; });
   });
 }
 
@@ -264,7 +299,8 @@ std::string format_conformance(std::span<const ClassReport> reports) {
     text += fmt::format("{} {} {}\n", report.kind, report.name, report.parameters);
     for (const CheckResult& check : report.checks) {
       ++counts[static_cast<std::size_t>(check.verdict)];
-      text += fmt::format("  {:<14}  {:<14}  {}\n", words[static_cast<std::size_t>(check.verdict)], check.check, check.detail);
+      text += fmt::format("  {:<14}  {:<14}  {}\n", words[static_cast<std::size_t>(check.verdict)], check.check,
+                          check.detail);
       if (!check.hint.empty()) text += fmt::format("  {:<14}  {:<14}  hint: {}\n", "", "", check.hint);
     }
   }

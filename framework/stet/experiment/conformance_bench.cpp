@@ -42,8 +42,9 @@ TokenSequence tiny_sequence(std::string_view purpose, std::uint64_t index) {
 }  // namespace
 
 ConformanceBench::ConformanceBench()
-    : model_(tiny_model()),
-      data_{"conformance", examples, [](std::uint64_t /*epoch*/, std::uint64_t index) { return tiny_sequence("train", index); }} {
+    : model_(tiny_model()), data_{"conformance", examples, [](std::uint64_t /*epoch*/, std::uint64_t index) {
+                                    return tiny_sequence("train", index);
+                                  }} {
   options_.batch_size = 8;  // 8 + 4 an epoch
   options_.learning_rate = 5e-3;
   options_.weight_decay = 0.1;
@@ -132,7 +133,8 @@ void BenchRun::save(const std::filesystem::path& folder) {
 
 void BenchRun::resume(const std::filesystem::path& folder) {
   const std::optional<Checkpoint> checkpoint = CheckpointStore(communicator_, folder).load_newest();
-  if (!checkpoint) throw Error(ErrorKind::checkpoint, "the checkpoint that was just written is not found").at(folder.string());
+  if (!checkpoint)
+    throw Error(ErrorKind::checkpoint, "the checkpoint that was just written is not found").at(folder.string());
   weights_.copy_(checkpoint->tensors.at("weights"));
   position_ = std::stoull(checkpoint->metadata.at("position"));
   if (regularizer_) {
@@ -156,7 +158,9 @@ std::string BenchRun::digest() const {
 TemporaryFolder::TemporaryFolder() {
   std::string name = (std::filesystem::temp_directory_path() / "stet-check-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
-    throw Error(ErrorKind::checkpoint, "cannot make a temporary folder").at(name).hint("set TMPDIR to a folder that can be written");
+    throw Error(ErrorKind::checkpoint, "cannot make a temporary folder")
+        .at(name)
+        .hint("set TMPDIR to a folder that can be written");
   }
   path_ = name;
 }

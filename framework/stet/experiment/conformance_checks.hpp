@@ -23,7 +23,9 @@ struct Finding {
 [[nodiscard]] inline Finding failed(std::string detail, std::string hint) {
   return {Verdict::failed, std::move(detail), std::move(hint)};
 }
-[[nodiscard]] inline Finding not_applicable(std::string reason) { return {Verdict::not_applicable, std::move(reason), {}}; }
+[[nodiscard]] inline Finding not_applicable(std::string reason) {
+  return {Verdict::not_applicable, std::move(reason), {}};
+}
 
 template <class Base>
 using Create = std::function<std::unique_ptr<Base>()>;
@@ -52,7 +54,8 @@ template <class Base>
 // Freeze strategies (conformance_freeze.cpp).
 [[nodiscard]] Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrategy>& create);
 [[nodiscard]] Finding check_selection_repeatable(const ConformanceBench& bench, const Create<FreezeStrategy>& create);
-[[nodiscard]] Finding check_selection_trains(const ConformanceBench& bench, Communicator& alone, const Create<FreezeStrategy>& create);
+[[nodiscard]] Finding check_selection_trains(const ConformanceBench& bench, Communicator& alone,
+                                             const Create<FreezeStrategy>& create);
 /// What trains, with its masks, as one hash.
 [[nodiscard]] std::string selection_digest(const TrainableSelection& selection);
 

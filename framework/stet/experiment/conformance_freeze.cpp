@@ -7,18 +7,23 @@ namespace stet::conformance {
 
 namespace {
 
-constexpr const char* shape_hint = "TrainableSelection: one entry a parameter; masks are uint8, 0 or 1, contiguous, of the parameter's shape, and only for what trains";
+constexpr const char* shape_hint =
+    "TrainableSelection: one entry a parameter; masks are uint8, 0 or 1, contiguous, of the parameter's shape, and "
+    "only for what trains";
 
 /// What is wrong with a selection for this table; empty if nothing is. Counts what trains.
 std::string wrong_with(const TrainableSelection& selection, const ParameterTable& table, std::int64_t& trains) {
   trains = 0;
-  if (selection.trains.size() != table.size()) return fmt::format("{} entries for {} parameters", selection.trains.size(), table.size());
+  if (selection.trains.size() != table.size())
+    return fmt::format("{} entries for {} parameters", selection.trains.size(), table.size());
   for (const auto& [index, mask] : selection.masks) {
     if (index >= table.size()) return fmt::format("a mask for parameter {} of {}", index, table.size());
     const std::string& name = table[index].name;
     if (!selection.trains[index]) return "a mask for the frozen " + name;
     if (!mask.defined() || mask.scalar_type() != at::kByte) return "the mask of " + name + " is not uint8";
-    if (mask.sizes() != at::IntArrayRef(table[index].shape)) return fmt::format("the mask of {} has shape [{}], not [{}]", name, fmt::join(mask.sizes(), ", "), fmt::join(table[index].shape, ", "));
+    if (mask.sizes() != at::IntArrayRef(table[index].shape))
+      return fmt::format("the mask of {} has shape [{}], not [{}]", name, fmt::join(mask.sizes(), ", "),
+                         fmt::join(table[index].shape, ", "));
     if (!mask.is_contiguous()) return "the mask of " + name + " is not contiguous";
     if (mask.max().item<std::int64_t>() > 1) return "the mask of " + name + " has values above 1";
   }
@@ -37,14 +42,16 @@ std::string selection_digest(const TrainableSelection& selection) {
   std::string bits;
   for (const bool trains : selection.trains) bits += trains ? '1' : '0';
   hasher.add(bits);
-  for (const auto& [index, mask] : selection.masks) hasher.add(std::to_string(index)).add(hash_tensor(mask.contiguous()));
+  for (const auto& [index, mask] : selection.masks)
+    hasher.add(std::to_string(index)).add(hash_tensor(mask.contiguous()));
   return hasher.hex();
 }
 
 Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrategy>& create) {
   const ParameterTable& table = bench.model().table();
   std::int64_t trains = 0;
-  if (const std::string wrong = wrong_with(create()->select(table), table, trains); !wrong.empty()) return failed(wrong, shape_hint);
+  if (const std::string wrong = wrong_with(create()->select(table), table, trains); !wrong.empty())
+    return failed(wrong, shape_hint);
   // Another model: more layers, a head of its own, biases. Parameters may not fit it; then that must be said.
   ModelConfig other = bench.model().config();
   other.layers = 3;
@@ -55,7 +62,8 @@ Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrate
   std::int64_t ignored = 0;
   std::string also = "; also for another model's " + std::to_string(larger.table().size());
   try {
-    if (const std::string wrong = wrong_with(create()->select(larger.table()), larger.table(), ignored); !wrong.empty()) return failed("for another model: " + wrong, shape_hint);
+    if (const std::string wrong = wrong_with(create()->select(larger.table()), larger.table(), ignored); !wrong.empty())
+      return failed("for another model: " + wrong, shape_hint);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
     also = "; another model is refused with a reason";
@@ -66,17 +74,23 @@ Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrate
 Finding check_selection_repeatable(const ConformanceBench& bench, const Create<FreezeStrategy>& create) {
   const ParameterTable& table = bench.model().table();
   const std::unique_ptr<FreezeStrategy> strategy = create();
-  const std::string first = selection_digest(strategy->select(table)), second = selection_digest(strategy->select(table));
+  const std::string first = selection_digest(strategy->select(table)),
+                    second = selection_digest(strategy->select(table));
   if (first != second) {
-    return failed("the second call selects other parameters than the first", "select() must be a function of the table and the parameters alone; draw from stet::Random with a seed that is a parameter");
+    return failed("the second call selects other parameters than the first",
+                  "select() must be a function of the table and the parameters alone; draw from stet::Random with a "
+                  "seed that is a parameter");
   }
   if (selection_digest(create()->select(table)) != first) {
-    return failed("a new object selects other parameters", "select() must be a function of the table and the parameters alone; draw from stet::Random with a seed that is a parameter");
+    return failed("a new object selects other parameters",
+                  "select() must be a function of the table and the parameters alone; draw from stet::Random with a "
+                  "seed that is a parameter");
   }
   return passed("two calls and a new object: the same selection");
 }
 
-Finding check_selection_trains(const ConformanceBench& bench, Communicator& alone, const Create<FreezeStrategy>& create) {
+Finding check_selection_trains(const ConformanceBench& bench, Communicator& alone,
+                               const Create<FreezeStrategy>& create) {
   const ParameterTable& table = bench.model().table();
   const TrainableSelection selection = create()->select(table);
   std::int64_t ignored = 0;
@@ -92,10 +106,13 @@ Finding check_selection_trains(const ConformanceBench& bench, Communicator& alon
     if (!selection.trains[i]) ++frozen;
     if (selection.trains[i] && mask == selection.masks.end()) continue;
     if (mask != selection.masks.end()) changed = changed.logical_and(mask->second.eq(0));
-    if (changed.any().item<bool>()) return failed("the frozen " + table[i].name + " has changed", "a strategy selects; it must not write");
+    if (changed.any().item<bool>())
+      return failed("the frozen " + table[i].name + " has changed", "a strategy selects; it must not write");
   }
-  if (run.weights().equal(start)) return failed("nothing changes in training", "select something that the loss depends on");
-  return passed(fmt::format("{} parameters frozen: unchanged after {} steps, others trained", frozen, BenchRun::total_steps));
+  if (run.weights().equal(start))
+    return failed("nothing changes in training", "select something that the loss depends on");
+  return passed(
+      fmt::format("{} parameters frozen: unchanged after {} steps, others trained", frozen, BenchRun::total_steps));
 }
 
 }  // namespace stet::conformance

@@ -1,5 +1,5 @@
-// The gradient of a regularizer against central finite differences in float64. Every value comes from a new object, so that
-// state cannot blur the differences.
+// The gradient of a regularizer against central finite differences in float64. Every value comes from a new object, so
+// that state cannot blur the differences.
 #include <stet/base/philox.hpp>
 #include <stet/experiment/conformance_checks.hpp>
 
@@ -28,13 +28,17 @@ class Comparison {
     const double deviation = std::abs(gradient - difference);
     if (deviation > worst_ || !std::isfinite(deviation)) {
       worst_ = std::isfinite(deviation) ? deviation : INFINITY;
-      worst_text_ = fmt::format("at {} the gradient is {:.6g}, finite differences give {:.6g}", what, gradient, difference);
-      if (difference != 0 && std::isfinite(gradient / difference)) worst_text_ += fmt::format(" (ratio {:.4g})", gradient / difference);
+      worst_text_ =
+          fmt::format("at {} the gradient is {:.6g}, finite differences give {:.6g}", what, gradient, difference);
+      if (difference != 0 && std::isfinite(gradient / difference))
+        worst_text_ += fmt::format(" (ratio {:.4g})", gradient / difference);
     }
   }
   [[nodiscard]] Finding finding(const char* hint) const {
     if (scale_ < 1e-12) return not_applicable("the term is constant with these parameters (strength 0?)");
-    const std::string numbers = fmt::format("{} derivatives in float64: largest deviation {:.1e} of the largest derivative (allowed {:.0e})", count_, worst_ / scale_, tolerance);
+    const std::string numbers =
+        fmt::format("{} derivatives in float64: largest deviation {:.1e} of the largest derivative (allowed {:.0e})",
+                    count_, worst_ / scale_, tolerance);
     return worst_ <= tolerance * scale_ ? passed(numbers) : failed(numbers + "; " + worst_text_, hint);
   }
 
@@ -63,8 +67,10 @@ class OutputPoint {
       const at::Tensor loss = regularizer->output_loss(here);
       if (loss.requires_grad()) loss.backward();
     }
-    compare(comparison, "hidden state", hidden_, here.hidden.grad(), [this](const at::Tensor& x) { return value(x, logits_); });
-    compare(comparison, "logit", logits_, here.logits.grad(), [this](const at::Tensor& x) { return value(hidden_, x); });
+    compare(comparison, "hidden state", hidden_, here.hidden.grad(),
+            [this](const at::Tensor& x) { return value(x, logits_); });
+    compare(comparison, "logit", logits_, here.logits.grad(),
+            [this](const at::Tensor& x) { return value(hidden_, x); });
   }
 
  private:
@@ -98,13 +104,15 @@ class OutputPoint {
   }
 
   template <class Value>
-  static void compare(Comparison& comparison, const char* what, const at::Tensor& at_point, const at::Tensor& gradient, const Value& value) {
+  static void compare(Comparison& comparison, const char* what, const at::Tensor& at_point, const at::Tensor& gradient,
+                      const Value& value) {
     for (std::int64_t i = 0; i < at_point.numel(); ++i) {
       at::Tensor up = at_point.clone(), down = at_point.clone();
       up.data_ptr<double>()[i] += step;
       down.data_ptr<double>()[i] -= step;
       const double ours = gradient.defined() ? gradient.contiguous().to(at::kDouble).data_ptr<double>()[i] : 0.0;
-      comparison.add(fmt::format("{} {} of row {}", what, i % at_point.size(1), i / at_point.size(1)), ours, (value(up) - value(down)) / (2 * step));
+      comparison.add(fmt::format("{} {} of row {}", what, i % at_point.size(1), i / at_point.size(1)), ours,
+                     (value(up) - value(down)) / (2 * step));
     }
   }
 
@@ -135,10 +143,12 @@ class WeightPoint {
     for (std::size_t i = 0; i < table_.size(); ++i) {
       if (!selection_.trains[i]) continue;
       for (int k = 0; k < 4; ++k) {
-        const std::int64_t element = table_[i].offset + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(table_[i].count)));
+        const std::int64_t element =
+            table_[i].offset + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(table_[i].count)));
         at::Tensor direction = at::zeros_like(values_);
         direction.data_ptr<double>()[element] = 1;
-        compare_along(comparison, fmt::format("element {} of {}", element - table_[i].offset, table_[i].name), direction, added);
+        compare_along(comparison, fmt::format("element {} of {}", element - table_[i].offset, table_[i].name),
+                      direction, added);
       }
     }
     for (int k = 0; k < 8; ++k) {
@@ -157,7 +167,8 @@ class WeightPoint {
     return regularizer->add_gradient({table_, values, gradients, selection_.trains, snapshots_});
   }
   [[nodiscard]] double value(const at::Tensor& values) const { return call(values, at::zeros_like(values)); }
-  void compare_along(Comparison& comparison, const std::string& what, const at::Tensor& direction, const at::Tensor& gradient) const {
+  void compare_along(Comparison& comparison, const std::string& what, const at::Tensor& direction,
+                     const at::Tensor& gradient) const {
     const double difference = (value(values_ + step * direction) - value(values_ - step * direction)) / (2 * step);
     comparison.add(what, (gradient * direction).sum().item<double>(), difference);
   }
@@ -175,11 +186,14 @@ Finding check_gradient(const RegularizerTrial& trial) {
   Comparison comparison;
   if (trial.create()->site() == Site::outputs) {
     OutputPoint(trial).compare(comparison);
-    return comparison.finding("what output_loss returns must be differentiable throughout (no .item(), no .data), in the type of what it was given");
+    return comparison.finding(
+        "what output_loss returns must be differentiable throughout (no .item(), no .data), in the type of what it was "
+        "given");
   }
   const at::NoGradGuard guard;
   WeightPoint(trial).compare(comparison);
-  return comparison.finding("add_gradient must add the gradient of the value that it returns, in the type of the weights");
+  return comparison.finding(
+      "add_gradient must add the gradient of the value that it returns, in the type of the weights");
 }
 
 }  // namespace stet::conformance

@@ -62,33 +62,54 @@ Finding check_keys(const Offer<Base>& offer, const config::Value& table) {
   const config::Value resolved = offer.resolve(table);
   std::size_t accepted = 0, misspelt = 0, bounds = 0;
   for (const config::FieldInfo& field : offer.fields) {
-    if (field.help.empty()) return failed("the key '" + field.key + "' has no help text", "a reader of `stet plugin info` knows no more than that");
+    if (field.help.empty())
+      return failed("the key '" + field.key + "' has no help text",
+                    "a reader of `stet plugin info` knows no more than that");
     if (field.key.find_first_of(".[") != std::string::npos) continue;  // of a nested table
     const config::Value* const value = resolved.find(field.key);
     if (value != nullptr) {
       const config::Value spelt_out = with(table, field.key, *value);
-      if (const auto text = refusal(offer, spelt_out)) return failed(field.key + " = " + config::inline_toml(*value) + ", the value it has anyway, is refused: " + *text, "accept what resolves");
-      if (!(offer.resolve(spelt_out) == resolved)) return failed("giving '" + field.key + "' its own value changes the resolved table", "a field must read what it writes");
+      if (const auto text = refusal(offer, spelt_out))
+        return failed(
+            field.key + " = " + config::inline_toml(*value) + ", the value it has anyway, is refused: " + *text,
+            "accept what resolves");
+      if (!(offer.resolve(spelt_out) == resolved))
+        return failed("giving '" + field.key + "' its own value changes the resolved table",
+                      "a field must read what it writes");
       const bool has_default = !field.default_text.starts_with('(') && table.find(field.key) == nullptr;
-      if (has_default && !(config::parse(field.key + " = " + field.default_text, "default").members()[0].second == *value)) {
-        return failed("the documented default of '" + field.key + "' is " + field.default_text + ", the real one " + config::inline_toml(*value), "keep defaults in the members of the parameters' struct");
+      if (has_default &&
+          !(config::parse(field.key + " = " + field.default_text, "default").members()[0].second == *value)) {
+        return failed("the documented default of '" + field.key + "' is " + field.default_text + ", the real one " +
+                          config::inline_toml(*value),
+                      "keep defaults in the members of the parameters' struct");
       }
       ++accepted;
     }
     std::string wrong = field.key + field.key.back();
-    while (std::any_of(offer.fields.begin(), offer.fields.end(), [&wrong](const auto& other) { return other.key == wrong; })) wrong += "x";
-    const std::optional<std::string> text = refusal(offer, with(table, wrong, value != nullptr ? *value : config::Value(1)));
-    if (!text) return failed("the misspelt key '" + wrong + "' is accepted", "read the table with the schema alone, without leave()");
-    if (text->find("hint: ") == std::string::npos || text->find(wrong) == std::string::npos) return failed("the misspelt key '" + wrong + "' is refused without a suggestion: " + *text, "let the schema refuse it");
+    while (std::any_of(offer.fields.begin(), offer.fields.end(),
+                       [&wrong](const auto& other) { return other.key == wrong; }))
+      wrong += "x";
+    const std::optional<std::string> text =
+        refusal(offer, with(table, wrong, value != nullptr ? *value : config::Value(1)));
+    if (!text)
+      return failed("the misspelt key '" + wrong + "' is accepted",
+                    "read the table with the schema alone, without leave()");
+    if (text->find("hint: ") == std::string::npos || text->find(wrong) == std::string::npos)
+      return failed("the misspelt key '" + wrong + "' is refused without a suggestion: " + *text,
+                    "let the schema refuse it");
     ++misspelt;
     if (field.type != "integer" && field.type != "unsigned integer" && field.type != "real") continue;
     for (const Bound& bound : bounds_of(field.range)) {
       const config::Value outside = beyond(bound, field.type != "real");
-      if (!refusal(offer, with(table, field.key, outside))) return failed(field.key + " = " + config::inline_toml(outside) + " is accepted, outside " + field.range, "let the schema check the range");
+      if (!refusal(offer, with(table, field.key, outside)))
+        return failed(field.key + " = " + config::inline_toml(outside) + " is accepted, outside " + field.range,
+                      "let the schema check the range");
       ++bounds;
     }
   }
-  return passed(fmt::format("keys accepted with their values: {}; misspelt ones refused with a suggestion: {}; bounds enforced: {}", accepted, misspelt, bounds));
+  return passed(fmt::format(
+      "keys accepted with their values: {}; misspelt ones refused with a suggestion: {}; bounds enforced: {}", accepted,
+      misspelt, bounds));
 }
 
 template Finding check_keys(const Offer<Regularizer>&, const config::Value&);

@@ -27,15 +27,18 @@ std::string where_different(const ConformanceBench& bench, const BenchRun& a, co
 
 Finding check_repeatable(const RegularizerTrial& trial) {
   BenchRun first(trial.bench, trial.alone, trial.create()), second(trial.bench, trial.alone, trial.create());
-  if (whole(first).digest() == whole(second).digest()) return passed(fmt::format("{} steps twice: the same bits", steps));
+  if (whole(first).digest() == whole(second).digest())
+    return passed(fmt::format("{} steps twice: the same bits", steps));
   return failed("the same training twice differs: " + where_different(trial.bench, first, second),
                 "no clocks, addresses, rand() or static counters; draw from stet::Random (stet/base/philox.hpp)");
 }
 
 Finding check_strength_zero(const RegularizerTrial& trial) {
-  if (!trial.create_off) return not_applicable("no key 'strength' or 'lambda'; declare it: registrar.regularizer<...>(...).strength(KEY)");
+  if (!trial.create_off)
+    return not_applicable("no key 'strength' or 'lambda'; declare it: registrar.regularizer<...>(...).strength(KEY)");
   BenchRun plain(trial.bench, trial.alone, nullptr), off(trial.bench, trial.alone, trial.create_off());
-  if (whole(plain).digest() == whole(off).digest()) return passed(fmt::format("{} steps: the bits of plain fine-tuning", steps));
+  if (whole(plain).digest() == whole(off).digest())
+    return passed(fmt::format("{} steps: the bits of plain fine-tuning", steps));
   return failed("with strength 0 the training is not plain fine-tuning: " + where_different(trial.bench, plain, off),
                 "at strength 0 return a constant 0 before anything is computed, and declare no wider scope");
 }
@@ -63,9 +66,11 @@ Finding check_instances(const RegularizerTrial& trial) {
   first.end();
   second.end();
   if (first.digest() == first_alone && second.digest() == second_alone) {
-    return passed(fmt::format("two at once{}, {} steps in turn: as each by itself", trial.create_other ? " with different parameters" : "", steps));
+    return passed(fmt::format("two at once{}, {} steps in turn: as each by itself",
+                              trial.create_other ? " with different parameters" : "", steps));
   }
-  return failed("two instances at once do not train as each by itself", "keep state in members, not in static or global variables");
+  return failed("two instances at once do not train as each by itself",
+                "keep state in members, not in static or global variables");
 }
 
 Finding check_resume(const RegularizerTrial& trial) {
@@ -86,17 +91,21 @@ Finding check_resume(const RegularizerTrial& trial) {
   resumed.train(steps - before);
   resumed.end();
   if (first_difference(trial.bench.model().table(), straight.weights(), resumed.weights()).empty()) {
-    return passed(fmt::format("saved after {} of {} steps ({} tensors of its own), continued: the bits of the straight run", before, steps, tensors));
+    return passed(
+        fmt::format("saved after {} of {} steps ({} tensors of its own), continued: the bits of the straight run",
+                    before, steps, tensors));
   }
   return failed(fmt::format("saved after {} of {} steps ({} tensors of its own), continued: {}", before, steps, tensors,
                             where_different(trial.bench, straight, resumed)),
-                "save() must return all that later steps depend on, load() take it back, and begin_phase(resumed = true) leave it");
+                "save() must return all that later steps depend on, load() take it back, and begin_phase(resumed = "
+                "true) leave it");
 }
 
 namespace {
 
 /// One direct call of add_gradient, in float64: nothing may be written but the gradient of what trains.
-std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regularizer, const TrainableSelection& selection) {
+std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regularizer,
+                            const TrainableSelection& selection) {
   const ParameterTable& table = trial.bench.model().table();
   const SnapshotStore snapshots = trial.bench.snapshots(at::kDouble);
   const at::Tensor values = trial.bench.weights(7, at::kDouble), start = values.clone();
@@ -106,9 +115,11 @@ std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regulari
   const at::Tensor given = gradients.clone();
   regularizer.begin_phase({ConformanceBench::phase, trial.bench.model(), values, snapshots}, false);
   static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots}));
-  if (const std::string name = first_difference(table, start, values); !name.empty()) return "add_gradient writes the weights of " + name;
+  if (const std::string name = first_difference(table, start, values); !name.empty())
+    return "add_gradient writes the weights of " + name;
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (!selection.trains[i] && !table.view(gradients, i).equal(table.view(given, i))) return "add_gradient writes the gradient of the frozen " + table[i].name;
+    if (!selection.trains[i] && !table.view(gradients, i).equal(table.view(given, i)))
+      return "add_gradient writes the gradient of the frozen " + table[i].name;
   }
   return "";
 }
@@ -121,7 +132,8 @@ Finding check_frozen(const RegularizerTrial& trial) {
   const TrainableSelection selection = trial.bench.partly_frozen();
   const std::unique_ptr<Regularizer> regularizer = trial.create();
   if (regularizer->site() == Site::weights) {
-    if (const std::string wrong = misplaced_write(trial, *regularizer, selection); !wrong.empty()) return failed(wrong, hint);
+    if (const std::string wrong = misplaced_write(trial, *regularizer, selection); !wrong.empty())
+      return failed(wrong, hint);
   }
   BenchRun run(trial.bench, trial.alone, trial.create(), selection);
   const at::Tensor start = run.weights().clone();
@@ -137,9 +149,11 @@ Finding check_frozen(const RegularizerTrial& trial) {
   if (run.weights().equal(start)) return failed("with some parameters frozen nothing trains any more", hint);
   const SnapshotStore fresh = trial.bench.snapshots(at::kFloat);
   for (const auto& [name, weights] : fresh.all()) {
-    if (hash_tensor(run.snapshots().get(name)) != hash_tensor(weights)) return failed("the snapshot '" + name + "' has changed", "snapshots are shared: copy before writing");
+    if (hash_tensor(run.snapshots().get(name)) != hash_tensor(weights))
+      return failed("the snapshot '" + name + "' has changed", "snapshots are shared: copy before writing");
   }
-  return passed(fmt::format("{} of {} parameters frozen: unchanged after {} steps; snapshots too", frozen, table.size(), steps));
+  return passed(
+      fmt::format("{} of {} parameters frozen: unchanged after {} steps; snapshots too", frozen, table.size(), steps));
 }
 
 }  // namespace stet::conformance

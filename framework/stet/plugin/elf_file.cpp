@@ -50,7 +50,8 @@ ElfFile::ElfFile(std::string_view bytes, std::string name) : bytes_(bytes), name
     throw Error(ErrorKind::plugin, "not an ELF file")
         .at(name_)
         .expected("a shared object (.so)")
-        .received(bytes.empty() ? "an empty file" : "a file of " + std::to_string(bytes.size()) + " bytes without ELF's first four bytes")
+        .received(bytes.empty() ? "an empty file"
+                                : "a file of " + std::to_string(bytes.size()) + " bytes without ELF's first four bytes")
         .hint("name the built plugin, not its source");
   }
   const auto header = read<Elf64_Ehdr>(0, "the ELF header");
@@ -62,12 +63,14 @@ ElfFile::ElfFile(std::string_view bytes, std::string name) : bytes_(bytes), name
         .hint("build the plugin on this kind of machine");
   };
   if (header.e_ident[EI_CLASS] != ELFCLASS64) {
-    throw other(header.e_ident[EI_CLASS] == ELFCLASS32 ? "a 32-bit file" : "ELF class " + std::to_string(header.e_ident[EI_CLASS]));
+    throw other(header.e_ident[EI_CLASS] == ELFCLASS32 ? "a 32-bit file"
+                                                       : "ELF class " + std::to_string(header.e_ident[EI_CLASS]));
   }
   if (header.e_ident[EI_DATA] != ELFDATA2LSB) throw other("a file that is not little-endian");
   if (header.e_machine != host_machine) throw other("a file for " + machine_name(header.e_machine));
   if (header.e_type != ET_DYN) throw other("ELF type " + std::to_string(header.e_type) + " (a shared object has 3)");
-  if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_phentsize != sizeof(Elf64_Phdr)) throw other("header tables of another entry size");
+  if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_phentsize != sizeof(Elf64_Phdr))
+    throw other("header tables of another entry size");
   sections_ = header.e_shoff;
   section_count_ = header.e_shnum;
   names_index_ = header.e_shstrndx;
@@ -130,7 +133,8 @@ std::optional<std::string_view> ElfFile::section(std::string_view name) const {
   const std::string_view table = slice(names.sh_offset, names.sh_size, "the names of the sections");
   for (std::uint64_t i = 0; i < section_count_; ++i) {
     const Elf64_Shdr entry = header(i);
-    if (entry.sh_name >= table.size() || c_string(table.substr(entry.sh_name)) != name || entry.sh_type == SHT_NOBITS) continue;
+    if (entry.sh_name >= table.size() || c_string(table.substr(entry.sh_name)) != name || entry.sh_type == SHT_NOBITS)
+      continue;
     return slice(entry.sh_offset, entry.sh_size, "a section");
   }
   return std::nullopt;
@@ -142,7 +146,9 @@ bool ElfFile::defines(std::string_view symbol) const {
   for (std::size_t at = 0; at + sizeof(Elf64_Sym) <= symbols->size(); at += sizeof(Elf64_Sym)) {
     Elf64_Sym entry{};
     std::memcpy(&entry, symbols->data() + at, sizeof entry);
-    if (entry.st_shndx != SHN_UNDEF && entry.st_name < names->size() && c_string(names->substr(entry.st_name)) == symbol) return true;
+    if (entry.st_shndx != SHN_UNDEF && entry.st_name < names->size() &&
+        c_string(names->substr(entry.st_name)) == symbol)
+      return true;
   }
   return false;
 }

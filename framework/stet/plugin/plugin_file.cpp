@@ -22,7 +22,8 @@ namespace {
 class Descriptor {
  public:
   /// O_NONBLOCK: a FIFO that nobody writes would be waited for without end.
-  explicit Descriptor(const std::filesystem::path& path) : number_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
+  explicit Descriptor(const std::filesystem::path& path)
+      : number_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
   ~Descriptor() {
     if (number_ >= 0) ::close(number_);
   }
@@ -86,8 +87,9 @@ void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, s
     throw Error(ErrorKind::plugin, what + " is writable by everyone")
         .at(path.string())
         .expected("write permission for its owner and group alone")
-        .received((mode & S_ISVTX) != 0 && S_ISDIR(mode) ? "permission for all; the sticky bit does not keep others from adding files"
-                                                         : "permission for all")
+        .received((mode & S_ISVTX) != 0 && S_ISDIR(mode)
+                      ? "permission for all; the sticky bit does not keep others from adding files"
+                      : "permission for all")
         .hint("chmod o-w " + path.string());
   }
   if (std::find(trusted.begin(), trusted.end(), owner) == trusted.end()) {
@@ -125,12 +127,14 @@ AbiFacts inspect_bytes(std::string_view bytes, const std::string& name) {
   AbiFacts facts = parse_facts(*section, name);
   const AbiFacts host = host_facts();
   if (facts.abi != host.abi) {
-    throw Error(ErrorKind::plugin, std::string("the plugin was built for ") + (facts.abi < host.abi ? "an older" : "a newer") + " plugin ABI")
+    throw Error(ErrorKind::plugin, std::string("the plugin was built for ") +
+                                       (facts.abi < host.abi ? "an older" : "a newer") + " plugin ABI")
         .at(name)
         .expected(std::to_string(host.abi))
         .received(std::to_string(facts.abi))
-        .hint(facts.abi < host.abi ? "build the plugin again with the headers of this installation"
-                                   : "build the plugin again with the headers of this installation, or use a newer stet");
+        .hint(facts.abi < host.abi
+                  ? "build the plugin again with the headers of this installation"
+                  : "build the plugin again with the headers of this installation, or use a newer stet");
   }
   compare("libtorch", host.torch, facts.torch, name);
   compare("C++ library ABI (_GLIBCXX_USE_CXX11_ABI)", host.cxx11_abi, facts.cxx11_abi, name);
@@ -154,7 +158,8 @@ PluginFile inspect_plugin(const std::filesystem::path& given) {
   if (error) throw unreadable(result.file, error.message());
   const Descriptor opened(result.real);
   struct stat status {};
-  if (opened.number() < 0 || ::fstat(opened.number(), &status) != 0) throw unreadable(result.file, std::strerror(errno));
+  if (opened.number() < 0 || ::fstat(opened.number(), &status) != 0)
+    throw unreadable(result.file, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) throw unreadable(result.file, sort_of(status.st_mode));
   check_access(result.real, status.st_mode, status.st_uid, trusted_owners());
   check_folder(result.real.parent_path());

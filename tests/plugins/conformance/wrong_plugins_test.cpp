@@ -1,5 +1,5 @@
-// Deliberately wrong plugins: each is caught by the check that is there for it, and passes the others where that is logically
-// possible. Ranks are looked at by program_test.cpp and tests/mpi/conformance_test.cpp.
+// Deliberately wrong plugins: each is caught by the check that is there for it, and passes the others where that is
+// logically possible. Ranks are looked at by program_test.cpp and tests/mpi/conformance_test.cpp.
 #include <stet/base/error.hpp>
 #include <stet/experiment/conformance.hpp>
 
@@ -16,7 +16,8 @@ using Names = std::set<std::string>;
 class WrongPlugins : public ::testing::Test {
  protected:
   std::vector<ClassReport> check(const std::string& name, const std::vector<std::string>& overrides = {}) {
-    const LoadedPlugin& plugin = registry_.load_named((std::filesystem::path(STET_WRONG_FOLDER) / (name + ".so")).string());
+    const LoadedPlugin& plugin =
+        registry_.load_named((std::filesystem::path(STET_WRONG_FOLDER) / (name + ".so")).string());
     return check_conformance(plugin, overrides, {{}, "one process is enough here", false});
   }
 
@@ -87,7 +88,8 @@ TEST_F(WrongPlugins, FrozenWeightsWritten) {
 }
 
 TEST_F(WrongPlugins, FrozenGradientsWritten) {
-  EXPECT_TRUE(has(fails_only("frozen_gradient", {"frozen"}), "writes the gradient of the frozen model.embed_tokens.weight"));
+  EXPECT_TRUE(
+      has(fails_only("frozen_gradient", {"frozen"}), "writes the gradient of the frozen model.embed_tokens.weight"));
 }
 
 TEST_F(WrongPlugins, NeverOff) {
@@ -128,7 +130,8 @@ TEST_F(WrongPlugins, ProbeThatWrites) {
 }
 
 TEST_F(WrongPlugins, ProbeOfInfinity) {
-  EXPECT_TRUE(has(fails_only("infinite_probe", {"measurements"}), "measurement 'ratio', set 'held', layer 1: the value is -inf"));
+  EXPECT_TRUE(has(fails_only("infinite_probe", {"measurements"}),
+                  "measurement 'ratio', set 'held', layer 1: the value is -inf"));
 }
 
 TEST_F(WrongPlugins, ProbeOfALayerTooMany) {
@@ -194,7 +197,8 @@ TEST_F(WrongPlugins, RanksThatDisagree) {
     asked.push_back(ranks);
     return {conformance_digest(plugin, {}, key, *alone_) + (ranks == 4 ? " but not quite" : ""), ""};
   };
-  EXPECT_TRUE(has(format_conformance(check_conformance(plugin, {}, {answer, "", true})), "4 ranks give another result than one process"));
+  EXPECT_TRUE(has(format_conformance(check_conformance(plugin, {}, {answer, "", true})),
+                  "4 ranks give another result than one process"));
   EXPECT_EQ(asked, (std::vector<int>{2, 4}));
 }
 
