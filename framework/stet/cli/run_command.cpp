@@ -125,7 +125,9 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
   const std::filesystem::path folder = world.broadcast_text(StatusBoard::usual_folder(workspace.folder()).string(), 0);
   const StatusBoard board(folder, "rank-" + std::to_string(world.rank()));
   collectively(world, [&] {
-    if (world.rank() == 0) board.create();
+    if (world.rank() != 0) return;
+    StatusBoard::remove_dead(workspace.folder());
+    board.create();
   });
   std::optional<Display> display;
   if (world.rank() == 0) display.emplace();
