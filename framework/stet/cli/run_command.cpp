@@ -61,7 +61,7 @@ void report_use(int processes, const std::string& kind, double busy) {
 int run_with_workers(const Options& options, const Plan& plan, const Workspace& workspace, int jobs) {
   const std::string session = session_name();
   ::setenv("STET_SESSION", session.c_str(), 1);
-  const StatusBoard board(StatusBoard::usual_folder(workspace.folder()), "parent");
+  StatusBoard board(StatusBoard::usual_folder(workspace.folder()), "parent");
   board.create();
   ::setenv("STET_STATUS_FOLDER", board.folder().c_str(), 1);
   std::vector<std::string> arguments = {"run", options.file.string(), "--worker", "--out", options.out.string()};
@@ -123,7 +123,7 @@ int run_as_worker(const Plan& plan, const Workspace& workspace, PluginRegistry& 
 int run_with_ranks(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
   const std::string session = world.broadcast_text(session_name(), 0);
   const std::filesystem::path folder = world.broadcast_text(StatusBoard::usual_folder(workspace.folder()).string(), 0);
-  const StatusBoard board(folder, "rank-" + std::to_string(world.rank()));
+  StatusBoard board(folder, "rank-" + std::to_string(world.rank()));
   collectively(world, [&] {
     if (world.rank() != 0) return;
     StatusBoard::remove_dead(workspace.folder());

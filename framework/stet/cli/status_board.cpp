@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <fstream>
 
 namespace stet {
@@ -13,11 +10,16 @@ namespace stet {
 namespace {
 constexpr std::string_view prefix = ".status-";
 constexpr std::string_view account_suffix = ".account";
+constexpr const char* lock_name = ".lock";
 }  // namespace
 
-void StatusBoard::create() const { std::filesystem::create_directories(folder_); }
+void StatusBoard::create() {
+  std::filesystem::create_directories(folder_);
+  owned_ = FileLock::try_acquire(folder_ / lock_name);
+}
 
-void StatusBoard::remove() const {
+void StatusBoard::remove() {
+  owned_.reset();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -72,7 +74,8 @@ void StatusBoard::remove_dead(const std::filesystem::path& experiment) {
   std::vector<std::filesystem::path> dead;
   for (const auto& entry : std::filesystem::directory_iterator(experiment)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && ::kill(std::atoi(name.c_str() + prefix.size()), 0) != 0 && errno == ESRCH) dead.push_back(entry.path());
+    // A lock says more than a process number, which may be a zombie's, or of another machine.
+    if (name.starts_with(prefix) && FileLock::try_acquire(entry.path() / lock_name)) dead.push_back(entry.path());
   }
   std::error_code ignored;
   for (const std::filesystem::path& path : dead) std::filesystem::remove_all(path, ignored);

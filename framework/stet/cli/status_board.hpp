@@ -2,9 +2,11 @@
 // update is harmless.
 #pragma once
 
+#include <stet/base/files.hpp>
 #include <stet/experiment/session_control.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +23,9 @@ class StatusBoard {
   StatusBoard(std::filesystem::path folder, std::string writer) : folder_(std::move(folder)), writer_(std::move(writer)) {}
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
-  void create() const;
-  void remove() const;
+  /// Makes the folder. This object is its owner: while it lives, remove_dead() leaves the folder alone.
+  void create();
+  void remove();
 
   void publish(const Progress& progress) const;
   void publish(const WorkAccount& account) const;
@@ -30,8 +33,7 @@ class StatusBoard {
   [[nodiscard]] std::vector<Progress> progress() const;      ///< of every process
   [[nodiscard]] WorkAccount account() const;                 ///< summed over the processes that wrote one
 
-  /// Removes boards in an experiment's folder whose process is gone. On another machine it may live: its display then
-  /// misses some updates, no more.
+  /// Removes boards in an experiment's folder whose owner is gone.
   static void remove_dead(const std::filesystem::path& experiment);
   /// Where the board of this process is, in an experiment's folder.
   [[nodiscard]] static std::filesystem::path usual_folder(const std::filesystem::path& experiment);
@@ -41,6 +43,7 @@ class StatusBoard {
 
   std::filesystem::path folder_;
   std::string writer_;
+  std::optional<FileLock> owned_;
 };
 
 }  // namespace stet
