@@ -22,7 +22,11 @@ void Display::clear() {
 
 void Display::update(double done, double all, const std::string& text, double tokens_per_second) {
   const double interval = terminal_ ? 0.2 : 30;
-  if (first_done_ < 0) first_done_ = done;
+  if (first_done_ < 0 || done < last_done_) {  // at the beginning, or something else is measured now
+    first_done_ = done;
+    watch_.restart();
+  }
+  last_done_ = done;
   if (since_drawn_.seconds() < interval && (drawn_ || !terminal_)) return;
   since_drawn_.restart();
   const double speed = (done - first_done_) / std::max(watch_.seconds(), 1e-3);

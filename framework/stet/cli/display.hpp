@@ -24,7 +24,7 @@ class Display {
   void clear();
   bool terminal_;
   bool drawn_ = false;
-  double first_done_ = -1;
+  double first_done_ = -1, last_done_ = -1;
   Stopwatch watch_, since_drawn_;
   std::string last_;
 };
