@@ -4,6 +4,7 @@
 #include "plain_model.hpp"
 #include "workload.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 

@@ -1,6 +1,7 @@
 // freeze: what each selector chooses, and what is refused. drift: against an independent composition.
 #include "support.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace stet::testing {

@@ -1,6 +1,8 @@
 // self_distillation and l2_sp: values and gradients against formulas, finite differences and known cases.
 #include "support.hpp"
 
+#include <algorithm>
+
 namespace stet::testing {
 namespace {
 

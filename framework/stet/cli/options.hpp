@@ -33,35 +33,46 @@ struct Options {
     tokenizer_verify,
   };
   Command command = Command::none;
-  std::filesystem::path file;            ///< experiment, model folder or checkpoint folder
-  std::string name;                      ///< plugin
-  std::vector<std::string> overrides;    ///< --set a.b=c
-  std::filesystem::path out = "runs";
+  bool verbose = false;
+  std::filesystem::path file;            ///< experiment, model folder, checkpoint folder or shard folder
+  std::filesystem::path out = "runs";    ///< of results; data build, tokenizer train: what is made
+
+  // run, plan, table, slick
+  std::vector<std::string> overrides;    ///< --set a.b=c; also plugin check
   int jobs = 0;                          ///< worker processes; 0: one a core
   std::optional<std::int64_t> ranks_per_run;  ///< instead of the experiment's
+  bool worker = false;                   ///< internal: started by `stet run`
   bool resolved = false;                 ///< plan --resolved
   bool no_estimate = false;              ///< plan --no-estimate
-  bool measure = true;                   ///< doctor
   std::string format = "terminal";       ///< table
-  std::filesystem::path destination;     ///< export
-  std::filesystem::path tokenizer;       ///< export, data build
-  std::string prompt;                    ///< generate, as are the following
+
+  // plugin info, plugin check
+  std::string name;
+  std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
+
+  // doctor
+  bool measure = true;
+
+  // export and generate
+  std::filesystem::path destination;
+  std::filesystem::path tokenizer;       ///< also data build
+  std::string prompt;
   std::int64_t max_tokens = 64, top_k = 0, samples = 1;
   double temperature = 0;
   std::uint64_t seed = 1;                ///< also data inspect
-  std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
-  bool worker = false;                   ///< internal: started by `stet run`
-  bool verbose = false;
-  std::vector<std::filesystem::path> files;   ///< data build: JSON lines
-  std::uint64_t context = 1024;               ///< data build: longest sequence
-  double shard_megabytes = 64;                ///< data build: of input a shard
-  std::uint64_t shown_samples = 0;            ///< data inspect
-  bool verify = false;                        ///< data inspect
-  std::vector<std::string> inputs;       ///< tokenizer train: files; encode: texts; decode: ids
-  std::size_t vocabulary = 0;            ///< tokenizer train
-  std::size_t min_frequency = 2;         ///< tokenizer train
-  bool special = false;                  ///< tokenizer encode and decode
-  bool tokens = false;                   ///< tokenizer encode --tokens
+
+  // data build and data inspect
+  std::vector<std::filesystem::path> files;   ///< JSON lines
+  std::uint64_t context = 1024;               ///< longest sequence
+  double shard_megabytes = 64;                ///< of input a shard
+  std::uint64_t shown_samples = 0;
+  bool verify = false;
+
+  // tokenizer train, encode, decode
+  std::vector<std::string> inputs;       ///< files; texts; ids
+  std::size_t vocabulary = 0, min_frequency = 2;
+  bool special = false;                  ///< with the post-processor's tokens
+  bool tokens = false;                   ///< encode --tokens
 };
 
 /// Parses argv; on --help, --version or an error prints and returns the exit code through `code` with Command::none.

@@ -3,6 +3,7 @@
 #include <stet/base/philox.hpp>
 #include <stet/experiment/conformance_checks.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace stet::conformance {

@@ -5,6 +5,8 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 
+#include <algorithm>
+
 namespace stet {
 
 namespace {

@@ -4,6 +4,7 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/philox.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>

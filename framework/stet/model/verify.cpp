@@ -5,6 +5,8 @@
 #include <stet/model/transformer.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace stet {

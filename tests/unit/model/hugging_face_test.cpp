@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numbers>
+#include <tuple>
 
 namespace stet {
 namespace {
