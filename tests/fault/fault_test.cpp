@@ -199,7 +199,15 @@ TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
   for (const std::string& word : run_words()) alone.push_back(word);
   const Outcome half = Process(alone, mine_.path()).wait();
   EXPECT_NE(half.code, 0);
-  EXPECT_TRUE(has(half.err, "process rank 1 with"));
+  // It died there and nowhere else: its part of a checkpoint was not finished. (What mpirun says of it differs by version.)
+  const auto half_written = [this] {
+    for (const auto& entry : fs::recursive_directory_iterator(mine_ / "runs")) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory() && name.starts_with("step-") && name.ends_with(".tmp")) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(half_written());
   const Outcome finished = mpi_stet(2, mine_.path(), run_words());
   ASSERT_TRUE(ended_with(finished, 0));
   EXPECT_EQ(finished.out, first_->out);
