@@ -53,16 +53,6 @@ std::size_t count_of(std::string_view text, std::string_view part) {
                                        << "\n--- stdout\n" << outcome.out << "\n--- stderr\n" << outcome.err;
 }
 
-Folder::Folder() {
-  std::string name = (fs::temp_directory_path() / "stet-e2e-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-  path_ = name;
-}
-Folder::~Folder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 namespace {
 
 /// Environment variables by which a launcher, or stet, would speak to the program through us.

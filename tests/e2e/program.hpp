@@ -1,6 +1,8 @@
 // Runs the built program as a user does: in a folder, with its output and exit code kept.
 #pragma once
 
+#include <temporary_folder.hpp>
+
 #include <gtest/gtest.h>
 
 #include <sys/types.h>
@@ -15,6 +17,7 @@
 namespace stet::e2e {
 
 namespace fs = std::filesystem;
+using stet::testing::Folder;
 
 using Words = std::vector<std::string>;
 
@@ -32,20 +35,6 @@ void write(const fs::path& file, std::string_view text);
 [[nodiscard]] ::testing::AssertionResult has(std::string_view text, std::string_view part);
 /// The code is the expected one; otherwise its whole output is shown.
 [[nodiscard]] ::testing::AssertionResult ended_with(const Outcome& outcome, int code);
-
-/// A new folder, removed at the end.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] fs::path operator/(std::string_view name) const { return path_ / name; }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 /// A started program. Its processes never outlive this object.
 class Process {

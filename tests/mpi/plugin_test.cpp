@@ -6,6 +6,8 @@
 #include <stet/base/files.hpp>
 #include <stet/plugin/registry.hpp>
 
+#include <temporary_folder.hpp>
+
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -21,12 +23,9 @@ Communicator* world = nullptr;  // main's, for the tests
 class RankedPlugins : public ::testing::Test {
  protected:
   RankedPlugins() {
-    std::string name = (fs::temp_directory_path() / "stet-ranked-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
     fs::copy_file(good_, folder_ / "good.so");
     ::setenv("STET_TEST_TRACE", (folder_ / "trace").c_str(), 1);
   }
-  ~RankedPlugins() override { fs::remove_all(folder_); }
 
   [[nodiscard]] bool i_am_last() const { return world->rank() == world->size() - 1; }
   [[nodiscard]] std::string last_rank() const { return "rank " + std::to_string(world->size() - 1); }
@@ -53,7 +52,8 @@ class RankedPlugins : public ::testing::Test {
   }
 
   const fs::path good_ = STET_GOOD_PLUGIN;
-  fs::path folder_;
+  const testing::Folder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(RankedPlugins, EqualFilesLoadWhereverTheyLie) {

@@ -7,28 +7,16 @@
 #include <stet/model/transformer.hpp>
 #include <stet/plugin/registry.hpp>
 
+#include <error_of.hpp>
+#include <temporary_folder.hpp>
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 
 namespace stet::testing {
-
-/// Runs something that must fail and gives back the error.
-template <class Function>
-Error error_of(Function&& function) {
-  std::optional<Error> caught;
-  try {
-    function();
-  } catch (const Error& error) {
-    caught = error;
-  }
-  EXPECT_TRUE(caught.has_value()) << "no error was thrown";
-  return caught.value_or(Error(ErrorKind::numerical, "no error was thrown"));
-}
 
 inline ::testing::AssertionResult has(const Error& error, const std::string& part) {
   if (std::string(error.what()).find(part) != std::string::npos) return ::testing::AssertionSuccess();
@@ -75,22 +63,5 @@ inline ModelConfig small_config() {
   config.qkv_bias = true;
   return config;
 }
-
-/// A new folder that only we can write, removed at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stet-plugins-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace stet::testing

@@ -122,6 +122,8 @@ int run_as_worker(const Plan& plan, const Workspace& workspace, PluginRegistry& 
 
 /// Works as the ranks that a launcher started: all on one run, or in groups.
 int run_with_ranks(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
+  const std::int64_t ranks_per_run = options.ranks_per_run.value_or(plan.ranks_per_run);
+  const int groups = group_count(world.size(), ranks_per_run);
   const std::string session = world.broadcast_text(session_name(), 0);
   const std::filesystem::path folder = world.broadcast_text(StatusBoard::usual_folder(workspace.folder()).string(), 0);
   StatusBoard board(folder, "rank-" + std::to_string(world.rank()));
@@ -136,8 +138,6 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
     board.publish(progress);
     if (display) show(*display, status_of(plan, workspace, session), board.progress());
   };
-  const std::int64_t ranks_per_run = options.ranks_per_run.value_or(plan.ranks_per_run);
-  const int groups = group_count(world.size(), ranks_per_run);
   if (world.rank() == 0 && groups > 1) {
     log::info("{}: {} groups of {} ranks, each with a run of its own", plan.title, groups, world.size() / groups);
   }

@@ -59,8 +59,8 @@ class Communicator {
   [[nodiscard]] virtual std::unique_ptr<Communicator> duplicate() = 0;
   /// The ranks that give the same color (0 or more) form a group; they keep their order.
   [[nodiscard]] virtual std::unique_ptr<Communicator> split(int color) = 0;
-  /// A new counter, at 0. One-sided (MPI_Fetch_and_op): a rank draws without another one's help, also while that one
-  /// computes for minutes.
+  /// A new counter, at 0. A rank draws from it also while every other one computes. Groups of several ranks need
+  /// concurrent(): otherwise Error (communication).
   [[nodiscard]] virtual std::unique_ptr<SharedCounter> make_counter() = 0;
   /// Whether different threads may use different communicators at the same time (MPI_THREAD_MULTIPLE).
   [[nodiscard]] virtual bool concurrent() const = 0;

@@ -160,7 +160,7 @@ std::unique_ptr<Communicator> MpiCommunicator::split(int color) {
 }
 
 std::unique_ptr<SharedCounter> MpiCommunicator::make_counter() {
-  return std::make_unique<MpiSharedCounter>(handle_, concurrent());
+  return std::make_unique<MpiSharedCounter>(handle_);
 }
 
 bool MpiCommunicator::concurrent() const {

@@ -1,60 +1,65 @@
 #include <stet/comm/mpi_shared_counter.hpp>
 
+#include <stet/base/error.hpp>
+
 #include <chrono>
 #include <exception>
 
 namespace stet {
+namespace {
 
-MpiSharedCounter::MpiSharedCounter(MPI_Comm group, bool concurrent) {
-  check_mpi(MPI_Comm_dup(group, &group_), "MPI_Comm_dup");
-  int rank = 0;
-  check_mpi(MPI_Comm_rank(group_, &rank), "MPI_Comm_rank");
-  const MPI_Aint bytes = rank == 0 ? static_cast<MPI_Aint>(sizeof(std::int64_t)) : 0;
-  check_mpi(MPI_Win_allocate(bytes, sizeof(std::int64_t), MPI_INFO_NULL, group_, &value_, &window_), "MPI_Win_allocate");
-  check_mpi(MPI_Win_set_errhandler(window_, MPI_ERRORS_RETURN), "MPI_Win_set_errhandler");
-  check_mpi(MPI_Win_lock_all(MPI_MODE_NOCHECK, window_), "MPI_Win_lock_all");
-  if (rank == 0) {
-    const std::int64_t zero = 0;  // through the window, so that it is in order with the draws
-    check_mpi(MPI_Put(&zero, 1, MPI_INT64_T, 0, 0, 1, MPI_INT64_T, window_), "MPI_Put");
-    check_mpi(MPI_Win_flush(0, window_), "MPI_Win_flush");
+constexpr int draw = 1, number = 2, farewell = 3;  // tags
+
+}  // namespace
+
+MpiSharedCounter::MpiSharedCounter(MPI_Comm group) {
+  check_mpi(MPI_Comm_size(group, &size_), "MPI_Comm_size");
+  int provided = MPI_THREAD_SINGLE;
+  check_mpi(MPI_Query_thread(&provided), "MPI_Query_thread");
+  if (size_ > 1 && provided != MPI_THREAD_MULTIPLE) {
+    throw Error(ErrorKind::communication, "this MPI library does not let several threads communicate")
+        .expected("MPI_THREAD_MULTIPLE, so that the first rank can hand out runs while it computes")
+        .hint("--ranks-per-run 0 works with all ranks on one run after another");
   }
-  check_mpi(MPI_Barrier(group_), "MPI_Barrier");
-  int size = 1;
-  check_mpi(MPI_Comm_size(group_, &size), "MPI_Comm_size");
-  if (rank == 0 && size > 1 && concurrent) host_ = std::thread([this] { answer(); });
+  check_mpi(MPI_Comm_dup(group, &group_), "MPI_Comm_dup");
+  check_mpi(MPI_Comm_rank(group_, &rank_), "MPI_Comm_rank");
+  if (rank_ == 0 && size_ > 1) host_ = std::thread([this] { answer(); });
 }
 
 MpiSharedCounter::~MpiSharedCounter() {
-  if (host_.joinable()) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      ending_ = true;
-    }
-    wake_.notify_all();
-  }
-  if (host_.joinable()) host_.join();
   int finalized = 0;
-  if (MPI_Finalized(&finalized) != MPI_SUCCESS || finalized != 0) return;
-  // Freeing waits for the other ranks. On the way out of a failure they may never come, and the process ends anyway.
-  if (std::uncaught_exceptions() > 0) return;
-  MPI_Win_unlock_all(window_);
-  MPI_Win_free(&window_);
-  MPI_Comm_free(&group_);
+  // On the way out of a failure the others may never come, and the process ends anyway.
+  const bool failing = std::uncaught_exceptions() > 0 || MPI_Finalized(&finalized) != MPI_SUCCESS || finalized != 0;
+  if (rank_ != 0 && !failing) MPI_Send(nullptr, 0, MPI_BYTE, 0, farewell, group_);
+  if (failing) abandoned_ = true;
+  if (host_.joinable()) host_.join();
+  if (!failing) MPI_Comm_free(&group_);
 }
 
 std::int64_t MpiSharedCounter::next() {
-  const std::int64_t one = 1;
+  if (rank_ == 0) return value_++;
   std::int64_t mine = 0;
-  check_mpi(MPI_Fetch_and_op(&one, &mine, MPI_INT64_T, 0, 0, MPI_SUM, window_), "MPI_Fetch_and_op");
-  check_mpi(MPI_Win_flush(0, window_), "MPI_Win_flush");
+  check_mpi(MPI_Send(nullptr, 0, MPI_BYTE, 0, draw, group_), "MPI_Send");
+  check_mpi(MPI_Recv(&mine, 1, MPI_INT64_T, 0, number, group_, MPI_STATUS_IGNORE), "MPI_Recv");
   return mine;
 }
 
 void MpiSharedCounter::answer() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (!wake_.wait_for(lock, std::chrono::milliseconds(5), [this] { return ending_; })) {
-    int arrived = 0;  // any call lets the library answer; no message is expected
-    MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, group_, &arrived, MPI_STATUS_IGNORE);
+  for (int present = size_ - 1; present > 0 && !abandoned_;) {
+    int arrived = 0;
+    MPI_Status status;
+    if (MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, group_, &arrived, &status) != MPI_SUCCESS) return;
+    if (arrived == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // no waiting call of MPI leaves the processor alone
+      continue;
+    }
+    MPI_Recv(nullptr, 0, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, group_, MPI_STATUS_IGNORE);
+    if (status.MPI_TAG == farewell) {
+      --present;
+    } else {
+      const std::int64_t theirs = value_++;
+      MPI_Send(&theirs, 1, MPI_INT64_T, status.MPI_SOURCE, number, group_);
+    }
   }
 }
 

@@ -1,20 +1,20 @@
-// SharedCounter in a one-sided window of MPI. Compiled only with MPI; made by Communicator::make_counter().
+// SharedCounter as a small server: a thread of rank 0 answers requests. Compiled only with MPI; made by
+// Communicator::make_counter(). Not a one-sided window: Open MPI 4 names a window's file by job and context number,
+// which two parts of one split share, so that their windows run into each other.
 #pragma once
 
 #include <stet/comm/mpi_communicator.hpp>
 
-#include <condition_variable>
-#include <mutex>
+#include <atomic>
 #include <thread>
 
 namespace stet {
 
-/// The number lives on rank 0. Over a network a library may need rank 0 to call MPI before a draw from outside is
-/// answered, but rank 0 computes: so it keeps a thread that looks in every few milliseconds, if threads may do that.
+/// The number lives on rank 0, where a thread looks for requests every millisecond while the rank itself computes.
 class MpiSharedCounter final : public SharedCounter {
  public:
-  /// Collective. `concurrent`: MPI_THREAD_MULTIPLE is provided.
-  MpiSharedCounter(MPI_Comm group, bool concurrent);
+  /// Collective. More than one rank need MPI_THREAD_MULTIPLE: otherwise Error (communication).
+  explicit MpiSharedCounter(MPI_Comm group);
   ~MpiSharedCounter() override;
   MpiSharedCounter(const MpiSharedCounter&) = delete;
   MpiSharedCounter& operator=(const MpiSharedCounter&) = delete;
@@ -25,11 +25,9 @@ class MpiSharedCounter final : public SharedCounter {
   void answer();
 
   MPI_Comm group_ = MPI_COMM_NULL;  // a duplicate of its own
-  MPI_Win window_ = MPI_WIN_NULL;
-  std::int64_t* value_ = nullptr;  // on rank 0
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool ending_ = false;
+  int rank_ = 0, size_ = 1;
+  std::atomic<std::int64_t> value_{0};  // on rank 0
+  std::atomic<bool> abandoned_{false};
   std::thread host_;
 };
 

@@ -124,14 +124,17 @@ Tokenizer make_tokenizer(const DataConfig& data, const World& world) {
   return data.tokenizer.empty() ? world.make_tokenizer() : Tokenizer::load(data.tokenizer);
 }
 
+bool BaseModel::wants(const SetsConfig& sets, const Fact& fact) const {
+  return sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == world.asked(fact);
+}
+
 std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
   std::vector<Fact> result;
   for (std::size_t i = 0; i < world.base_facts().size(); ++i) {
     const Fact& fact = world.base_facts()[i];
     const auto right = static_cast<double>(std::count(knowledge[i].begin(), knowledge[i].end(), true));
     const bool known = right >= sets.knowledge * static_cast<double>(knowledge[i].size()) - 1e-9;
-    const bool wanted = sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == world.asked(fact);
-    if (known && wanted) result.push_back(fact);
+    if (known && wants(sets, fact)) result.push_back(fact);
   }
   return result;
 }

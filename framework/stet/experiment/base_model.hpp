@@ -29,6 +29,8 @@ struct BaseModel {
   std::vector<std::vector<bool>> knowledge;    ///< [base fact][statement wording] completed right by greedy decoding
   std::string certification;                   ///< Table 0, Markdown
 
+  /// Whether the sets draw on this fact's subject, by [sets] subjects.
+  [[nodiscard]] bool wants(const SetsConfig& sets, const Fact& fact) const;
   /// Facts that the base knows, by [sets] knowledge and subjects.
   [[nodiscard]] std::vector<Fact> known_facts(const SetsConfig& sets) const;
 };

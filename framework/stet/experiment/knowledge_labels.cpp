@@ -79,20 +79,10 @@ std::string shares(const World& world, std::span<const SlickRelation> relations,
 
 }  // namespace
 
-SlickOptions slick_options(const SlickConfig& config, const World& world) {
-  SlickOptions options;
-  options.rule = config.rule;
-  options.prompts = config.prompts;
-  options.shots = config.shots;
-  options.greedy = config.greedy;
-  options.samples = config.samples;
-  options.temperature = config.temperature;
-  options.top_k = config.top_k;
-  options.seed = config.seed;
-  options.separator = end_of_text_token;  // what pre-training puts between texts
-  const std::string& wording = world.relations().at(0).probe;
-  options.answer_lead = parse_template(wording).answer_lead;
-  return options;
+SlickOptions slick_options(SlickOptions protocol, const World& world) {
+  protocol.separator = end_of_text_token;  // what pre-training puts between texts
+  protocol.answer_lead = parse_template(world.relations().at(0).probe).answer_lead;
+  return protocol;
 }
 
 void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder, Communicator& communicator,
@@ -156,7 +146,7 @@ EligibleFacts eligible_facts(const BaseModel& base, const World& world, const Se
   for (const Fact& fact : base.world.base_facts()) {
     const auto label = labels->of.find(fact.id);
     const bool known = label != labels->of.end() && std::find(wanted.begin(), wanted.end(), label->second.category) != wanted.end();
-    if (known && (sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == base.world.asked(fact))) facts.known.push_back(fact);
+    if (known && base.wants(sets, fact)) facts.known.push_back(fact);
   }
   for (const Fact& fact : world.new_facts()) {
     const auto label = labels->of.find(fact.id);

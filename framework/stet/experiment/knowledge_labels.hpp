@@ -13,7 +13,8 @@
 
 namespace stet {
 
-[[nodiscard]] SlickOptions slick_options(const SlickConfig& config, const World& world);
+/// The protocol with this world's lead and separator.
+[[nodiscard]] SlickOptions slick_options(SlickOptions protocol, const World& world);
 
 struct KnowledgeLabels {
   std::unordered_map<std::uint64_t, SlickLabel> of;  ///< by Fact::id; base facts and new facts

@@ -152,20 +152,22 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   struct Expanded {
     RunConfig config;
     Value versions = Value::table();
+    Value base;  // its identity but for the index
   };
   std::vector<Expanded> expanded;
   for (const Arm& arm : arms) {
-    Expanded e{read_run_config(arm.table)};
+    Expanded e{read_run_config(arm.table), Value::table(), Value()};
     resolve_uses(e.config.regularizers, e.versions, registry, [&](const std::string& n) -> auto& { return registry.regularizer(n); });
     resolve_uses(e.config.freezes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
     resolve_uses(e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
+    e.base = base_identity_of(e.config);
     expanded.push_back(std::move(e));
   }
   std::map<std::string, std::size_t> bases;
   for (std::int64_t seed = 1; seed <= header.seeds; ++seed) {
     const std::int64_t index = (seed - 1) % header.base_models;
     for (std::size_t a = 0; a < arms.size(); ++a) {
-      Value base_value = base_identity_of(expanded[a].config);
+      Value base_value = expanded[a].base;
       base_value.set("index", index);
       base_value.set("format", run_format);
       const std::string base_hash = config::config_hash(base_value);
@@ -175,11 +177,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), ""};
       Value config_value = resolve(run.config);
       for (const char* key : {"checkpoint", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
-      Value& data = *config_value.find("data");
-      data.erase("path");
-      data.erase("tokenizer");
-      data.find("entity_questions")->erase("path");
-      data.erase(run.config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
+      config_value.set("data", data_identity_of(run.config));
       for (const char* key : {"bucket_megabytes", "replica_check_steps"}) config_value.find("train")->erase(key);
       if (run.config.sets.labels == Labels::slick) {
         run.labels = plan_labels(plan, run.base, run.config);

@@ -56,18 +56,18 @@ Schema<SetsConfig> sets_schema() {
   return schema;
 }
 
-Schema<SlickConfig> slick_schema() {
-  Schema<SlickConfig> schema("slick", "labelling of facts by few-shot answers");
+Schema<SlickOptions> slick_schema() {
+  Schema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
   schema
-      .choice("rule", &SlickConfig::rule, {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
+      .choice("rule", &SlickOptions::rule, {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
               "slick: Gekhman et al.; always_never: of the samples alone")
-      .field("prompts", &SlickConfig::prompts, "few-shot blocks a relation", Limits{.min = 1})
-      .field("shots", &SlickConfig::shots, "examples a block", Limits{.min = 0})
-      .field("samples", &SlickConfig::samples, "sampled answers a block", Limits{.min = 0})
-      .field("greedy", &SlickConfig::greedy, "one greedy answer a block")
-      .field("temperature", &SlickConfig::temperature, "of the samples", Limits{.min = 0})
-      .field("top_k", &SlickConfig::top_k, "tokens that samples are drawn from; 0: all", Limits{.min = 0})
-      .field("seed", &SlickConfig::seed, "of shots and samples");
+      .field("prompts", &SlickOptions::prompts, "few-shot blocks a relation", Limits{.min = 1})
+      .field("shots", &SlickOptions::shots, "examples a block", Limits{.min = 0})
+      .field("samples", &SlickOptions::samples, "sampled answers a block", Limits{.min = 0})
+      .field("greedy", &SlickOptions::greedy, "one greedy answer a block")
+      .field("temperature", &SlickOptions::temperature, "of the samples", Limits{.min = 0})
+      .field("top_k", &SlickOptions::top_k, "tokens that samples are drawn from; 0: all", Limits{.min = 0})
+      .field("seed", &SlickOptions::seed, "of shots and samples");
   return schema;
 }
 
@@ -221,31 +221,31 @@ Value resolve(const RunConfig& config) {
   return value;
 }
 
-Value labels_identity_of(const RunConfig& config) {
-  const Value all = run_schema().resolve(config);
-  Value identity = Value::table();
-  identity.set("slick", *all.find("slick"));
-  Value data = *all.find("data");
-  data.erase("path");
+Value data_identity_of(const RunConfig& config) {
+  Value data = *run_schema().resolve(config).find("data");
+  for (const char* key : {"path", "tokenizer"}) data.erase(key);  // where the data lies is not what it is
   data.find("entity_questions")->erase("path");
   data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
-  identity.set("data", data);
+  return data;
+}
+
+Value labels_identity_of(const RunConfig& config) {
+  Value identity = Value::table();
+  identity.set("slick", *run_schema().resolve(config).find("slick"));
+  identity.set("data", data_identity_of(config));
   return identity;
 }
 
 Value base_identity_of(const RunConfig& config) {
   const Value all = run_schema().resolve(config);
   Value identity = Value::table();
-  for (const char* key : {"data", "model", "pretrain"}) identity.set(key, *all.find(key));
+  identity.set("data", data_identity_of(config));
+  for (const char* key : {"model", "pretrain"}) identity.set(key, *all.find(key));
   Value& data = *identity.find("data");
-  data.erase("path");  // where the data lies is not what it is
-  data.erase("tokenizer");
   if (!config.data.tokenizer.empty()) data.set("tokenizer", Tokenizer::load(config.data.tokenizer).hash());
   Value& pretrain = *identity.find("pretrain");
   pretrain.erase("shards");
   if (!config.pretrain.shards.empty()) pretrain.set("shards", ShardIndex::read(config.pretrain.shards).checksum());
-  if (Value* entity_questions = data.find("entity_questions")) entity_questions->erase("path");
-  data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
   if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
     for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity"}) synthetic->erase(key);
   }

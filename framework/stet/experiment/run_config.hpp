@@ -5,7 +5,7 @@
 #include <stet/data/entity_questions_world.hpp>
 #include <stet/data/fact_sets.hpp>
 #include <stet/data/synthetic_world.hpp>
-#include <stet/evaluate/knowledge_category.hpp>
+#include <stet/evaluate/slick.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/train/train_options.hpp>
 
@@ -41,16 +41,6 @@ enum class Subjects { all, asked, not_asked };
 enum class Labels {
   recall,  ///< it completes the statements of pre-training
   slick,   ///< its answers to few-shot questions (Gekhman et al. 2024)
-};
-
-/// [slick]: how facts are labelled; see SlickOptions.
-struct SlickConfig {
-  KnowledgeRule rule = KnowledgeRule::slick;
-  std::int64_t prompts = 10, shots = 4, samples = 16;
-  bool greedy = true;
-  double temperature = 0.5;
-  std::int64_t top_k = 40;
-  std::uint64_t seed = 1;
 };
 
 struct SetsConfig {
@@ -100,7 +90,7 @@ struct RunConfig {
   ModelConfig model;
   PretrainConfig pretrain;
   SetsConfig sets;
-  SlickConfig slick;
+  SlickOptions slick;  ///< what a world decides (lead, separator) is filled in when facts are labelled
   TrainOptions train;
   EvaluateConfig evaluate;
   CheckpointConfig checkpoint;
@@ -115,8 +105,12 @@ struct RunConfig {
 /// Every value, defaults included. Plugin tables are given as written; the experiment resolves them through the plugins.
 [[nodiscard]] config::Value resolve(const RunConfig& config);
 
-/// The parts that a base model depends on.
+/// The parts that a base model depends on. Reads the tokenizer and the index of the shards if there are any: what counts is
+/// what they hold.
 [[nodiscard]] config::Value base_identity_of(const RunConfig& config);
+
+/// [data] without where files lie: what both a base and a run depend on. The tokenizer is the base's matter.
+[[nodiscard]] config::Value data_identity_of(const RunConfig& config);
 
 /// What labels depend on: the protocol, and the new facts (the base is known by its own identity).
 [[nodiscard]] config::Value labels_identity_of(const RunConfig& config);

@@ -13,6 +13,9 @@ class Nothing final : public stet::Regularizer {
 };
 }  // namespace
 
-STET_PLUGIN("good", "1.0", "stet") {
+#ifndef FILE_NAME
+#define FILE_NAME "good"
+#endif
+STET_PLUGIN(FILE_NAME, "1.0", "stet") {
   registrar.regularizer<Nothing>("good", "does nothing", stet::config::Schema<Parameters>("regularizer.good"));
 }

@@ -1,25 +1,6 @@
 // Pulls towards a moving average of the weights, which save() forgets.
-#include "pull.hpp"
+#include "average.hpp"
 
-namespace {
-
-class Wrong final : public wrong::OnWeights {
- public:
-  using OnWeights::OnWeights;
-  void begin_phase(const stet::PhaseContext& context, bool resumed) override {
-    if (!resumed || !average_.defined()) average_ = context.weights.clone();
-  }
-  [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
-    if (strength_ == 0) return 0;
-    const double value = wrong::pull(context, average_, strength_);
-    average_ = 0.9 * average_ + 0.1 * context.values;
-    return value;
-  }
-
- private:
-  at::Tensor average_;
-};
-
-}  // namespace
-
-STET_PLUGIN("forgets_state", "1.0", "stet") { registrar.regularizer<Wrong>("forgets_state", "wrong on purpose", wrong::schema("forgets_state")); }
+STET_PLUGIN("forgets_state", "1.0", "stet") {
+  registrar.regularizer<wrong::TowardsAverage>("forgets_state", "wrong on purpose", wrong::schema("forgets_state"));
+}

@@ -1,58 +1,18 @@
-// A folder for one test's files, and small helpers of the shard tests.
+// What the tests of records and shards share.
 #pragma once
 
-#include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/tokenizer.hpp>
 
-#include <gtest/gtest.h>
-
-#include <stdlib.h>
+#include <error_of.hpp>
+#include <temporary_folder.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace stet::testing {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stet-data-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-inline std::filesystem::path put(const std::filesystem::path& path, std::string_view bytes) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  return path;
-}
-
-/// The error that `work` throws; fails the test if there is none.
-template <class Work>
-Error error_of(Work&& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "no error";
-  return {ErrorKind::config, "no error"};
-}
 
 /// Byte-level: 257 ids and a few merges.
 inline Tokenizer small_bpe() {

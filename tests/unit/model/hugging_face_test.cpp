@@ -3,7 +3,6 @@
 #include <stet/base/files.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/model/foreign_export.hpp>
-#include <stet/model/rope_tables.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
@@ -14,7 +13,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numbers>
 #include <tuple>
 
 namespace stet {
@@ -25,10 +23,10 @@ using Json = nlohmann::json;
 
 fs::path fixture(const std::string& name) { return shared_folder() / "fixtures/models" / name; }
 
-testing::AssertionResult says(const Error& error, const std::string& part) {
-  if (error.kind() != ErrorKind::data) return testing::AssertionFailure() << "kind " << error.exit_code();
-  if (std::string(error.what()).find(part) == std::string::npos) return testing::AssertionFailure() << "'" << part << "' is not in:\n" << error.what();
-  return testing::AssertionSuccess();
+::testing::AssertionResult says(const Error& error, const std::string& part) {
+  if (error.kind() != ErrorKind::data) return ::testing::AssertionFailure() << "kind " << error.exit_code();
+  if (std::string(error.what()).find(part) == std::string::npos) return ::testing::AssertionFailure() << "'" << part << "' is not in:\n" << error.what();
+  return ::testing::AssertionSuccess();
 }
 
 struct Stored {
@@ -55,7 +53,7 @@ void store(const fs::path& file, const std::vector<Stored>& tensors) {
   write_tensor_file(file, views, {{"format", "pt"}});
 }
 
-class ForeignFolder : public testing::Test {
+class ForeignFolder : public ::testing::Test {
  protected:
   /// config.json of the fixture with `changes` merged in (null: as null, not removed).
   void config(const std::string& name, const Json& changes = Json::object()) {
@@ -286,7 +284,7 @@ TEST_F(Sharded, RefusesByName) {
   EXPECT_TRUE(says(error(), "no weights"));
 }
 
-class Export : public testing::TestWithParam<const char*> {};
+class Export : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Export, UnchangedWeightsGiveTheSameBytesAndChangedOnesComeBack) {
   const fs::path source = fixture(GetParam());
@@ -319,7 +317,7 @@ TEST_P(Export, AsAnArchitectureOfItsOwn) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, Export, testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
+INSTANTIATE_TEST_SUITE_P(Fixtures, Export, ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
 
 TEST(ExportShapes, EveryShapeIsExpressedExactlyOrRefused) {
   int expressed = 0, refused = 0;
@@ -358,51 +356,6 @@ TEST(ExportShapes, EveryShapeIsExpressedExactlyOrRefused) {
   }
   EXPECT_GT(expressed, 20);
   EXPECT_GT(refused, 20);
-}
-
-TEST(Rope, FrequenciesAreStretchedAsLlama3Says) {
-  ModelConfig c = read_foreign_config(fixture("llama3-tiny")).config;
-  c.head_width = 64;
-  const std::vector<double> scaled = rope_frequencies(c);
-  c.rope_scaling.factor = 1;
-  const std::vector<double> plain = rope_frequencies(c);
-  int kept = 0, stretched = 0, between = 0;
-  for (std::size_t i = 0; i < plain.size(); ++i) {
-    const double wavelength = 2 * std::numbers::pi / plain[i];
-    if (wavelength < 64.0 / 4) {
-      EXPECT_DOUBLE_EQ(scaled[i], plain[i]);
-      ++kept;
-    } else if (wavelength > 64.0 / 1) {
-      EXPECT_DOUBLE_EQ(scaled[i], plain[i] / 8);
-      ++stretched;
-    } else {
-      const double smooth = (64 / wavelength - 1) / (4 - 1);
-      EXPECT_NEAR(scaled[i], (1 - smooth) * plain[i] / 8 + smooth * plain[i], 1e-15);
-      ++between;
-    }
-  }
-  EXPECT_GT(kept, 2);
-  EXPECT_GT(between, 1);
-  EXPECT_GT(stretched, 2);
-  const RopeTables tables(c);
-  const RopeTables::Tables few = tables.get(3, at::kDouble);
-  EXPECT_EQ(few.cosine.size(0), c.context);  // 256: below the first size of a table
-  EXPECT_DOUBLE_EQ(few.sine[2][1].item<double>(), std::sin(2 * plain[1]));
-}
-
-TEST(Rope, TablesGrowAndOldOnesStay) {
-  ModelConfig c;
-  c.vocabulary = 10;
-  c.context = 5000;
-  c.complete();
-  const RopeTables tables(c);
-  const RopeTables::Tables few = tables.get(10, at::kFloat);
-  EXPECT_LT(few.cosine.size(0), 5000);
-  const float before = few.cosine[9][3].item<float>();
-  const RopeTables::Tables all = tables.get(5000, at::kFloat);
-  EXPECT_EQ(all.cosine.size(0), 5000);
-  EXPECT_EQ(all.cosine[9][3].item<float>(), before);
-  EXPECT_EQ(few.cosine[9][3].item<float>(), before);
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ std::vector<Attack> attacks() {
   };
 }
 
-class Attacks : public testing::TestWithParam<Attack> {};
+class Attacks : public ::testing::TestWithParam<Attack> {};
 
 TEST_P(Attacks, AreRefusedWithAReason) {
   const Folder folder;
@@ -139,7 +139,7 @@ TEST_P(Attacks, AreRefusedWithAReason) {
   EXPECT_NE(error.where().find("attack.safetensors"), std::string::npos) << error.what();
   EXPECT_NE(std::string(error.what()).find(GetParam().reason), std::string::npos) << error.what();
 }
-INSTANTIATE_TEST_SUITE_P(All, Attacks, testing::ValuesIn(attacks()), [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, Attacks, ::testing::ValuesIn(attacks()), [](const auto& test) { return test.param.name; });
 
 // The counterpart: what only looks suspicious is read.
 struct Honest {
@@ -148,7 +148,7 @@ struct Honest {
   std::size_t tensors;
 };
 
-class HonestFiles : public testing::TestWithParam<Honest> {};
+class HonestFiles : public ::testing::TestWithParam<Honest> {};
 
 TEST_P(HonestFiles, AreRead) {
   const Folder folder;
@@ -157,7 +157,7 @@ TEST_P(HonestFiles, AreRead) {
 }
 INSTANTIATE_TEST_SUITE_P(
     All, HonestFiles,
-    testing::Values(Honest{"no_tensors", file_of("{}"), 0}, Honest{"padded", file_of("{}   \n"), 0},
+    ::testing::Values(Honest{"no_tensors", file_of("{}"), 0}, Honest{"padded", file_of("{}   \n"), 0},
                     Honest{"scalar", file_of(one("", "0,4"), 4), 1},
                     Honest{"names_in_another_order", file_of(two(tensor("1", "4,8"), tensor("1", "0,4")), 8), 2},
                     Honest{"zero_size_on_a_border", file_of(two(tensor("1", "0,4"), tensor("7,0", "4,4")), 4), 2},

@@ -194,7 +194,7 @@ TEST(TensorFileWriter, RefusesAFolderThatIsNotThere) {
 }
 
 TEST(TensorFileWriterDeathTest, MisuseIsAnAssertion) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   const Folder folder;
   const std::array<std::byte, 5> five{};
   const std::vector<TensorSpec> specs{{"x", DType::u8, {4}}};
