@@ -103,6 +103,15 @@ TEST_F(PlanTest, SweepPointsMultiply) {
   EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
 }
 
+TEST_F(PlanTest, AnArmsOwnSweepLeavesTheOthersAlone) {
+  const Plan p = plan(replaced(experiment, "[table]", "[[arm]]\nname = \"slow\"\n[arm.sweep]\n\"train.learning_rate\" = [1e-5, 1e-6]\n[table]"));
+  ASSERT_EQ(p.arms.size(), 4U);
+  EXPECT_EQ(p.arms[1].first, "kl");
+  EXPECT_EQ(p.arms[2].first, "slow@train.learning_rate=0.00001");
+  EXPECT_EQ(p.arms[3].second, "slow, train.learning_rate = 0.000001");
+  EXPECT_DOUBLE_EQ(p.runs[3].config.train.learning_rate, 1e-6);
+}
+
 TEST_F(PlanTest, ASweptModelHasItsOwnBases) {
   const Plan p = plan(experiment + "[sweep]\n\"model.width\" = [32, 64]\n");
   EXPECT_EQ(p.bases.size(), 4U);
