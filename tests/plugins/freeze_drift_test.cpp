@@ -142,7 +142,8 @@ class Drift : public PluginTest {
     return {model_, weights, snapshots_, {"known", "held"},
             [this](const std::string& set, const at::Tensor& w, ProbePosition position, std::size_t limit) {
               return states(set, w, position, limit);
-            }};
+            },
+            examples_};
   }
   std::unique_ptr<Probe> make(const std::string& text) { return registry_.probe("drift").create(toml(text)); }
 
@@ -152,6 +153,7 @@ class Drift : public PluginTest {
     std::size_t limit;
   };
   const Transformer model_{small_config()};
+  NoExamples examples_;
   MapSnapshots snapshots_;
   int calls_ = 0;
   Asked last_{};

@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -68,7 +69,9 @@ int main(int argc, char** argv) {
     stet::log::set_level(session->world().rank() != 0 ? stet::log::Level::error
                          : options.verbose            ? stet::log::Level::debug
                                                       : stet::log::Level::info);
-    return dispatch(options, *session);
+    code = dispatch(options, *session);
+    std::fflush(stdout);  // before MPI ends: when the first rank exits with an error, Open MPI 5 kills the others at once
+    return code;
   } catch (const stet::Error& error) {
     return leave(session.get(), error.what(), error.exit_code());
   } catch (const std::exception& error) {

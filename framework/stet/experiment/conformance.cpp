@@ -185,8 +185,8 @@ std::string digest_of(const Offer<FreezeStrategy>& offer, const config::Value& t
   return selection_digest(offer.create(table)->select(bench.model().table()));
 }
 std::string digest_of(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
-                      Communicator& /*communicator*/) {
-  return hash_hex(probe_digest(bench, [&] { return offer.create(table); }));
+                      Communicator& communicator) {
+  return hash_hex(probe_digest(bench, communicator, [&] { return offer.create(table); }));
 }
 
 constexpr const char* not_repeatable = "not repeatable in one process, so nothing can be said";
@@ -226,9 +226,9 @@ void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, 
 void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
                 Communicator& alone, Checks& checks, const RankedRuns& ranked) {
   const Create<Probe> create = [&] { return offer.create(table); };
-  const bool repeatable = checks.run("repeatable", [&] { return check_probe_repeatable(bench, create); });
-  checks.run("measurements", [&] { return check_measurements(bench, create); });
-  checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, create); });
+  const bool repeatable = checks.run("repeatable", [&] { return check_probe_repeatable(bench, alone, create); });
+  checks.run("measurements", [&] { return check_measurements(bench, alone, create); });
+  checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, alone, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
   checks.run("ranks",
              [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); });

@@ -43,12 +43,15 @@ TokenSequence tiny_sequence(std::string_view purpose, std::uint64_t index) {
 
 ConformanceBench::ConformanceBench()
     : model_(tiny_model()), data_{"conformance", examples, [](std::uint64_t /*epoch*/, std::uint64_t index) {
-                                    return tiny_sequence("train", index);
+                                    const bool known = index < examples / 2;  // as in a run: known and unknown facts
+                                    TokenSequence sequence = tiny_sequence(known ? "known" : "unknown", index % (examples / 2));
+                                    sequence.example = ExampleStore::number_of(known ? 0 : 1, index % (examples / 2));
+                                    return sequence;
                                   }} {
   options_.batch_size = 8;  // 8 + 4 an epoch
   options_.learning_rate = 5e-3;
   options_.weight_decay = 0.1;
-  options_.micro_shards = 4;
+  options_.micro_shards = shards;
   options_.accumulation = 1;
   options_.replica_check_steps = 1;
   for (const char* name : {"known", "unknown", "held", "validation"}) {
@@ -73,6 +76,22 @@ SnapshotStore ConformanceBench::snapshots(at::ScalarType type) const {
   return store;
 }
 
+void ConformanceBench::fill(ExampleStore& store) const {
+  for (const EvaluationSet& set : sets_) {
+    store.add(set.name, [&set] { return set.sequences; });
+  }
+  for (const char* name : {"neutral", "pretraining", "self_generated"}) {
+    store.add(name, [name] {
+      std::vector<TokenSequence> texts;
+      for (std::uint64_t i = 0; i < 6; ++i) {
+        texts.push_back(tiny_sequence(name, i));
+        texts.back().loss_begin = 1;
+      }
+      return texts;
+    });
+  }
+}
+
 TrainableSelection ConformanceBench::partly_frozen() const {
   TrainableSelection selection;
   for (const ParameterInfo& parameter : model_.table().entries()) {
@@ -90,13 +109,15 @@ BenchRun::BenchRun(const ConformanceBench& bench, Communicator& communicator, st
       snapshots_(bench.snapshots(at::kFloat)),
       weights_(bench.weights(seed, at::kFloat)),
       trainer_(bench.model(), weights_, bench.options(), communicator),
-      sampler_(examples, 5) {}
+      sampler_(examples, 5) {
+  bench.fill(trainer_.examples());
+}
 
 void BenchRun::begin_phase(bool resumed) {
   std::vector<ActiveRegularizer> active;
   if (regularizer_) {
     active.push_back({"plugin", regularizer_.get()});
-    regularizer_->begin_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_}, resumed);
+    regularizer_->begin_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_, trainer_.examples()}, resumed);
   }
   trainer_.begin_phase(selection_, std::move(active), snapshots_);
 }
@@ -112,7 +133,8 @@ void BenchRun::train(int steps) {
 }
 
 void BenchRun::end() {
-  if (regularizer_) regularizer_->end_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_});
+  static_cast<void>(trainer_.replace_weights());
+  if (regularizer_) regularizer_->end_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_, trainer_.examples()});
 }
 
 void BenchRun::save(const std::filesystem::path& folder) {

@@ -33,7 +33,11 @@ class ConformanceBench {
   /// "known", "unknown", "held", "validation": a few facts each.
   [[nodiscard]] const std::vector<EvaluationSet>& sets() const noexcept { return sets_; }
 
+  /// The sets, and a few texts each as "neutral", "pretraining" and "self_generated". The bench must outlive the store.
+  void fill(ExampleStore& store) const;
+
   static constexpr const char* phase = "main";
+  static constexpr std::int64_t shards = 4;  ///< micro-shards
 
  private:
   Transformer model_;

@@ -60,10 +60,10 @@ template <class Base>
 [[nodiscard]] std::string selection_digest(const TrainableSelection& selection);
 
 // Probes (conformance_probe.cpp).
-[[nodiscard]] Finding check_measurements(const ConformanceBench& bench, const Create<Probe>& create);
-[[nodiscard]] Finding check_probe_repeatable(const ConformanceBench& bench, const Create<Probe>& create);
-[[nodiscard]] Finding check_probe_leaves_weights(const ConformanceBench& bench, const Create<Probe>& create);
+[[nodiscard]] Finding check_measurements(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create);
+[[nodiscard]] Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create);
+[[nodiscard]] Finding check_probe_leaves_weights(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create);
 /// All measurements on fresh weights, with every bit of their values.
-[[nodiscard]] std::string probe_digest(const ConformanceBench& bench, const Create<Probe>& create);
+[[nodiscard]] std::string probe_digest(const ConformanceBench& bench, Communicator& communicator, const Create<Probe>& create);
 
 }  // namespace stet::conformance

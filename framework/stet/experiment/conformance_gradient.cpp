@@ -58,7 +58,10 @@ class OutputPoint {
         weights_(trial.bench.weights(7, at::kDouble)),
         hidden_(normal({rows, trial.bench.model().config().width}, "hidden")),
         logits_(normal({rows, trial.bench.model().config().vocabulary}, "logits", 1.5)),
-        teacher_(normal({rows, trial.bench.model().config().vocabulary}, "teacher", 1.5)) {}
+        teacher_(normal({rows, trial.bench.model().config().vocabulary}, "teacher", 1.5)),
+        examples_at_hand_(trial.bench.model(), trial.alone, 1) {
+    trial.bench.fill(examples_at_hand_);
+  }
 
   void compare(Comparison& comparison) {
     const OutputContext here = context(hidden_, logits_);
@@ -79,7 +82,7 @@ class OutputPoint {
 
   [[nodiscard]] std::unique_ptr<Regularizer> begun() const {
     std::unique_ptr<Regularizer> regularizer = trial_.create();
-    regularizer->begin_phase({ConformanceBench::phase, trial_.bench.model(), weights_, snapshots_}, false);
+    regularizer->begin_phase({ConformanceBench::phase, trial_.bench.model(), weights_, snapshots_, examples_at_hand_}, false);
     return regularizer;
   }
 
@@ -95,6 +98,9 @@ class OutputPoint {
       static_cast<void>(snapshots_.get(name));  // an unknown name is an error here too
       return teacher_;
     };
+    result.logits_under = [this](const at::Tensor& /*weights*/) { return teacher_; };
+    result.set_of = set_of_;
+    result.sets = examples_at_hand_.names();
     return result;
   }
 
@@ -122,6 +128,8 @@ class OutputPoint {
   at::Tensor weights_, hidden_, logits_, teacher_;
   const std::vector<std::int32_t> sequence_of_ = {0, 0, 0, 1, 1, 1, 2};
   const std::vector<std::uint64_t> examples_ = {4, 9, 2};
+  const std::vector<std::int32_t> set_of_ = {0, 1, 1};  // known, unknown, unknown
+  ExampleStore examples_at_hand_;
 };
 
 /// Weights some way from the base, part of them frozen.
@@ -133,7 +141,10 @@ class WeightPoint {
         selection_(trial.bench.partly_frozen()),
         snapshots_(trial.bench.snapshots(at::kDouble)),
         start_(trial.bench.weights(1, at::kDouble)),
-        values_(start_ + normal({table_.total()}, "values", 0.1)) {}
+        values_(start_ + normal({table_.total()}, "values", 0.1)),
+        examples_(trial.bench.model(), trial.alone, 1) {
+    trial.bench.fill(examples_);
+  }
 
   void compare(Comparison& comparison) {
     const at::Tensor given = normal({table_.total()}, "given");  // it must be added to
@@ -164,8 +175,8 @@ class WeightPoint {
  private:
   double call(const at::Tensor& values, const at::Tensor& gradients) const {
     const std::unique_ptr<Regularizer> regularizer = trial_.create();
-    regularizer->begin_phase({ConformanceBench::phase, trial_.bench.model(), start_, snapshots_}, false);
-    return regularizer->add_gradient({table_, values, gradients, selection_.trains, snapshots_});
+    regularizer->begin_phase({ConformanceBench::phase, trial_.bench.model(), start_, snapshots_, examples_}, false);
+    return regularizer->add_gradient({table_, values, gradients, selection_.trains, snapshots_, examples_});
   }
   [[nodiscard]] double value(const at::Tensor& values) const { return call(values, at::zeros_like(values)); }
   void compare_along(Comparison& comparison, const std::string& what, const at::Tensor& direction,
@@ -179,6 +190,7 @@ class WeightPoint {
   const TrainableSelection selection_;
   const SnapshotStore snapshots_;
   const at::Tensor start_, values_;
+  ExampleStore examples_;
 };
 
 }  // namespace

@@ -13,13 +13,16 @@ namespace {
 /// A model after some training, with the sets and snapshots of a run.
 class ProbePoint {
  public:
-  explicit ProbePoint(const ConformanceBench& bench)
+  ProbePoint(const ConformanceBench& bench, Communicator& communicator)
       : bench_(bench),
         snapshots_(bench.snapshots(at::kFloat)),
-        weights_(bench.weights(1, at::kFloat) + 0.1 * bench.weights(7, at::kFloat)) {}
+        weights_(bench.weights(1, at::kFloat) + 0.1 * bench.weights(7, at::kFloat)),
+        examples_(bench.model(), communicator, ConformanceBench::shards) {
+    bench.fill(examples_);
+  }
 
   [[nodiscard]] std::vector<Measurement> measure(Probe& probe) const {
-    ProbeContext context{bench_.model(), weights_, snapshots_, {}, {}};
+    ProbeContext context{bench_.model(), weights_, snapshots_, {}, {}, examples_};
     for (const EvaluationSet& set : bench_.sets()) context.sets.push_back(set.name);
     context.hidden_states = [this](const std::string& name, const at::Tensor& weights, ProbePosition position,
                                    std::size_t limit) {
@@ -38,19 +41,20 @@ class ProbePoint {
   const ConformanceBench& bench_;
   SnapshotStore snapshots_;
   at::Tensor weights_;
+  ExampleStore examples_;
 };
 
 }  // namespace
 
-std::string probe_digest(const ConformanceBench& bench, const Create<Probe>& create) {
+std::string probe_digest(const ConformanceBench& bench, Communicator& communicator, const Create<Probe>& create) {
   std::string text;
-  for (const Measurement& m : ProbePoint(bench).measure(*create()))
+  for (const Measurement& m : ProbePoint(bench, communicator).measure(*create()))
     text += fmt::format("{} {} {} {:a}\n", m.name, m.set, m.layer, m.value);
   return text;
 }
 
-Finding check_measurements(const ConformanceBench& bench, const Create<Probe>& create) {
-  const std::vector<Measurement> measured = ProbePoint(bench).measure(*create());
+Finding check_measurements(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {
+  const std::vector<Measurement> measured = ProbePoint(bench, alone).measure(*create());
   if (measured.empty())
     return failed("it measures nothing, though every set and the snapshots \"base\" and \"earlier\" are at hand",
                   "set its parameters to what is there: --set key=value");
@@ -79,15 +83,15 @@ Finding check_measurements(const ConformanceBench& bench, const Create<Probe>& c
   return passed(fmt::format("{} measurements: finite, names, sets and layers valid", measured.size()));
 }
 
-Finding check_probe_repeatable(const ConformanceBench& bench, const Create<Probe>& create) {
-  if (probe_digest(bench, create) == probe_digest(bench, create))
+Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {
+  if (probe_digest(bench, alone, create) == probe_digest(bench, alone, create))
     return passed("two objects on equal weights: the same bits");
   return failed("two objects measure differently on equal weights",
                 "no clocks, addresses, rand() or static variables; draw from stet::Random (stet/base/philox.hpp)");
 }
 
-Finding check_probe_leaves_weights(const ConformanceBench& bench, const Create<Probe>& create) {
-  const ProbePoint point(bench), untouched(bench);
+Finding check_probe_leaves_weights(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {
+  const ProbePoint point(bench, alone), untouched(bench, alone);
   static_cast<void>(point.measure(*create()));
   const char* const hint = "clone() what is written to: weights and snapshots are the run's own";
   if (const std::string name = first_difference(bench.model().table(), untouched.weights(), point.weights());

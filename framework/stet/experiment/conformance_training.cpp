@@ -113,8 +113,10 @@ std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regulari
   Random random(4, "gradient");
   for (std::int64_t i = 0; i < gradients.numel(); ++i) gradients.data_ptr<double>()[i] = random.normal();
   const at::Tensor given = gradients.clone();
-  regularizer.begin_phase({ConformanceBench::phase, trial.bench.model(), values, snapshots}, false);
-  static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots}));
+  ExampleStore examples(trial.bench.model(), trial.alone, 1);
+  trial.bench.fill(examples);
+  regularizer.begin_phase({ConformanceBench::phase, trial.bench.model(), values, snapshots, examples}, false);
+  static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots, examples}));
   if (const std::string name = first_difference(table, start, values); !name.empty())
     return "add_gradient writes the weights of " + name;
   for (std::size_t i = 0; i < table.size(); ++i) {

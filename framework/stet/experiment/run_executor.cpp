@@ -8,6 +8,7 @@
 #include <stet/config/document.hpp>
 #include <stet/experiment/manifest.hpp>
 #include <stet/experiment/model_folder.hpp>
+#include <stet/experiment/run_examples.hpp>
 #include <stet/experiment/workspace.hpp>
 
 #include <algorithm>
@@ -45,7 +46,7 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
   for (const FactSet& set : draw_sets(eligible.known, eligible.fresh, sets.sizes(), sets.seed + run.seed)) {
     sets_.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
     for (std::size_t i = 0; i < sets_.back().sequences.size(); ++i) {
-      sets_.back().sequences[i].example = (static_cast<std::uint64_t>(sets_.size()) << 32) | i;
+      sets_.back().sequences[i].example = ExampleStore::number_of(sets_.size() - 1, i);
     }
   }
   for (const PluginUse& use : run.config.regularizers) {
@@ -54,6 +55,7 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
   for (const PluginUse& use : run.config.probes) probes_.emplace_back(&use, registry.probe(use.plugin).create(use.parameters));
   trainer_ = std::make_unique<Trainer>(base.model, weights_, run.config.train, communicator);
   snapshots_.put("base", base.weights);
+  fill_examples(trainer_->examples(), sets_, base, run.seed);
   state_.outcomes.seed = run.seed;
   state_.outcomes.arm = run.arm;
   for (const PhaseConfig& phase : run.config.phases) state_.outcomes.phase_names.push_back(phase.name);
@@ -118,7 +120,7 @@ void RunExecutor::begin_phase(bool resumed) {
   for (Instance& instance : regularizers_) {
     if (!instance.use->acts_in(phase)) continue;
     active.push_back({instance.use->key, instance.regularizer.get()});
-    instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_}, resumed);
+    instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}, resumed);
   }
   if (!resumed) {
     state_.in_phase = true;
@@ -158,6 +160,7 @@ void RunExecutor::train_phase() {
     }
     checkpoint_if_due();
   }
+  if (trainer_->replace_weights()) evaluate(static_cast<float>(phase.epochs));
 }
 
 void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
@@ -210,7 +213,7 @@ void RunExecutor::evaluate(float epoch) {
 
 void RunExecutor::run_probes(float epoch) {
   if (probes_.empty()) return;
-  ProbeContext context{base_.model, weights_, snapshots_, {}, {}};
+  ProbeContext context{base_.model, weights_, snapshots_, {}, {}, trainer_->examples()};
   for (const EvaluationSet& set : sets_) context.sets.push_back(set.name);
   context.hidden_states = [this, &context](const std::string& name, const at::Tensor& weights, ProbePosition position, std::size_t limit) {
     for (const EvaluationSet& set : sets_) {
@@ -242,7 +245,7 @@ void RunExecutor::end_phase() {
   const std::string& phase = run_.config.phases[state_.phase].name;
   check_frozen();
   for (Instance& instance : regularizers_) {
-    if (instance.use->acts_in(phase)) instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_});
+    if (instance.use->acts_in(phase)) instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()});
   }
   snapshots_.put(phase, weights_.clone());
   ++state_.phase;

@@ -11,3 +11,13 @@
 #include <torch/version.h>
 
 #include <fmt/format.h>
+
+namespace stet {
+
+/// Calls `function(T{})` with the C++ type of a floating scalar type: double for kDouble, else float.
+template <class F>
+auto by_scalar_type(at::ScalarType type, F&& function) {
+  return type == at::kDouble ? function(double{}) : function(float{});
+}
+
+}  // namespace stet

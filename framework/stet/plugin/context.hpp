@@ -4,6 +4,7 @@
 #include <stet/model/parameters.hpp>
 #include <stet/model/torch.hpp>
 #include <stet/model/transformer.hpp>
+#include <stet/plugin/examples.hpp>
 
 #include <cstdint>
 #include <map>
@@ -29,6 +30,7 @@ struct PhaseContext {
   const Transformer& model;
   const at::Tensor& weights;       ///< flat, present values
   const Snapshots& snapshots;
+  const Examples& examples;
 };
 
 }  // namespace stet

@@ -28,12 +28,13 @@ struct ProbeContext {
   /// Hidden states of the first `limit` facts of a set under the given flat weights: L + 1 tensors [facts, d].
   std::function<std::vector<at::Tensor>(const std::string& set, const at::Tensor& weights, ProbePosition, std::size_t limit)>
       hidden_states;
+  const Examples& examples;         ///< gradients and logits; its collective members may be called
 };
 
 class Probe {
  public:
   virtual ~Probe() = default;
-  /// Called at every evaluation, on every rank with the same arguments; must not communicate.
+  /// Called at every evaluation, on every rank with the same arguments; must not communicate but through `examples`.
   [[nodiscard]] virtual std::vector<Measurement> measure(const ProbeContext& context) = 0;
 };
 

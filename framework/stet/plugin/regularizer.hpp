@@ -4,6 +4,7 @@
 #include <stet/plugin/context.hpp>
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,10 +31,20 @@ struct OutputContext {
   /// outside the declared scope. A loss that is sum(row_weights * l) is exact for any number of ranks and micro-batches.
   at::Tensor row_weights;
   std::span<const std::int32_t> sequence_of;  ///< [P] sequence of a row, 0..B-1
-  std::span<const std::uint64_t> examples;    ///< [B] index of the sequence in the phase's data
+  std::span<const std::uint64_t> examples;    ///< [B] a number for each sequence: equal numbers, equal tokens
+  std::span<const std::int32_t> set_of;       ///< [B] the fact set of a sequence, an index into `sets`; -1: none
+  std::span<const std::string> sets;          ///< names of the fact sets
   /// Logits [P, V] of a snapshot at the same rows, without gradient. Its final hidden states are computed once an example
   /// and cached, since a frozen teacher's answer to fixed data is a constant.
   std::function<at::Tensor(const std::string& snapshot)> snapshot_logits;
+  /// Logits [P, V] of any flat weights at the same rows, without gradient and without a cache: for a teacher that moves.
+  std::function<at::Tensor(const at::Tensor& weights)> logits_under;
+};
+
+/// Sequences that an output regularizer wants to see instead of the batch.
+struct Rehearsal {
+  std::string set;              ///< of Examples
+  std::int64_t per_step = 16;   ///< sequences, over all ranks; drawn in a keyed order, each once before any comes again
 };
 
 struct WeightContext {
@@ -42,10 +53,12 @@ struct WeightContext {
   const at::Tensor& gradients;      ///< flat [n]: add to it
   const std::vector<bool>& trains;  ///< one entry a parameter; leave the others alone
   const Snapshots& snapshots;
+  const Examples& examples;
+  std::int64_t step = 0;            ///< of the phase, from 0
 };
 
-/// Calls come in this order: begin_phase, then for every step output_loss (once a micro-batch) or add_gradient (once),
-/// then end_phase. State that must survive a restart goes through save and load; load is called before begin_phase when
+/// Calls come in this order: begin_phase, then for every step output_loss (once a micro-batch) or add_gradient (once)
+/// and after_step, then replace_weights and end_phase. State that must survive a restart goes through save and load; load is called before begin_phase when
 /// a run resumes within a phase (`resumed`).
 class Regularizer {
  public:
@@ -61,6 +74,16 @@ class Regularizer {
   [[nodiscard]] virtual at::Tensor output_loss(const OutputContext& context);
   /// Site::weights: adds the term's gradient and returns its value. Must be a function of its arguments alone.
   [[nodiscard]] virtual double add_gradient(const WeightContext& context);
+
+  /// Site::outputs: if there is a value, output_loss is called on such sequences and never on the batch; row_weights are
+  /// then a mean over the rehearsed sequences of a step. Asked once a phase, after begin_phase.
+  [[nodiscard]] virtual std::optional<Rehearsal> rehearsal() const { return std::nullopt; }
+  /// Any site: called after the optimizer's step. `values` are the new weights, `gradients` the whole gradient (all penalties
+  /// included, not clipped) at the old ones; neither may be written.
+  virtual void after_step(const WeightContext& /*context*/) {}
+  /// Any site: called once after the last step of a phase. May return weights (a new flat tensor) that take the place of
+  /// the present ones, for instance an average; those that do not train must keep their bits. They are evaluated anew.
+  [[nodiscard]] virtual std::optional<at::Tensor> replace_weights(const WeightContext& /*context*/) { return std::nullopt; }
 
   [[nodiscard]] virtual PluginState save() const { return {}; }
   virtual void load(const PluginState& /*state*/) {}

@@ -1,23 +1,11 @@
 #include <stet/train/trainer.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/model/kernels_cpu.hpp>
 #include <stet/train/adamw.hpp>
 
 #include <cmath>
 
 namespace stet {
-
-namespace {
-template <class F>
-auto by_type(at::ScalarType type, F&& function) {
-  return type == at::kDouble ? function(double{}) : function(float{});
-}
-template <class T>
-at::Tensor to_tensor(const std::vector<T>& values) {
-  return at::tensor(values);
-}
-}  // namespace
 
 Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions options, Communicator& communicator)
     : model_(model),
@@ -25,7 +13,8 @@ Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions opti
       options_(options),
       communicator_(communicator),
       reducer_(communicator, weights_.numel(), weights_.scalar_type(), options.micro_shards,
-               static_cast<std::int64_t>(options.bucket_megabytes * 1e6 / static_cast<double>(weights_.element_size()))) {}
+               static_cast<std::int64_t>(options.bucket_megabytes * 1e6 / static_cast<double>(weights_.element_size()))),
+      examples_(model, communicator, reducer_.shards()) {}
 
 void Trainer::begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
                           const Snapshots& snapshots) {
@@ -52,8 +41,12 @@ void Trainer::begin_phase(const TrainableSelection& selection, std::vector<Activ
   optimizer_ = {at::zeros({trainable_}, weights_.scalar_type()), at::zeros({trainable_}, weights_.scalar_type()), 0};
   regularizers_ = std::move(regularizers);
   all_rows_ = false;
+  rehearsals_.clear();
   for (const ActiveRegularizer& r : regularizers_) {
-    all_rows_ = all_rows_ || (r.object->site() == Site::outputs && r.object->scope() == RowScope::all);
+    const bool outputs = r.object->site() == Site::outputs;
+    all_rows_ = all_rows_ || (outputs && r.object->scope() == RowScope::all);
+    rehearsals_.push_back(outputs ? r.object->rehearsal() : std::nullopt);
+    if (rehearsals_.back() && rehearsals_.back()->per_step > 0) static_cast<void>(examples_.sequences(rehearsals_.back()->set));
   }
   snapshots_ = &snapshots;
   teachers_.clear();
@@ -83,7 +76,7 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
     const BatchRange part = positions_of(local);
     const at::Tensor& gradient = reducer_.begin_shard();
     const std::span<const TokenSequence> mine(sequences.data() + (part.begin - own.begin), part.end - part.begin);
-    const ShardSums shard = run_shard(mine, rows, static_cast<double>(range.end - range.begin), gradient,
+    const ShardSums shard = run_shard(mine, reducer_.first_shard() + local, rows, static_cast<double>(range.end - range.begin), gradient,
                                       local + 1 == reducer_.local_shards());
     reducer_.end_shard();
     sums.push_back(shard.penalties);
@@ -95,7 +88,7 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   totals.pop_back();
   report.penalties = std::move(totals);
 
-  const WeightContext context{model_.table(), weights_, gradient, trains_, *snapshots_};
+  const WeightContext context = weight_context(gradient);
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
     if (regularizers_[i].object->site() != Site::weights) continue;
     const at::NoGradGuard guard;
@@ -104,138 +97,37 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   report.loss = report.task_loss;
   for (const double penalty : report.penalties) report.loss += penalty;
   apply(gradient, report, total_steps);
+  {
+    const at::NoGradGuard guard;
+    for (const ActiveRegularizer& regularizer : regularizers_) regularizer.object->after_step(context);
+  }
   if (options_.replica_check_steps > 0 && optimizer_.step % options_.replica_check_steps == 0) check_replicas();
   return report;
 }
 
-Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, double global_rows, double global_sequences,
-                                      const at::Tensor& gradient, bool last_shard) {
-  ShardSums sums;
-  sums.penalties.assign(regularizers_.size(), 0.0);
-  const auto pieces = static_cast<std::uint64_t>(options_.accumulation);
-  for (std::uint64_t piece = 0; piece < pieces; ++piece) {
-    const BatchRange part = part_of({0, sequences.size()}, piece, pieces);
-    if (part.begin == part.end) continue;
-    micro_batch(sequences.subspan(part.begin, part.end - part.begin), global_rows, global_sequences, gradient,
-                last_shard && piece + 1 == pieces, sums);
-  }
-  return sums;
+WeightContext Trainer::weight_context(const at::Tensor& gradient) const {
+  return {model_.table(), weights_, gradient, trains_, *snapshots_, examples_, optimizer_.step};
 }
 
-void Trainer::micro_batch(std::span<const TokenSequence> sequences, double global_rows, double global_sequences,
-                          const at::Tensor& gradient, bool last, ShardSums& sums) {
-  const PackedBatch batch = pack(sequences);
-  // The rows that something reads: those with task loss, or every row that predicts a token.
-  std::vector<std::int64_t> row_list, target_list;
-  std::vector<std::int32_t> sequence_of;
-  std::vector<bool> is_answer;
-  std::vector<double> answer_rows(sequences.size());
-  for (const std::int32_t s : batch.sequence_of) ++answer_rows[static_cast<std::size_t>(s)];
-  if (all_rows_) {
-    std::size_t next = 0;
-    for (std::size_t b = 0; b < sequences.size(); ++b) {
-      for (std::int64_t row = batch.offsets[b]; row + 1 < batch.offsets[b + 1]; ++row) {
-        row_list.push_back(row);
-        target_list.push_back(batch.tokens[static_cast<std::size_t>(row) + 1]);
-        sequence_of.push_back(static_cast<std::int32_t>(b));
-        is_answer.push_back(next < batch.loss_rows.size() && batch.loss_rows[next] == row);
-        if (is_answer.back()) ++next;
-      }
+bool Trainer::replace_weights() {
+  const at::NoGradGuard guard;
+  const at::Tensor gradient = at::zeros_like(weights_);
+  bool replaced = false;
+  for (const ActiveRegularizer& regularizer : regularizers_) {
+    const std::optional<at::Tensor> weights = regularizer.object->replace_weights(weight_context(gradient));
+    if (!weights) continue;
+    if (weights->sizes() != weights_.sizes() || weights->scalar_type() != weights_.scalar_type()) {
+      throw Error(ErrorKind::plugin, "replace_weights returned a tensor of another shape or type than the weights").at(regularizer.name);
     }
-  } else {
-    row_list = batch.loss_rows;
-    target_list = batch.targets;
-    sequence_of = batch.sequence_of;
-    is_answer.assign(row_list.size(), true);
+    weights_.copy_(*weights);
+    replaced = true;
   }
-  const at::Tensor rows = to_tensor(row_list), targets = to_tensor(target_list);
-  const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
-  const at::Tensor hidden = model_.forward(weights_, tokens, &rows, &activations_);
-  at::Tensor d_hidden;
-  {
-    const at::NoGradGuard guard;
-    const at::Tensor head = model_.head(weights_);
-    const at::Tensor logits = hidden.matmul(head.t());
-    at::Tensor d_logits = at::empty_like(logits);
-    const std::int64_t P = logits.size(0), V = logits.size(1);
-    sums.task += by_type(weights_.scalar_type(), [&]<class T>(T) {
-      std::vector<T> weight(static_cast<std::size_t>(P)), losses(weight.size());
-      for (std::size_t p = 0; p < weight.size(); ++p) {
-        if (!is_answer[p]) continue;
-        const double w = options_.loss_mean == LossMean::token
-                             ? 1.0 / global_rows
-                             : 1.0 / (global_sequences * answer_rows[static_cast<std::size_t>(sequence_of[p])]);
-        weight[p] = static_cast<T>(w);
-      }
-      kernels::cross_entropy<T>(logits.data_ptr<T>(), target_list.data(), weight.data(), losses.data(),
-                                d_logits.data_ptr<T>(), nullptr, P, V);
-      double sum = 0;
-      for (std::size_t p = 0; p < weight.size(); ++p) sum += static_cast<double>(weight[p]) * static_cast<double>(losses[p]);
-      return sum;
-    });
-    d_hidden = output_penalties(batch, rows, sequence_of, is_answer, hidden, logits, targets, global_sequences, d_logits, sums);
-    at::Tensor through_head = d_logits.matmul(head);
-    d_hidden = d_hidden.defined() ? d_hidden + through_head : through_head;
-    if (trains_[model_.head_index()]) {
-      at::Tensor d_head = model_.head(gradient);
-      at::addmm_out(d_head, d_head, d_logits.t(), hidden);
-    }
-  }
-  const bool untied = !model_.config().tied_head;
-  if (last && untied) reducer_.complete_from(model_.table()[model_.head_index()].offset);
-  model_.backward(weights_, tokens, activations_, d_hidden, gradient, trains_,
-                  last ? [this](std::int64_t offset) { reducer_.complete_from(offset); } : std::function<void(std::int64_t)>());
-}
-
-/// Adds the gradients of all output regularizers: into d_logits, and what goes to hidden states directly is returned
-/// (undefined if nothing).
-at::Tensor Trainer::output_penalties(const PackedBatch& batch, const at::Tensor& rows,
-                                     std::span<const std::int32_t> sequence_of, const std::vector<bool>& is_answer,
-                                     const at::Tensor& hidden, const at::Tensor& logits, const at::Tensor& targets,
-                                     double global_sequences, at::Tensor& d_logits, ShardSums& sums) {
-  at::Tensor d_hidden;
-  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    Regularizer& regularizer = *regularizers_[i].object;
-    if (regularizer.site() != Site::outputs) continue;
-    const bool everywhere = regularizer.scope() == RowScope::all;
-    std::vector<double> count(batch.examples.size());
-    for (std::size_t p = 0; p < sequence_of.size(); ++p) {
-      if (everywhere || is_answer[p]) ++count[static_cast<std::size_t>(sequence_of[p])];
-    }
-    std::vector<double> weight(sequence_of.size());
-    for (std::size_t p = 0; p < sequence_of.size(); ++p) {
-      if (everywhere || is_answer[p]) weight[p] = 1.0 / (global_sequences * count[static_cast<std::size_t>(sequence_of[p])]);
-    }
-    OutputContext context;
-    context.hidden = hidden.detach().requires_grad_(true);
-    context.logits = logits.detach().requires_grad_(true);
-    context.targets = targets;
-    context.row_weights = to_tensor(weight).to(logits.scalar_type());
-    context.sequence_of = sequence_of;
-    context.examples = batch.examples;
-    context.snapshot_logits = [&](const std::string& name) {
-      std::unique_ptr<TeacherCache>& teacher = teachers_[{name, all_rows_}];
-      if (!teacher) teacher = std::make_unique<TeacherCache>(model_, snapshots_->get(name));
-      return teacher->logits(batch, rows, sequence_of);
-    };
-    at::Tensor loss;
-    {
-      const at::AutoGradMode enable(true);
-      loss = regularizer.output_loss(context);
-      if (loss.requires_grad()) loss.backward();
-    }
-    sums.penalties[i] += loss.item<double>();
-    if (context.logits.grad().defined()) d_logits.add_(context.logits.grad());
-    if (context.hidden.grad().defined()) {
-      d_hidden = d_hidden.defined() ? d_hidden + context.hidden.grad() : context.hidden.grad();
-    }
-  }
-  return d_hidden;
+  return replaced;
 }
 
 void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
   const at::NoGradGuard guard;
-  by_type(weights_.scalar_type(), [&]<class T>(T) {
+  by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     T* const g = gradient.data_ptr<T>();
     double squares = 0;
     for (const Range& range : ranges_) {

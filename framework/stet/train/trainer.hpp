@@ -6,6 +6,7 @@
 #include <stet/model/transformer.hpp>
 #include <stet/plugin/freeze_strategy.hpp>
 #include <stet/plugin/regularizer.hpp>
+#include <stet/train/example_store.hpp>
 #include <stet/train/gradient_reducer.hpp>
 #include <stet/train/teacher_cache.hpp>
 #include <stet/train/train_options.hpp>
@@ -13,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,7 +47,11 @@ class Trainer {
   /// Collective. `weights`: flat, trained in place. All ranks must pass equal weights.
   Trainer(const Transformer& model, at::Tensor weights, TrainOptions options, Communicator& communicator);
 
-  /// Starts a phase with a fresh optimizer. `selection` empty: everything trains.
+  /// The sets that plugins may use beside the batch. Empty at first: whoever owns the trainer fills it.
+  [[nodiscard]] ExampleStore& examples() noexcept { return examples_; }
+
+  /// Starts a phase with a fresh optimizer. `selection` empty: everything trains. Throws Error (config) if a regularizer wants to
+  /// rehearse a set that examples() lacks.
   void begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
                    const Snapshots& snapshots);
 
@@ -59,6 +65,10 @@ class Trainer {
   [[nodiscard]] std::int64_t trainable_elements() const noexcept { return trainable_; }
   [[nodiscard]] OptimizerState& optimizer() noexcept { return optimizer_; }
   [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
+
+  /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). True if one did.
+  /// Throws Error (plugin) if what it returns has another shape or type.
+  [[nodiscard]] bool replace_weights();
 
   /// Collective. Throws Error (communication) naming rank and tensor if the ranks' weights differ.
   void check_replicas() const;
@@ -74,14 +84,22 @@ class Trainer {
     std::vector<double> penalties;
   };
 
-  ShardSums run_shard(std::span<const TokenSequence> sequences, double global_rows, double global_sequences,
+  /// What the rows of a micro-batch count for.
+  struct Share {
+    double rows, sequences;  ///< of the global batch, or rehearsed in the step
+    int rehearsed;           ///< the regularizer that the sequences are for; -1: the batch itself
+    bool last;               ///< the shard's last micro-batch
+  };
+  struct Rows;  ///< of a micro-batch: those that something reads
+
+  ShardSums run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows, double global_sequences,
                       const at::Tensor& gradient, bool last_shard);
-  void micro_batch(std::span<const TokenSequence> sequences, double global_rows, double global_sequences,
-                   const at::Tensor& gradient, bool last, ShardSums& sums);
-  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const at::Tensor& rows,
-                                            std::span<const std::int32_t> sequence_of, const std::vector<bool>& is_answer,
-                                            const at::Tensor& hidden, const at::Tensor& logits, const at::Tensor& targets,
-                                            double global_sequences, at::Tensor& d_logits, ShardSums& sums);
+  void micro_batch(std::span<const TokenSequence> sequences, const Share& share, const at::Tensor& gradient, ShardSums& sums);
+  [[nodiscard]] Rows rows_of(const PackedBatch& batch) const;
+  [[nodiscard]] double task_loss(const Rows& rows, const Share& share, const at::Tensor& logits, at::Tensor& d_logits) const;
+  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const Rows& rows, const Share& share, const at::Tensor& hidden,
+                                            const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums);
+  [[nodiscard]] WeightContext weight_context(const at::Tensor& gradient) const;
   void apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
 
   const Transformer& model_;
@@ -89,6 +107,7 @@ class Trainer {
   TrainOptions options_;
   Communicator& communicator_;
   GradientReducer reducer_;
+  ExampleStore examples_;
   Activations activations_;
 
   std::vector<bool> trains_;
@@ -97,6 +116,7 @@ class Trainer {
   std::int64_t trainable_ = 0;
   OptimizerState optimizer_;
   std::vector<ActiveRegularizer> regularizers_;
+  std::vector<std::optional<Rehearsal>> rehearsals_;  // one a regularizer
   bool all_rows_ = false;  // some regularizer reads every position
   const Snapshots* snapshots_ = nullptr;
   std::map<std::pair<std::string, bool>, std::unique_ptr<TeacherCache>> teachers_;

@@ -1,0 +1,171 @@
+// Trainer's work on one micro-batch: forward, losses, backward. The step around it: trainer.cpp.
+#include <stet/model/kernels_cpu.hpp>
+#include <stet/train/trainer.hpp>
+
+namespace stet {
+
+/// The rows that something reads: those with task loss, or every row that predicts a token.
+struct Trainer::Rows {
+  at::Tensor index, targets;              // [P]
+  std::vector<std::int64_t> target_list;  // [P]
+  std::vector<std::int32_t> sequence_of;  // [P]
+  std::vector<bool> is_answer;            // [P]
+  std::vector<double> answers;            // [B] rows with task loss of each sequence
+};
+
+Trainer::Rows Trainer::rows_of(const PackedBatch& batch) const {
+  Rows rows;
+  std::vector<std::int64_t> list;
+  rows.answers.resize(batch.examples.size());
+  for (const std::int32_t s : batch.sequence_of) ++rows.answers[static_cast<std::size_t>(s)];
+  if (all_rows_) {
+    std::size_t next = 0;
+    for (std::size_t b = 0; b < batch.examples.size(); ++b) {
+      for (std::int64_t row = batch.offsets[b]; row + 1 < batch.offsets[b + 1]; ++row) {
+        list.push_back(row);
+        rows.target_list.push_back(batch.tokens[static_cast<std::size_t>(row) + 1]);
+        rows.sequence_of.push_back(static_cast<std::int32_t>(b));
+        rows.is_answer.push_back(next < batch.loss_rows.size() && batch.loss_rows[next] == row);
+        if (rows.is_answer.back()) ++next;
+      }
+    }
+  } else {
+    list = batch.loss_rows;
+    rows.target_list = batch.targets;
+    rows.sequence_of = batch.sequence_of;
+    rows.is_answer.assign(list.size(), true);
+  }
+  rows.index = at::tensor(list);
+  rows.targets = at::tensor(rows.target_list);
+  return rows;
+}
+
+Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows,
+                                      double global_sequences, const at::Tensor& gradient, bool last_shard) {
+  ShardSums sums;
+  sums.penalties.assign(regularizers_.size(), 0.0);
+  // Rehearsal first: the batch's last micro-batch hands the gradient over while its backward pass runs.
+  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
+    if (!rehearsals_[i] || rehearsals_[i]->per_step <= 0) continue;
+    const std::vector<TokenSequence>& all = examples_.sequences(rehearsals_[i]->set);
+    const auto count = static_cast<std::uint64_t>(rehearsals_[i]->per_step);
+    const Sampler order(all.size(), examples_.seed() ^ 0x7265686561727365ULL);
+    const BatchRange part = part_of({0, count}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(reducer_.shards()));
+    std::vector<TokenSequence> drawn;
+    for (std::uint64_t place = part.begin; place < part.end; ++place) {
+      drawn.push_back(all[order.index(static_cast<std::uint64_t>(optimizer_.step) * count + place)]);
+    }
+    if (!drawn.empty()) micro_batch(drawn, {0, static_cast<double>(count), static_cast<int>(i), false}, gradient, sums);
+  }
+  const auto pieces = static_cast<std::uint64_t>(options_.accumulation);
+  for (std::uint64_t piece = 0; piece < pieces; ++piece) {
+    const BatchRange part = part_of({0, sequences.size()}, piece, pieces);
+    if (part.begin == part.end) continue;
+    micro_batch(sequences.subspan(part.begin, part.end - part.begin),
+                {global_rows, global_sequences, -1, last_shard && piece + 1 == pieces}, gradient, sums);
+  }
+  return sums;
+}
+
+double Trainer::task_loss(const Rows& rows, const Share& share, const at::Tensor& logits, at::Tensor& d_logits) const {
+  return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
+    std::vector<T> weight(rows.target_list.size()), losses(weight.size());
+    for (std::size_t p = 0; p < weight.size(); ++p) {
+      if (!rows.is_answer[p]) continue;
+      const double w = options_.loss_mean == LossMean::token
+                           ? 1.0 / share.rows
+                           : 1.0 / (share.sequences * rows.answers[static_cast<std::size_t>(rows.sequence_of[p])]);
+      weight[p] = static_cast<T>(w);
+    }
+    kernels::cross_entropy<T>(logits.data_ptr<T>(), rows.target_list.data(), weight.data(), losses.data(), d_logits.data_ptr<T>(),
+                              nullptr, logits.size(0), logits.size(1));
+    double sum = 0;
+    for (std::size_t p = 0; p < weight.size(); ++p) sum += static_cast<double>(weight[p]) * static_cast<double>(losses[p]);
+    return sum;
+  });
+}
+
+void Trainer::micro_batch(std::span<const TokenSequence> sequences, const Share& share, const at::Tensor& gradient, ShardSums& sums) {
+  const PackedBatch batch = pack(sequences);
+  const Rows rows = rows_of(batch);
+  const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
+  const at::Tensor hidden = model_.forward(weights_, tokens, &rows.index, &activations_);
+  at::Tensor d_hidden;
+  {
+    const at::NoGradGuard guard;
+    const at::Tensor head = model_.head(weights_);
+    const at::Tensor logits = hidden.matmul(head.t());
+    at::Tensor d_logits;
+    if (share.rehearsed < 0) {
+      d_logits = at::empty_like(logits);
+      sums.task += task_loss(rows, share, logits, d_logits);
+    } else {
+      d_logits = at::zeros_like(logits);
+    }
+    d_hidden = output_penalties(batch, rows, share, hidden, logits, d_logits, sums);
+    at::Tensor through_head = d_logits.matmul(head);
+    d_hidden = d_hidden.defined() ? d_hidden + through_head : through_head;
+    if (trains_[model_.head_index()]) {
+      at::Tensor d_head = model_.head(gradient);
+      at::addmm_out(d_head, d_head, d_logits.t(), hidden);
+    }
+  }
+  const bool untied = !model_.config().tied_head;
+  if (share.last && untied) reducer_.complete_from(model_.table()[model_.head_index()].offset);
+  model_.backward(weights_, tokens, activations_, d_hidden, gradient, trains_,
+                  share.last ? [this](std::int64_t offset) { reducer_.complete_from(offset); } : std::function<void(std::int64_t)>());
+}
+
+/// Adds the gradients of the output regularizers that these sequences are for: into d_logits, and what goes to hidden states
+/// directly is returned (undefined if nothing).
+at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows, const Share& share, const at::Tensor& hidden,
+                                     const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums) {
+  at::Tensor d_hidden;
+  std::vector<std::int32_t> set_of;
+  for (const std::uint64_t example : batch.examples) set_of.push_back(ExampleStore::set_of(example));
+  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
+    Regularizer& regularizer = *regularizers_[i].object;
+    if (regularizer.site() != Site::outputs || (rehearsals_[i] ? static_cast<int>(i) : -1) != share.rehearsed) continue;
+    const bool everywhere = regularizer.scope() == RowScope::all;
+    std::vector<double> count(batch.examples.size());
+    for (std::size_t p = 0; p < rows.sequence_of.size(); ++p) {
+      if (everywhere || rows.is_answer[p]) ++count[static_cast<std::size_t>(rows.sequence_of[p])];
+    }
+    std::vector<double> weight(rows.sequence_of.size());
+    for (std::size_t p = 0; p < weight.size(); ++p) {
+      if (everywhere || rows.is_answer[p]) weight[p] = 1.0 / (share.sequences * count[static_cast<std::size_t>(rows.sequence_of[p])]);
+    }
+    OutputContext context;
+    context.hidden = hidden.detach().requires_grad_(true);
+    context.logits = logits.detach().requires_grad_(true);
+    context.targets = rows.targets;
+    context.row_weights = at::tensor(weight).to(logits.scalar_type());
+    context.sequence_of = rows.sequence_of;
+    context.examples = batch.examples;
+    context.set_of = set_of;
+    context.sets = examples_.names();
+    context.snapshot_logits = [&](const std::string& name) {
+      std::unique_ptr<TeacherCache>& teacher = teachers_[{name, all_rows_}];
+      if (!teacher) teacher = std::make_unique<TeacherCache>(model_, snapshots_->get(name));
+      return teacher->logits(batch, rows.index, rows.sequence_of);
+    };
+    context.logits_under = [&](const at::Tensor& weights) {
+      const at::NoGradGuard guard;
+      return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows.index, nullptr).matmul(model_.head(weights).t());
+    };
+    at::Tensor loss;
+    {
+      const at::AutoGradMode enable(true);
+      loss = regularizer.output_loss(context);
+      if (loss.requires_grad()) loss.backward();
+    }
+    sums.penalties[i] += loss.item<double>();
+    if (context.logits.grad().defined()) d_logits.add_(context.logits.grad());
+    if (context.hidden.grad().defined()) {
+      d_hidden = d_hidden.defined() ? d_hidden + context.hidden.grad() : context.hidden.grad();
+    }
+  }
+  return d_hidden;
+}
+
+}  // namespace stet
