@@ -33,7 +33,7 @@ SetScore score(const Transformer& model, const at::Tensor& weights, const Evalua
   const at::NoGradGuard guard;
   const std::size_t n = set.sequences.size();
   // Each rank fills its own batches and leaves zeros elsewhere; the sum over ranks is then exact.
-  std::vector<double> probability(n);
+  std::vector<double> log_probability(n), confidence(n), entropy(n);
   std::vector<std::int64_t> correct(n), first(n);
   const auto ranks = static_cast<std::size_t>(communicator.size()), rank = static_cast<std::size_t>(communicator.rank());
   const at::Tensor head = model.head(weights);
@@ -53,23 +53,42 @@ SetScore score(const Transformer& model, const at::Tensor& weights, const Evalua
       losses.assign(values.begin(), values.end());
     };
     weights.scalar_type() == at::kDouble ? run(double{}) : run(float{});
+    // log of the arg-max's probability: the loss is that of the target, the logits' difference is exact.
+    const auto best_log = [&](std::size_t p) {
+      const at::Tensor row = logits[static_cast<std::int64_t>(p)];
+      return best[p] == batch.targets[p] ? -losses[p] : row[best[p]].item<double>() - row[batch.targets[p]].item<double>() - losses[p];
+    };
+    std::vector<std::int64_t> first_rows;
     for (std::size_t i = begin; i < end; ++i) correct[i] = 1;
     for (std::size_t p = 0; p < best.size(); ++p) {
       const std::size_t i = begin + static_cast<std::size_t>(batch.sequence_of[p]);
       const bool starts = p == 0 || batch.sequence_of[p] != batch.sequence_of[p - 1];
-      if (starts) first[i] = best[p];
+      if (starts) {
+        first[i] = best[p];
+        first_rows.push_back(static_cast<std::int64_t>(p));
+      }
+      if (correct[i] == 1) confidence[i] += best_log(p);
       if (best[p] != batch.targets[p]) correct[i] = 0;
-      probability[i] += losses[p];
+      log_probability[i] -= losses[p];
     }
-    for (std::size_t i = begin; i < end; ++i) probability[i] = std::exp(-probability[i]);
+    const at::Tensor log_p = logits.index_select(0, at::tensor(first_rows)).to(at::kDouble).log_softmax(1);
+    const at::Tensor p_first = log_p.exp(), entropies = -at::xlogy(p_first, p_first).sum(1);  // 0 log 0 = 0
+    for (std::size_t k = 0; k < first_rows.size(); ++k) {
+      const std::size_t i = begin + static_cast<std::size_t>(batch.sequence_of[static_cast<std::size_t>(first_rows[k])]);
+      entropy[i] = entropies.data_ptr<double>()[k];
+      confidence[i] = std::exp(confidence[i]);
+    }
   }
-  communicator.all_reduce_sum(std::span<double>(probability));
+  for (std::vector<double>* values : {&log_probability, &confidence, &entropy}) communicator.all_reduce_sum(std::span<double>(*values));
   communicator.all_reduce_sum(std::span<std::int64_t>(correct));
   communicator.all_reduce_sum(std::span<std::int64_t>(first));
   SetScore result;
   result.correct.assign(correct.begin(), correct.end());
-  result.probability.assign(probability.begin(), probability.end());
+  for (const double log : log_probability) result.probability.push_back(static_cast<float>(std::exp(log)));
+  result.confidence.assign(confidence.begin(), confidence.end());
+  result.entropy.assign(entropy.begin(), entropy.end());
   result.first_token.assign(first.begin(), first.end());
+  result.log_probability = std::move(log_probability);
   return result;
 }
 

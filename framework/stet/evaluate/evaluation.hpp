@@ -33,6 +33,12 @@ struct SetScore {
   std::vector<std::uint8_t> correct;       ///< greedy decoding gives the whole answer and then ends
   std::vector<float> probability;          ///< of the whole answer with its end
   std::vector<std::int32_t> first_token;   ///< the most probable first token of an answer
+  /// Of the model's own answer: the product of its greedy tokens' probabilities along the right answer, up to and with
+  /// the first token that differs. Where the answer is right this is `probability`; where it is wrong, what the model
+  /// would write after its first wrong token is not counted, so it is an upper bound then.
+  std::vector<float> confidence = {};
+  std::vector<float> entropy = {};         ///< nats, of the distribution of the answer's first token
+  std::vector<double> log_probability = {};  ///< log of `probability`, which may be too small for a float
   [[nodiscard]] double accuracy() const;
 };
 

@@ -206,7 +206,11 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       plan.runs.push_back(std::move(run));
     }
   }
-  const std::vector<std::string> sets = set_names();
+  std::vector<std::string> sets = expanded[0].config.sets.names();  // a table's column needs its set in every arm
+  for (const Expanded& e : expanded) {
+    const std::vector<std::string> own = e.config.sets.names();
+    std::erase_if(sets, [&own](const std::string& set) { return std::find(own.begin(), own.end(), set) == own.end(); });
+  }
   const Value* table = plan.document.find("table");
   if (table == nullptr) throw error_at(plan.document, "no [table]").expected("[table] with [[table.column]] entries");
   plan.table = report::read_table_spec(*table, plan.arms, sets);

@@ -7,8 +7,10 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/manifest.hpp>
+#include <stet/experiment/fact_covariates.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/run_examples.hpp>
+#include <stet/experiment/run_sets.hpp>
 #include <stet/experiment/workspace.hpp>
 
 #include <algorithm>
@@ -40,15 +42,9 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
       weights_(base.weights.clone()),
       store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
       clocks_(std::make_unique<Clocks>()) {
-  const SetsConfig& sets = run.config.sets;
-  const EligibleFacts eligible = eligible_facts(base, world_, sets, labels);
-  const auto probe = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
-  for (const FactSet& set : draw_sets(eligible.known, eligible.fresh, sets.sizes(), sets.seed + run.seed)) {
-    sets_.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
-    for (std::size_t i = 0; i < sets_.back().sequences.size(); ++i) {
-      sets_.back().sequences[i].example = ExampleStore::number_of(sets_.size() - 1, i);
-    }
-  }
+  RunSets sets = make_run_sets(run, base, world_, labels, communicator);
+  sets_ = std::move(sets.sets);
+  curation_ = std::move(sets.curation);
   for (const PluginUse& use : run.config.regularizers) {
     regularizers_.push_back({&use, registry.regularizer(use.plugin).create(use.parameters)});
   }
@@ -65,7 +61,10 @@ RunExecutor::~RunExecutor() = default;
 
 void RunExecutor::execute() {
   const bool resumed = resume();
-  if (!resumed) evaluate(0);
+  if (!resumed) {
+    record_covariates(base_, world_, sets_, communicator_, state_.outcomes);
+    evaluate(0);
+  }
   while (state_.phase < run_.config.phases.size()) {
     begin_phase(state_.in_phase);
     train_phase();
@@ -320,6 +319,7 @@ void RunExecutor::write_record() {
     write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
   }
   write_file_atomically(folder_ / "manifest.txt", manifest_);
+  if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   Workspace::mark_finished(folder_, state_.seconds + clocks_->total.seconds(), communicator_.size());

@@ -54,6 +54,7 @@ class RunExecutor {
   World world_;  // this arm's: new facts differ between arms, the base's text does not
   at::Tensor weights_;
   std::vector<EvaluationSet> sets_;
+  std::string curation_;  // curation.md, or empty
   std::unique_ptr<Trainer> trainer_;
   std::vector<Instance> regularizers_;
   std::vector<std::pair<const PluginUse*, std::unique_ptr<Probe>>> probes_;

@@ -34,6 +34,9 @@ void RunState::record(std::int32_t phase_index, float epoch, const std::vector<E
     set.correct.insert(set.correct.end(), scores[i].correct.begin(), scores[i].correct.end());
     set.probability.insert(set.probability.end(), scores[i].probability.begin(), scores[i].probability.end());
     set.first_token.insert(set.first_token.end(), scores[i].first_token.begin(), scores[i].first_token.end());
+    for (const auto& [extra, values] : {std::pair<const char*, const std::vector<float>&>{"confidence", scores[i].confidence}, {"entropy", scores[i].entropy}}) {
+      if (!values.empty()) set.extra[extra].insert(set.extra[extra].end(), values.begin(), values.end());
+    }
   }
 }
 
@@ -71,6 +74,7 @@ void RunState::save_to(Checkpoint& checkpoint) const {
     checkpoint.tensors[prefix + "correct"] = pack_vector(set.correct, at::kByte);
     checkpoint.tensors[prefix + "probability"] = pack_vector(set.probability, at::kFloat);
     checkpoint.tensors[prefix + "first_token"] = pack_vector(set.first_token, at::kInt);
+    for (const auto& [extra, values] : set.extra) checkpoint.tensors[prefix + "extra." + extra] = pack_vector(values, at::kFloat);
   }
 }
 
@@ -103,6 +107,9 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     set.correct = unpack_vector<std::uint8_t>(checkpoint.tensors.at(prefix + "correct"));
     set.probability = unpack_vector<float>(checkpoint.tensors.at(prefix + "probability"));
     set.first_token = unpack_vector<std::int32_t>(checkpoint.tensors.at(prefix + "first_token"));
+    for (auto at = checkpoint.tensors.lower_bound(prefix + "extra."); at != checkpoint.tensors.end() && at->first.starts_with(prefix + "extra."); ++at) {
+      set.extra[at->first.substr(prefix.size() + 6)] = unpack_vector<float>(at->second);
+    }
   }
 }
 

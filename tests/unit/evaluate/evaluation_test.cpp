@@ -87,13 +87,25 @@ TEST_P(EvaluationTest, AgreesWithDecodingTokenByToken) {
     EXPECT_EQ(result.correct[i], decoded == sequence.ids ? 1 : 0) << i;
     EXPECT_EQ(result.correct[i], i % 2 == 0 ? 1 : 0) << i;
     EXPECT_EQ(result.first_token[i], first) << i;
-    double probability = 1;
+    double probability = 1, confidence = 1;
+    bool same = true;
     std::vector<TokenId> prefix(sequence.ids.begin(), sequence.ids.begin() + sequence.loss_begin);
     for (std::size_t t = sequence.loss_begin; t < sequence.ids.size(); ++t) {
-      probability *= next_logits(model_, weights_, prefix).softmax(0)[sequence.ids[t]].item<double>();
+      const at::Tensor next = next_logits(model_, weights_, prefix).softmax(0);
+      if (t == sequence.loss_begin) {
+        EXPECT_NEAR(result.entropy[i], -(next * next.log()).sum().item<double>(), exact() ? 1e-6 : 1e-4) << i;
+      }
+      if (same) confidence *= next.max().item<double>();
+      same = same && next.argmax().item<std::int64_t>() == sequence.ids[t];
+      probability *= next[sequence.ids[t]].item<double>();
       prefix.push_back(sequence.ids[t]);
     }
     EXPECT_NEAR(result.probability[i], probability, (exact() ? 1e-6 : 1e-4) * probability + 1e-12) << i;  // stored as float
+    EXPECT_NEAR(result.confidence[i], confidence, (exact() ? 1e-6 : 1e-4) * confidence) << i;
+    EXPECT_NEAR(result.log_probability[i], std::log(probability), exact() ? 1e-9 : 1e-4) << i;
+    if (result.correct[i] == 1) {
+      EXPECT_EQ(result.confidence[i], result.probability[i]) << i;
+    }
     right += result.correct[i];
   }
   EXPECT_DOUBLE_EQ(result.accuracy(), static_cast<double>(right) / 60);
