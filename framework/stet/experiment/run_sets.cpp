@@ -5,6 +5,7 @@
 #include <stet/data/curation.hpp>
 #include <stet/data/fact_variants.hpp>
 #include <stet/experiment/fact_covariates.hpp>
+#include <stet/train/example_store.hpp>
 
 #include <fmt/format.h>
 
@@ -126,7 +127,7 @@ RunSets make_run_sets(const PlannedRun& run, const BaseModel& base, const World&
   for (const FactSet& set : sets) {
     result.sets.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
     for (std::size_t i = 0; i < result.sets.back().sequences.size(); ++i) {
-      result.sets.back().sequences[i].example = (static_cast<std::uint64_t>(result.sets.size()) << 32) | i;
+      result.sets.back().sequences[i].example = ExampleStore::number_of(result.sets.size() - 1, i);
     }
   }
   return result;
