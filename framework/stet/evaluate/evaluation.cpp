@@ -19,6 +19,13 @@ EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts,
     STET_ASSERT(at != std::string::npos && example.prompt.compare(at, facts[i].subject.size(), facts[i].subject) == 0);
     const auto length = tokenizer.encode(std::string_view(example.prompt).substr(0, at + facts[i].subject.size())).size();
     set.subject_end.push_back(static_cast<std::int32_t>(length) - 1);
+    // A space before the subject may be part of its first token: what stands before it is encoded without.
+    std::string_view before = std::string_view(example.prompt).substr(0, at);
+    while (before.ends_with(' ')) before.remove_suffix(1);
+    const std::vector<TokenId> lead = tokenizer.encode(before), &ids = set.sequences.back().ids;
+    std::int32_t same = 0;
+    while (same < set.subject_end.back() && static_cast<std::size_t>(same) < lead.size() && lead[static_cast<std::size_t>(same)] == ids[static_cast<std::size_t>(same)]) ++same;
+    set.subject_begin.push_back(same);
   }
   return set;
 }
@@ -92,10 +99,13 @@ SetScore score(const Transformer& model, const at::Tensor& weights, const Evalua
   return result;
 }
 
-std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
-                                      ProbePosition position, std::size_t limit) {
+namespace {
+
+/// What `read` gives for each batch of the first `limit` facts, layer by layer, laid end to end.
+std::vector<at::Tensor> by_layer(const EvaluationSet& set, ProbePosition position, std::size_t limit, std::int64_t layers,
+                                 const std::function<std::vector<at::Tensor>(const TokenBatch&, const at::Tensor& rows)>& read) {
   const std::size_t n = std::min(limit, set.sequences.size());
-  std::vector<std::vector<at::Tensor>> parts(static_cast<std::size_t>(model.config().layers) + 1);
+  std::vector<std::vector<at::Tensor>> parts(static_cast<std::size_t>(layers));
   constexpr std::size_t batch_size = 128;
   for (std::size_t begin = 0; begin < n; begin += batch_size) {
     const std::size_t end = std::min(begin + batch_size, n);
@@ -106,14 +116,44 @@ std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor
                                                                   : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
       rows.push_back(batch.offsets[i - begin] + within);
     }
-    const at::Tensor row_tensor = at::tensor(rows);
-    std::vector<at::Tensor> layers;
-    static_cast<void>(model.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &row_tensor, nullptr, &layers));
-    for (std::size_t l = 0; l < layers.size(); ++l) parts[l].push_back(layers[l]);
+    const std::vector<at::Tensor> found = read({batch.tokens, batch.offsets, batch.positions}, at::tensor(rows));
+    STET_ASSERT(found.size() == parts.size());
+    for (std::size_t l = 0; l < found.size(); ++l) parts[l].push_back(found[l]);
   }
   std::vector<at::Tensor> result;
   for (const auto& layer : parts) result.push_back(layer.empty() ? at::Tensor() : at::cat(layer, 0));
   return result;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+                                      ProbePosition position, std::size_t limit) {
+  return by_layer(set, position, limit, model.config().layers + 1, [&](const TokenBatch& batch, const at::Tensor& rows) {
+    std::vector<at::Tensor> layers;
+    static_cast<void>(model.forward(weights, batch, &rows, nullptr, &layers));
+    return layers;
+  });
+}
+
+std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set, ProbePosition position,
+                                std::size_t limit) {
+  Activations kept;
+  return by_layer(set, position, limit, model.config().layers, [&](const TokenBatch& batch, const at::Tensor& rows) {
+    static_cast<void>(model.forward(weights, batch, &rows, &kept));
+    return model.neurons(kept, &rows);
+  });
+}
+
+std::vector<ProbeFact> probe_facts(const EvaluationSet& set) {
+  std::vector<ProbeFact> facts;
+  for (std::size_t i = 0; i < set.sequences.size(); ++i) {
+    const TokenSequence& sequence = set.sequences[i];
+    const auto at = [&](std::int64_t position) { return sequence.ids.begin() + position; };
+    const std::int32_t begin = set.subject_begin.empty() ? 0 : set.subject_begin[i];
+    facts.push_back({{at(begin), at(set.subject_end[i] + 1)}, {at(sequence.loss_begin), sequence.ids.end()}, set.facts[i].answer, set.facts[i].relation});
+  }
+  return facts;
 }
 
 }  // namespace stet

@@ -23,6 +23,7 @@ struct EvaluationSet {
   std::vector<Fact> facts;
   std::vector<TokenSequence> sequences;       ///< one a fact
   std::vector<std::int32_t> subject_end;      ///< position of the subject's last token
+  std::vector<std::int32_t> subject_begin = {};  ///< of its first; empty: 0 for every fact
 };
 
 /// `wording` gives each fact its text, for instance its relation's probe.
@@ -50,5 +51,12 @@ struct SetScore {
 /// Hidden states of the first `limit` facts at the given position: L + 1 tensors [facts, d]. Not collective.
 [[nodiscard]] std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights,
                                                     const EvaluationSet& set, ProbePosition position, std::size_t limit);
+
+/// Feed-forward neurons (Transformer::neurons) of the first `limit` facts: L tensors [facts, feed_forward]. Not collective.
+[[nodiscard]] std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+                                              ProbePosition position, std::size_t limit);
+
+/// The facts of a set as a probe sees them.
+[[nodiscard]] std::vector<ProbeFact> probe_facts(const EvaluationSet& set);
 
 }  // namespace stet

@@ -9,6 +9,7 @@
 #include <stet/experiment/manifest.hpp>
 #include <stet/experiment/fact_covariates.hpp>
 #include <stet/experiment/model_folder.hpp>
+#include <stet/experiment/probe_context.hpp>
 #include <stet/experiment/run_examples.hpp>
 #include <stet/experiment/run_sets.hpp>
 #include <stet/experiment/workspace.hpp>
@@ -192,7 +193,11 @@ void RunExecutor::evaluate(float epoch) {
     scores.push_back(score(base_.model, weights_, set, communicator_, static_cast<std::size_t>(run_.config.evaluate.batch_size)));
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
+  judge_plateau(epoch, scores);
   run_probes(epoch);
+}
+
+void RunExecutor::judge_plateau(float epoch, const std::vector<SetScore>& scores) {
   if (!state_.in_phase) return;
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   if (phase.until != Until::plateau) return;
@@ -212,21 +217,31 @@ void RunExecutor::evaluate(float epoch) {
 
 void RunExecutor::run_probes(float epoch) {
   if (probes_.empty()) return;
-  ProbeContext context{base_.model, weights_, snapshots_, {}, {}, trainer_->examples()};
-  for (const EvaluationSet& set : sets_) context.sets.push_back(set.name);
-  context.hidden_states = [this, &context](const std::string& name, const at::Tensor& weights, ProbePosition position, std::size_t limit) {
-    for (const EvaluationSet& set : sets_) {
-      if (set.name == name) return hidden_states(base_.model, weights, set, position, limit);
-    }
-    throw Error(ErrorKind::config, "a probe asks for the set '" + name + "'").hint(suggestion(name, context.sets));
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  ProbeContext context = make_probe_context(base_.model, weights_, snapshots_, sets_, trainer_->examples());
+  context.phase = phase.name;
+  context.epoch = epoch;
+  context.phase_end = state_.in_phase &&
+                      (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
+  const auto acts_between = [&](const PluginUse& use, auto begin, auto end) {  // in any of these phases
+    return std::any_of(begin, end, [&](std::int32_t p) { return use.acts_in(run_.config.phases[static_cast<std::size_t>(p)].name); });
   };
-  const std::string& phase = run_.config.phases[state_.phase].name;
+  std::vector<std::int32_t> later;
+  for (std::size_t p = state_.phase + 1; p < run_.config.phases.size(); ++p) later.push_back(static_cast<std::int32_t>(p));
+  const std::vector<std::int32_t>& evaluated = state_.outcomes.phase;  // this evaluation is the last of them
   for (auto& [use, probe] : probes_) {
-    if (!use->acts_in(phase)) continue;
+    if (!use->acts_in(phase.name)) continue;
+    context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
+    context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
     for (const Measurement& m : probe->measure(context)) {
-      state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase, epoch, m.value));
+      state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase.name, epoch, m.value));
+    }
+    for (const FactMeasurement& m : probe->measure_facts(context)) {
+      if (const std::string wrong = wrong_with(m, sets_); !wrong.empty()) throw Error(ErrorKind::plugin, "probe." + use->key + ": " + wrong);
+      state_.record_facts(m.set, use->key + "." + m.name, m.values);
     }
   }
+  state_.complete_facts();
 }
 
 void RunExecutor::check_frozen() const {

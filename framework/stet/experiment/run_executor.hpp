@@ -32,6 +32,7 @@ class RunExecutor {
   void train_phase();
   void end_phase();
   void evaluate(float epoch);
+  void judge_plateau(float epoch, const std::vector<SetScore>& scores);
   void run_probes(float epoch);
   void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
   [[nodiscard]] TrainingData phase_data() const;

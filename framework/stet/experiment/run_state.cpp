@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace stet {
@@ -41,6 +42,37 @@ void RunState::record(std::int32_t phase_index, float epoch, const std::vector<E
 }
 
 namespace {
+/// Appends rows until there are `rows`: the last one again, or zeros.
+void fill_rows(std::vector<float>& values, std::size_t rows, std::size_t facts) {
+  while (values.size() < rows * facts) {
+    if (values.empty()) {
+      values.resize(facts);
+      continue;
+    }
+    const std::vector<float> last(values.end() - static_cast<std::ptrdiff_t>(facts), values.end());
+    values.insert(values.end(), last.begin(), last.end());
+  }
+}
+}  // namespace
+
+void RunState::record_facts(const std::string& set_name, const std::string& key, std::span<const float> values) {
+  report::SetOutcomes& set = outcomes.sets.at(set_name);
+  STET_ASSERT(values.size() == set.fact_ids.size() && !outcomes.step.empty());
+  std::vector<float>& all = set.extra[key];
+  fill_rows(all, outcomes.step.size() - 1, values.size());
+  all.resize((outcomes.step.size() - 1) * values.size());  // recorded twice: the later one counts
+  all.insert(all.end(), values.begin(), values.end());
+  if (std::find(fact_arrays.begin(), fact_arrays.end(), set_name + "/" + key) == fact_arrays.end()) fact_arrays.push_back(set_name + "/" + key);
+}
+
+void RunState::complete_facts() {
+  for (const std::string& array : fact_arrays) {
+    report::SetOutcomes& set = outcomes.sets.at(array.substr(0, array.find('/')));
+    fill_rows(set.extra.at(array.substr(array.find('/') + 1)), outcomes.step.size(), set.fact_ids.size());
+  }
+}
+
+namespace {
 template <class T>
 at::Tensor pack_vector(const std::vector<T>& values, at::ScalarType type) {
   at::Tensor tensor = at::empty({static_cast<std::int64_t>(values.size())}, type);
@@ -62,7 +94,7 @@ void RunState::save_to(Checkpoint& checkpoint) const {
   checkpoint.step = step;
   const nlohmann::json json{{"phase", phase},       {"in_phase", in_phase},     {"position", position},   {"best_validation", best_validation},
                             {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", seconds},     {"metrics", metrics},
-                            {"measurements", measurements}};
+                            {"measurements", measurements}, {"fact_arrays", fact_arrays}};
   checkpoint.metadata["run"] = json.dump();
   checkpoint.tensors["outcome.step"] = pack_vector(outcomes.step, at::kLong);
   checkpoint.tensors["outcome.epoch"] = pack_vector(outcomes.epoch, at::kFloat);
@@ -90,6 +122,7 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     json.at("seconds").get_to(seconds);
     json.at("metrics").get_to(metrics);
     json.at("measurements").get_to(measurements);
+    json.at("fact_arrays").get_to(fact_arrays);
   } catch (const std::exception& error) {
     throw Error(ErrorKind::checkpoint, "the checkpoint's run state cannot be read").received(error.what());
   }
@@ -99,7 +132,7 @@ void RunState::load_from(const Checkpoint& checkpoint) {
   outcomes.phase = unpack_vector<std::int32_t>(checkpoint.tensors.at("outcome.phase"));
   outcomes.sets.clear();
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (!name.starts_with("outcome.") || !name.ends_with(".fact")) continue;
+    if (!name.starts_with("outcome.") || !name.ends_with(".fact") || name.find(".extra.") != std::string::npos) continue;
     const std::string prefix = name.substr(0, name.size() - 4);
     report::SetOutcomes& set = outcomes.sets[prefix.substr(8, prefix.size() - 9)];
     set.fact_ids = unpack_vector<std::uint64_t>(tensor);

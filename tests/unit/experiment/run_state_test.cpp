@@ -72,6 +72,32 @@ TEST(RunStateTest, GoesThroughACheckpointUnchanged) {
   EXPECT_TRUE(loaded.outcomes.sets.at("known").extra.empty());  // scores without them
 }
 
+TEST(RunStateTest, PerFactValuesFillTheEvaluationsWithoutThem) {
+  const std::vector<EvaluationSet> sets = {two_facts("held", 7)};
+  const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 0.5F}, {3, 4}}};
+  RunState state;
+  const auto evaluate = [&](const std::vector<std::pair<std::string, std::vector<float>>>& recorded) {
+    state.record(0, 0, sets, scores);
+    for (const auto& [key, values] : recorded) state.record_facts("held", key, values);
+    state.complete_facts();
+  };
+  state.outcomes.sets["held"].extra["length"] = {5, 6};  // not a probe's: left alone
+  evaluate({{"overlap.fact", {1, 2}}});
+  evaluate({});
+  Checkpoint checkpoint;
+  state.save_to(checkpoint);
+  RunState resumed;
+  resumed.load_from(checkpoint);
+  EXPECT_EQ(resumed.outcomes.sets.size(), 1U);
+  state = resumed;
+  evaluate({{"drift.drift", {3, 4}}, {"overlap.fact", {5, 6}}});
+  evaluate({{"drift.drift", {7, 8}}});
+  const auto& extra = state.outcomes.sets.at("held").extra;
+  EXPECT_EQ(extra.at("overlap.fact"), (std::vector<float>{1, 2, 1, 2, 5, 6, 5, 6}));
+  EXPECT_EQ(extra.at("drift.drift"), (std::vector<float>{0, 0, 0, 0, 3, 4, 7, 8}));
+  EXPECT_EQ(extra.at("length"), (std::vector<float>{5, 6}));
+}
+
 TEST(RunStateTest, WhatCannotBeReadIsACheckpointError) {
   Checkpoint checkpoint;
   example().save_to(checkpoint);
