@@ -109,6 +109,9 @@ TrainableSelection RunExecutor::select_trainable(bool listed) {
     if (selection.trains.size() != table.size()) {
       throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection of the wrong length");
     }
+    if (const std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) {
+      throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection that cannot be used: " + wrong);
+    }
   }
   if (!listed) manifest_ += freeze_manifest(phase, strategy, table, selection);
   return selection;
@@ -131,9 +134,9 @@ void RunExecutor::begin_phase(bool resumed) {
     phase_start_ = weights_.clone();
   }
   const OptimizerState kept = trainer_->optimizer();
-  trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_);
+  trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_, phase_start_);
   if (resumed) {
-    if (kept.first.numel() != trainer_->trainable_elements()) {
+    if (kept.first.numel() != trainer_->trainable_elements() || kept.factors.defined() != trainer_->optimizer().factors.defined()) {
       throw Error(ErrorKind::checkpoint, "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
     }
     trainer_->optimizer() = kept;
@@ -247,8 +250,13 @@ void RunExecutor::run_probes(float epoch) {
 void RunExecutor::check_frozen() const {
   const ParameterTable& table = base_.model.table();
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (trainer_->trains()[i]) continue;
-    if (hash_tensor(table.view(phase_start_, i)) == hash_tensor(table.view(weights_, i))) continue;
+    const at::Tensor then = table.view(phase_start_, i), now = table.view(weights_, i);
+    const auto mask = trainer_->masks().find(i);
+    if (mask != trainer_->masks().end()) {
+      if (at::where(mask->second.eq(1), then, now).equal(then)) continue;
+    } else if (trainer_->trains()[i] || hash_tensor(then) == hash_tensor(now)) {
+      continue;
+    }
     throw Error(ErrorKind::plugin, "a frozen parameter has changed")
         .at(fmt::format("arm {}, phase '{}', {}", run_.arm, run_.config.phases[state_.phase].name, table[i].name))
         .hint("a plugin wrote to weights that it was told to leave alone");
@@ -277,6 +285,7 @@ void RunExecutor::checkpoint() {
   checkpoint.tensors["weights"] = weights_;
   checkpoint.tensors["moment1"] = trainer_->optimizer().first;
   checkpoint.tensors["moment2"] = trainer_->optimizer().second;
+  if (trainer_->optimizer().factors.defined()) checkpoint.tensors["factors"] = trainer_->optimizer().factors;
   checkpoint.metadata["optimizer_step"] = std::to_string(trainer_->optimizer().step);
   checkpoint.tensors["phase_start"] = phase_start_;
   for (const auto& [name, weights] : snapshots_.all()) {
@@ -312,6 +321,8 @@ bool RunExecutor::resume() {
   phase_start_ = checkpoint->tensors.at("phase_start").clone();
   trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
                            std::stoll(checkpoint->metadata.at("optimizer_step"))};
+  const auto factors = checkpoint->tensors.find("factors");
+  if (factors != checkpoint->tensors.end()) trainer_->optimizer().factors = factors->second.clone();
   for (const auto& [name, tensor] : checkpoint->tensors) {
     if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
   }
