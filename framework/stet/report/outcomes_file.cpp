@@ -229,6 +229,8 @@ RunOutcome to_run_outcome(const RunOutcomes& outcomes, std::int32_t first_phase)
     trajectory.evaluations = static_cast<std::uint32_t>(outcomes.step.size());
     trajectory.facts = static_cast<std::uint32_t>(set.fact_ids.size());
     trajectory.correct = set.correct;
+    trajectory.probability = set.probability;
+    trajectory.extra = set.extra;
     trajectory.fact_ids = set.fact_ids;
     trajectory.stratum = set.relation;
     trajectory.first = static_cast<std::uint32_t>(first - outcomes.phase.begin());
