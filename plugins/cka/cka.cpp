@@ -19,7 +19,7 @@ struct Parameters {
 };
 
 /// |b^T a|_F^2, through the smaller of the two products.
-double cross(const at::Tensor& a, const at::Tensor& b) {
+double cross_product(const at::Tensor& a, const at::Tensor& b) {
   if (a.size(0) < a.size(1)) return (a.matmul(a.t()) * b.matmul(b.t())).sum().item<double>();
   return b.t().matmul(a).square().sum().item<double>();
 }
@@ -34,7 +34,7 @@ std::optional<double> linear_cka(const at::Tensor& now, const at::Tensor& then) 
   };
   const auto a = centred(now), b = centred(then);
   if (!a || !b) return std::nullopt;
-  return cross(*a, *b) / (std::sqrt(cross(*a, *a)) * std::sqrt(cross(*b, *b)));
+  return cross_product(*a, *b) / (std::sqrt(cross_product(*a, *a)) * std::sqrt(cross_product(*b, *b)));
 }
 
 class Cka final : public stet::Probe {

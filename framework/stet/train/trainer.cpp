@@ -174,7 +174,7 @@ void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t
 
 /// AdamW on the factors, and the merged weights.
 void Trainer::apply_low_rank(const at::Tensor& factor_gradient, double rate, double scale) {
-  by_type(weights_.scalar_type(), [&]<class T>(T) {
+  by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     const std::int64_t moments = trainable_ - low_rank_.elements();
     for (const LowRankUpdates::Part& part : low_rank_.parts()) {
       const AdamWStep adamw{rate, options_.beta1, options_.beta2, options_.epsilon, part.decays ? options_.weight_decay : 0.0,
