@@ -50,7 +50,9 @@ TEST_F(ProbeTest, OverlapOfNames) {
         sum += cosine_of(a[i], b[j]);
       }
       best_sum += best;
-      if (layer == 1) EXPECT_NEAR(per_fact(*probe, at_start, "representation_max")[static_cast<std::size_t>(i)], best, 1e-6);
+      if (layer == 1) {
+        EXPECT_NEAR(per_fact(*probe, at_start, "representation_max")[static_cast<std::size_t>(i)], best, 1e-6);
+      }
     }
     EXPECT_NEAR(value(measured, "representation_max", layer), best_sum / 5, 1e-12);
     EXPECT_NEAR(value(measured, "representation_mean", layer), sum / 20, 1e-12);
@@ -265,7 +267,7 @@ TEST_F(ProbeTest, NeuronOverlapByBruteForce) {
   const auto strongest = [](const at::Tensor& row) {
     std::vector<std::int64_t> order;
     for (std::int64_t k = 0; k < row.numel(); ++k) order.push_back(k);
-    std::sort(order.begin(), order.end(), [&](auto i, auto j) { return std::abs(row[i].item<double>()) > std::abs(row[j].item<double>()); });
+    std::sort(order.begin(), order.end(), [&](std::int64_t i, std::int64_t j) { return std::abs(row[i].item<double>()) > std::abs(row[j].item<double>()); });
     order.resize(3);
     std::sort(order.begin(), order.end());
     return order;
