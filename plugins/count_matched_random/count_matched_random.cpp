@@ -1,5 +1,5 @@
 // The control to plugins/freeze: as many elements train as a named selection has, but drawn at random. Formula: README.md.
-#include "../freeze/selector.hpp"
+#include <common/selector.hpp>
 
 #include <stet/base/permutation.hpp>
 #include <stet/base/philox.hpp>

@@ -1,5 +1,5 @@
 // A freeze strategy by names: which groups, roles, layers or patterns train. Selectors and parameters: README.md.
-#include "selector.hpp"
+#include <common/selector.hpp>
 
 #include <stet/plugin.hpp>
 

@@ -1,5 +1,5 @@
 // LoRA as a freeze strategy: named matrices train by a low-rank change alone. Formula and parameters: README.md.
-#include "../freeze/selector.hpp"
+#include <common/selector.hpp>
 
 #include <stet/plugin.hpp>
 

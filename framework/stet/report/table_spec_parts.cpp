@@ -16,12 +16,15 @@ config::Limits required() { return {.required = true}; }
 
 /// "accuracy": a share, or "baseline" (nothing).
 std::optional<double> read_accuracy(const config::Value& entry) {
+  constexpr const char* meaning = "a number in (0, 1], or \"baseline\": the baseline's own final accuracy";
   const config::Value* value = entry.find("accuracy");
   if (value == nullptr) return std::nullopt;
   if (value->is(config::Value::Kind::string)) {
     if (value->as_string() == "baseline") return std::nullopt;
-    throw config::error_at(*value, fmt::format("table: accuracy = \"{}\"", value->as_string()))
-        .expected("a number in (0, 1], or \"baseline\": the baseline's own final accuracy");
+    throw config::error_at(*value, fmt::format("table: accuracy = \"{}\"", value->as_string())).expected(meaning);
+  }
+  if (!value->is(config::Value::Kind::integer) && !value->is(config::Value::Kind::real)) {
+    throw config::error_at(*value, "table: accuracy is no number").expected(meaning);
   }
   const double accuracy = value->as_real();
   if (accuracy > 0 && accuracy <= 1) return accuracy;

@@ -107,8 +107,8 @@ TEST_F(PlanTest, AnArmsOwnSweepLeavesTheOthersAlone) {
   const Plan p = plan(replaced(experiment, "[table]", "[[arm]]\nname = \"slow\"\n[arm.sweep]\n\"train.learning_rate\" = [1e-5, 1e-6]\n[table]"));
   ASSERT_EQ(p.arms.size(), 4U);
   EXPECT_EQ(p.arms[1].first, "kl");
-  EXPECT_EQ(p.arms[2].first, "slow@train.learning_rate=0.00001");
-  EXPECT_EQ(p.arms[3].second, "slow, train.learning_rate = 0.000001");
+  EXPECT_EQ(p.arms[2].first, "slow@train.learning_rate=1e-05");
+  EXPECT_EQ(p.arms[3].second, "slow, train.learning_rate = 1e-06");
   EXPECT_DOUBLE_EQ(p.runs[3].config.train.learning_rate, 1e-6);
 }
 

@@ -1,4 +1,4 @@
-#include "selector.hpp"
+#include <common/selector.hpp>
 
 #include <stet/base/strings.hpp>
 
