@@ -22,7 +22,8 @@ std::vector<std::string> steps_of(const std::string& csv, const std::string& sta
 
 TEST(Probes, MeasureWhenTheyAreDueOnAnyNumberOfRanks) {
   const Folder alone, ranked;
-  ASSERT_TRUE(ended_with(stet(alone.path(), {"run", file}), 0));
+  const Words arguments = {"run", file, "--set", "train.micro_shards=4", "--set", "pretrain.train.micro_shards=4"};
+  ASSERT_TRUE(ended_with(stet(alone.path(), arguments), 0));
   const auto found = find_all(alone.path(), "measurements.csv");
   ASSERT_EQ(found.size(), 1U);
   const std::string csv = read(found[0]);
@@ -55,11 +56,11 @@ TEST(Probes, MeasureWhenTheyAreDueOnAnyNumberOfRanks) {
     EXPECT_TRUE(contains(outcomes.begin()->second, "\"" + name + "\"")) << name;
   }
   // Read again, and made into a table.
-  EXPECT_TRUE(ended_with(stet(alone.path(), {"run", file}), 0));
+  EXPECT_TRUE(ended_with(stet(alone.path(), arguments), 0));
 
-  ASSERT_TRUE(ended_with(mpi_stet(2, ranked.path(), {"run", file}), 0));
+  ASSERT_TRUE(ended_with(mpi_stet(2, ranked.path(), arguments), 0));
   EXPECT_EQ(files_named(ranked.path(), "measurements.csv").begin()->second, csv);
-  EXPECT_EQ(files_named(ranked.path(), "outcomes.safetensors").begin()->second, outcomes.begin()->second);
+  EXPECT_TRUE(files_named(ranked.path(), "outcomes.safetensors").begin()->second == outcomes.begin()->second);
 }
 
 }  // namespace
