@@ -33,7 +33,7 @@ TEST(SetsTest, FurtherSetsAreEvaluatedAndMatchedSetsAccountedFor) {
       EXPECT_TRUE(contains(header, "\"" + name + "\"")) << name;
     }
   }
-  const auto certificates = find_all(folder / "runs", "certification.md");
+  const auto certificates = find_all(folder / "runs" / ".bases", "certification.md");
   ASSERT_EQ(certificates.size(), 1U);
   EXPECT_TRUE(has(read(certificates[0]), " bits a parameter ("));
 }

@@ -52,7 +52,8 @@ TEST_F(Loading, EarlierFoldersWinAndAreAllLoaded) {
   EXPECT_EQ(registry.origin("l2_sp")->file, folder_ / "l2_sp.so");
   const std::vector<std::string> failures = registry.load_all();  // bad.so, and the second l2_sp
   EXPECT_EQ(failures.size(), 2U);
-  EXPECT_EQ(registry.loaded().size(), 4U);
+  const auto files = std::distance(fs::directory_iterator(STET_PLUGIN_FOLDER), fs::directory_iterator());
+  EXPECT_EQ(registry.loaded().size(), static_cast<std::size_t>(files));  // all of them, l2_sp from the earlier folder
 }
 
 TEST_F(Loading, UsualSearch) {

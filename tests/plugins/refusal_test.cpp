@@ -117,10 +117,10 @@ TEST_F(Refusal, FactsThatLackAKey) {
   refused_unrun(edited("lack.so", "\ntorch=", "\nporch="), {"malformed plugin facts", "the key 'torch'", "lack 'torch'", "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsThatSayAKeyTwice) {
-  refused_unrun(edited("twice.so", "\nversion=1.0", "\nabi=2=2=2=2"), {"malformed plugin facts", "each key once", "'abi' twice", "STET_PLUGIN alone"});
+  refused_unrun(edited("twice.so", "\nversion=1.0", "\nabi=3=3=3=3"), {"malformed plugin facts", "each key once", "'abi' twice", "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsWhoseAbiIsNoNumber) {
-  refused_unrun(edited("number.so", "abi=2\n", "abi=x\n"), {"malformed plugin facts", "a whole number for 'abi'", "'x'", "STET_PLUGIN alone"});
+  refused_unrun(edited("number.so", "abi=" STET_STRINGIZE(STET_PLUGIN_ABI) "\n", "abi=x\n"), {"malformed plugin facts", "a whole number for 'abi'", "'x'", "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsWithControlCharacters) {
   refused_unrun(edited("control.so", "\nauthor=stet", "\nauthor=\x1b[2J"), {"malformed plugin facts", "text for 'author'", "'?[2J'", "STET_PLUGIN alone"});

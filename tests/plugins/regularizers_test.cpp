@@ -138,7 +138,8 @@ TEST_F(SelfDistillation, SchemaRefuses) {
 
 TEST_F(SelfDistillation, DefaultsAreThePapers) {
   const config::Value resolved = registry_.regularizer("self_distillation").resolve(toml(""));
-  EXPECT_EQ(resolved, toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\""));
+  EXPECT_EQ(resolved, toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\"\n"
+                           "ema_decay = 0.99\ntarget = \"teacher\"\npermutation_seed = 1\non = \"batch\"\nper_step = 16"));
 }
 
 }  // namespace
