@@ -1,0 +1,64 @@
+// Every experiment file of paper/ and controls/, with its arms and its table, in a world so small that it takes seconds: so that no
+// file rots. The numbers mean nothing; that each arm trains and each cell is filled is what is looked at.
+#include "program.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace stet::e2e {
+namespace {
+
+std::vector<std::string> experiment_files() {
+  std::vector<std::string> files;
+  for (const char* folder : {"paper", "controls"}) {
+    for (const auto& entry : fs::directory_iterator(fs::path(STET_SOURCE_DIR) / "experiments" / folder)) {
+      if (entry.path().extension() == ".toml" && entry.path().filename() != "world.toml") files.push_back(entry.path().string());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Words miniature_of(const std::string& file) {
+  Words words = {"run", file};
+  const auto set = [&words](const char* value) { words.insert(words.end(), {"--set", value}); };
+  for (const char* value :
+       {"experiment.seeds=2", "data.synthetic.entities=60", "data.synthetic.first_names=12", "data.synthetic.last_names=12",
+        "data.synthetic.new_entities=16", "data.synthetic.answers_min=4", "data.synthetic.answers_max=6", "data.synthetic.countries=4",
+        "model.width=16", "model.layers=1", "model.heads=2", "model.feed_forward=16", "pretrain.epochs=1", "sets.known=24", "sets.unknown=24",
+        "sets.held=24", "sets.validation=8", "sets.knowledge=0", "phase.format.epochs=1", "phase.facts.epochs=2", "table.bootstrap_draws=100"}) {
+    set(value);
+  }
+  if (contains(read(file), "out_of_relation")) set("sets.out_of_relation=8");
+  return words;
+}
+
+class ExperimentFile : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ExperimentFile, RunsToItsTable) {
+  const Folder folder;
+  const Outcome run = stet(folder.path(), miniature_of(GetParam()));
+  ASSERT_TRUE(ended_with(run, 0));
+  EXPECT_FALSE(contains(run.out, "are not finished"));
+  const auto tables = find_all(folder / "runs", "table.csv");
+  ASSERT_EQ(tables.size(), 1U);
+  std::istringstream lines(read(tables[0]));
+  std::size_t cells = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("cell,")) continue;
+    ++cells;
+    EXPECT_TRUE(contains(line, ",1;2,")) << "not both seeds: " << line;  // seed_list
+  }
+  EXPECT_GT(cells, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_files()), [](const auto& info) {
+  std::string name = fs::path(info.param).stem().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 7U); }
+
+}  // namespace
+}  // namespace stet::e2e
