@@ -138,7 +138,8 @@ TEST_F(SelfDistillation, SchemaRefuses) {
 
 TEST_F(SelfDistillation, DefaultsAreThePapers) {
   const config::Value resolved = registry_.regularizer("self_distillation").resolve(toml(""));
-  EXPECT_EQ(resolved, toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\""));
+  EXPECT_EQ(resolved, toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\"\n"
+                           "ema_decay = 0.99\ntarget = \"teacher\"\npermutation_seed = 1\non = \"batch\"\nper_step = 16"));
 }
 
 class L2Sp : public PluginTest {
@@ -146,6 +147,7 @@ class L2Sp : public PluginTest {
   std::unique_ptr<Regularizer> make(const std::string& text) { return registry_.regularizer("l2_sp").create(toml(text)); }
 
   const Transformer model_{small_config()};
+  const NoExamples examples_{};
   const ParameterTable& table_ = model_.table();
 };
 
@@ -161,7 +163,7 @@ TEST_F(L2Sp, GradientAndValueInBothTypes) {
     const at::Tensor values = normal({table_.total()}, "values").to(type);
     const at::Tensor before = normal({table_.total()}, "gradient").to(type);
     const at::Tensor gradients = before.clone();
-    const double value = regularizer->add_gradient({table_, values, gradients, trains, snapshots});
+    const double value = regularizer->add_gradient({table_, values, gradients, trains, snapshots, examples_});
     double expected = 0;
     const double tolerance = type == at::kDouble ? 1e-14 : 1e-6;
     for (std::size_t i = 0; i < table_.size(); ++i) {
@@ -186,9 +188,9 @@ TEST_F(L2Sp, FiniteDifferences) {
   const at::Tensor values = normal({table_.total()}, "values");
   const at::Tensor gradients = at::zeros({table_.total()}, at::kDouble);
   const auto value_at = [&](const at::Tensor& at_values) {
-    return regularizer->add_gradient({table_, at_values, at::zeros({table_.total()}, at::kDouble), trains, snapshots});
+    return regularizer->add_gradient({table_, at_values, at::zeros({table_.total()}, at::kDouble), trains, snapshots, examples_});
   };
-  (void)regularizer->add_gradient({table_, values, gradients, trains, snapshots});
+  (void)regularizer->add_gradient({table_, values, gradients, trains, snapshots, examples_});
   for (std::int64_t i = 0; i < table_.total(); i += 37) {
     at::Tensor up = values.clone(), down = values.clone();
     up.data_ptr<double>()[i] += 1e-4;
@@ -202,10 +204,10 @@ TEST_F(L2Sp, StrengthZeroAndEqualWeightsChangeNothing) {
   MapSnapshots snapshots;
   const at::Tensor values = normal({table_.total()}, "values");
   const at::Tensor gradients = at::full({table_.total()}, -0.0, at::kDouble);  // even the sign of zero
-  EXPECT_EQ(make("strength = 0")->add_gradient({table_, values, gradients, trains, snapshots}), 0.0);
+  EXPECT_EQ(make("strength = 0")->add_gradient({table_, values, gradients, trains, snapshots, examples_}), 0.0);
   EXPECT_TRUE(gradients.signbit().all().item<bool>());
   snapshots.weights["base"] = values.clone();
-  EXPECT_EQ(make("strength = 5")->add_gradient({table_, values, gradients, trains, snapshots}), 0.0);
+  EXPECT_EQ(make("strength = 5")->add_gradient({table_, values, gradients, trains, snapshots, examples_}), 0.0);
   EXPECT_EQ(gradients.abs().max().item<double>(), 0.0);
 }
 
@@ -216,7 +218,7 @@ TEST_F(L2Sp, Refuses) {
   const MapSnapshots snapshots;
   const at::Tensor values = normal({table_.total()}, "values");
   const auto regularizer = make("reference = \"no such phase\"");
-  EXPECT_TRUE(has(error_of([&] { (void)regularizer->add_gradient({table_, values, values.clone(), trains, snapshots}); }),
+  EXPECT_TRUE(has(error_of([&] { (void)regularizer->add_gradient({table_, values, values.clone(), trains, snapshots, examples_}); }),
                   "no such phase"));
 }
 
