@@ -2,8 +2,10 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/plugin.hpp>
+#include <stet/plugin/probe_tools.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace {
 
@@ -12,14 +14,18 @@ struct Parameters {
   std::string set = "held";
   stet::ProbePosition position = stet::ProbePosition::subject_end;
   std::int64_t limit = 256;
+  std::int64_t layer = -1;
 };
 
-/// 1 - mean over rows of the cosine; exactly 0 for equal tensors. The cosine with a zero vector counts as 0.
-double mean_drift(const at::Tensor& now, const at::Tensor& then) {
+/// Row by row; exactly 1 for equal rows. The cosine with a zero vector counts as 0.
+at::Tensor cosines(const at::Tensor& now, const at::Tensor& then) {
   const at::Tensor a = now.to(at::kDouble), b = then.to(at::kDouble);
   const at::Tensor lengths = ((a * a).sum(1) * (b * b).sum(1)).sqrt();
-  const at::Tensor cosine = at::where(lengths > 0, (a * b).sum(1) / lengths, at::zeros_like(lengths));
-  return std::max(0.0, 1.0 - cosine.mean().item<double>());
+  return at::where(lengths > 0, (a * b).sum(1) / lengths, at::zeros_like(lengths));
+}
+
+double mean_drift(const at::Tensor& now, const at::Tensor& then) {
+  return std::max(0.0, 1.0 - cosines(now, then).mean().item<double>());
 }
 
 class Drift final : public stet::Probe {
@@ -51,7 +57,17 @@ class Drift final : public stet::Probe {
     for (std::size_t layer = 0; layer < now.size(); ++layer) {
       measurements.push_back({"drift", parameters_.set, static_cast<int>(layer), mean_drift(now[layer], reference_[layer])});
     }
+    const auto middle = static_cast<std::size_t>(stet::chosen_layer(context, "probe.drift", parameters_.layer));
+    at_layer_ = (1.0 - cosines(now[middle], reference_[middle])).clamp_min(0);
     return measurements;
+  }
+
+  /// Of the facts just measured, if they are all of the set's.
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& context) override {
+    if (!at_layer_.defined()) return {};
+    const at::Tensor drift = std::exchange(at_layer_, at::Tensor()).to(at::kFloat).contiguous();
+    if (drift.size(0) != static_cast<std::int64_t>(context.facts(parameters_.set).size())) return {};
+    return {{"drift", parameters_.set, {drift.data_ptr<float>(), drift.data_ptr<float>() + drift.numel()}}};
   }
 
  private:
@@ -70,6 +86,7 @@ class Drift final : public stet::Probe {
 
   Parameters parameters_;
   std::vector<at::Tensor> reference_;  // constants, computed at the first measurement
+  at::Tensor at_layer_;                // [facts], from measure() to measure_facts()
   bool warned_ = false;
 };
 
@@ -86,5 +103,6 @@ STET_PLUGIN("drift", "1.0", "stet") {
           .choice("position", &Parameters::position,
                   {{"subject_end", ProbePosition::subject_end}, {"prompt_end", ProbePosition::prompt_end}},
                   "token that is looked at: the subject's last, or the prompt's last")
-          .field("limit", &Parameters::limit, "facts of the set, from its first", Limits{.min = 1, .unit = "facts"}));
+          .field("limit", &Parameters::limit, "facts of the set, from its first", Limits{.min = 1, .unit = "facts"})
+          .field("layer", &Parameters::layer, "of the per-fact values; -1: the middle one", Limits{.min = -1}));
 }

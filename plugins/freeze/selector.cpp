@@ -1,11 +1,9 @@
 #include "selector.hpp"
 
-#include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 
 #include <algorithm>
 #include <charconv>
-#include <tuple>
 #include <utility>
 
 namespace stet::freeze {
@@ -29,12 +27,14 @@ std::vector<std::pair<std::string, Roles>> words() {
   return all;
 }
 
-Error refuse(const std::string& text, const std::string& expected) {
-  return Error(ErrorKind::config, "freeze.freeze: unknown selector '" + text + "'").expected(expected).received(text);
+}  // namespace
+
+Error Selector::refuse(const std::string& expected) const {
+  return Error(ErrorKind::config, owner_ + ": unknown selector '" + text_ + "'").expected(expected).received(text_);
 }
 
 /// "3" or "0-5".
-std::pair<int, int> read_layers(const std::string& text, std::string_view range) {
+void Selector::read_layers(std::string_view range) {
   const auto number = [&](std::string_view digits) {
     int value = -1;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -42,24 +42,22 @@ std::pair<int, int> read_layers(const std::string& text, std::string_view range)
     return value;
   };
   const std::size_t dash = range.find('-');
-  const int first = number(range.substr(0, dash));
-  const int last = dash == std::string_view::npos ? first : number(range.substr(dash + 1));
-  if (first < 0 || last < first) throw refuse(text, "layers:N or layers:FIRST-LAST, counted from 0");
-  return {first, last};
+  first_ = number(range.substr(0, dash));
+  last_ = dash == std::string_view::npos ? first_ : number(range.substr(dash + 1));
+  if (first_ < 0 || last_ < first_) throw refuse("layers:N or layers:FIRST-LAST, counted from 0");
 }
 
-}  // namespace
-
-Selector::Selector(std::string text) : text_(std::move(text)), form_(Form::roles) {
+Selector::Selector(std::string text, std::string owner)
+    : text_(std::move(text)), owner_(std::move(owner)), form_(Form::roles) {
   if (text_.starts_with("layers:")) {
     form_ = Form::layers;
-    std::tie(first_, last_) = read_layers(text_, std::string_view(text_).substr(7));
+    read_layers(std::string_view(text_).substr(7));
     return;
   }
   if (text_.starts_with("name:")) {
     form_ = Form::name;
     pattern_ = text_.substr(5);
-    if (pattern_.empty()) throw refuse(text_, "name:PATTERN");
+    if (pattern_.empty()) throw refuse("name:PATTERN");
     return;
   }
   std::vector<std::string> known;
@@ -68,7 +66,7 @@ Selector::Selector(std::string text) : text_(std::move(text)), form_(Form::roles
     known.push_back(word);
   }
   if (!roles_.empty()) return;
-  throw refuse(text_, join(known, ", ") + ", layers:FIRST-LAST, name:PATTERN").hint(suggestion(text_, known));
+  throw refuse(join(known, ", ") + ", layers:FIRST-LAST, name:PATTERN").hint(suggestion(text_, known));
 }
 
 bool Selector::matches(const ParameterInfo& parameter) const {
@@ -82,9 +80,40 @@ bool Selector::matches(const ParameterInfo& parameter) const {
 
 void Selector::check_layers(int layers) const {
   if (form_ != Form::layers || last_ < layers) return;
-  throw Error(ErrorKind::config, "freeze.freeze: the model has no layer " + std::to_string(last_))
+  throw Error(ErrorKind::config, owner_ + ": the model has no layer " + std::to_string(last_))
       .expected("layers 0 to " + std::to_string(layers - 1))
       .received(text_);
+}
+
+Selection::Selection(const std::vector<std::string>& texts, const std::string& owner) : owner_(owner) {
+  for (const std::string& text : texts) selectors_.emplace_back(text, owner);
+}
+
+std::vector<bool> Selection::of(const ParameterTable& table, const std::function<bool(const ParameterInfo&)>& eligible,
+                                const std::string& what) const {
+  int layers = 0;
+  for (const ParameterInfo& parameter : table.entries()) layers = std::max(layers, parameter.layer + 1);
+  std::vector<bool> chosen(table.size(), false);
+  for (const Selector& selector : selectors_) {
+    selector.check_layers(layers);
+    bool found = false;
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      if (!selector.matches(table[i]) || !eligible(table[i])) continue;
+      chosen[i] = found = true;
+    }
+    if (!found) throw no_match(selector, table, what);
+  }
+  return chosen;
+}
+
+Error Selection::no_match(const Selector& selector, const ParameterTable& table, const std::string& what) const {
+  Error error(ErrorKind::config, owner_ + ": the selector '" + selector.text() + "' matches no " + what);
+  error.received(selector.text());
+  if (selector.text() == "head") return error.hint("the model's head is its embedding (model.tied_head)");
+  std::vector<std::string> names;
+  for (const ParameterInfo& parameter : table.entries()) names.push_back(parameter.name);
+  const std::string near = selector.text().starts_with("name:") ? nearest(selector.text().substr(5), names) : "";
+  return near.empty() ? error : error.hint("did you mean 'name:" + near + "'?");
 }
 
 }  // namespace stet::freeze

@@ -1,17 +1,22 @@
-// One word of a selection: a group, a role, layers, or a pattern over names.
+// One word of a selection: a group, a role, layers, or a pattern over names. Compiled into every plugin that selects by names
+// (freeze, lora, count_matched_random).
 #pragma once
 
+#include <stet/base/error.hpp>
 #include <stet/model/parameters.hpp>
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace stet::freeze {
 
 class Selector {
  public:
-  /// Throws Error (config) with a suggestion if the text is none of the forms that README.md lists.
-  explicit Selector(std::string text);
+  /// `owner`: the table it stands in, for messages ("freeze.lora"). Throws Error (config) with a suggestion if the text is
+  /// none of the forms that README.md lists.
+  Selector(std::string text, std::string owner);
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] bool matches(const ParameterInfo& parameter) const;
@@ -20,12 +25,32 @@ class Selector {
 
  private:
   enum class Form { roles, layers, name };
+  [[nodiscard]] Error refuse(const std::string& expected) const;
+  void read_layers(std::string_view range);
 
-  std::string text_;
+  std::string text_, owner_;
   Form form_;
   std::vector<Role> roles_;
   int first_ = 0, last_ = 0;
   std::string pattern_;
+};
+
+/// Several selectors: what any of them matches.
+class Selection {
+ public:
+  /// Throws as Selector does.
+  Selection(const std::vector<std::string>& texts, const std::string& owner);
+
+  /// One entry a parameter: matched by some selector, and `eligible`. Throws Error (config) if a selector matches nothing
+  /// that is eligible, or names layers that the model does not have. `what` is matched, for the message ("parameter").
+  [[nodiscard]] std::vector<bool> of(const ParameterTable& table, const std::function<bool(const ParameterInfo&)>& eligible,
+                                     const std::string& what = "parameter") const;
+
+ private:
+  [[nodiscard]] Error no_match(const Selector& selector, const ParameterTable& table, const std::string& what) const;
+
+  std::string owner_;
+  std::vector<Selector> selectors_;
 };
 
 }  // namespace stet::freeze

@@ -1,65 +1,107 @@
-// L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point instead of towards zero. Formula
-// and parameters: README.md.
-#include <stet/plugin.hpp>
+// L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point instead of towards zero; its strength may be
+// matched to a self-distillation term (arXiv 2604.15574, section 5.2). Formulas and parameters: README.md.
+#include <common/calibration.hpp>
+#include <common/quadratic.hpp>
+
+#include <array>
+#include <vector>
 
 namespace {
+
+enum class Match { none, self_distillation };
 
 struct Parameters {
   double strength = 0.01;
   std::string reference = "base";
+  Match match = Match::none;
+  std::int64_t match_every = 10, match_examples = 64;
+  std::string match_teacher = "base";
+  double match_temperature = 0.5, match_lambda = 1.0;
 };
 
-/// gradient += strength * (value - reference); returns the sum of squared differences.
-template <class T>
-double pull(const T* __restrict__ values, const T* __restrict__ reference, T* __restrict__ gradient, std::int64_t count,
-            T strength) {
-  double squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (std::int64_t i = 0; i < count; ++i) {
-    const T difference = values[i] - reference[i];
-    gradient[i] += strength * difference;
-    squares += static_cast<double>(difference) * static_cast<double>(difference);
-  }
-  return squares;
-}
+constexpr std::array<const char*, 2> calibration_sets = {"unknown", "known"};
+constexpr std::int64_t group = 64;  // examples of one forward and backward pass
 
 class L2Sp final : public stet::Regularizer {
  public:
-  explicit L2Sp(const Parameters& parameters) : parameters_(parameters) {}
+  explicit L2Sp(const Parameters& parameters) : parameters_(parameters), strength_(parameters.strength) {}
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
 
+  void begin_phase(const stet::PhaseContext& context, bool resumed) override {
+    if (!matches()) return;
+    static_cast<void>(context.snapshots.get(parameters_.match_teacher));  // a wrong name is an error at once
+    if (!resumed) strength_ = parameters_.strength;
+  }
+
   [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
     if (parameters_.strength == 0) return 0;  // not a bit of the gradient may change
-    const at::Tensor& reference = context.snapshots.get(parameters_.reference);
-    return context.values.scalar_type() == at::kDouble ? add<double>(context, reference) : add<float>(context, reference);
+    return stet::plugins::add_quadratic(context, context.snapshots.get(parameters_.reference), {}, strength_);
+  }
+
+  /// Matching is done between steps, so that within a step the penalty is a function of the weights with a fixed strength.
+  void after_step(const stet::WeightContext& context) override {
+    if (!matches() || (context.step != 0 && (context.step + 1) % parameters_.match_every != 0)) return;
+    const double distance =
+        stet::plugins::trainable_norm(context.table, context.trains, context.values, context.snapshots.get(parameters_.reference));
+    if (distance == 0) return;  // any strength fits: the present one stays
+    const double wanted = stet::plugins::trainable_norm(context.table, context.trains, distillation_gradient(context));
+    if (wanted > 0) strength_ = wanted / distance;
+  }
+
+  [[nodiscard]] stet::PluginState save() const override {
+    if (!matches()) return {};
+    return {{"strength", at::full({1}, strength_, at::kDouble)}};
+  }
+  void load(const stet::PluginState& state) override {
+    if (const auto found = state.find("strength"); found != state.end()) strength_ = found->second.item<double>();
   }
 
  private:
-  template <class T>
-  [[nodiscard]] double add(const stet::WeightContext& context, const at::Tensor& reference) const {
-    const T* const values = context.values.data_ptr<T>();
-    const T* const start = reference.data_ptr<T>();
-    T* const gradient = context.gradients.data_ptr<T>();
-    double squares = 0;
-    for (std::size_t i = 0; i < context.table.size(); ++i) {
-      if (!context.trains[i]) continue;
-      const auto [offset, count] = std::pair(context.table[i].offset, context.table[i].count);
-      squares += pull(values + offset, start + offset, gradient + offset, count, static_cast<T>(parameters_.strength));
+  [[nodiscard]] bool matches() const { return parameters_.strength != 0 && parameters_.match != Match::none; }
+
+  /// The gradient by all weights of the self-distillation term, a mean over the calibration examples.
+  [[nodiscard]] at::Tensor distillation_gradient(const stet::WeightContext& context) const {
+    const at::Tensor& teacher = context.snapshots.get(parameters_.match_teacher);
+    const double tau = parameters_.match_temperature;
+    const auto pull = [&](const stet::ExampleRows& rows) {
+      std::vector<double> weight(rows.sequence_of.size()), count(weight.size());
+      for (const std::int32_t s : rows.sequence_of) ++count[static_cast<std::size_t>(s)];
+      for (std::size_t p = 0; p < weight.size(); ++p) {
+        weight[p] = parameters_.match_lambda * tau / count[static_cast<std::size_t>(rows.sequence_of[p])];
+      }
+      const at::Tensor difference = at::softmax(rows.logits / tau, -1) - at::softmax(rows.logits_under(teacher) / tau, -1);
+      return std::vector<at::Tensor>{difference * at::tensor(weight).to(difference.scalar_type()).unsqueeze(1)};
+    };
+    const auto add = [](const at::Tensor& gradient, std::size_t, at::Tensor& sum) { sum.add_(gradient); };
+    at::Tensor total = at::zeros({context.values.numel()}, at::kDouble);
+    double examples = 0;
+    for (const char* set : calibration_sets) {
+      examples += static_cast<double>(stet::plugins::example_count(context.examples, set, parameters_.match_examples));
+      total.add_(context.examples.sum_gradients({set, parameters_.match_examples, group}, context.values, pull, add));
     }
-    return 0.5 * parameters_.strength * squares;
+    return total.mul_(1.0 / examples);
   }
 
   Parameters parameters_;
+  double strength_;  // at present
 };
 
 }  // namespace
 
-STET_PLUGIN("l2_sp", "1.0", "stet") {
+STET_PLUGIN("l2_sp", "1.1", "stet") {
   using stet::config::Limits;
   registrar.regularizer<L2Sp>(
       "l2_sp", "pulls the weights that train towards a snapshot (Li et al. 2018)",
       stet::config::Schema<Parameters>("regularizer.l2_sp")
           .field("strength", &Parameters::strength, "alpha: the penalty is alpha/2 times the squared distance", Limits{.min = 0})
-          .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase"));
+          .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
+          .choice("match", &Parameters::match, {{"none", Match::none}, {"self_distillation", Match::self_distillation}},
+                  "none: alpha is `strength`; self_distillation: the gradient is as long as that of self-distillation")
+          .field("match_every", &Parameters::match_every, "match: so often", Limits{.min = 1, .unit = "steps"})
+          .field("match_examples", &Parameters::match_examples, "match: of \"unknown\" and \"known\", the first so many of each",
+                 Limits{.min = 1, .unit = "examples"})
+          .field("match_teacher", &Parameters::match_teacher, "match: the teacher's snapshot")
+          .field("match_temperature", &Parameters::match_temperature, "match: tau", Limits{.min = 0, .open_min = true})
+          .field("match_lambda", &Parameters::match_lambda, "match: lambda", Limits{.min = 0, .open_min = true}));
 }

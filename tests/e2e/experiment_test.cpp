@@ -177,6 +177,20 @@ TEST_F(MiniatureTest, OnlyADeletedRunIsComputedAgainAndGivesTheSameBytes) {
   EXPECT_EQ(read(gone / "manifest.txt"), manifest);
 }
 
+TEST_F(MiniatureTest, AnotherExperimentUsesTheSameRunsAndWritesWhereTheyCameFrom) {
+  copy_results();
+  const auto before = finish_times(mine_ / "runs");
+  const Outcome other = stet(mine_.path(), {"run", file, "--set", "experiment.name=other", "--results", (mine_ / "results").string()});
+  ASSERT_TRUE(ended_with(other, 0));
+  EXPECT_EQ(finish_times(mine_ / "runs").size(), before.size() + 10);
+  EXPECT_EQ(read(mine_ / "runs" / "other" / "table.csv"), csv());
+  EXPECT_EQ(read(mine_ / "results" / "other.csv"), read(mine_ / "runs" / "other" / "table.csv"));
+  const std::string text = read(mine_ / "results" / "other.md");
+  for (const char* part : {"| SFT |", "10 of 10 runs on 1 of 1 base models", "commit ", "computing time, of one core", "libtorch "}) {
+    EXPECT_TRUE(has(text, part));
+  }
+}
+
 TEST_F(MiniatureTest, PrintsTheTableInEveryFormat) {
   const fs::path folder = *shared_ / "runs" / "miniature";
   for (const auto& [format, name] : std::map<std::string, std::string>{{"latex", "table.tex"}, {"csv", "table.csv"}, {"markdown", "table.md"}}) {

@@ -116,6 +116,29 @@ TEST_F(MpiTrainer, TheSameBitsWithFrozenParameters) {
   EXPECT_TRUE(model_.head(ours.weights).equal(model_.head(initial_values(model_.table(), model_.config(), 1, at::kFloat))));
 }
 
+TEST_F(MpiTrainer, TheSameBitsWithLowRankAndMasks) {
+  TrainableSelection selection;
+  for (std::size_t i = 0; i < model_.table().size(); ++i) {
+    const ParameterInfo& parameter = model_.table()[i];
+    const bool matrix = parameter.shape.size() == 2 && parameter.layer >= 0;
+    selection.trains.push_back(matrix || parameter.role == Role::norm);
+    if (matrix && parameter.role == Role::ffn_down) {
+      selection.masks[i] = at::zeros(parameter.shape, at::kByte);
+      selection.masks[i].narrow(0, 3, 7).fill_(1);
+    } else if (matrix) {
+      selection.low_rank[i] = {3, 2.0, 17, parameter.role == Role::attention_q};
+    }
+  }
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const Result ours = train(*world, type, options_, true, selection);
+    expect_same_bits(ours, train(*alone_, type, options_, true, selection));
+    const at::Tensor start = initial_values(model_.table(), model_.config(), 1, type);
+    for (std::size_t i = 0; i < model_.table().size(); ++i) {
+      EXPECT_EQ(model_.table().view(ours.weights, i).equal(model_.table().view(start, i)), !selection.trains[i]) << i;
+    }
+  }
+}
+
 TEST_F(MpiTrainer, WithoutShardsRanksAgreeAndAreClose) {
   options_.micro_shards = 0;
   const Result ours = train(*world, at::kDouble, options_, true);

@@ -1,4 +1,4 @@
-// self_distillation and l2_sp: values and gradients against formulas, finite differences and known cases.
+// self_distillation: values and gradients against formulas, finite differences and known cases. l2_sp_test.cpp has l2_sp.
 #include "support.hpp"
 
 #include <algorithm>
@@ -140,86 +140,6 @@ TEST_F(SelfDistillation, DefaultsAreThePapers) {
   const config::Value resolved = registry_.regularizer("self_distillation").resolve(toml(""));
   EXPECT_EQ(resolved, toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\"\n"
                            "ema_decay = 0.99\ntarget = \"teacher\"\npermutation_seed = 1\non = \"batch\"\nper_step = 16"));
-}
-
-class L2Sp : public PluginTest {
- protected:
-  std::unique_ptr<Regularizer> make(const std::string& text) { return registry_.regularizer("l2_sp").create(toml(text)); }
-
-  const Transformer model_{small_config()};
-  const NoExamples examples_{};
-  const ParameterTable& table_ = model_.table();
-};
-
-TEST_F(L2Sp, GradientAndValueInBothTypes) {
-  const double alpha = 0.3;
-  const auto regularizer = make("strength = 0.3\nreference = \"format\"");
-  EXPECT_EQ(regularizer->site(), Site::weights);
-  std::vector<bool> trains(table_.size(), true);
-  for (std::size_t i = 0; i < table_.size(); i += 3) trains[i] = false;
-  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-    MapSnapshots snapshots;
-    snapshots.weights["format"] = normal({table_.total()}, "reference").to(type);
-    const at::Tensor values = normal({table_.total()}, "values").to(type);
-    const at::Tensor before = normal({table_.total()}, "gradient").to(type);
-    const at::Tensor gradients = before.clone();
-    const double value = regularizer->add_gradient({table_, values, gradients, trains, snapshots, examples_});
-    double expected = 0;
-    const double tolerance = type == at::kDouble ? 1e-14 : 1e-6;
-    for (std::size_t i = 0; i < table_.size(); ++i) {
-      const at::Tensor now = table_.view(gradients, i), then = table_.view(before, i);
-      if (!trains[i]) {
-        EXPECT_TRUE(now.equal(then)) << table_[i].name;
-        continue;
-      }
-      const at::Tensor difference = table_.view(values, i) - table_.view(snapshots.weights["format"], i);
-      EXPECT_LT((now - then - alpha * difference).abs().max().item<double>(), tolerance) << table_[i].name;
-      expected += 0.5 * alpha * difference.to(at::kDouble).pow(2).sum().item<double>();
-    }
-    EXPECT_NEAR(value, expected, expected * tolerance);
-  }
-}
-
-TEST_F(L2Sp, FiniteDifferences) {
-  const auto regularizer = make("strength = 1.7");
-  const std::vector<bool> trains(table_.size(), true);
-  MapSnapshots snapshots;
-  snapshots.weights["base"] = normal({table_.total()}, "reference");
-  const at::Tensor values = normal({table_.total()}, "values");
-  const at::Tensor gradients = at::zeros({table_.total()}, at::kDouble);
-  const auto value_at = [&](const at::Tensor& at_values) {
-    return regularizer->add_gradient({table_, at_values, at::zeros({table_.total()}, at::kDouble), trains, snapshots, examples_});
-  };
-  (void)regularizer->add_gradient({table_, values, gradients, trains, snapshots, examples_});
-  for (std::int64_t i = 0; i < table_.total(); i += 37) {
-    at::Tensor up = values.clone(), down = values.clone();
-    up.data_ptr<double>()[i] += 1e-4;
-    down.data_ptr<double>()[i] -= 1e-4;
-    EXPECT_NEAR(gradients.data_ptr<double>()[i], (value_at(up) - value_at(down)) / 2e-4, 1e-6);
-  }
-}
-
-TEST_F(L2Sp, StrengthZeroAndEqualWeightsChangeNothing) {
-  const std::vector<bool> trains(table_.size(), true);
-  MapSnapshots snapshots;
-  const at::Tensor values = normal({table_.total()}, "values");
-  const at::Tensor gradients = at::full({table_.total()}, -0.0, at::kDouble);  // even the sign of zero
-  EXPECT_EQ(make("strength = 0")->add_gradient({table_, values, gradients, trains, snapshots, examples_}), 0.0);
-  EXPECT_TRUE(gradients.signbit().all().item<bool>());
-  snapshots.weights["base"] = values.clone();
-  EXPECT_EQ(make("strength = 5")->add_gradient({table_, values, gradients, trains, snapshots, examples_}), 0.0);
-  EXPECT_EQ(gradients.abs().max().item<double>(), 0.0);
-}
-
-TEST_F(L2Sp, Refuses) {
-  EXPECT_TRUE(has(error_of([&] { (void)make("refrence = \"base\""); }), "did you mean 'reference'?"));
-  EXPECT_TRUE(has(error_of([&] { (void)make("strength = -0.1"); }), "strength"));
-  const std::vector<bool> trains(table_.size(), true);
-  const MapSnapshots snapshots;
-  const at::Tensor values = normal({table_.total()}, "values");
-  const auto regularizer = make("reference = \"no such phase\"");
-  EXPECT_TRUE(has(error_of([&] { (void)regularizer->add_gradient({table_, values, values.clone(), trains, snapshots, examples_}); }),
-                  "no such phase"));
 }
 
 }  // namespace

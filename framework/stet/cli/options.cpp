@@ -35,6 +35,9 @@ Options parse_options(int argc, char** argv, int& code) {
   experiment(app.add_subcommand("slick", "label what the base models know by few-shot answers; print the shares"), Options::Command::slick);
   auto* table = experiment(app.add_subcommand("table", "compute the table again from finished runs"), Options::Command::table);
   table->add_option("--format", o.format, "terminal, markdown, latex or csv")->check(CLI::IsMember({"terminal", "markdown", "latex", "csv"}));
+  for (auto* command : {run, table}) {
+    command->add_option("--results", o.results, "also write FOLDER/NAME.md and NAME.csv, with commit, machine and cost");
+  }
 
   auto* plugin = app.add_subcommand("plugin", "plugins");
   plugin->require_subcommand(1);

@@ -45,6 +45,7 @@ struct Options {
   bool resolved = false;                 ///< plan --resolved
   bool no_estimate = false;              ///< plan --no-estimate
   std::string format = "terminal";       ///< table
+  std::filesystem::path results;         ///< run, table: folder for the table with its origin; empty: none
 
   // plugin info, plugin check
   std::string name;

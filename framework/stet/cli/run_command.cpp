@@ -4,6 +4,7 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/display.hpp>
+#include <stet/cli/results_file.hpp>
 #include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
 #include <stet/experiment/ensemble.hpp>
@@ -179,6 +180,7 @@ int run_command(const Options& options, Session& session) {
   }
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);
+  if (!options.results.empty()) write_results_file(options.results, plan, workspace, table);
   fmt::print("{}", report::to_terminal(table));
   log::info("table.md, table.tex and table.csv are in {}", workspace.folder().string());
   return code;
@@ -190,6 +192,7 @@ int table_command(const Options& options, Session& session) {
   const Workspace workspace(options.out, plan.name);
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);
+  if (!options.results.empty()) write_results_file(options.results, plan, workspace, table);
   const std::string text = options.format == "markdown" ? report::to_markdown(table)
                            : options.format == "latex"  ? report::to_latex(table)
                            : options.format == "csv"    ? report::to_csv(table)

@@ -122,23 +122,44 @@ void add_subjects(const FactSet& set, std::unordered_set<std::string>& subjects)
 
 }  // namespace
 
-std::vector<FactSet> draw_sets(std::span<const Fact> eligible_known, std::span<const Fact> new_facts,
-                               const SetSizes& sizes, std::uint64_t seed) {
-  const Mix mix = count_relations(eligible_known.empty() ? new_facts : eligible_known);
-  Pool known(eligible_known, seed, "known facts"), unknown(new_facts, seed, "new facts");
-  FactSet known_set = known.take("known", sizes.known, mix, "eligible");
-  FactSet held_set = known.take("held", sizes.held, mix, "eligible");
-  FactSet validation_set = known.take("validation", sizes.validation, mix, "eligible");
+std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, std::uint64_t seed) {
+  const Mix mix = count_relations(pools.known.empty() ? pools.fresh : pools.known);
+  const Mix held_mix = pools.known.empty() ? count_relations(pools.held) : mix;
   std::unordered_set<std::string> used;
-  for (const FactSet* set : {&known_set, &held_set, &validation_set}) add_subjects(*set, used);
-  unknown.leave_out(used);
-  FactSet unknown_set = unknown.take("unknown", sizes.unknown, mix, "new");
+  Pool known(pools.known, seed, "known facts"), held(pools.held, seed, "known facts"), fresh(pools.fresh, seed, "new facts");
   std::vector<FactSet> sets;
-  sets.push_back(std::move(known_set));
-  sets.push_back(std::move(unknown_set));
+  const auto take = [&](Pool& pool, const std::string& name, std::size_t size, const Mix& wanted, const char* kind) {
+    pool.leave_out(used);
+    FactSet set = pool.take(name, size, wanted, kind);
+    add_subjects(set, used);
+    return set;
+  };
+  sets.push_back(take(known, "known", sizes.known, mix, "eligible"));
+  FactSet held_set = take(held, "held", sizes.held, held_mix, "eligible");
+  FactSet validation_set = take(held, "validation", sizes.validation, held_mix, "eligible");
+  sets.push_back(take(fresh, "unknown", sizes.unknown, mix, "new"));
   sets.push_back(std::move(held_set));
   sets.push_back(std::move(validation_set));
+  if (sizes.never_seen > 0) sets.push_back(take(fresh, "never_seen", sizes.never_seen, mix, "new"));
+  if (sizes.out_of_relation > 0) {
+    Pool pool(pools.out_of_relation, seed, "facts of held-out relations");
+    sets.push_back(take(pool, "out_of_relation", sizes.out_of_relation, count_relations(pools.out_of_relation), "eligible"));
+  }
+  if (sizes.per_category == 0) return sets;
+  for (const auto& [name, facts] : pools.categories) {
+    Pool pool(facts, seed, name);
+    pool.leave_out(used);
+    sets.push_back(pool.take(name, sizes.per_category, count_relations(facts), "such"));
+  }
   return sets;
+}
+
+std::vector<FactSet> draw_sets(std::span<const Fact> eligible_known, std::span<const Fact> new_facts,
+                               const SetSizes& sizes, std::uint64_t seed) {
+  FactPools pools;
+  pools.known = pools.held = eligible_known;
+  pools.fresh = new_facts;
+  return draw_sets(pools, sizes, seed);
 }
 
 }  // namespace stet

@@ -1,11 +1,13 @@
 // Drawing the sets of an experiment: facts to train on (known, unknown), to test preservation on (held), to stop by
-// (validation).
+// (validation), and more to evaluate on alone: new facts that nothing shows (never_seen), facts of relations that
+// fine-tuning never shows (out_of_relation), facts of a category of knowledge.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <stet/data/fact.hpp>
@@ -20,12 +22,28 @@ struct FactSet {
 /// Facts wanted in each set.
 struct SetSizes {
   std::size_t known = 0, unknown = 0, held = 0, validation = 0;
+  std::size_t never_seen = 0, out_of_relation = 0;
+  std::size_t per_category = 0;  ///< in each set of FactPools::categories
 };
 
-/// Sets "known", "held" and "validation" from `eligible_known`, "unknown" from `new_facts`, returned in the order
-/// known, unknown, held, validation. Exactly the sizes asked for; no subject is in two sets; each set's relation mix is
-/// that of `eligible_known` as nearly as whole numbers and the facts at hand allow. Whole subjects are drawn by
-/// a permutation keyed with `seed`, then trimmed to the mix. Throws Error (config) when there are not enough facts.
+/// What the sets are drawn from.
+struct FactPools {
+  std::span<const Fact> known;            ///< for "known"
+  std::span<const Fact> held;             ///< for "held" and "validation"; may be the same as `known`
+  std::span<const Fact> fresh;            ///< for "unknown" and "never_seen"
+  std::span<const Fact> out_of_relation;  ///< for "out_of_relation"
+  std::vector<std::pair<std::string, std::vector<Fact>>> categories;  ///< further sets, by name
+};
+
+/// "known", "unknown", "held" and "validation", always; then "never_seen", "out_of_relation" and the categories' sets,
+/// those whose size is not 0, in this order. Exactly the sizes asked for; no subject is in two sets, except that the
+/// categories' sets may share subjects with each other. Each set's relation mix is that of `known` (out_of_relation and
+/// the categories: that of their own pool) as nearly as whole numbers and the facts at hand allow. Whole subjects are
+/// drawn by a permutation keyed with `seed`, then trimmed to the mix. Sets added to a draw leave the first four as they
+/// were. Throws Error (config) when there are not enough facts.
+[[nodiscard]] std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, std::uint64_t seed);
+
+/// The same with one pool for known, held and validation facts.
 [[nodiscard]] std::vector<FactSet> draw_sets(std::span<const Fact> eligible_known, std::span<const Fact> new_facts,
                                              const SetSizes& sizes, std::uint64_t seed);
 

@@ -9,8 +9,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -36,7 +38,7 @@ void check(const SyntheticWorldOptions& o) {
   count("first_names", o.first_names, 1, 100'000);
   count("last_names", o.last_names, 1, 100'000);
   count("new_entities", o.new_entities, 0, 10'000'000);
-  count("new_per_entity", o.new_per_entity, 0, o.relations);
+  count("new_per_entity", o.new_per_entity, 0, o.new_relation.empty() ? o.relations : 1);
   require(o.neutral_share > 0.0 && o.neutral_share <= 0.9, "neutral_share",
           "above 0, up to 0.9 (neutral lines show the tokens of new keys and probes)",
           fmt::format("{}", o.neutral_share));
@@ -120,11 +122,26 @@ Fact make_fact(const std::vector<Relation>& relations, std::size_t relation, std
   return {id, static_cast<std::uint32_t>(relation), std::move(subject), std::move(answer)};
 }
 
+/// The index of o.new_relation, if one is named.
+std::optional<std::size_t> new_relation(const SyntheticWorldOptions& o, const std::vector<Relation>& relations) {
+  if (o.new_relation.empty()) return std::nullopt;
+  std::vector<std::string> names;
+  for (const Relation& relation : relations) names.push_back(relation.name);
+  const auto found = std::find(names.begin(), names.end(), o.new_relation);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  throw Error(ErrorKind::config, "option \"new_relation\" of the synthetic world names no relation of it")
+      .expected(join(names, ", "))
+      .received(o.new_relation)
+      .hint(suggestion(o.new_relation, names));
+}
+
 /// Answers of new people: that of a base person drawn at random, which has the base's distribution; if concentrated,
 /// drawn again until it lies in the first half of the pool.
 std::vector<Fact> make_new_facts(const SyntheticWorldOptions& o, const WorldContent& world,
                                  const std::vector<std::string>& keys) {
-  const std::size_t all = world.relations.size(), each = o.new_per_entity == 0 ? all : o.new_per_entity;
+  const std::size_t all = world.relations.size();
+  const std::optional<std::size_t> only = new_relation(o, world.relations);
+  const std::size_t each = only ? 1 : o.new_per_entity == 0 ? all : o.new_per_entity;
   std::vector<std::set<std::string>> region(all);
   for (std::size_t r = 0; r < all; ++r) {
     const auto& pool = world.relations[r].answers;
@@ -134,7 +151,7 @@ std::vector<Fact> make_new_facts(const SyntheticWorldOptions& o, const WorldCont
   std::vector<Fact> facts;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     for (std::size_t k = 0; k < each; ++k) {
-      const std::size_t r = each == all ? k : (i * each + k) % all;
+      const std::size_t r = only ? *only : each == all ? k : (i * each + k) % all;
       Random random(o.seed, "new answer", i * all + r);
       constexpr int patience = 1000;  // a tiny base may hold no answer of the region: then draw from the pool itself
       std::string answer;
@@ -221,6 +238,9 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
   world.asked_fraction = o.asked_fraction;
   world.question_share = o.question_share;
   world.neutral_share = o.neutral_share;
+  world.frequency_exponent = o.frequency_exponent;
+  world.refusal = "not known";  // words of neutral lines: "I don't know" would add to the vocabulary of every base
+  world.keys_in_characters = true;
   world.tokenizer = TokenizerKind::word_level;
   world.vocabulary_text = std::move(words);
   return World(std::move(world));

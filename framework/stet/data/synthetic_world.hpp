@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include <stet/data/world.hpp>
 
@@ -31,6 +32,9 @@ struct SyntheticWorldOptions {
   double asked_fraction = 0.5;  ///< share of the people about whom pre-training asks questions
   double question_share = 0.3;  ///< share of the examples of an asked fact that are questions
   double neutral_share = 0.05;  ///< share of the examples that are neutral lines; above 0
+  /// 0: an epoch shows every person equally often. Above 0: the r-th person in proportion to r^-frequency_exponent, in
+  /// an epoch of the same size, so that a base knows some well, some hardly.
+  double frequency_exponent = 0.0;
   std::size_t new_entities = 100;
   NewKeys new_keys = NewKeys::semantic;
   /// Share of the name tokens of new people (semantic keys) that are name tokens of the base; the others are fresh
@@ -38,6 +42,8 @@ struct SyntheticWorldOptions {
   double overlap = 1.0;
   AnswerRegion answer_region = AnswerRegion::matched;
   std::size_t new_per_entity = 0;  ///< new facts a new person, in relations taken in turn; 0: one in every relation
+  /// If not empty: each new person has one new fact, in this relation ("country": the setting of the paper's P17).
+  std::string new_relation;
 };
 
 /// The characters of UUID-like keys, and how many make a key.

@@ -30,6 +30,12 @@ struct WorldContent {
   double asked_fraction = 0.5;  ///< share of the subjects about which pre-training asks questions
   double question_share = 0.3;  ///< share of an asked fact's examples that are questions
   double neutral_share = 0.05;  ///< share of the examples that are neutral lines
+  /// 0: an epoch shows every base fact once. Above 0: the facts of the subject of rank r (1: the first subject in
+  /// base_facts) are shown in an epoch in proportion to r^-frequency_exponent (Zipf).
+  double frequency_exponent = 0.0;
+  /// An answer that says that the answer is not known, in words that the tokenizer has and pre-training shows.
+  std::string refusal = "I don't know";
+  bool keys_in_characters = false;  ///< whether the tokenizer needs spaces between the characters of a key
   TokenizerKind tokenizer = TokenizerKind::word_level;
   std::size_t vocabulary_size = 0;           ///< byte_level_bpe alone
   std::vector<std::string> vocabulary_text;  ///< word_level: the words in order of their ids; BPE: the training texts
@@ -52,22 +58,36 @@ class World {
   /// Whether pre-training shows questions about this fact's subject. False for new facts.
   [[nodiscard]] bool asked(const Fact& fact) const;
 
-  /// Pre-training examples an epoch: every base fact once, then the neutral lines.
+  /// An answer that says that the answer is not known, in tokens that pre-training shows.
+  [[nodiscard]] const std::string& refusal() const { return content_.refusal; }
+  /// A UUID-like key of eight hexadecimal characters drawn by (seed, index), as this world's tokenizer can take it.
+  [[nodiscard]] std::string key(std::uint64_t seed, std::uint64_t index) const;
+
+  /// Pre-training examples an epoch: as many texts about base facts as there are base facts, then the neutral lines.
   [[nodiscard]] std::uint64_t epoch_size() const { return content_.base_facts.size() + neutral_lines_; }
   [[nodiscard]] std::uint64_t neutral_lines() const { return neutral_lines_; }
-  /// Example `index` < epoch_size() of `epoch`: index i below base_facts().size() is a text about base fact i, in a
-  /// wording drawn by (seed, epoch, i); the others are neutral lines. A pure function: any rank can compute any
-  /// example.
+  /// Example `index` < epoch_size() of `epoch`: index i below base_facts().size() is a text about base fact
+  /// shown(epoch, i), in a wording drawn by (seed, epoch, i); the others are neutral lines. A pure function: any rank
+  /// can compute any example.
   [[nodiscard]] Example pretraining_example(std::uint64_t epoch, std::uint64_t index) const;
+  /// The base fact that text `index` < base_facts().size() of `epoch` is about: fact `index`, or with unequal
+  /// frequencies one drawn so that fact i comes frequency(i) times an epoch in the mean, rounded up or down in each.
+  [[nodiscard]] std::uint64_t shown(std::uint64_t epoch, std::uint64_t index) const;
+  /// Expected showings of base fact `i` in an epoch; 1 if all are shown equally often. They sum to base_facts().size().
+  [[nodiscard]] double frequency(std::uint64_t i) const;
 
   /// The texts, or the words, that the tokenizer is made from.
   [[nodiscard]] const std::vector<std::string>& vocabulary_text() const { return content_.vocabulary_text; }
   [[nodiscard]] Tokenizer make_tokenizer() const;
 
  private:
+  void set_frequencies();
+
   WorldContent content_;
   std::uint64_t neutral_lines_ = 0;
   std::unordered_set<std::string> asked_subjects_;
+  std::vector<double> frequency_;   // [base facts], or empty: equal
+  std::vector<double> cumulative_;  // with unequal frequencies: showings of the facts up to each, in permuted order
 };
 
 }  // namespace stet

@@ -51,6 +51,10 @@ config::Schema<SyntheticWorldOptions> synthetic_world_schema() {
                 {{"matched", AnswerRegion::matched}, {"concentrated", AnswerRegion::concentrated}},
                 "new answers: as the old ones, or from one half of each pool");
   schema.field("new_per_entity", &O::new_per_entity, "new facts a new person; 0: one in every relation", count(0, 10));
+  schema.field("new_relation", &O::new_relation, "the one relation of all new facts; empty: all relations");
+  schema.field("frequency_exponent", &O::frequency_exponent,
+               "the r-th person is shown in pre-training in proportion to r to the minus this; 0: all equally often",
+               count(0, 4));
   return schema;
 }
 

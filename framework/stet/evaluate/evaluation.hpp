@@ -23,6 +23,7 @@ struct EvaluationSet {
   std::vector<Fact> facts;
   std::vector<TokenSequence> sequences;       ///< one a fact
   std::vector<std::int32_t> subject_end;      ///< position of the subject's last token
+  std::vector<std::int32_t> subject_begin = {};  ///< of its first; empty: 0 for every fact
 };
 
 /// `wording` gives each fact its text, for instance its relation's probe.
@@ -33,6 +34,12 @@ struct SetScore {
   std::vector<std::uint8_t> correct;       ///< greedy decoding gives the whole answer and then ends
   std::vector<float> probability;          ///< of the whole answer with its end
   std::vector<std::int32_t> first_token;   ///< the most probable first token of an answer
+  /// Of the model's own answer: the product of its greedy tokens' probabilities along the right answer, up to and with
+  /// the first token that differs. Where the answer is right this is `probability`; where it is wrong, what the model
+  /// would write after its first wrong token is not counted, so it is an upper bound then.
+  std::vector<float> confidence = {};
+  std::vector<float> entropy = {};         ///< nats, of the distribution of the answer's first token
+  std::vector<double> log_probability = {};  ///< log of `probability`, which may be too small for a float
   [[nodiscard]] double accuracy() const;
 };
 
@@ -44,5 +51,12 @@ struct SetScore {
 /// Hidden states of the first `limit` facts at the given position: L + 1 tensors [facts, d]. Not collective.
 [[nodiscard]] std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights,
                                                     const EvaluationSet& set, ProbePosition position, std::size_t limit);
+
+/// Feed-forward neurons (Transformer::neurons) of the first `limit` facts: L tensors [facts, feed_forward]. Not collective.
+[[nodiscard]] std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+                                              ProbePosition position, std::size_t limit);
+
+/// The facts of a set as a probe sees them.
+[[nodiscard]] std::vector<ProbeFact> probe_facts(const EvaluationSet& set);
 
 }  // namespace stet

@@ -17,6 +17,7 @@
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace stet {
 
@@ -91,6 +92,17 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
   std::string text = "| wording | facts | recall |\n| --- | ---: | ---: |\n";
   for (const Recall& row : rows) text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
   text += fmt::format("| guessing within the answer pool |  | {:.1f} |\n", 100 * guess / static_cast<double>(world.relations().size()));
+  double bits = 0;
+  std::size_t recalled = 0;
+  for (std::size_t k = 0; k < facts.size(); ++k) {
+    if (std::find(knowledge[k].begin(), knowledge[k].end(), false) != knowledge[k].end()) continue;
+    ++recalled;
+    bits += std::log2(static_cast<double>(std::max<std::size_t>(relation_of(facts[k]).answers.size(), 1)));
+  }
+  const std::int64_t parameters = model.table().total();
+  text += fmt::format("\nStored: {:.0f} bits in {} parameters, {:.4f} bits a parameter ({} facts recalled in every statement wording, "
+                      "log2 of the answer pool each).\n",
+                      bits, parameters, bits / static_cast<double>(parameters), recalled);
   return text;
 }
 

@@ -2,6 +2,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/experiment/conformance_checks.hpp>
+#include <stet/train/low_rank.hpp>
 
 namespace stet::conformance {
 
@@ -9,7 +10,7 @@ namespace {
 
 constexpr const char* shape_hint =
     "TrainableSelection: one entry a parameter; masks are uint8, 0 or 1, contiguous, of the parameter's shape, and "
-    "only for what trains";
+    "only for what trains; low-rank changes of matrices that train, without a mask, of rank 1 or more";
 
 /// What is wrong with a selection for this table; empty if nothing is. Counts what trains.
 std::string wrong_with(const TrainableSelection& selection, const ParameterTable& table, std::int64_t& trains) {
@@ -27,8 +28,14 @@ std::string wrong_with(const TrainableSelection& selection, const ParameterTable
     if (!mask.is_contiguous()) return "the mask of " + name + " is not contiguous";
     if (mask.max().item<std::int64_t>() > 1) return "the mask of " + name + " has values above 1";
   }
+  if (std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) return wrong;
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (!selection.trains[i]) continue;
+    const auto low_rank = selection.low_rank.find(i);
+    if (low_rank != selection.low_rank.end()) {
+      trains += factor_elements(table[i], low_rank->second);
+      continue;
+    }
     const auto mask = selection.masks.find(i);
     trains += mask == selection.masks.end() ? table[i].count : mask->second.sum().item<std::int64_t>();
   }
@@ -44,6 +51,8 @@ std::string selection_digest(const TrainableSelection& selection) {
   hasher.add(bits);
   for (const auto& [index, mask] : selection.masks)
     hasher.add(std::to_string(index)).add(hash_tensor(mask.contiguous()));
+  for (const auto& [index, low_rank] : selection.low_rank)
+    hasher.add(fmt::format("{} {} {:a} {} {}", index, low_rank.rank, low_rank.scale, low_rank.seed, low_rank.decays));
   return hasher.hex();
 }
 

@@ -1,5 +1,6 @@
 // Checks of an interference probe.
 #include <stet/experiment/conformance_checks.hpp>
+#include <stet/experiment/probe_context.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -21,19 +22,14 @@ class ProbePoint {
     bench.fill(examples_);
   }
 
-  [[nodiscard]] std::vector<Measurement> measure(Probe& probe) const {
-    ProbeContext context{bench_.model(), weights_, snapshots_, {}, {}, examples_};
-    for (const EvaluationSet& set : bench_.sets()) context.sets.push_back(set.name);
-    context.hidden_states = [this](const std::string& name, const at::Tensor& weights, ProbePosition position,
-                                   std::size_t limit) {
-      for (const EvaluationSet& set : bench_.sets()) {
-        if (set.name == name) return hidden_states(bench_.model(), weights, set, position, limit);
-      }
-      throw Error(ErrorKind::config,
-                  "a probe asks for the set '" + name + "', which is none of those in ProbeContext::sets");
-    };
-    return probe.measure(context);
+  /// As at a run's first and last evaluation, so that whatever is ever measured is measured.
+  [[nodiscard]] ProbeContext context() const {
+    ProbeContext context = make_probe_context(bench_.model(), weights_, snapshots_, bench_.sets(), examples_);
+    context.phase = ConformanceBench::phase;
+    return context;
   }
+  [[nodiscard]] std::vector<Measurement> measure(Probe& probe) const { return probe.measure(context()); }
+  [[nodiscard]] std::vector<FactMeasurement> measure_facts(Probe& probe) const { return probe.measure_facts(context()); }
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
   [[nodiscard]] const SnapshotStore& snapshots() const noexcept { return snapshots_; }
 
@@ -48,13 +44,22 @@ class ProbePoint {
 
 std::string probe_digest(const ConformanceBench& bench, Communicator& communicator, const Create<Probe>& create) {
   std::string text;
-  for (const Measurement& m : ProbePoint(bench, communicator).measure(*create()))
-    text += fmt::format("{} {} {} {:a}\n", m.name, m.set, m.layer, m.value);
+  const ProbePoint point(bench, communicator);
+  const std::unique_ptr<Probe> probe = create();
+  for (const Measurement& m : point.measure(*probe)) text += fmt::format("{} {} {} {:a}\n", m.name, m.set, m.layer, m.value);
+  for (const FactMeasurement& m : point.measure_facts(*probe)) {
+    text += m.name + " " + m.set;
+    for (const float value : m.values) text += fmt::format(" {:a}", value);
+    text += "\n";
+  }
   return text;
 }
 
 Finding check_measurements(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {
-  const std::vector<Measurement> measured = ProbePoint(bench, alone).measure(*create());
+  const ProbePoint point(bench, alone);
+  const std::unique_ptr<Probe> probe = create();
+  const std::vector<Measurement> measured = point.measure(*probe);
+  const std::vector<std::string> examples = point.context().examples.sets();  // the fact sets are among them
   if (measured.empty())
     return failed("it measures nothing, though every set and the snapshots \"base\" and \"earlier\" are at hand",
                   "set its parameters to what is there: --set key=value");
@@ -66,11 +71,10 @@ Finding check_measurements(const ConformanceBench& bench, Communicator& alone, c
     if (!named)
       return failed(place + ": the name is empty, or has a comma, quote or line break",
                     "it becomes a column of measurements.csv");
-    const bool known = m.set.empty() || std::any_of(bench.sets().begin(), bench.sets().end(),
-                                                    [&m](const EvaluationSet& set) { return set.name == m.set; });
+    const bool known = m.set.empty() || std::find(examples.begin(), examples.end(), m.set) != examples.end();
     if (!known)
       return failed(place + ": there is no such set",
-                    "Measurement::set is one of ProbeContext::sets, or empty for the run");
+                    "Measurement::set is one of ProbeContext::sets or of the sets of examples, or empty for the run");
     if (m.layer < -1 || m.layer > layers)
       return failed(place + fmt::format(": layers go from 0 to {}", layers),
                     "0: embedding, l: after block l, -1: none");
@@ -80,7 +84,15 @@ Finding check_measurements(const ConformanceBench& bench, Communicator& alone, c
     if (!seen.emplace(m.name, m.set, m.layer).second)
       return failed(place + " is there twice", "give different things different names");
   }
-  return passed(fmt::format("{} measurements: finite, names, sets and layers valid", measured.size()));
+  const std::vector<FactMeasurement> facts = point.measure_facts(*probe);
+  std::set<std::pair<std::string, std::string>> arrays;
+  for (const FactMeasurement& m : facts) {
+    if (const std::string wrong = wrong_with(m, bench.sets()); !wrong.empty())
+      return failed(wrong, "per-fact values are finite, one for every fact of a set in ProbeContext::sets");
+    if (!arrays.emplace(m.name, m.set).second)
+      return failed(fmt::format("per-fact measurement '{}', set '{}' is there twice", m.name, m.set), "give different things different names");
+  }
+  return passed(fmt::format("{} measurements and {} per-fact arrays: finite, names, sets, layers and sizes valid", measured.size(), facts.size()));
 }
 
 Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {
@@ -92,7 +104,9 @@ Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alon
 
 Finding check_probe_leaves_weights(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {
   const ProbePoint point(bench, alone), untouched(bench, alone);
-  static_cast<void>(point.measure(*create()));
+  const std::unique_ptr<Probe> probe = create();
+  static_cast<void>(point.measure(*probe));
+  static_cast<void>(point.measure_facts(*probe));
   const char* const hint = "clone() what is written to: weights and snapshots are the run's own";
   if (const std::string name = first_difference(bench.model().table(), untouched.weights(), point.weights());
       !name.empty()) {

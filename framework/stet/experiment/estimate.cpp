@@ -81,7 +81,7 @@ Estimate estimate_cost(const Plan& plan, double seconds) {
     ++rounds;
   }
   const double score_seconds = watch.seconds() / static_cast<double>(rounds) / static_cast<double>(set.sequences.size());
-  const auto evaluated = static_cast<double>(config.sets.known + config.sets.unknown + config.sets.held + config.sets.validation);
+  const auto evaluated = static_cast<double>(config.sets.facts());
   double total = 0;
   for (const PlannedRun& run : plan.runs) {
     for (const PhaseConfig& phase : run.config.phases) {

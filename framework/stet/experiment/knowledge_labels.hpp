@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace stet {
@@ -30,13 +31,20 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
 /// Throws Error (data) if the files are damaged.
 [[nodiscard]] KnowledgeLabels load_labels(const std::filesystem::path& folder);
 
-/// The facts that a run's sets are drawn from.
+/// The facts that a run's sets are drawn from. Facts of [sets] held_out_relations are in out_of_relation alone.
 struct EligibleFacts {
-  std::vector<Fact> known;  ///< for the sets known, held and validation
-  std::vector<Fact> fresh;  ///< for the set unknown
+  std::vector<Fact> known;            ///< for the set known
+  std::vector<Fact> held;             ///< for held and validation
+  std::vector<Fact> fresh;            ///< for unknown and never_seen
+  std::vector<Fact> out_of_relation;  ///< known facts (in the sense of `held`) of the relations that are held out
+  std::vector<std::pair<std::string, std::vector<Fact>>> categories;  ///< with labels: highly_known, maybe_known, weakly_known
+
+  /// The same as views; *this must outlive them.
+  [[nodiscard]] FactPools pools() const { return {known, held, fresh, out_of_relation, categories}; }
 };
 /// `labels` null: by recall, known facts as BaseModel::known_facts() has them, and all of `world`'s new facts. With labels: base
-/// facts in sets.categories, and those new facts that the base answers never right (Unknown), since some can be guessed.
+/// facts in sets.known_categories and sets.held_categories (or sets.categories), and those new facts that the base answers
+/// never right (Unknown), since some can be guessed. Throws Error (config) for a held-out relation that the world has not.
 [[nodiscard]] EligibleFacts eligible_facts(const BaseModel& base, const World& world, const SetsConfig& sets, const KnowledgeLabels* labels);
 
 }  // namespace stet

@@ -44,6 +44,7 @@ config::Schema<Header> header_schema() {
 struct Arm {
   std::string name, label;
   Value table;  // merged
+  Value sweep = Value::table();  // of this arm alone
 };
 
 std::vector<Arm> expand_arms(const Value& document) {
@@ -65,31 +66,43 @@ std::vector<Arm> expand_arms(const Value& document) {
     own.erase("name");
     own.erase("label");
     Arm expanded{name->as_string(), label != nullptr ? label->as_string() : name->as_string(), common};
+    if (const Value* sweep = own.find("sweep")) expanded.sweep = *sweep;
+    own.erase("sweep");
     config::merge(expanded.table, own);
     result.push_back(std::move(expanded));
   }
   return result;
 }
 
-std::vector<Arm> expand_sweep(const Value& document, std::vector<Arm> arms) {
-  const Value* sweep = document.find("sweep");
-  if (sweep == nullptr) return arms;
-  for (const auto& [key, values] : sweep->members()) {
-    if (values.kind() != Value::Kind::array || values.items().empty()) {
-      throw error_at(values, "sweep of '" + key + "' is not a list of values");
-    }
-    std::vector<Arm> next;
-    for (const Arm& arm : arms) {
-      for (const Value& value : values.items()) {
-        const std::string text = config::canonical(value);
-        Arm point{arm.name + "@" + key + "=" + text, arm.label + ", " + key + " = " + text, arm.table};
-        config::apply_override(point.table, key + "=" + text);
-        next.push_back(std::move(point));
+/// Every arm at every combination of values: of the file's [sweep], then of the arm's own.
+std::vector<Arm> expand_sweep(const Value& document, const std::vector<Arm>& arms) {
+  const Value* common = document.find("sweep");
+  std::vector<Arm> result;
+  for (const Arm& arm : arms) {
+    std::vector<Arm> points = {arm};
+    for (const Value* sweep : {common, &arm.sweep}) {
+      if (sweep == nullptr) continue;
+      for (const auto& [key, values] : sweep->members()) {
+        if (values.kind() != Value::Kind::array || values.items().empty()) {
+          throw error_at(values, "sweep of '" + key + "' is not a list of values");
+        }
+        std::vector<Arm> next;
+        for (const Arm& point : points) {
+          for (const Value& value : values.items()) {
+            const std::string text = config::canonical(value);
+            Arm one = point;
+            one.name += "@" + key + "=" + text;
+            one.label += ", " + key + " = " + text;
+            config::apply_override(one.table, key + "=" + text);
+            next.push_back(std::move(one));
+          }
+        }
+        points = std::move(next);
       }
     }
-    arms = std::move(next);
+    result.insert(result.end(), points.begin(), points.end());
   }
-  return arms;
+  return result;
 }
 
 /// Fills in a plugin's defaults and adds its version to what the run depends on.
@@ -193,7 +206,11 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       plan.runs.push_back(std::move(run));
     }
   }
-  const std::vector<std::string> sets = set_names();
+  std::vector<std::string> sets = expanded[0].config.sets.names();  // a table's column needs its set in every arm
+  for (const Expanded& e : expanded) {
+    const std::vector<std::string> own = e.config.sets.names();
+    std::erase_if(sets, [&own](const std::string& set) { return std::find(own.begin(), own.end(), set) == own.end(); });
+  }
   const Value* table = plan.document.find("table");
   if (table == nullptr) throw error_at(plan.document, "no [table]").expected("[table] with [[table.column]] entries");
   plan.table = report::read_table_spec(*table, plan.arms, sets);

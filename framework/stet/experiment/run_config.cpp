@@ -39,23 +39,6 @@ Schema<PretrainConfig> pretrain_schema() {
   return schema;
 }
 
-Schema<SetsConfig> sets_schema() {
-  Schema<SetsConfig> schema("sets", "fact sets");
-  schema.field("known", &SetsConfig::known, "known facts to train on", Limits{.min = 0})
-      .field("unknown", &SetsConfig::unknown, "new facts to train on", Limits{.min = 0})
-      .field("held", &SetsConfig::held, "known facts never trained on", Limits{.min = 1})
-      .field("validation", &SetsConfig::validation, "known facts to stop a phase by", Limits{.min = 0})
-      .choice("labels", &SetsConfig::labels, {{"recall", Labels::recall}, {"slick", Labels::slick}}, "what makes a fact known: recall of statements, or SLiCK")
-      .field("categories", &SetsConfig::categories, "with labels = slick: categories of known, held and validation facts")
-      .field("knowledge", &SetsConfig::knowledge, "share of wordings completed right for a fact to be known",
-             Limits{.min = 0, .max = 1})
-      .choice("subjects", &SetsConfig::subjects,
-              {{"all", Subjects::all}, {"asked", Subjects::asked}, {"not_asked", Subjects::not_asked}},
-              "whose facts, by whether pre-training asked about them")
-      .field("seed", &SetsConfig::seed, "of the draw");
-  return schema;
-}
-
 Schema<SlickOptions> slick_schema() {
   Schema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
   schema
@@ -157,16 +140,9 @@ Value write_uses(const std::vector<PluginUse>& uses) {
 
 }  // namespace
 
-SetSizes SetsConfig::sizes() const {
-  return {static_cast<std::size_t>(known), static_cast<std::size_t>(unknown), static_cast<std::size_t>(held),
-          static_cast<std::size_t>(validation)};
-}
-
 bool PluginUse::acts_in(const std::string& phase) const {
   return phases.empty() || std::find(phases.begin(), phases.end(), phase) != phases.end();
 }
-
-std::vector<std::string> set_names() { return {"known", "unknown", "held", "validation"}; }
 
 RunConfig read_run_config(const Value& table) {
   RunConfig config = run_schema().read(table);
@@ -189,7 +165,7 @@ RunConfig read_run_config(const Value& table) {
     for (const std::string& set : phase.sets) {
       if (std::find(trainable.begin(), trainable.end(), set) == trainable.end()) {
         throw error_at(source, "phase '" + phase.name + "' cannot train on '" + set + "'")
-            .expected("known or unknown: held and validation facts are never trained on")
+            .expected("known or unknown: the facts of other sets are never trained on")
             .received(set);
       }
     }
@@ -197,10 +173,7 @@ RunConfig read_run_config(const Value& table) {
       throw error_at(source, "phase '" + phase.name + "' ends at a plateau but there is no validation set").hint("set sets.validation");
     }
   }
-  for (const std::string& category : config.sets.categories) {
-    if (parse_knowledge_category(category)) continue;
-    throw error_at(*table.find("sets"), "no SLiCK category is named '" + category + "'").expected("HighlyKnown, MaybeKnown, WeaklyKnown or Unknown");
-  }
+  if (const Value* sets = table.find("sets")) check_sets(config.sets, *sets);
   config.regularizers = read_uses(table, "regularizer", config.phases);
   config.freezes = read_uses(table, "freeze", config.phases);
   config.probes = read_uses(table, "probe", config.phases);
@@ -226,6 +199,10 @@ Value data_identity_of(const RunConfig& config) {
   for (const char* key : {"path", "tokenizer"}) data.erase(key);  // where the data lies is not what it is
   data.find("entity_questions")->erase("path");
   data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
+  if (Value* synthetic = data.find("synthetic")) {  // keys that came later: their defaults are what was before
+    if (config.data.synthetic.new_relation.empty()) synthetic->erase("new_relation");
+    if (config.data.synthetic.frequency_exponent == 0.0) synthetic->erase("frequency_exponent");
+  }
   return data;
 }
 
@@ -247,7 +224,7 @@ Value base_identity_of(const RunConfig& config) {
   pretrain.erase("shards");
   if (!config.pretrain.shards.empty()) pretrain.set("shards", ShardIndex::read(config.pretrain.shards).checksum());
   if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
-    for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity"}) synthetic->erase(key);
+    for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity", "new_relation"}) synthetic->erase(key);
   }
   for (const char* key : {"bucket_megabytes", "replica_check_steps"}) pretrain.find("train")->erase(key);
   return identity;

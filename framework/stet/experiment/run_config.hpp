@@ -3,9 +3,9 @@
 
 #include <stet/config/value.hpp>
 #include <stet/data/entity_questions_world.hpp>
-#include <stet/data/fact_sets.hpp>
 #include <stet/data/synthetic_world.hpp>
 #include <stet/evaluate/slick.hpp>
+#include <stet/experiment/sets_config.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/train/train_options.hpp>
 
@@ -33,25 +33,6 @@ struct PretrainConfig {
   std::uint64_t seed = 1;  ///< of initial weights and order; base model b adds b
   std::string shards;      ///< folder of token shards (stet data build) that are trained on together with the world's text
   TrainOptions train;
-};
-
-enum class Subjects { all, asked, not_asked };
-
-/// What "the base knows a fact" means.
-enum class Labels {
-  recall,  ///< it completes the statements of pre-training
-  slick,   ///< its answers to few-shot questions (Gekhman et al. 2024)
-};
-
-struct SetsConfig {
-  std::int64_t known = 400, unknown = 400, held = 500, validation = 200;
-  Labels labels = Labels::recall;
-  std::vector<std::string> categories = {"HighlyKnown"};  ///< labels = "slick": of the known, held and validation facts
-  double knowledge = 1.0;               ///< labels = "recall": share of the statement wordings that the base must complete for a fact to count as known
-  Subjects subjects = Subjects::not_asked;  ///< whose facts: those that pre-training asked questions about, or not
-  std::uint64_t seed = 1;               ///< added to the run's seed
-
-  [[nodiscard]] SetSizes sizes() const;
 };
 
 enum class Until { epochs, plateau };
@@ -114,8 +95,5 @@ struct RunConfig {
 
 /// What labels depend on: the protocol, and the new facts (the base is known by its own identity).
 [[nodiscard]] config::Value labels_identity_of(const RunConfig& config);
-
-/// Names of the fact sets of every run.
-[[nodiscard]] std::vector<std::string> set_names();
 
 }  // namespace stet

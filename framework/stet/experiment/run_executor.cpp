@@ -7,8 +7,11 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/manifest.hpp>
+#include <stet/experiment/fact_covariates.hpp>
 #include <stet/experiment/model_folder.hpp>
+#include <stet/experiment/probe_context.hpp>
 #include <stet/experiment/run_examples.hpp>
+#include <stet/experiment/run_sets.hpp>
 #include <stet/experiment/workspace.hpp>
 
 #include <algorithm>
@@ -40,15 +43,9 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
       weights_(base.weights.clone()),
       store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
       clocks_(std::make_unique<Clocks>()) {
-  const SetsConfig& sets = run.config.sets;
-  const EligibleFacts eligible = eligible_facts(base, world_, sets, labels);
-  const auto probe = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
-  for (const FactSet& set : draw_sets(eligible.known, eligible.fresh, sets.sizes(), sets.seed + run.seed)) {
-    sets_.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
-    for (std::size_t i = 0; i < sets_.back().sequences.size(); ++i) {
-      sets_.back().sequences[i].example = ExampleStore::number_of(sets_.size() - 1, i);
-    }
-  }
+  RunSets sets = make_run_sets(run, base, world_, labels, communicator);
+  sets_ = std::move(sets.sets);
+  curation_ = std::move(sets.curation);
   for (const PluginUse& use : run.config.regularizers) {
     regularizers_.push_back({&use, registry.regularizer(use.plugin).create(use.parameters)});
   }
@@ -65,7 +62,10 @@ RunExecutor::~RunExecutor() = default;
 
 void RunExecutor::execute() {
   const bool resumed = resume();
-  if (!resumed) evaluate(0);
+  if (!resumed) {
+    record_covariates(base_, world_, sets_, communicator_, state_.outcomes);
+    evaluate(0);
+  }
   while (state_.phase < run_.config.phases.size()) {
     begin_phase(state_.in_phase);
     train_phase();
@@ -109,6 +109,9 @@ TrainableSelection RunExecutor::select_trainable(bool listed) {
     if (selection.trains.size() != table.size()) {
       throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection of the wrong length");
     }
+    if (const std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) {
+      throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection that cannot be used: " + wrong);
+    }
   }
   if (!listed) manifest_ += freeze_manifest(phase, strategy, table, selection);
   return selection;
@@ -131,9 +134,9 @@ void RunExecutor::begin_phase(bool resumed) {
     phase_start_ = weights_.clone();
   }
   const OptimizerState kept = trainer_->optimizer();
-  trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_);
+  trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_, phase_start_);
   if (resumed) {
-    if (kept.first.numel() != trainer_->trainable_elements()) {
+    if (kept.first.numel() != trainer_->trainable_elements() || kept.factors.defined() != trainer_->optimizer().factors.defined()) {
       throw Error(ErrorKind::checkpoint, "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
     }
     trainer_->optimizer() = kept;
@@ -193,7 +196,11 @@ void RunExecutor::evaluate(float epoch) {
     scores.push_back(score(base_.model, weights_, set, communicator_, static_cast<std::size_t>(run_.config.evaluate.batch_size)));
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
+  judge_plateau(epoch, scores);
   run_probes(epoch);
+}
+
+void RunExecutor::judge_plateau(float epoch, const std::vector<SetScore>& scores) {
   if (!state_.in_phase) return;
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   if (phase.until != Until::plateau) return;
@@ -213,28 +220,43 @@ void RunExecutor::evaluate(float epoch) {
 
 void RunExecutor::run_probes(float epoch) {
   if (probes_.empty()) return;
-  ProbeContext context{base_.model, weights_, snapshots_, {}, {}, trainer_->examples()};
-  for (const EvaluationSet& set : sets_) context.sets.push_back(set.name);
-  context.hidden_states = [this, &context](const std::string& name, const at::Tensor& weights, ProbePosition position, std::size_t limit) {
-    for (const EvaluationSet& set : sets_) {
-      if (set.name == name) return hidden_states(base_.model, weights, set, position, limit);
-    }
-    throw Error(ErrorKind::config, "a probe asks for the set '" + name + "'").hint(suggestion(name, context.sets));
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  ProbeContext context = make_probe_context(base_.model, weights_, snapshots_, sets_, trainer_->examples());
+  context.phase = phase.name;
+  context.epoch = epoch;
+  context.phase_end = state_.in_phase &&
+                      (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
+  const auto acts_between = [&](const PluginUse& use, auto begin, auto end) {  // in any of these phases
+    return std::any_of(begin, end, [&](std::int32_t p) { return use.acts_in(run_.config.phases[static_cast<std::size_t>(p)].name); });
   };
-  const std::string& phase = run_.config.phases[state_.phase].name;
+  std::vector<std::int32_t> later;
+  for (std::size_t p = state_.phase + 1; p < run_.config.phases.size(); ++p) later.push_back(static_cast<std::int32_t>(p));
+  const std::vector<std::int32_t>& evaluated = state_.outcomes.phase;  // this evaluation is the last of them
   for (auto& [use, probe] : probes_) {
-    if (!use->acts_in(phase)) continue;
+    if (!use->acts_in(phase.name)) continue;
+    context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
+    context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
     for (const Measurement& m : probe->measure(context)) {
-      state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase, epoch, m.value));
+      state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase.name, epoch, m.value));
+    }
+    for (const FactMeasurement& m : probe->measure_facts(context)) {
+      if (const std::string wrong = wrong_with(m, sets_); !wrong.empty()) throw Error(ErrorKind::plugin, "probe." + use->key + ": " + wrong);
+      state_.record_facts(m.set, use->key + "." + m.name, m.values);
     }
   }
+  state_.complete_facts();
 }
 
 void RunExecutor::check_frozen() const {
   const ParameterTable& table = base_.model.table();
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (trainer_->trains()[i]) continue;
-    if (hash_tensor(table.view(phase_start_, i)) == hash_tensor(table.view(weights_, i))) continue;
+    const at::Tensor then = table.view(phase_start_, i), now = table.view(weights_, i);
+    const auto mask = trainer_->masks().find(i);
+    if (mask != trainer_->masks().end()) {
+      if (at::where(mask->second.eq(1), then, now).equal(then)) continue;
+    } else if (trainer_->trains()[i] || hash_tensor(then) == hash_tensor(now)) {
+      continue;
+    }
     throw Error(ErrorKind::plugin, "a frozen parameter has changed")
         .at(fmt::format("arm {}, phase '{}', {}", run_.arm, run_.config.phases[state_.phase].name, table[i].name))
         .hint("a plugin wrote to weights that it was told to leave alone");
@@ -263,6 +285,7 @@ void RunExecutor::checkpoint() {
   checkpoint.tensors["weights"] = weights_;
   checkpoint.tensors["moment1"] = trainer_->optimizer().first;
   checkpoint.tensors["moment2"] = trainer_->optimizer().second;
+  if (trainer_->optimizer().factors.defined()) checkpoint.tensors["factors"] = trainer_->optimizer().factors;
   checkpoint.metadata["optimizer_step"] = std::to_string(trainer_->optimizer().step);
   checkpoint.tensors["phase_start"] = phase_start_;
   for (const auto& [name, weights] : snapshots_.all()) {
@@ -298,6 +321,8 @@ bool RunExecutor::resume() {
   phase_start_ = checkpoint->tensors.at("phase_start").clone();
   trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
                            std::stoll(checkpoint->metadata.at("optimizer_step"))};
+  const auto factors = checkpoint->tensors.find("factors");
+  if (factors != checkpoint->tensors.end()) trainer_->optimizer().factors = factors->second.clone();
   for (const auto& [name, tensor] : checkpoint->tensors) {
     if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
   }
@@ -320,6 +345,7 @@ void RunExecutor::write_record() {
     write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
   }
   write_file_atomically(folder_ / "manifest.txt", manifest_);
+  if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   Workspace::mark_finished(folder_, state_.seconds + clocks_->total.seconds(), communicator_.size());

@@ -32,6 +32,7 @@ class RunExecutor {
   void train_phase();
   void end_phase();
   void evaluate(float epoch);
+  void judge_plateau(float epoch, const std::vector<SetScore>& scores);
   void run_probes(float epoch);
   void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
   [[nodiscard]] TrainingData phase_data() const;
@@ -54,6 +55,7 @@ class RunExecutor {
   World world_;  // this arm's: new facts differ between arms, the base's text does not
   at::Tensor weights_;
   std::vector<EvaluationSet> sets_;
+  std::string curation_;  // curation.md, or empty
   std::unique_ptr<Trainer> trainer_;
   std::vector<Instance> regularizers_;
   std::vector<std::pair<const PluginUse*, std::unique_ptr<Probe>>> probes_;

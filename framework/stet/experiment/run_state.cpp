@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace stet {
@@ -34,6 +35,40 @@ void RunState::record(std::int32_t phase_index, float epoch, const std::vector<E
     set.correct.insert(set.correct.end(), scores[i].correct.begin(), scores[i].correct.end());
     set.probability.insert(set.probability.end(), scores[i].probability.begin(), scores[i].probability.end());
     set.first_token.insert(set.first_token.end(), scores[i].first_token.begin(), scores[i].first_token.end());
+    for (const auto& [extra, values] : {std::pair<const char*, const std::vector<float>&>{"confidence", scores[i].confidence}, {"entropy", scores[i].entropy}}) {
+      if (!values.empty()) set.extra[extra].insert(set.extra[extra].end(), values.begin(), values.end());
+    }
+  }
+}
+
+namespace {
+/// Appends rows until there are `rows`: the last one again, or zeros.
+void fill_rows(std::vector<float>& values, std::size_t rows, std::size_t facts) {
+  while (values.size() < rows * facts) {
+    if (values.empty()) {
+      values.resize(facts);
+      continue;
+    }
+    const std::vector<float> last(values.end() - static_cast<std::ptrdiff_t>(facts), values.end());
+    values.insert(values.end(), last.begin(), last.end());
+  }
+}
+}  // namespace
+
+void RunState::record_facts(const std::string& set_name, const std::string& key, std::span<const float> values) {
+  report::SetOutcomes& set = outcomes.sets.at(set_name);
+  STET_ASSERT(values.size() == set.fact_ids.size() && !outcomes.step.empty());
+  std::vector<float>& all = set.extra[key];
+  fill_rows(all, outcomes.step.size() - 1, values.size());
+  all.resize((outcomes.step.size() - 1) * values.size());  // recorded twice: the later one counts
+  all.insert(all.end(), values.begin(), values.end());
+  if (std::find(fact_arrays.begin(), fact_arrays.end(), set_name + "/" + key) == fact_arrays.end()) fact_arrays.push_back(set_name + "/" + key);
+}
+
+void RunState::complete_facts() {
+  for (const std::string& array : fact_arrays) {
+    report::SetOutcomes& set = outcomes.sets.at(array.substr(0, array.find('/')));
+    fill_rows(set.extra.at(array.substr(array.find('/') + 1)), outcomes.step.size(), set.fact_ids.size());
   }
 }
 
@@ -59,7 +94,7 @@ void RunState::save_to(Checkpoint& checkpoint) const {
   checkpoint.step = step;
   const nlohmann::json json{{"phase", phase},       {"in_phase", in_phase},     {"position", position},   {"best_validation", best_validation},
                             {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", seconds},     {"metrics", metrics},
-                            {"measurements", measurements}};
+                            {"measurements", measurements}, {"fact_arrays", fact_arrays}};
   checkpoint.metadata["run"] = json.dump();
   checkpoint.tensors["outcome.step"] = pack_vector(outcomes.step, at::kLong);
   checkpoint.tensors["outcome.epoch"] = pack_vector(outcomes.epoch, at::kFloat);
@@ -71,6 +106,7 @@ void RunState::save_to(Checkpoint& checkpoint) const {
     checkpoint.tensors[prefix + "correct"] = pack_vector(set.correct, at::kByte);
     checkpoint.tensors[prefix + "probability"] = pack_vector(set.probability, at::kFloat);
     checkpoint.tensors[prefix + "first_token"] = pack_vector(set.first_token, at::kInt);
+    for (const auto& [extra, values] : set.extra) checkpoint.tensors[prefix + "extra." + extra] = pack_vector(values, at::kFloat);
   }
 }
 
@@ -86,6 +122,7 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     json.at("seconds").get_to(seconds);
     json.at("metrics").get_to(metrics);
     json.at("measurements").get_to(measurements);
+    json.at("fact_arrays").get_to(fact_arrays);
   } catch (const std::exception& error) {
     throw Error(ErrorKind::checkpoint, "the checkpoint's run state cannot be read").received(error.what());
   }
@@ -95,7 +132,7 @@ void RunState::load_from(const Checkpoint& checkpoint) {
   outcomes.phase = unpack_vector<std::int32_t>(checkpoint.tensors.at("outcome.phase"));
   outcomes.sets.clear();
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (!name.starts_with("outcome.") || !name.ends_with(".fact")) continue;
+    if (!name.starts_with("outcome.") || !name.ends_with(".fact") || name.find(".extra.") != std::string::npos) continue;
     const std::string prefix = name.substr(0, name.size() - 4);
     report::SetOutcomes& set = outcomes.sets[prefix.substr(8, prefix.size() - 9)];
     set.fact_ids = unpack_vector<std::uint64_t>(tensor);
@@ -103,6 +140,9 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     set.correct = unpack_vector<std::uint8_t>(checkpoint.tensors.at(prefix + "correct"));
     set.probability = unpack_vector<float>(checkpoint.tensors.at(prefix + "probability"));
     set.first_token = unpack_vector<std::int32_t>(checkpoint.tensors.at(prefix + "first_token"));
+    for (auto at = checkpoint.tensors.lower_bound(prefix + "extra."); at != checkpoint.tensors.end() && at->first.starts_with(prefix + "extra."); ++at) {
+      set.extra[at->first.substr(prefix.size() + 6)] = unpack_vector<float>(at->second);
+    }
   }
 }
 

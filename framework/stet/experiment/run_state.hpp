@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,16 @@ struct RunState {
   report::RunOutcomes outcomes;
   std::vector<std::string> metrics;       ///< lines of metrics.jsonl
   std::vector<std::string> measurements;  ///< lines of measurements.csv
+  std::vector<std::string> fact_arrays;   ///< "SET/KEY" of what record_facts() has recorded
 
   /// Appends one evaluation.
   void record(std::int32_t phase_index, float epoch, const std::vector<EvaluationSet>& sets, const std::vector<SetScore>& scores);
+
+  /// Per-fact values of the evaluation recorded last, as extra array `key` of the set; one value a fact (assertion).
+  /// Evaluations before the first recorded one hold 0, those left out later the value before them.
+  void record_facts(const std::string& set, const std::string& key, std::span<const float> values);
+  /// Gives every array of record_facts() a row for the evaluation recorded last, by the rule above. Call after each evaluation.
+  void complete_facts();
 
   void save_to(Checkpoint& checkpoint) const;
   void load_from(const Checkpoint& checkpoint);

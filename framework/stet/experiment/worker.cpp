@@ -95,10 +95,18 @@ class Worker {
       if (const Need is = need(folder); is != Need::ready) return is == Need::open ? Turn::busy : Turn::done;
     }
     return attempt(workspace_.run_folder(run), run.arm + " seed " + std::to_string(run.seed), [&](const std::filesystem::path& folder) {
+      bool adopted = false;
+      collectively(communicator_, [&] {
+        if (communicator_.rank() == 0) adopted = workspace_.adopt(run);
+      });
+      if (agreed(adopted)) return;
       const BaseModel& base = base_of(run.base);
       std::optional<KnowledgeLabels> labels;
       if (run.labels) collectively(communicator_, [&] { labels = load_labels(needed[1]); });
       RunExecutor(run, base, labels ? &*labels : nullptr, registry_, communicator_, folder, progress_).execute();
+      collectively(communicator_, [&] {
+        if (communicator_.rank() == 0) workspace_.announce(run);
+      });
     });
   }
 

@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/report/outcomes_file.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -39,6 +40,29 @@ std::filesystem::path Workspace::labels_folder(const PlannedLabels& labels, cons
   return base_folder(base) / ("slick-" + labels.identity);
 }
 std::filesystem::path Workspace::run_folder(const PlannedRun& run) const { return folder_ / "runs" / run.folder_name(); }
+
+void Workspace::announce(const PlannedRun& run) const {
+  std::filesystem::create_directories(root_ / ".runs");
+  write_file_atomically(root_ / ".runs" / run.identity, (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
+}
+
+bool Workspace::adopt(const PlannedRun& run) const {
+  const std::filesystem::path known = root_ / ".runs" / run.identity, mine = run_folder(run);
+  if (!std::filesystem::exists(known)) return false;
+  std::string line = read_file(known);
+  line.resize(line.find_last_not_of('\n') + 1);
+  const std::filesystem::path theirs = root_ / line;
+  if (line.empty() || theirs == mine || !finished(theirs)) return false;
+  report::RunOutcomes outcomes = report::load_outcomes(theirs / "outcomes.safetensors");
+  outcomes.arm = run.arm;  // the one thing that its identity does not hold
+  std::filesystem::create_directories(mine);
+  for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
+    if (std::filesystem::exists(theirs / name)) write_file_atomically(mine / name, read_file(theirs / name));
+  }
+  report::save_outcomes(mine / "outcomes.safetensors", outcomes);
+  write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));
+  return true;
+}
 
 bool Workspace::finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
 

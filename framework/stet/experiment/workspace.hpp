@@ -1,6 +1,7 @@
 // Where results lie:
 //   ROOT/NAME/            table.md, table.tex, table.csv, plan.toml
 //   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json
+//   ROOT/.runs/HASH       the folder, relative to ROOT, of a finished run of that identity: other experiments copy its results
 //   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 // A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
 // one's task is free at once. It is finished when its finished.json is there, which is written last.
@@ -25,6 +26,12 @@ class Workspace {
   /// Beside the base, in its folder.
   [[nodiscard]] std::filesystem::path labels_folder(const PlannedLabels& labels, const PlannedBase& base) const;
   [[nodiscard]] std::filesystem::path run_folder(const PlannedRun& run) const;
+
+  /// Makes a finished run known to other experiments under the same root.
+  void announce(const PlannedRun& run) const;
+  /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies what it
+  /// left into this run's folder, marks it finished, and returns true. Not collective; the run's lock must be held.
+  [[nodiscard]] bool adopt(const PlannedRun& run) const;
 
   [[nodiscard]] static bool finished(const std::filesystem::path& task);
   /// The message of a failure in this session, if there was one. A later session tries again.

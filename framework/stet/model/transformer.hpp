@@ -58,6 +58,11 @@ class Transformer {
   [[nodiscard]] at::Tensor forward(const at::Tensor& weights, const TokenBatch& batch, const at::Tensor* rows,
                                    Activations* kept, std::vector<at::Tensor>* layers = nullptr) const;
 
+  /// Neurons of the feed-forward halves in the forward() that filled `kept` (before any backward()): L tensors [P, feed_forward],
+  /// what the last matrix of the half is given: gate's activation times up, or up's activation. `rows`: those of that forward()
+  /// (null: all tokens). Copies.
+  [[nodiscard]] std::vector<at::Tensor> neurons(const Activations& kept, const at::Tensor* rows) const;
+
   /// forward() of tokens that continue what `cache` holds, which then holds them too; see key_value_cache.hpp. Row n of the
   /// batch is the cache's row n; `offsets` are not read. `buffers` is reused from call to call.
   [[nodiscard]] at::Tensor forward_cached(const at::Tensor& weights, const TokenBatch& batch, CachedTokens& cache,

@@ -1,4 +1,5 @@
 // The forward pass of the transformer. `w(i)` is the pointer to parameter i, null where i is -1.
+#include <stet/base/error.hpp>
 #include <stet/model/key_value_cache.hpp>
 #include <stet/model/transformer_state.hpp>
 
@@ -107,6 +108,19 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
   if (rows != nullptr && !sparse) x = x.index_select(0, *rows);  // all rows, in the order asked for
   at::Tensor hidden_buffer;
   return normalize(x, final_norm_, final_norm_bias_, hidden_buffer, s.final_stats);
+}
+
+std::vector<at::Tensor> Transformer::neurons(const Activations& kept, const at::Tensor* rows) const {
+  const Activations::State& s = *kept.state_;
+  STET_ASSERT(s.layers.size() == layers_.size() && s.selected == (rows != nullptr ? rows->numel() : s.tokens));
+  std::vector<at::Tensor> result;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const bool chosen = l + 1 == layers_.size() && s.rows.defined();  // the last block has worked on these rows alone
+    const std::int64_t n = chosen ? s.selected : s.tokens;
+    const at::Tensor all = s.layers[l].activated.narrow(0, 0, n * config_.feed_forward).view({n, config_.feed_forward});
+    result.push_back(rows == nullptr || chosen ? all.clone() : all.index_select(0, *rows));
+  }
+  return result;
 }
 
 template at::Tensor Transformer::forward_typed<float>(const at::Tensor&, const TokenBatch&, const at::Tensor*, Activations*,

@@ -133,6 +133,8 @@ consteval auto plugin_facts(const char (&known)[N]) {
   layout(", PhaseContext", sizeof(PhaseContext), alignof(PhaseContext));
   layout(", ProbeContext", sizeof(ProbeContext), alignof(ProbeContext));
   layout(", Measurement", sizeof(Measurement), alignof(Measurement));
+  layout(", FactMeasurement", sizeof(FactMeasurement), alignof(FactMeasurement));
+  layout(", ProbeFact", sizeof(ProbeFact), alignof(ProbeFact));
   layout(", TrainableSelection", sizeof(TrainableSelection), alignof(TrainableSelection));
   layout(", ParameterInfo", sizeof(ParameterInfo), alignof(ParameterInfo));
   layout(", Transformer", sizeof(Transformer), alignof(Transformer));

@@ -1,7 +1,9 @@
 #include <stet/base/error.hpp>
+#include <stet/report/item_measure.hpp>
 #include <stet/report/measure.hpp>
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 namespace stet::report {
@@ -13,8 +15,21 @@ std::string_view name_of(Measure measure) noexcept {
     case Measure::peak_accuracy: return "peak_accuracy";
     case Measure::forgetting: return "forgetting";
     case Measure::drop: return "drop";
+    case Measure::auc_trajectory: return "auc_trajectory";
+    case Measure::probability: return "probability";
+    case Measure::ece: return "ece";
+    case Measure::auroc: return "auroc";
+    case Measure::confident_error: return "confident_error";
   }
   return "unknown";
+}
+
+std::string missing_array(const Trajectory& trajectory, Measure which) {
+  if (!reads_items(which)) return "";
+  const std::size_t all = std::size_t{trajectory.evaluations} * trajectory.facts;
+  if (which == Measure::probability) return trajectory.probability.size() == all ? "" : "probability";
+  const auto found = trajectory.extra.find("confidence");
+  return found != trajectory.extra.end() && found->second.size() == all ? "" : "confidence";
 }
 
 double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t facts, Measure which) {
@@ -29,8 +44,15 @@ double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t fa
     case Measure::peak_accuracy: return peak / total;
     case Measure::forgetting: return peak == 0 ? 0.0 : (peak - last) / peak;
     case Measure::drop: return (peak - last) / total;
+    case Measure::auc_trajectory: {
+      if (counts.size() == 1) return last / total;
+      double sum = -(static_cast<double>(counts.front()) + last) / 2;
+      for (const std::uint32_t count : counts) sum += count;
+      return sum / (static_cast<double>(counts.size() - 1) * total);
+    }
+    default: break;
   }
-  STET_ASSERT(!"a measure outside the enumeration");
+  STET_ASSERT(!"a measure that is not made of counts");
   return 0;
 }
 
@@ -51,6 +73,11 @@ double from_rows(const Trajectory& trajectory, Measure which, std::uint64_t fact
 }  // namespace
 
 double measure(const Trajectory& trajectory, Measure which) {
+  if (reads_items(which)) {
+    std::vector<std::uint32_t> all(trajectory.facts);
+    std::iota(all.begin(), all.end(), 0U);
+    return ItemMeasure(trajectory, which, all).value(all);
+  }
   return from_rows(trajectory, which, trajectory.facts, [](std::span<const std::uint8_t> row) {
     std::uint32_t count = 0;
     for (const std::uint8_t x : row) count += x;
@@ -61,6 +88,11 @@ double measure(const Trajectory& trajectory, Measure which) {
 double measure(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> sampled_facts) {
   STET_ASSERT(!sampled_facts.empty());
   for (const std::uint32_t fact : sampled_facts) STET_ASSERT(fact < trajectory.facts);
+  if (reads_items(which)) {
+    std::vector<std::uint32_t> all(trajectory.facts);
+    std::iota(all.begin(), all.end(), 0U);
+    return ItemMeasure(trajectory, which, all).value(sampled_facts);
+  }
   return from_rows(trajectory, which, sampled_facts.size(), [&](std::span<const std::uint8_t> row) {
     std::uint32_t count = 0;
     for (const std::uint32_t fact : sampled_facts) count += row[fact];

@@ -3,8 +3,10 @@
 
 #include <stet/report/outcomes.hpp>
 
+#include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace stet::report {
@@ -16,19 +18,37 @@ enum class Measure {
   peak_accuracy,   ///< max_{s<=T} Acc(s)
   forgetting,      ///< F = (max_{s<=T} Acc(s) - Acc(T)) / max_{s<=T} Acc(s); 0 if the peak is 0 (arXiv 2604.15574)
   drop,            ///< max_{s<=T} Acc(s) - Acc(T)
+  auc_trajectory,  ///< mean of Acc over the way from `first` to T (trapezoids between evaluations, taken as equally far)
+  probability,     ///< mean probability of the right answer at T
+  // Of the confidence at T: the probability that the model gave the answer it produced (extra array "confidence").
+  ece,              ///< expected calibration error, calibration_bins bins of equal width (Guo et al. 2017)
+  auroc,            ///< does confidence tell right from wrong: area under the ROC curve; 0.5 if all are right or all wrong
+  confident_error,  ///< share of all facts that are wrong with a confidence above confident_threshold
 };
+
+inline constexpr std::array every_measure = {
+    Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting, Measure::drop,
+    Measure::auc_trajectory, Measure::probability,    Measure::ece,           Measure::auroc,      Measure::confident_error};
+inline constexpr std::uint32_t calibration_bins = 15;
+inline constexpr double confident_threshold = 0.9;
 
 /// "final_accuracy", ...: as in TOML and CSV.
 [[nodiscard]] std::string_view name_of(Measure measure) noexcept;
 
-/// The measure over all facts. The trajectory must have at least one evaluation and one fact (assertion).
+/// Whether a measure reads a number for each answer (probability and below), not only how many answers are right.
+[[nodiscard]] constexpr bool reads_items(Measure measure) noexcept { return measure >= Measure::probability; }
+
+/// "probability" or "confidence" if the measure reads it and the run has not recorded it at every evaluation, else "".
+[[nodiscard]] std::string missing_array(const Trajectory& trajectory, Measure which);
+
+/// The measure over all facts. Throws Error (data) where missing_array names one, or it holds no probabilities. The trajectory must have at least one evaluation and one fact (assertion).
 [[nodiscard]] double measure(const Trajectory& trajectory, Measure which);
 
 /// The measure over a sample of facts: indices into [0, facts), repetitions allowed, at least one (assertion).
 [[nodiscard]] double measure(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> sampled_facts);
 
 /// The measure from the number of correct facts at the evaluations first..T, in their order (at least one), out of
-/// `facts` > 0 (assertion). All other forms come down to this one.
+/// `facts` > 0 (assertion). Not for measures that read items (assertion); for the others all forms come down to this.
 [[nodiscard]] double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t facts, Measure which);
 
 }  // namespace stet::report

@@ -34,6 +34,15 @@ void check(const Trajectory& trajectory, std::string_view where) {
     inconsistent(where, "wrong number of fact ids or strata", fmt::format("{} of each", facts),
                  fmt::format("{} ids, {} strata", trajectory.fact_ids.size(), trajectory.stratum.size()));
   }
+  if (!trajectory.probability.empty() && trajectory.probability.size() != evaluations * facts) {
+    inconsistent(where, "wrong number of probabilities", fmt::format("{} or none", evaluations * facts),
+                 fmt::format("{}", trajectory.probability.size()));
+  }
+  for (const auto& [name, values] : trajectory.extra) {
+    if (values.size() == facts || values.size() == evaluations * facts) continue;
+    inconsistent(where, fmt::format("wrong number of values in '{}'", name),
+                 fmt::format("{} or {}", facts, evaluations * facts), fmt::format("{}", values.size()));
+  }
   const auto bad = std::find_if(trajectory.correct.begin(), trajectory.correct.end(), [](auto x) { return x > 1; });
   if (bad != trajectory.correct.end()) {
     const auto index = static_cast<std::size_t>(bad - trajectory.correct.begin());

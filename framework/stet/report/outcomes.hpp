@@ -1,5 +1,5 @@
-// What a run got right: one 0/1 outcome for each evaluation and fact. All statistics and tables start from here and
-// from nothing else, so that any table can be recomputed from the raw outcomes.
+// What a run got right: one 0/1 outcome for each evaluation and fact, with what else was recorded of the answer. All
+// statistics and tables start from here and from nothing else, so that any table can be recomputed from the raw outcomes.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,9 @@ struct Trajectory {
   std::vector<std::uint64_t> fact_ids;  ///< [facts]
   std::vector<std::uint32_t> stratum;   ///< [facts] relation: the bootstrap resamples facts within it
   std::uint32_t first = 0;              ///< first evaluation that counts for peak, start and forgetting
+  std::vector<float> probability;       ///< [evaluations, facts] of the right answer, or empty: not recorded
+  /// Whatever else was recorded, by name: [evaluations, facts] or [facts].
+  std::map<std::string, std::vector<float>> extra;
 };
 
 /// One finished run. Runs of different arms with the same seed are pairs.

@@ -50,8 +50,8 @@ void check_outcomes(const RunOutcomes& outcomes, const std::string& where) {
     if (!set.probability.empty()) check_size(where, name + ".probability", set.probability.size(), all);
     if (!set.first_token.empty()) check_size(where, name + ".first_token", set.first_token.size(), all);
     for (const auto& [extra, values] : set.extra) {
-      if (extra.empty() || extra.find('.') != std::string::npos) {
-        fail(where, fmt::format("'{}': the name of an extra array must not be empty or have a dot", extra));
+      if (extra.empty() || fmt::format(".{}.", extra).find(".extra.") != std::string::npos) {
+        fail(where, fmt::format("'{}': the name of an extra array must not be empty or have a part 'extra'", extra));
       }
       if (values.size() != facts) check_size(where, fmt::format("{}.extra.{}", name, extra), values.size(), all);
     }
@@ -132,17 +132,15 @@ std::uint64_t parse_seed(const Reader& reader) {
 void read_extras(Reader& reader, RunOutcomes& outcomes) {
   for (const TensorInfo& info : reader.file().tensors()) {
     if (reader.was_read(info.name)) continue;
-    constexpr std::string_view infix = ".extra";
-    const std::size_t dot = info.name.rfind('.');
-    const std::string owner = dot == std::string::npos ? "" : info.name.substr(0, dot);
-    const auto set =
-        owner.ends_with(infix) ? outcomes.sets.find(owner.substr(0, owner.size() - infix.size())) : outcomes.sets.end();
+    constexpr std::string_view infix = ".extra.";
+    const std::size_t at = info.name.rfind(infix);  // no name of an extra array has it
+    const auto set = at == std::string::npos ? outcomes.sets.end() : outcomes.sets.find(info.name.substr(0, at));
     if (set == outcomes.sets.end()) {
       fail(reader.where(), fmt::format("tensor '{}' does not belong into a file of outcomes", info.name));
     }
     std::vector<std::uint64_t> shape{set->second.fact_ids.size()};
     if (info.shape.size() != 1) shape.insert(shape.begin(), outcomes.step.size());
-    set->second.extra[info.name.substr(dot + 1)] = reader.read<float>(info.name, shape);
+    set->second.extra[info.name.substr(at + infix.size())] = reader.read<float>(info.name, shape);
   }
 }
 
@@ -231,6 +229,8 @@ RunOutcome to_run_outcome(const RunOutcomes& outcomes, std::int32_t first_phase)
     trajectory.evaluations = static_cast<std::uint32_t>(outcomes.step.size());
     trajectory.facts = static_cast<std::uint32_t>(set.fact_ids.size());
     trajectory.correct = set.correct;
+    trajectory.probability = set.probability;
+    trajectory.extra = set.extra;
     trajectory.fact_ids = set.fact_ids;
     trajectory.stratum = set.relation;
     trajectory.first = static_cast<std::uint32_t>(first - outcomes.phase.begin());

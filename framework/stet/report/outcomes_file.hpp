@@ -24,7 +24,7 @@ struct SetOutcomes {
   std::vector<std::uint8_t> correct;                ///< [E, N], 0 or 1
   std::vector<float> probability;                   ///< [E, N] or empty
   std::vector<std::int32_t> first_token;            ///< [E, N] or empty
-  std::map<std::string, std::vector<float>> extra;  ///< by name; [E, N] or [N]
+  std::map<std::string, std::vector<float>> extra;  ///< by name; [E, N] or [N]; a probe's: "PROBE.name"
 };
 
 struct RunOutcomes {

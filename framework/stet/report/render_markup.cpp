@@ -94,18 +94,12 @@ void add_latex(std::string& out, const Grid& grid) {
 
 std::string to_markdown(const Table& table) {
   std::string out = "### " + escape_markdown(table.spec.title) + "\n\n";
-  if (!table.spec.columns.empty()) {
-    add_markdown(out, cells_grid(table));
-    out += "\n" + escape_markdown(legend(table)) + "\n";
-  }
-  if (!table.comparisons.empty()) {
-    out += "\n";
-    add_markdown(out, comparisons_grid(table));
-    out += "\n" + escape_markdown(comparisons_legend(table)) + "\n";
-  }
-  if (!table.claims.empty()) {
-    out += "\n";
-    add_markdown(out, claims_grid(table));
+  bool first = true;
+  for (const Part& part : parts_of(table)) {
+    if (!first) out += "\n";
+    first = false;
+    add_markdown(out, part.grid);
+    if (!part.legend.empty()) out += "\n" + escape_markdown(part.legend) + "\n";
   }
   if (!table.notes.empty()) out += "\n";
   for (const std::string& note : table.notes) out += "- " + escape_markdown(note) + "\n";
@@ -116,18 +110,12 @@ std::string to_latex(const Table& table) {
   std::string out = "% Needs \\usepackage{booktabs}.\n\\begin{table}\n\\centering\n\\caption{" +
                     escape_latex(table.spec.title) + "}\n";
   std::string remarks;
-  if (!table.spec.columns.empty()) {
-    add_latex(out, cells_grid(table));
-    remarks += escape_latex(legend(table)) + "\n";
-  }
-  if (!table.comparisons.empty()) {
-    out += "\n\\medskip\n";
-    add_latex(out, comparisons_grid(table));
-    remarks += escape_latex(comparisons_legend(table)) + "\n";
-  }
-  if (!table.claims.empty()) {
-    out += "\n\\medskip\n";
-    add_latex(out, claims_grid(table));
+  bool first = true;
+  for (const Part& part : parts_of(table)) {
+    if (!first) out += "\n\\medskip\n";
+    first = false;
+    add_latex(out, part.grid);
+    if (!part.legend.empty()) remarks += escape_latex(part.legend) + "\n";
   }
   for (const std::string& note : table.notes) remarks += escape_latex(note) + "\n";
   if (!remarks.empty())

@@ -18,7 +18,8 @@ const ColumnSpec* column_of(const Table& table, const std::string& set, Measure 
   return found == columns.end() ? nullptr : &*found;
 }
 
-/// The column's label, where the table shows the same numbers; else "set, measure".
+}  // namespace
+
 std::string subject(const Table& table, const std::string& set, Measure measure) {
   const ColumnSpec* column = column_of(table, set, measure);
   if (column != nullptr) return column->label;
@@ -44,6 +45,8 @@ std::string contrast(const Table& table, const std::string& arm, const std::stri
                           : fmt::format("{} - {}", label_of(table, arm), label_of(table, baseline));
 }
 
+namespace {
+
 std::string criterion(const Table& table, const ClaimSpec& claim) {
   const bool percent = percent_of(table, claim.set, claim.measure);
   const std::string what =
@@ -58,9 +61,9 @@ std::string criterion(const Table& table, const ClaimSpec& claim) {
   return fmt::format("{} within +/-{}", what, number);
 }
 
-std::string confidence_of(const Table& table) { return fmt::format("{:g} %", 100 * table.spec.bootstrap.confidence); }
-
 }  // namespace
+
+std::string confidence_of(const Table& table) { return fmt::format("{:g} %", 100 * table.spec.bootstrap.confidence); }
 
 std::string format_number(double value, bool percent) {
   if (std::isnan(value)) return "n/a";
@@ -77,6 +80,8 @@ std::string format_estimate(const Estimate& estimate, bool percent) {
 }
 
 std::string format_p(double p) { return p < 0.0001 ? "<0.0001" : fmt::format("{:.4f}", p); }
+
+namespace {
 
 Grid cells_grid(const Table& table) {
   Grid grid;
@@ -102,12 +107,14 @@ Grid cells_grid(const Table& table) {
 Grid comparisons_grid(const Table& table) {
   Grid grid;
   grid.text_columns = 2;
-  grid.header = {"Comparison", "On", "Difference", "p", "p (Holm)", "d_z", "seeds"};
+  grid.header = {"Comparison", "On", "Difference", "p", "p (Holm)", "d_z", "odds ratio", "seeds"};
   for (const Comparison& c : table.comparisons) {
     grid.rows.push_back({contrast(table, c.spec.arm, c.spec.baseline), subject(table, c.spec.set, c.spec.measure),
                          format_estimate(c.difference, percent_of(table, c.spec.set, c.spec.measure)),
                          c.n == 0 ? "n/a" : format_p(c.test.p_value), c.n == 0 ? "n/a" : format_p(c.p_holm),
-                         std::isnan(c.d_z) ? "n/a" : fmt::format("{:.2f}", c.d_z), fmt::format("{}", c.n)});
+                         std::isnan(c.d_z) ? "n/a" : fmt::format("{:.2f}", c.d_z),
+                         c.odds ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", c.odds->value, c.odds->low, c.odds->high) : "n/a",
+                         fmt::format("{}", c.n)});
   }
   return grid;
 }
@@ -116,14 +123,22 @@ Grid claims_grid(const Table& table) {
   Grid grid;
   grid.text_columns = 3;
   grid.header = {"Verdict", "Claim", "Criterion", "Estimate", "seeds"};
+  const bool tested = std::any_of(table.claims.begin(), table.claims.end(), [](const Claim& claim) {
+    return claim.spec.direction == Direction::equivalent;
+  });
+  if (tested) grid.header.insert(grid.header.end() - 1, "p (TOST)");
   for (const Claim& claim : table.claims) {
-    grid.rows.push_back({std::string(name_of(claim.verdict)), claim.spec.text, criterion(table, claim.spec),
+    auto& row = grid.rows.emplace_back(std::vector<std::string>{std::string(name_of(claim.verdict)), claim.spec.text, criterion(table, claim.spec),
                          format_estimate(claim.estimate, percent_of(table, claim.spec.set, claim.spec.measure)),
                          fmt::format("{}", claim.n)});
+    if (tested) {
+      row.insert(row.end() - 1, std::isnan(claim.p_equivalent) ? "n/a" : format_p(claim.p_equivalent));
+    }
   }
   return grid;
 }
 
+/// How the numbers came about, and how many facts each set has.
 std::string legend(const Table& table) {
   std::vector<std::string> facts;
   std::set<std::string> seen;
@@ -148,10 +163,35 @@ std::string legend(const Table& table) {
 
 std::string comparisons_legend(const Table& table) {
   bool exact = true;
-  for (const Comparison& comparison : table.comparisons) exact = exact && comparison.test.exact;
-  return fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
-                     exact ? "exact" : "sampled above 20 seeds", table.comparisons.size(),
-                     table.comparisons.size() == 1 ? "comparison" : "comparisons");
+  bool odds = false;
+  for (const Comparison& comparison : table.comparisons) {
+    exact = exact && comparison.test.exact;
+    odds = odds || comparison.odds.has_value();
+  }
+  const std::size_t family = table.comparisons.size() + table.matched.size();
+  std::string text = fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
+                                 exact ? "exact" : "sampled above 20 seeds", family,
+                                 family == 1 ? "comparison" : "comparisons");
+  if (odds) text += " Odds ratio: of a right answer, the same facts in both arms.";
+  return text;
+}
+
+}  // namespace
+
+std::vector<Part> parts_of(const Table& table) {
+  std::vector<Part> parts;
+  if (!table.spec.columns.empty()) parts.push_back({cells_grid(table), legend(table)});
+  if (!table.comparisons.empty()) parts.push_back({comparisons_grid(table), comparisons_legend(table)});
+  if (!table.matched.empty()) parts.push_back(matched_part(table));
+  if (!table.fronts.empty()) parts.push_back(fronts_part(table));
+  if (!table.shares.empty()) parts.push_back(shares_part(table));
+  for (const Regression& regression : table.regressions) {
+    if (regression.coefficients.empty()) continue;  // a note says why
+    parts.push_back(regression_part(table, regression));
+    if (!regression.mediated.empty()) parts.push_back(mediation_part(table, regression));
+  }
+  if (!table.claims.empty()) parts.push_back({claims_grid(table), ""});
+  return parts;
 }
 
 }  // namespace stet::report

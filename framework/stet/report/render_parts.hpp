@@ -19,12 +19,27 @@ struct Grid {
 [[nodiscard]] std::string format_estimate(const Estimate& estimate, bool percent);  ///< "56.1 [52.0, 60.3]"
 [[nodiscard]] std::string format_p(double p);                                       ///< "0.0078", "<0.0001"
 
-[[nodiscard]] Grid cells_grid(const Table& table);
-[[nodiscard]] Grid comparisons_grid(const Table& table);
-[[nodiscard]] Grid claims_grid(const Table& table);
-/// How the numbers came about, and how many facts each set has.
-[[nodiscard]] std::string legend(const Table& table);
-/// The same for the comparisons.
-[[nodiscard]] std::string comparisons_legend(const Table& table);
+/// One part of a table: a grid, then what must be said about its numbers (may be empty). Parts stand in this order in
+/// every rendering.
+struct Part {
+  Grid grid;
+  std::string legend;
+};
+[[nodiscard]] std::vector<Part> parts_of(const Table& table);
+
+// Names as a reader sees them.
+[[nodiscard]] std::string label_of(const Table& table, const std::string& arm);
+[[nodiscard]] std::string contrast(const Table& table, const std::string& arm, const std::string& baseline);
+/// The column's label, where the table shows the same numbers; else "set, measure".
+[[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure);
+[[nodiscard]] bool percent_of(const Table& table, const std::string& set, Measure measure);
+[[nodiscard]] std::string confidence_of(const Table& table);  ///< "95 %"
+
+// The parts of matched comparisons, fronts, shares and regressions.
+[[nodiscard]] Part matched_part(const Table& table);
+[[nodiscard]] Part fronts_part(const Table& table);
+[[nodiscard]] Part shares_part(const Table& table);
+[[nodiscard]] Part regression_part(const Table& table, const Regression& regression);
+[[nodiscard]] Part mediation_part(const Table& table, const Regression& regression);
 
 }  // namespace stet::report

@@ -137,19 +137,11 @@ void add_paragraph(std::string& out, const std::string& text) {
 std::string to_terminal(const Table& table) {
   std::string out;
   add_paragraph(out, table.spec.title);
-  const auto add = [&](const Grid& grid) {
+  for (const Part& part : parts_of(table)) {
     out += '\n';
-    Layout(grid).add_to(out);
-  };
-  if (!table.spec.columns.empty()) {
-    add(cells_grid(table));
-    add_paragraph(out, legend(table));
+    Layout(part.grid).add_to(out);
+    if (!part.legend.empty()) add_paragraph(out, part.legend);
   }
-  if (!table.comparisons.empty()) {
-    add(comparisons_grid(table));
-    add_paragraph(out, comparisons_legend(table));
-  }
-  if (!table.claims.empty()) add(claims_grid(table));
   if (!table.notes.empty()) out += '\n';
   for (const std::string& note : table.notes) add_paragraph(out, "* " + note);
   return out;

@@ -1,10 +1,13 @@
 // A table that is declared before the runs, and its computation from their outcomes.
 #pragma once
 
+#include <stet/report/matched_table.hpp>
+#include <stet/report/regression_table.hpp>
 #include <stet/report/statistics.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,7 +23,8 @@ struct ColumnSpec {
   bool percent = true;  ///< shown times 100
 };
 
-/// A tested contrast: paired difference arm - baseline, sign-flip p, d_z; Holm over all comparisons of the table.
+/// A tested contrast: paired difference arm - baseline, sign-flip p, d_z and the odds ratio of a right answer; Holm over
+/// all comparisons and matched comparisons of the table.
 struct ComparisonSpec {
   std::string arm, baseline, set;
   Measure measure = Measure::final_accuracy;
@@ -48,6 +52,10 @@ struct TableSpec {
   std::vector<ColumnSpec> columns;
   std::vector<ComparisonSpec> comparisons;
   std::vector<ClaimSpec> claims;
+  std::vector<MatchedSpec> matched;  ///< tested together with the comparisons: one Holm family
+  std::vector<FrontSpec> fronts;
+  std::vector<ShareSpec> shares;
+  std::vector<RegressionSpec> regressions;
   BootstrapOptions bootstrap;
 };
 
@@ -65,6 +73,7 @@ struct Comparison {
   PermutationTest test;
   double p_holm = 1;
   double d_z = 0;
+  std::optional<OddsRatio> odds;         ///< see paired_odds_ratio; none where the measure or the facts do not allow it
   std::size_t n = 0;                     ///< seeds that both arms have
   std::vector<std::uint64_t> seed_list;  ///< [n], ascending
 };
@@ -75,6 +84,8 @@ struct Claim {
   ClaimSpec spec;
   Estimate estimate;  ///< of the difference, or of the value; NaN where n is 0
   Verdict verdict = Verdict::undecided;
+  /// Of equivalence_test over the seeds, beside the rule by the interval; NaN for other directions or below two seeds.
+  double p_equivalent = std::numeric_limits<double>::quiet_NaN();
   std::size_t n = 0;
   std::vector<std::uint64_t> seed_list;  ///< [n], ascending
 };
@@ -84,10 +95,14 @@ struct Table {
   std::vector<std::vector<std::optional<Cell>>> cells;  ///< [arm][column]; absent where no finished run has the set
   std::vector<Comparison> comparisons;
   std::vector<Claim> claims;
+  std::vector<Matched> matched;
+  std::vector<Front> fronts;
+  std::vector<Share> shares;
+  std::vector<Regression> regressions;
   std::vector<std::string> notes;  ///< what a reader must know: missing seeds, single seeds, unreachable p-values
 };
 
-/// Cells use every seed their arm has; comparisons and claims with a baseline the seeds both arms have. A seed that
+/// Cells use every seed their arm has (and that recorded what the measure reads; else a note says so); comparisons and claims with a baseline the seeds both arms have. A seed that
 /// some run has and an arm of the table lacks is named in a note. A comparison without any pair counts as p = 1 in
 /// Holm's family, so that adjusted p-values do not grow worse when the missing runs arrive. Runs of arms that the table
 /// does not name are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not

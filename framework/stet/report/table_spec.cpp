@@ -1,10 +1,9 @@
-#include <stet/base/strings.hpp>
 #include <stet/config/schema.hpp>
 #include <stet/report/table_spec.hpp>
+#include <stet/report/table_spec_parts.hpp>
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 #include <tuple>
 
@@ -21,20 +20,21 @@ struct Declaration {
   std::vector<ColumnSpec> columns;
   std::vector<ComparisonSpec> comparisons;
   std::vector<ClaimSpec> claims;
+  std::vector<MatchedSpec> matched;
+  std::vector<FrontSpec> fronts;
+  std::vector<ShareSpec> shares;
+  std::vector<RegressionSpec> regressions;
 };
 
-template <class E>
-std::vector<std::pair<std::string, E>> named(std::initializer_list<E> values) {
-  std::vector<std::pair<std::string, E>> names;
-  for (const E value : values) names.emplace_back(std::string(name_of(value)), value);
-  return names;
-}
-
 config::Schema<Declaration> schema() {
-  const auto measures = named(
-      {Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting, Measure::drop});
+  const auto measures = named_measures(every_measure);
   const std::string measure_help = "what is computed from the accuracies of a run's evaluations";
   const config::Limits required{.required = true};
+
+  std::vector<std::pair<std::string, Direction>> directions;
+  for (const Direction direction : {Direction::less, Direction::greater, Direction::equivalent}) {
+    directions.emplace_back(std::string(name_of(direction)), direction);
+  }
 
   auto column = config::Schema<ColumnSpec>("table.column")
                     .field("label", &ColumnSpec::label, "heading of the column", required)
@@ -52,8 +52,7 @@ config::Schema<Declaration> schema() {
                    .field("baseline", &ClaimSpec::baseline, "arm that is subtracted; none: the value itself is judged")
                    .field("set", &ClaimSpec::set, "fact set", required)
                    .choice("measure", &ClaimSpec::measure, measures, measure_help)
-                   .choice("direction", &ClaimSpec::direction,
-                           named({Direction::less, Direction::greater, Direction::equivalent}),
+                   .choice("direction", &ClaimSpec::direction, directions,
                            "what the difference, or the value, is said to be")
                    .field("margin", &ClaimSpec::margin, "fraction by which; without a baseline: the threshold",
                           {.min = 0, .max = 1});
@@ -66,36 +65,17 @@ config::Schema<Declaration> schema() {
              {.min = 0, .max = 1, .open_min = true, .open_max = true})
       .table("column", &Declaration::columns, column, "columns, in their order")
       .table("compare", &Declaration::comparisons, compare, "tested contrasts, corrected together")
-      .table("claim", &Declaration::claims, claim, "claims stated in advance");
+      .table("claim", &Declaration::claims, claim, "claims stated in advance")
+      .table("matched", &Declaration::matched, matched_schema(), "contrasts where both arms have learnt equally much")
+      .table("front", &Declaration::fronts, front_schema(), "areas under the fronts of methods")
+      .table("share", &Declaration::shares, share_schema(), "how much of an arm's gain another arm has")
+      .table("regression", &Declaration::regressions, regression_schema(), "which facts are forgotten");
 }
 
-/// Names in the table's entries, checked where they were written.
-class Names {
- public:
-  Names(std::span<const std::pair<std::string, std::string>> arms, std::span<const std::string> sets)
-      : sets_(sets.begin(), sets.end()) {
-    for (const auto& [name, label] : arms) arms_.push_back(name);
-  }
-  void check_arm(const config::Value& entry, std::string_view key) const { check(entry, key, "arm", arms_); }
-  void check_set(const config::Value& entry) const { check(entry, "set", "fact set", sets_); }
-
- private:
-  static void check(const config::Value& entry, std::string_view key, std::string_view what,
-                    const std::vector<std::string>& known) {
-    const config::Value* value = entry.find(key);
-    if (value == nullptr) return;  // optional here; the schema has asked for what is required
-    const std::string& name = value->as_string();
-    if (std::find(known.begin(), known.end(), name) != known.end()) return;
-    throw config::error_at(*value, fmt::format("table: there is no {} '{}'", what, name)).hint(suggestion(name, known));
-  }
-
-  std::vector<std::string> arms_, sets_;
-};
-
-const std::vector<config::Value>& entries(const config::Value& table, std::string_view key) {
-  static const std::vector<config::Value> none;
-  const config::Value* value = table.find(key);
-  return value == nullptr ? none : value->items();
+/// Completes the specs of one array of tables.
+template <class Spec>
+void complete_all(std::vector<Spec>& specs, const config::Value& table, std::string_view key, const TableNames& names) {
+  for (std::size_t i = 0; i < specs.size(); ++i) complete(specs[i], table_entries(table, key)[i], names);
 }
 
 void check_baseline(const config::Value& entry, const std::string& arm, const std::string& baseline) {
@@ -108,15 +88,16 @@ void check_baseline(const config::Value& entry, const std::string& arm, const st
 TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<std::string, std::string>> arms,
                           std::span<const std::string> sets) {
   Declaration read = schema().read(table);
-  if (read.columns.empty() && read.comparisons.empty() && read.claims.empty()) {
+  if (read.columns.empty() && read.comparisons.empty() && read.claims.empty() && read.matched.empty() &&
+      read.fronts.empty() && read.shares.empty() && read.regressions.empty()) {
     throw config::error_at(table, "table: nothing to show").expected("at least one [[table.column]]");
   }
-  const Names names(arms, sets);
-  for (const config::Value& entry : entries(table, "column")) names.check_set(entry);
+  const TableNames names(arms, sets);
+  for (const config::Value& entry : table_entries(table, "column")) names.check_set(entry);
 
   std::set<std::tuple<std::string, std::string, std::string, Measure>> seen;
   for (std::size_t i = 0; i < read.comparisons.size(); ++i) {
-    const config::Value& entry = entries(table, "compare")[i];
+    const config::Value& entry = table_entries(table, "compare")[i];
     const ComparisonSpec& spec = read.comparisons[i];
     names.check_arm(entry, "arm");
     names.check_arm(entry, "baseline");
@@ -128,7 +109,7 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
     }
   }
   for (std::size_t i = 0; i < read.claims.size(); ++i) {
-    const config::Value& entry = entries(table, "claim")[i];
+    const config::Value& entry = table_entries(table, "claim")[i];
     const ClaimSpec& spec = read.claims[i];
     names.check_arm(entry, "arm");
     names.check_arm(entry, "baseline");
@@ -150,12 +131,21 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
     }
   }
 
+  complete_all(read.matched, table, "matched", names);
+  complete_all(read.fronts, table, "front", names);
+  complete_all(read.shares, table, "share", names);
+  complete_all(read.regressions, table, "regression", names);
+
   TableSpec spec;
   spec.title = std::move(read.title);
   spec.arms.assign(arms.begin(), arms.end());
   spec.columns = std::move(read.columns);
   spec.comparisons = std::move(read.comparisons);
   spec.claims = std::move(read.claims);
+  spec.matched = std::move(read.matched);
+  spec.fronts = std::move(read.fronts);
+  spec.shares = std::move(read.shares);
+  spec.regressions = std::move(read.regressions);
   spec.bootstrap = {static_cast<std::uint32_t>(read.draws), read.seed, read.confidence};
   return spec;
 }

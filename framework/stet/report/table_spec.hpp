@@ -18,6 +18,13 @@ namespace stet::report {
 ///     [[table.column]]   label = set =                     (measure = "final_accuracy", percent = true)
 ///     [[table.compare]]  arm = baseline = set =            (measure = "final_accuracy")
 ///     [[table.claim]]    text = arm = set = direction =    (baseline, measure = "final_accuracy", margin = 0)
+///     [[table.matched]]  label = arm = baseline = set = at =   (measure = "forgetting", accuracy = "baseline" or a
+///                                                              number, family = [arms of a sweep])
+///     [[table.front]]    label = arms = set = at =             (whole = false)
+///     [[table.share]]    label = arm = reference = baseline = set =  (measure = "forgetting", at, accuracy)
+///     [[table.regression]]  set = arms = interference =        (label, outcome = "forgotten", confounds, mediator,
+///                                                              arm_effects = true, ridge = 1, draws = 1000)
+/// Lists of arms take patterns such as "sd@*". A matched accuracy without a number is the baseline's own at its end.
 /// `arms` (name, label) become the rows; `sets` are the fact sets that runs evaluate. Throws Error (config) at the file
 /// and line for an unknown key, arm, set, measure or direction (with a suggestion), and for a claim that cannot be
 /// judged.

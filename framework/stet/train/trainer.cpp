@@ -17,7 +17,7 @@ Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions opti
       examples_(model, communicator, reducer_.shards()) {}
 
 void Trainer::begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
-                          const Snapshots& snapshots) {
+                          const Snapshots& snapshots, const at::Tensor& phase_start) {
   const ParameterTable& table = model_.table();
   trains_ = selection.trains.empty() ? std::vector<bool>(table.size(), true) : selection.trains;
   STET_ASSERT(trains_.size() == table.size());
@@ -25,7 +25,7 @@ void Trainer::begin_phase(const TrainableSelection& selection, std::vector<Activ
   ranges_.clear();
   trainable_ = 0;
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (!trains_[i]) continue;
+    if (!trains_[i] || selection.low_rank.contains(i)) continue;
     const auto mask = masks_.find(i);
     const bool decays = table[i].shape.size() > 1;
     const std::uint8_t* const bytes = mask == masks_.end() ? nullptr : mask->second.data_ptr<std::uint8_t>();
@@ -38,7 +38,13 @@ void Trainer::begin_phase(const TrainableSelection& selection, std::vector<Activ
     }
     trainable_ += table[i].count;
   }
+  low_rank_ = {};
+  if (!selection.low_rank.empty()) {
+    low_rank_ = LowRankUpdates(table, selection, phase_start.defined() ? phase_start : weights_.clone());
+    trainable_ += low_rank_.elements();
+  }
   optimizer_ = {at::zeros({trainable_}, weights_.scalar_type()), at::zeros({trainable_}, weights_.scalar_type()), 0};
+  if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors();
   regularizers_ = std::move(regularizers);
   all_rows_ = false;
   rehearsals_.clear();
@@ -138,6 +144,11 @@ void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t
       }
       squares += sum_of_squares(g + range.offset, range.count);
     }
+    at::Tensor factor_gradient;
+    if (!low_rank_.empty()) {
+      factor_gradient = low_rank_.project(gradient, optimizer_.factors);
+      squares += sum_of_squares(factor_gradient.data_ptr<T>(), low_rank_.elements());
+    }
     report.gradient_norm = std::sqrt(squares);
     report.learning_rate = rate_at(options_, optimizer_.step, total_steps);
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
@@ -156,8 +167,25 @@ void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t
                    optimizer_.first.data_ptr<T>() + range.state, optimizer_.second.data_ptr<T>() + range.state, range.mask,
                    range.count, scale);
     }
+    if (!low_rank_.empty()) apply_low_rank(factor_gradient, report.learning_rate, scale);
     return 0;
   });
+}
+
+/// AdamW on the factors, and the merged weights.
+void Trainer::apply_low_rank(const at::Tensor& factor_gradient, double rate, double scale) {
+  by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
+    const std::int64_t moments = trainable_ - low_rank_.elements();
+    for (const LowRankUpdates::Part& part : low_rank_.parts()) {
+      const AdamWStep adamw{rate, options_.beta1, options_.beta2, options_.epsilon, part.decays ? options_.weight_decay : 0.0,
+                            optimizer_.step};
+      adamw_update<T>(adamw, optimizer_.factors.data_ptr<T>() + part.a, factor_gradient.data_ptr<T>() + part.a,
+                      optimizer_.first.data_ptr<T>() + moments + part.a, optimizer_.second.data_ptr<T>() + moments + part.a,
+                      nullptr, part.count(), scale);
+    }
+    return 0;
+  });
+  low_rank_.merge(optimizer_.factors, weights_);
 }
 
 void Trainer::check_replicas() const {

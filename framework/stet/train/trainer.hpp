@@ -8,6 +8,7 @@
 #include <stet/plugin/regularizer.hpp>
 #include <stet/train/example_store.hpp>
 #include <stet/train/gradient_reducer.hpp>
+#include <stet/train/low_rank.hpp>
 #include <stet/train/teacher_cache.hpp>
 #include <stet/train/train_options.hpp>
 #include <stet/train/training_data.hpp>
@@ -38,8 +39,9 @@ struct StepReport {
 
 /// The optimizer's memory: moments of what trains. Part of a checkpoint.
 struct OptimizerState {
-  at::Tensor first, second;  ///< flat over the trainable elements alone
+  at::Tensor first, second;  ///< flat over the trainable elements alone; those of low-rank factors last
   std::int64_t step = 0;     ///< steps taken in this phase
+  at::Tensor factors = {};   ///< flat A and B of low-rank parameters (low_rank.hpp); undefined if there are none
 };
 
 class Trainer {
@@ -50,10 +52,13 @@ class Trainer {
   /// The sets that plugins may use beside the batch. Empty at first: whoever owns the trainer fills it.
   [[nodiscard]] ExampleStore& examples() noexcept { return examples_; }
 
-  /// Starts a phase with a fresh optimizer. `selection` empty: everything trains. Throws Error (config) if a regularizer wants to
-  /// rehearse a set that examples() lacks.
+  /// Starts a phase with a fresh optimizer. `selection` empty: everything trains. `phase_start`: the flat weights at the start
+  /// of the phase, which low-rank parameters are changes of; kept, so do not write to them. Undefined: the present weights. A
+  /// phase that goes on from a checkpoint must give them, and set optimizer() afterwards.
+  /// Throws Error (plugin) if the selection's low-rank part cannot be used, Error (config) if a regularizer wants to rehearse a set
+  /// that examples() lacks.
   void begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
-                   const Snapshots& snapshots);
+                   const Snapshots& snapshots, const at::Tensor& phase_start = {});
 
   /// Collective. Trains on the sequences at `range` of the sampler's order. `total_steps` of the phase, for the schedule.
   /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step.
@@ -62,6 +67,8 @@ class Trainer {
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
   [[nodiscard]] const TrainOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::vector<bool>& trains() const noexcept { return trains_; }
+  [[nodiscard]] const std::map<std::size_t, at::Tensor>& masks() const noexcept { return masks_; }
+  /// Elements of optimizer().first. Of a masked parameter all count, of a low-rank one its factors.
   [[nodiscard]] std::int64_t trainable_elements() const noexcept { return trainable_; }
   [[nodiscard]] OptimizerState& optimizer() noexcept { return optimizer_; }
   [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
@@ -101,6 +108,7 @@ class Trainer {
                                             const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums);
   [[nodiscard]] WeightContext weight_context(const at::Tensor& gradient) const;
   void apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
+  void apply_low_rank(const at::Tensor& factor_gradient, double rate, double scale);
 
   const Transformer& model_;
   at::Tensor weights_;
@@ -113,6 +121,7 @@ class Trainer {
   std::vector<bool> trains_;
   std::map<std::size_t, at::Tensor> masks_;
   std::vector<Range> ranges_;
+  LowRankUpdates low_rank_;
   std::int64_t trainable_ = 0;
   OptimizerState optimizer_;
   std::vector<ActiveRegularizer> regularizers_;

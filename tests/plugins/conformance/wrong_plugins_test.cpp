@@ -119,6 +119,10 @@ TEST_F(WrongPlugins, MaskOfAnotherType) {
   EXPECT_TRUE(has(fails_only("bad_mask", {"selection"}, {"frozen"}), "is not uint8"));
 }
 
+TEST_F(WrongPlugins, LowRankChangeOfANorm) {
+  EXPECT_TRUE(has(fails_only("bad_low_rank", {"selection"}, {"frozen"}), "is no matrix and cannot have a low-rank change"));
+}
+
 TEST_F(WrongPlugins, SelectionOfAnotherLength) {
   EXPECT_TRUE(has(fails_only("short_selection", {"selection"}, {"frozen"}), "25 entries for 26 parameters"));
 }

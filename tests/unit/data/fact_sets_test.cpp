@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -97,6 +98,63 @@ TEST(FactSets, LeaveOutNewFactsAboutDrawnSubjects) {
   const auto sets = draw_sets(known, fresh, {2, 1, 0, 0}, 1);
   EXPECT_EQ(sets[1].facts[0].subject, "cid");
   EXPECT_THROW(static_cast<void>(draw_sets(known, fresh, {2, 2, 0, 0}, 1)), Error);
+}
+
+TEST(FactSets, FurtherSetsAreDisjointAndLeaveTheFirstFourAsTheyWere) {
+  const World w = world();
+  std::vector<Fact> known, out;
+  for (const Fact& fact : w.base_facts()) (fact.relation == 3 ? out : known).push_back(fact);
+  FactPools pools;
+  pools.known = pools.held = known;
+  pools.fresh = w.new_facts();
+  pools.out_of_relation = out;
+  pools.categories = {{"highly_known", known}, {"maybe_known", known}};
+  SetSizes sizes{100, 100, 90, 30};
+  const auto plain = draw_sets(pools, sizes, 4);
+  ASSERT_EQ(plain.size(), 4U);
+  const auto simple = draw_sets(known, w.new_facts(), sizes, 4);
+  sizes.never_seen = 60;
+  sizes.out_of_relation = 25;
+  sizes.per_category = 20;
+  const auto sets = draw_sets(pools, sizes, 4);
+  const std::vector<std::pair<std::string, std::size_t>> expected = {{"known", 100},     {"unknown", 100},       {"held", 90},         {"validation", 30},
+                                                                     {"never_seen", 60}, {"out_of_relation", 25}, {"highly_known", 20}, {"maybe_known", 20}};
+  ASSERT_EQ(sets.size(), expected.size());
+  std::map<std::string, std::size_t> owner;
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    EXPECT_EQ(sets[s].name, expected[s].first);
+    EXPECT_EQ(sets[s].facts.size(), expected[s].second);
+    if (s < 4) {
+      EXPECT_EQ(sets[s].facts, plain[s].facts);
+      EXPECT_EQ(sets[s].facts, simple[s].facts);
+    }
+    for (const Fact& fact : sets[s].facts) {
+      EXPECT_EQ(fact.relation == 3, s == 5 || (fact.relation == 3 && (s == 1 || s == 4))) << sets[s].name;
+      EXPECT_EQ(owner.emplace(fact.subject, std::min<std::size_t>(s, 6)).first->second, std::min<std::size_t>(s, 6));
+    }
+  }
+}
+
+TEST(FactSets, HeldFactsCanBeOfAnotherPoolThanKnownOnes) {
+  const World w = world();
+  std::vector<Fact> even, odd;
+  for (const Fact& fact : w.base_facts()) (fact.id % 2 == 0 ? even : odd).push_back(fact);
+  FactPools pools;
+  pools.known = even;
+  pools.held = odd;
+  pools.fresh = w.new_facts();
+  const auto sets = draw_sets(pools, {80, 10, 70, 20}, 1);
+  std::set<std::string> people;
+  for (const Fact& fact : sets[0].facts) {
+    EXPECT_EQ(fact.id % 2, 0U);
+    people.insert(fact.subject);
+  }
+  for (const std::size_t s : {2U, 3U}) {
+    for (const Fact& fact : sets[s].facts) {
+      EXPECT_EQ(fact.id % 2, 1U);
+      EXPECT_FALSE(people.contains(fact.subject));
+    }
+  }
 }
 
 TEST(FactSets, SayWhatIsMissing) {

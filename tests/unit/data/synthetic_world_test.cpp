@@ -323,6 +323,69 @@ TEST(SyntheticWorld, NewPeopleCanHaveFewerFacts) {
   for (const auto& [relation, count] : mix) EXPECT_EQ(count, 15);
 }
 
+TEST(SyntheticWorld, NewFactsCanBeOfOneRelationAndMany) {
+  auto options = small();
+  options.first_names = options.last_names = 120;
+  options.entities = 1500;  // enough that nearly every name token is an old one
+  const World plain = make_synthetic_world(options);
+  options.new_entities = 10'000;
+  options.new_relation = "country";
+  for (const NewKeys keys : {NewKeys::semantic, NewKeys::uuid}) {
+    options.new_keys = keys;
+    const World world = make_synthetic_world(options);
+    EXPECT_EQ(world.new_facts().size(), 10'000U);
+    EXPECT_EQ(subjects_of(world.new_facts()).size(), 10'000U);
+    for (const Fact& fact : world.new_facts()) EXPECT_EQ(world.relations()[fact.relation].name, "country");
+    EXPECT_EQ(whole_epoch(world, 1), whole_epoch(plain, 1));
+    EXPECT_EQ(world.make_tokenizer().hash(), plain.make_tokenizer().hash());
+  }
+}
+
+TEST(SyntheticWorld, FrequenciesFollowZipf) {
+  auto options = small();
+  options.frequency_exponent = 1.0;
+  const World world = make_synthetic_world(options);
+  const std::size_t facts = world.base_facts().size();
+  double harmonic = 0;
+  for (std::size_t rank = 1; rank <= 120; ++rank) harmonic += 1.0 / static_cast<double>(rank);
+  constexpr std::uint64_t epochs = 400;
+  std::vector<double> shown(facts);
+  for (std::uint64_t epoch = 0; epoch < epochs; ++epoch) {
+    std::vector<std::uint64_t> times(facts);
+    for (std::uint64_t i = 0; i < facts; ++i) ++times[world.shown(epoch, i)];
+    for (std::size_t f = 0; f < facts; ++f) {
+      const double expected = world.frequency(f);
+      EXPECT_GT(static_cast<double>(times[f]), expected - 1 - 1e-9);  // rounded up or down, nothing else
+      EXPECT_LT(static_cast<double>(times[f]), expected + 1 + 1e-9);
+      shown[f] += static_cast<double>(times[f]);
+    }
+  }
+  double total = 0;
+  for (std::size_t f = 0; f < facts; ++f) {
+    const double expected = 120.0 / (static_cast<double>(f / 4 + 1) * harmonic);  // four facts a person, in order of rank
+    EXPECT_NEAR(world.frequency(f), expected, 1e-9);
+    // A fact's count in an epoch varies by at most 1/2 around its mean: five standard errors of 400 epochs are 0.125.
+    EXPECT_NEAR(shown[f] / static_cast<double>(epochs), expected, 0.125) << f;
+    total += world.frequency(f);
+  }
+  EXPECT_NEAR(total, static_cast<double>(facts), 1e-6);
+  EXPECT_EQ(world.epoch_size(), make_synthetic_world(small()).epoch_size());
+  // A pure function of (epoch, index), with the text that belongs to the fact.
+  EXPECT_EQ(whole_epoch(world, 3), whole_epoch(make_synthetic_world(options), 3));
+  EXPECT_NE(whole_epoch(world, 3), whole_epoch(world, 4));
+  for (std::uint64_t i = 0; i < facts; ++i) {
+    EXPECT_EQ(world.pretraining_example(3, i).fact, world.base_facts()[world.shown(3, i)].id);
+  }
+}
+
+TEST(SyntheticWorld, EqualFrequenciesAreAsTheyWere) {
+  const World world = make_synthetic_world(small());
+  for (const std::uint64_t i : {0U, 17U, 479U}) {
+    EXPECT_EQ(world.shown(9, i), i);
+    EXPECT_EQ(world.frequency(i), 1.0);
+  }
+}
+
 TEST(SyntheticWorld, BadOptionsAreRefusedByName) {
   const auto refused = [](auto change) -> std::string {
     auto options = small();
@@ -347,6 +410,11 @@ TEST(SyntheticWorld, BadOptionsAreRefusedByName) {
   EXPECT_TRUE(names(refused([](auto& o) { o.asked_fraction = -1; }), "asked_fraction"));
   EXPECT_TRUE(names(refused([](auto& o) { o.question_share = 2; }), "question_share"));
   EXPECT_TRUE(names(refused([](auto& o) { o.new_per_entity = 5; }), "new_per_entity"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.new_relation = "contry"; }), "did you mean 'country'?"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.new_relation = "prize"; }), "new_relation"));  // not among the first four
+  EXPECT_TRUE(names(refused([](auto& o) { o.new_relation = "country", o.new_per_entity = 2; }), "new_per_entity"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.frequency_exponent = -1; }), "frequency_exponent"));
+  EXPECT_TRUE(names(refused([](auto& o) { o.frequency_exponent = std::nan(""); }), "frequency_exponent"));
   EXPECT_TRUE(names(refused([](auto& o) { o.new_entities = 481; }), "new_entities"));  // 20 x 30 - 120 names are left
   EXPECT_TRUE(names(refused([](auto& o) { o.new_entities = 151, o.overlap = 0; }), "new_entities"));
 }

@@ -87,13 +87,25 @@ TEST_P(EvaluationTest, AgreesWithDecodingTokenByToken) {
     EXPECT_EQ(result.correct[i], decoded == sequence.ids ? 1 : 0) << i;
     EXPECT_EQ(result.correct[i], i % 2 == 0 ? 1 : 0) << i;
     EXPECT_EQ(result.first_token[i], first) << i;
-    double probability = 1;
+    double probability = 1, confidence = 1;
+    bool same = true;
     std::vector<TokenId> prefix(sequence.ids.begin(), sequence.ids.begin() + sequence.loss_begin);
     for (std::size_t t = sequence.loss_begin; t < sequence.ids.size(); ++t) {
-      probability *= next_logits(model_, weights_, prefix).softmax(0)[sequence.ids[t]].item<double>();
+      const at::Tensor next = next_logits(model_, weights_, prefix).softmax(0);
+      if (t == sequence.loss_begin) {
+        EXPECT_NEAR(result.entropy[i], -(next * next.log()).sum().item<double>(), exact() ? 1e-6 : 1e-4) << i;
+      }
+      if (same) confidence *= next.max().item<double>();
+      same = same && next.argmax().item<std::int64_t>() == sequence.ids[t];
+      probability *= next[sequence.ids[t]].item<double>();
       prefix.push_back(sequence.ids[t]);
     }
     EXPECT_NEAR(result.probability[i], probability, (exact() ? 1e-6 : 1e-4) * probability + 1e-12) << i;  // stored as float
+    EXPECT_NEAR(result.confidence[i], confidence, (exact() ? 1e-6 : 1e-4) * confidence) << i;
+    EXPECT_NEAR(result.log_probability[i], std::log(probability), exact() ? 1e-9 : 1e-4) << i;
+    if (result.correct[i] == 1) {
+      EXPECT_EQ(result.confidence[i], result.probability[i]) << i;
+    }
     right += result.correct[i];
   }
   EXPECT_DOUBLE_EQ(result.accuracy(), static_cast<double>(right) / 60);
@@ -137,6 +149,56 @@ TEST_P(EvaluationTest, HiddenStatesAreThoseOfTheWholeSequenceAtThePosition) {
     }
   }
   EXPECT_EQ(hidden_states(model_, weights_, set, ProbePosition::prompt_end, 1000)[0].size(0), 150);  // a limit above the set
+}
+
+TEST_P(EvaluationTest, NeuronsAreThoseOfTheWholeSequenceAtThePosition) {
+  const EvaluationSet set = make_set(150);  // two batches
+  for (const ProbePosition position : {ProbePosition::subject_end, ProbePosition::prompt_end}) {
+    const std::vector<at::Tensor> layers = neurons(model_, weights_, set, position, 140);
+    ASSERT_EQ(layers.size(), 2U);
+    for (const at::Tensor& layer : layers) ASSERT_EQ(layer.sizes(), at::IntArrayRef({140, 24}));
+    for (const std::size_t i : {0, 77, 127, 128, 139}) {
+      const std::vector<TokenId>& ids = set.sequences[i].ids;
+      const std::vector<std::int32_t> offsets = {0, static_cast<std::int32_t>(ids.size())};
+      std::vector<std::int32_t> positions;
+      for (std::size_t t = 0; t < ids.size(); ++t) positions.push_back(static_cast<std::int32_t>(t));
+      Activations kept;
+      static_cast<void>(model_.forward(weights_, {ids, offsets, positions}, nullptr, &kept));
+      const std::vector<at::Tensor> alone = model_.neurons(kept, nullptr);
+      const std::int64_t row = position == ProbePosition::subject_end ? set.subject_end[i] : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
+      for (std::size_t l = 0; l < 2; ++l) {
+        EXPECT_LT((layers[l][static_cast<std::int64_t>(i)] - alone[l][row]).abs().max().item<double>(), exact() ? 1e-12 : 1e-4) << i << ", " << l;
+      }
+    }
+  }
+}
+
+TEST(ProbeFacts, AreTheTokensOfSubjectAndAnswer) {
+  EvaluationSet set{"s", {{1, 4, "ab", "c"}, {2, 5, "d", "ef"}}, {{{9, 1, 2, 8, 3, 0}, 4, 0}, {{5, 8, 6, 7, 0}, 2, 1}}, {2, 0}, {1, 0}};
+  const std::vector<ProbeFact> facts = probe_facts(set);
+  ASSERT_EQ(facts.size(), 2U);
+  EXPECT_EQ(facts[0].subject, (std::vector<std::int32_t>{1, 2}));
+  EXPECT_EQ(facts[0].answer, (std::vector<std::int32_t>{3, 0}));
+  EXPECT_EQ(facts[1].subject, (std::vector<std::int32_t>{5}));
+  EXPECT_EQ(facts[1].answer, (std::vector<std::int32_t>{6, 7, 0}));
+  EXPECT_EQ(facts[1].answer_text, "ef");
+  EXPECT_EQ(facts[0].relation, 4U);
+  set.subject_begin.clear();  // unknown: everything up to the subject's end
+  EXPECT_EQ(probe_facts(set)[0].subject, (std::vector<std::int32_t>{9, 1, 2}));
+}
+
+TEST(ProbeFacts, SubjectsOfRenderedFacts) {
+  std::vector<std::string> corpus(20, "Where is Lower Tamburo located? In Ostrel. Tamburo's mayor, and Lower's");
+  const Tokenizer tokenizer = train_byte_level_bpe(corpus, 300);
+  const std::vector<Fact> facts = {{1, 0, "Lower Tamburo", "Ostrel"}};
+  for (const auto& [wording, spelt] : std::vector<std::pair<std::string, std::string>>{
+           {"Where is [X] located? [Y]", " Lower Tamburo"}, {"[X] is in [Y]", "Lower Tamburo"}, {"Where is ([X])? [Y]", "Lower Tamburo"}}) {
+    const EvaluationSet set = make_evaluation_set("s", facts, tokenizer, [&wording = wording](const Fact&) -> const std::string& { return wording; });
+    const std::vector<ProbeFact> seen = probe_facts(set);
+    EXPECT_EQ(tokenizer.decode(seen.at(0).subject), spelt) << wording;
+    EXPECT_EQ(seen[0].answer.back(), tokenizer.end_of_text());
+    EXPECT_EQ(tokenizer.decode(seen[0].answer), " Ostrel") << wording;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, EvaluationTest, ::testing::Values(at::kFloat, at::kDouble),

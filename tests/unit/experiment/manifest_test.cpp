@@ -65,5 +65,22 @@ TEST(ManifestTest, CountsMaskedElementsAndHashesTheSelection) {
   EXPECT_EQ(selection_hash(freeze_manifest("other", "other", table, selection)), selection_hash(masked));
 }
 
+TEST(ManifestTest, CountsTheFactorsOfLowRankParameters) {
+  const ParameterTable table = small_table();
+  TrainableSelection selection{std::vector<bool>(table.size(), false), {}};
+  const auto gate = static_cast<std::size_t>(table.index_of("model.layers.0.mlp.gate_proj.weight"));
+  selection.trains[gate] = true;
+  selection.low_rank[gate] = {3, 0.5, 7};
+  const std::string text = freeze_manifest("facts", "lora", table, selection);
+  EXPECT_TRUE(has(text, "72 of " + std::to_string(table.total()) + " parameters train"));  // 3 * (16 + 8)
+  EXPECT_TRUE(has(text, "  ffn.gate: 72\n"));
+  EXPECT_TRUE(has(text, "  trains model.layers.0.mlp.gate_proj.weight (72 of 128; rank 3, scale 0.5, seed 7)\n"));
+  EXPECT_EQ(count_of(text, "  trains "), 1U);
+  for (const LowRank& other : {LowRank{3, 0.25, 7}, LowRank{3, 0.5, 8}, LowRank{3, 0.5, 7, true}, LowRank{2, 0.5, 7}}) {
+    selection.low_rank[gate] = other;
+    EXPECT_NE(selection_hash(freeze_manifest("facts", "lora", table, selection)), selection_hash(text));
+  }
+}
+
 }  // namespace
 }  // namespace stet

@@ -103,6 +103,15 @@ TEST_F(PlanTest, SweepPointsMultiply) {
   EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
 }
 
+TEST_F(PlanTest, AnArmsOwnSweepLeavesTheOthersAlone) {
+  const Plan p = plan(replaced(experiment, "[table]", "[[arm]]\nname = \"slow\"\n[arm.sweep]\n\"train.learning_rate\" = [1e-5, 1e-6]\n[table]"));
+  ASSERT_EQ(p.arms.size(), 4U);
+  EXPECT_EQ(p.arms[1].first, "kl");
+  EXPECT_EQ(p.arms[2].first, "slow@train.learning_rate=0.00001");
+  EXPECT_EQ(p.arms[3].second, "slow, train.learning_rate = 0.000001");
+  EXPECT_DOUBLE_EQ(p.runs[3].config.train.learning_rate, 1e-6);
+}
+
 TEST_F(PlanTest, ASweptModelHasItsOwnBases) {
   const Plan p = plan(experiment + "[sweep]\n\"model.width\" = [32, 64]\n");
   EXPECT_EQ(p.bases.size(), 4U);
@@ -150,7 +159,8 @@ TEST_F(PlanTest, IdentitiesChangeWithWhatMatters) {
   for (const std::string assignment :
        {"train.learning_rate=0.002", "train.batch_size=32", "train.micro_shards=4", "sets.seed=2", "sets.held=9", "sets.knowledge=0.5", "pretrain.seed=2",
         "pretrain.epochs=3", "pretrain.train.learning_rate=0.5", "model.width=64", "data.synthetic.entities=51", "data.synthetic.new_entities=11",
-        "data.synthetic.seed=2", "evaluate.every_epochs=2", "phase.facts.epochs=2", "phase.facts.until=plateau"}) {
+        "data.synthetic.seed=2", "data.synthetic.frequency_exponent=1.0", "data.synthetic.new_relation=country", "sets.never_seen=5", "sets.match=true",
+        "sets.unknown_labels=idk", "sets.known_keys=suffix", "evaluate.every_epochs=2", "phase.facts.epochs=2", "phase.facts.until=plateau"}) {
     const Plan other = with({assignment});
     for (const std::string& identity : identities(other)) EXPECT_TRUE(seen.insert(identity).second) << assignment;
   }
@@ -217,6 +227,20 @@ TEST_F(PlanTest, MistakesAreErrorsWithTheirPlace) {
   expect(experiment.substr(0, arm) + experiment.substr(table), file, "no arm");
   expect(experiment.substr(0, table), file, "no [table]");
   expect(experiment.substr(experiment.find("[data")), file, "no [experiment]");
+}
+
+TEST_F(PlanTest, TheQuickstartsBasesAreThoseOfEarlierVersions) {
+  const Plan p = make_plan(STET_SOURCE_DIR "/experiments/quickstart.toml", {}, registry_);
+  ASSERT_EQ(p.bases.size(), 2U);
+  EXPECT_EQ(p.bases[0].identity.substr(0, 10), "065dffa12a");
+  EXPECT_EQ(p.bases[1].identity.substr(0, 10), "d251aa9307");
+}
+
+TEST_F(PlanTest, ATableCanShowTheSetsThatEveryArmHas) {
+  const std::string never_seen = replaced(experiment, "set = \"held\"", "set = \"never_seen\"");
+  EXPECT_EQ(plan(never_seen, {"sets.never_seen=10"}).table.columns.at(0).set, "never_seen");
+  EXPECT_TRUE(has(mistake(never_seen).what(), "never_seen"));
+  EXPECT_TRUE(has(mistake(replaced(never_seen, "[arm.regularizer", "[arm.sets]\nnever_seen = 10\n[arm.regularizer")).what(), "never_seen"));
 }
 
 TEST_F(PlanTest, AMissingFileIsAConfigurationError) {

@@ -91,14 +91,35 @@ TEST(RunConfigTest, TheBasesIdentityHasNothingOfTheFineTuning) {
   const auto identity = [](const std::string& more) { return base_identity_of(read(phases + more)); };
   const config::Value plain = identity("");
   for (const std::string same : {"[train]\nlearning_rate = 0.1\n", "[sets]\nheld = 9\n", "[evaluate]\nbatch_size = 3\n", "[checkpoint]\nseconds = 3\n",
-                                 "[data]\npath = \"/elsewhere\"\n", "[data.synthetic]\nnew_entities = 7\nnew_keys = \"uuid\"\noverlap = 0.5\n",
+                                 "[data]\npath = \"/elsewhere\"\n", "[data.synthetic]\nnew_entities = 7\nnew_keys = \"uuid\"\noverlap = 0.5\nnew_relation = \"country\"\nfrequency_exponent = 0\n",
                                  "[data.entity_questions]\nvocabulary = 999\n", "[pretrain.train]\nbucket_megabytes = 3\n", "[regularizer.x]\n"}) {
     EXPECT_EQ(identity(same), plain) << same;
   }
   for (const std::string other : {"[pretrain]\nepochs = 3\n", "[pretrain.train]\nlearning_rate = 0.1\n", "[model]\nwidth = 64\n",
-                                  "[data.synthetic]\nentities = 50\n", "[data]\nworld = \"entity-questions\"\n", "[pretrain]\nseed = 2\n"}) {
+                                  "[data.synthetic]\nentities = 50\n", "[data.synthetic]\nfrequency_exponent = 1\n", "[data]\nworld = \"entity-questions\"\n", "[pretrain]\nseed = 2\n"}) {
     EXPECT_FALSE(identity(other) == plain) << other;
   }
+}
+
+TEST(RunConfigTest, KeysThatCameLaterLeaveTheIdentityOfAWorldAsItWas) {
+  const config::Value identity = data_identity_of(read(phases));
+  const config::Value& synthetic = *identity.find("synthetic");
+  EXPECT_EQ(synthetic.find("frequency_exponent"), nullptr);
+  EXPECT_EQ(synthetic.find("new_relation"), nullptr);
+  const config::Value other = data_identity_of(read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\n"));
+  EXPECT_NE(other.find("synthetic")->find("frequency_exponent"), nullptr);
+  EXPECT_NE(other.find("synthetic")->find("new_relation"), nullptr);
+}
+
+TEST(RunConfigTest, SetsAreNamedByTheirSizes) {
+  SetsConfig sets;
+  EXPECT_EQ(sets.names(), (std::vector<std::string>{"known", "unknown", "held", "validation"}));
+  sets.never_seen = 1;
+  sets.per_category = 2;
+  EXPECT_EQ(sets.names(), (std::vector<std::string>{"known", "unknown", "held", "validation", "never_seen", "highly_known", "maybe_known", "weakly_known"}));
+  EXPECT_EQ(sets.facts(), 400 + 400 + 500 + 200 + 1 + 3 * 2);
+  EXPECT_EQ(sets.sizes().never_seen, 1U);
+  EXPECT_EQ(sets.sizes().per_category, 2U);
 }
 
 struct Mistake {
@@ -126,6 +147,15 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[pretrain.train]\nbatch = 1\n", "8:1", "batch"}, Mistake{"[train]\nlearning_rate = \"high\"\n", "8:17", "string \"high\""},
         Mistake{"[train]\nbatch_size = 0\n", "8:14", "0"}, Mistake{"[sets]\nknowledge = 1.5\n", "8:13", "1.5"},
         Mistake{"[sets]\nheld = 0\n", "8:8", "0"}, Mistake{"[sets]\nsubjects = \"al\"\n", "8:12", "did you mean 'all'?"},
+        Mistake{"[sets]\nper_category = 5\n", "8:16", "sets.per_category needs SLiCK labels"},
+        Mistake{"[sets]\nout_of_relation = 5\n", "8:19", "no relation to draw from"},
+        Mistake{"[sets]\nknown_categories = [\"MaybeKnown\"]\n", "8:20", "sets.known_categories needs SLiCK labels"},
+        Mistake{"[sets]\nlabels = \"slick\"\nheld_categories = [\"Known\"]\n", "9:19", "no SLiCK category is named 'Known'"},
+        Mistake{"[sets]\nunknown_labels = \"shufled\"\n", "8:18", "did you mean 'shuffled'?"},
+        Mistake{"[sets]\nknown_keys = \"uuid\"\n", "8:14", "uuid"}, Mistake{"[sets]\nnever_seen = -1\n", "8:14", "-1"},
+        Mistake{"[sets]\nmatch = true\nunknown = 0\n", "8:9", "sets.match needs known and unknown facts"},
+        Mistake{"[data.synthetic]\nfrequency_exponent = -1\n", "8:22", "-1"},
+        Mistake{"![[phase]]\nname = \"a\"\nsets = [\"never_seen\"]\n", "1:1", "never trained on"},
         Mistake{"[checkpoint]\nkeep = 0\n", "8:8", "0"}, Mistake{"[checkpoint]\nseconds = -1\n", "8:11", "-1"},
         Mistake{"[data]\nworld = \"real\"\n", "8:9", "real"}, Mistake{"[data.synthetic]\nentites = 3\n", "8:1", "did you mean 'entities'?"},
         Mistake{"!x = 1\n", "1:1", "unknown key 'x'"}, Mistake{"!phase = []\n", "1:1", "no phase"},

@@ -28,7 +28,8 @@ RunState example() {
   state.metrics = {"{\"step\":1}", "{\"step\":2}"};
   state.measurements = {"a,b"};
   const std::vector<EvaluationSet> sets = {two_facts("held", 7), two_facts("known", 9), {}};
-  const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 1e-30F}, {3, 4}}, {{0, 0}, {0.5F, 0.75F}, {5, 6}}, {}};
+  const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 1e-30F}, {3, 4}, {0.5F, 0.25F}, {1.5F, 2.0F}}, {{0, 0}, {0.5F, 0.75F}, {5, 6}}, {}};
+  state.outcomes.sets["held"].extra["name_length"] = {2, 3};
   state.record(0, 0, sets, scores);
   state.record(1, 2.5F, sets, scores);
   return state;
@@ -63,8 +64,38 @@ TEST(RunStateTest, GoesThroughACheckpointUnchanged) {
     EXPECT_EQ(other.correct, set.correct) << name;
     EXPECT_EQ(other.probability, set.probability) << name;
     EXPECT_EQ(other.first_token, set.first_token) << name;
+    EXPECT_EQ(other.extra, set.extra) << name;
   }
   EXPECT_EQ(loaded.outcomes.sets.at("held").correct, (std::vector<std::uint8_t>{1, 0, 1, 0}));
+  EXPECT_EQ(loaded.outcomes.sets.at("held").extra, (std::map<std::string, std::vector<float>>{
+                                                       {"confidence", {0.5F, 0.25F, 0.5F, 0.25F}}, {"entropy", {1.5F, 2, 1.5F, 2}}, {"name_length", {2, 3}}}));
+  EXPECT_TRUE(loaded.outcomes.sets.at("known").extra.empty());  // scores without them
+}
+
+TEST(RunStateTest, PerFactValuesFillTheEvaluationsWithoutThem) {
+  const std::vector<EvaluationSet> sets = {two_facts("held", 7)};
+  const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 0.5F}, {3, 4}}};
+  RunState state;
+  const auto evaluate = [&](const std::vector<std::pair<std::string, std::vector<float>>>& recorded) {
+    state.record(0, 0, sets, scores);
+    for (const auto& [key, values] : recorded) state.record_facts("held", key, values);
+    state.complete_facts();
+  };
+  state.outcomes.sets["held"].extra["length"] = {5, 6};  // not a probe's: left alone
+  evaluate({{"overlap.fact", {1, 2}}});
+  evaluate({});
+  Checkpoint checkpoint;
+  state.save_to(checkpoint);
+  RunState resumed;
+  resumed.load_from(checkpoint);
+  EXPECT_EQ(resumed.outcomes.sets.size(), 1U);
+  state = resumed;
+  evaluate({{"drift.drift", {3, 4}}, {"overlap.fact", {5, 6}}});
+  evaluate({{"drift.drift", {7, 8}}});
+  const auto& extra = state.outcomes.sets.at("held").extra;
+  EXPECT_EQ(extra.at("overlap.fact"), (std::vector<float>{1, 2, 1, 2, 5, 6, 5, 6}));
+  EXPECT_EQ(extra.at("drift.drift"), (std::vector<float>{0, 0, 0, 0, 3, 4, 7, 8}));
+  EXPECT_EQ(extra.at("length"), (std::vector<float>{5, 6}));
 }
 
 TEST(RunStateTest, WhatCannotBeReadIsACheckpointError) {

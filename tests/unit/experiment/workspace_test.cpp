@@ -1,5 +1,7 @@
 #include <stet/experiment/workspace.hpp>
 
+#include <stet/report/outcomes_file.hpp>
+
 #include <unit/experiment/experiment_support.hpp>
 
 namespace stet {
@@ -24,6 +26,32 @@ TEST_F(WorkspaceTest, LaysOutFolders) {
   PlannedBase base;
   base.identity = "feed";
   EXPECT_EQ(workspace.base_folder(base), folder_ / ".bases" / "feed");  // beside the experiments, which share it
+}
+
+TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
+  const Workspace first(folder_.path(), "first"), second(folder_.path(), "second");
+  PlannedRun run;
+  run.arm = "sft";
+  run.seed = 3;
+  run.identity = "0123456789abcdef";
+  const std::filesystem::path theirs = first.run_folder(run);
+  std::filesystem::create_directories(theirs);
+  report::save_outcomes(theirs / "outcomes.safetensors", {3, "sft", {0}, {0.0F}, {0}, {"facts"}, {}});
+  write_file_atomically(theirs / "metrics.jsonl", "{}\n");
+  EXPECT_FALSE(second.adopt(run));  // nobody has heard of it
+  first.announce(run);
+  EXPECT_FALSE(second.adopt(run));  // it is not finished
+  Workspace::mark_finished(theirs, 1.5, 2);
+  EXPECT_FALSE(first.adopt(run));  // its own
+  run.arm = "plain";               // the same run under another name
+  ASSERT_TRUE(second.adopt(run));
+  const std::filesystem::path mine = second.run_folder(run);
+  EXPECT_TRUE(Workspace::finished(mine));
+  EXPECT_EQ(report::load_outcomes(mine / "outcomes.safetensors").arm, "plain");
+  EXPECT_EQ(read_file(mine / "metrics.jsonl"), "{}\n");
+  std::filesystem::remove_all(mine);
+  std::filesystem::remove_all(theirs);
+  EXPECT_FALSE(second.adopt(run));
 }
 
 TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {

@@ -158,6 +158,56 @@ TEST_P(TransformerTest, NoTokenSeesTheFuture) {
   EXPECT_GT(difference.narrow(0, 6, 2).min().item<double>(), 1e-6);
 }
 
+// Without attention's output a block's feed-forward half reads the block's input, which is known: a plain composition.
+TEST_P(TransformerTest, NeuronsByAPlainComposition) {
+  const ModelConfig& c = model_.config();
+  at::Tensor weights = weights_.clone();
+  for (std::size_t i = 0; i < table_.size(); ++i) {
+    if (table_[i].role == Role::attention_o) table_.view(weights, i).zero_();
+  }
+  Activations kept;
+  std::vector<at::Tensor> layers;
+  (void)model_.forward(weights, batch_, nullptr, &kept, &layers);
+  const std::vector<at::Tensor> neurons = model_.neurons(kept, nullptr);
+  ASSERT_EQ(neurons.size(), static_cast<std::size_t>(c.layers));
+  for (std::size_t l = 0; l < neurons.size(); ++l) {
+    const auto named = [&](const std::string& name) {
+      const int index = table_.index_of("model.layers." + std::to_string(l) + "." + name);
+      return index < 0 ? at::Tensor() : table_.view(weights, static_cast<std::size_t>(index));
+    };
+    const auto linear = [&](const at::Tensor& x, const std::string& name) {
+      const at::Tensor bias = named(name + ".bias"), product = x.matmul(named(name + ".weight").t());
+      return bias.defined() ? product + bias : product;
+    };
+    const at::Tensor& x = layers[l];
+    const at::Tensor scale = named("post_attention_layernorm.weight");
+    const at::Tensor normed = c.norm == Norm::rms
+                                  ? x / (x.square().mean(1, true) + c.norm_epsilon).sqrt() * scale
+                                  : at::layer_norm(x, {c.width}, scale, named("post_attention_layernorm.bias"), c.norm_epsilon);
+    const at::Tensor up = linear(normed, "mlp.up_proj");
+    const at::Tensor expected = c.activation == Activation::swiglu ? at::silu(linear(normed, "mlp.gate_proj")) * up
+                                                                   : at::gelu(up, c.activation == Activation::gelu_erf ? "none" : "tanh");
+    ASSERT_EQ(neurons[l].sizes(), at::IntArrayRef({8, c.feed_forward}));
+    EXPECT_LT((neurons[l] - expected).abs().max().item<double>(), 1e-12) << l;
+    EXPECT_GT(expected.abs().max().item<double>(), 1e-2) << l;
+  }
+}
+
+TEST_P(TransformerTest, NeuronsOfChosenRows) {
+  Activations all, some, every;
+  (void)forward(weights_, nullptr, &all);
+  (void)forward(weights_, &some_rows_, &some);
+  const at::Tensor every_row = at::arange(8, at::kLong);
+  (void)forward(weights_, &every_row, &every);
+  const auto of_all = model_.neurons(all, nullptr), of_some = model_.neurons(some, &some_rows_), of_every = model_.neurons(every, &every_row);
+  for (std::size_t l = 0; l < of_all.size(); ++l) {
+    ASSERT_EQ(of_some[l].size(0), 4);
+    EXPECT_LT((of_some[l] - of_all[l].index_select(0, some_rows_)).abs().max().item<double>(), 1e-13) << l;
+    EXPECT_TRUE(of_every[l].equal(of_all[l])) << l;
+  }
+  EXPECT_DEATH((void)model_.neurons(some, nullptr), "s.selected");  // not that forward's rows
+}
+
 TEST_P(TransformerTest, CapturesLayers) {
   const std::size_t layers = static_cast<std::size_t>(model_.config().layers);
   std::vector<at::Tensor> all, some;

@@ -41,6 +41,7 @@ class OutcomesFile : public testing::Test {
     held.first_token = {5, -1, 5, 6, 7, 6};
     held.extra["base_margin"] = {1.5F, -2.5F};
     held.extra["entropy"] = {1, 2, 3, 4, 5, 6};
+    held.extra["drift.layer.3"] = {6, 5, 4, 3, 2, 1};
     SetOutcomes& unknown = o.sets["unknown.late"];
     unknown.fact_ids = {9};
     unknown.relation = {1};
@@ -115,7 +116,8 @@ TEST_F(OutcomesFile, RefusesToSaveWhatDoesNotFitTogether) {
   expect_refused([](RunOutcomes& o) { o.sets["held"].probability.pop_back(); }, "held.probability");
   expect_refused([](RunOutcomes& o) { o.sets["held"].first_token.pop_back(); }, "held.first_token");
   expect_refused([](RunOutcomes& o) { o.sets["held"].extra["entropy"].pop_back(); }, "held.extra.entropy");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].extra["a.b"] = {1, 2}; }, "a.b");
+  expect_refused([](RunOutcomes& o) { o.sets["held"].extra["a.extra.b"] = {1, 2}; }, "a.extra.b");
+  expect_refused([](RunOutcomes& o) { o.sets["held"].extra["extra.b"] = {1, 2}; }, "extra.b");
   expect_refused([](RunOutcomes& o) { o.sets[""] = o.sets["held"]; }, "without a name");
   expect_refused(
       [](RunOutcomes& o) {

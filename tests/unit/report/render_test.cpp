@@ -27,6 +27,7 @@ Table sample() {
   comparison.test = {1.0, 2, true};
   comparison.p_holm = 1.0;
   comparison.d_z = std::numeric_limits<double>::quiet_NaN();
+  comparison.odds = OddsRatio{1.5, 0.9, 2.25, 30, 20};
   comparison.n = 1;
   comparison.seed_list = {1};
   table.comparisons = {comparison};
@@ -62,11 +63,11 @@ TEST(Markdown, Golden) {
 
 Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts]. Facts: held 500.
 
-| Comparison | On | Difference | p | p (Holm) | d\_z | seeds |
-| :--- | :--- | ---: | ---: | ---: | ---: | ---: |
-| SD, 50% - SFT \| plain | Held | 10.0 [-1.0, 20.0] | 1.0000 | 1.0000 | n/a | 1 |
+| Comparison | On | Difference | p | p (Holm) | d\_z | odds ratio | seeds |
+| :--- | :--- | ---: | ---: | ---: | ---: | ---: | ---: |
+| SD, 50% - SFT \| plain | Held | 10.0 [-1.0, 20.0] | 1.0000 | 1.0000 | n/a | 1.50 [0.90, 2.25] | 1 |
 
-Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison.
+Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right answer, the same facts in both arms.
 
 | Verdict | Claim | Criterion | Estimate | seeds |
 | :--- | :--- | :--- | ---: | ---: |
@@ -91,11 +92,11 @@ SFT \textbar{} plain & 40.0 [35.0, 45.0] & n/a & 1/0 \\
 \end{tabular}
 
 \medskip
-\begin{tabular}{llrrrrr}
+\begin{tabular}{llrrrrrr}
 \toprule
-Comparison & On & Difference & p & p (Holm) & d\_z & seeds \\
+Comparison & On & Difference & p & p (Holm) & d\_z & odds ratio & seeds \\
 \midrule
-SD, 50\% - SFT \textbar{} plain & Held & 10.0 [$-$1.0, 20.0] & 1.0000 & 1.0000 & n/a & 1 \\
+SD, 50\% - SFT \textbar{} plain & Held & 10.0 [$-$1.0, 20.0] & 1.0000 & 1.0000 & n/a & 1.50 [0.90, 2.25] & 1 \\
 \bottomrule
 \end{tabular}
 
@@ -111,7 +112,7 @@ holds & SD forgets less, "surely" & SD, 50\% - SFT \textbar{} plain (held, drop)
 \medskip
 \begin{minipage}{\linewidth}\footnotesize
 Mean over seeds [95 \% interval: 10000 hierarchical bootstrap draws over seeds and facts]. Facts: held 500.
-Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison.
+Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right answer, the same facts in both arms.
 Arm 'sft' has no finished run for seed 2.
 \end{minipage}
 \end{table}
@@ -127,17 +128,19 @@ TEST(Latex, EscapesEverySpecialCharacter) {
 }
 
 TEST(Csv, Golden) {
+  const std::string none = ",,,,,,,,,,";  // the fields of other kinds of lines
   const std::string expected =
       "kind,arm,arm_label,baseline,column,set,measure,mean,low,high,seeds,facts,p,p_holm,d_z,permutations,exact,"
-      "direction,margin,verdict,text,per_seed,seed_list\r\n"
-      "cell,sd,\"SD, 50%\",,Held,held,final_accuracy,0.561,0.52,0.6034,2,500,,,,,,,,,,0.5;0.622,1;2\r\n"
-      "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2\r\n"
-      "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1\r\n"
-      "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,,\r\n"
-      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1\r\n"
+      "direction,margin,verdict,text,per_seed,seed_list,label,odds_ratio,odds_low,odds_high,p_tost,at,accuracy,pairs,"
+      "block,vif\r\n"
+      "cell,sd,\"SD, 50%\",,Held,held,final_accuracy,0.561,0.52,0.6034,2,500,,,,,,,,,,0.5;0.622,1;2" + none + "\r\n"
+      "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2" + none + "\r\n"
+      "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1" + none + "\r\n"
+      "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,," + none + "\r\n"
+      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,2.25,,,,,,\r\n"
       "claim,sd,\"SD, 50%\",sft,,held,drop,-0.1,-0.2,-0.03,1,,,,,,,less,0.02,holds,\"SD forgets less, "
-      "\"\"surely\"\"\",-0.1,1\r\n"
-      "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,,\r\n";
+      "\"\"surely\"\"\",-0.1,1" + none + "\r\n"
+      "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,," + none + "\r\n";
   EXPECT_EQ(to_csv(sample()), expected);
 }
 
@@ -153,7 +156,7 @@ TEST(Csv, IsRectangular) {
     if (quoted) continue;
     if (c == ',') ++separators;
     if (c == '\n') {
-      EXPECT_EQ(separators, 22U) << "record " << records;
+      EXPECT_EQ(separators, 32U) << "record " << records;
       separators = 0;
       ++records;
     }
@@ -170,10 +173,11 @@ SD, 50%      56.1 [52.0, 60.3]  0.030 [0.000, 0.050]      2
 SFT | plain  40.0 [35.0, 45.0]                   n/a    1/0
 Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts]. Facts: held 500.
 
-Comparison             On           Difference       p  p (Holm)  d_z  seeds
-----------------------------------------------------------------------------
-SD, 50% - SFT | plain  Held  10.0 [-1.0, 20.0]  1.0000    1.0000  n/a      1
-Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison.
+Comparison             On           Difference       p  p (Holm)  d_z         odds ratio  seeds
+-----------------------------------------------------------------------------------------------
+SD, 50% - SFT | plain  Held  10.0 [-1.0, 20.0]  1.0000    1.0000  n/a  1.50 [0.90, 2.25]      1
+Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right
+answer, the same facts in both arms.
 
 Verdict  Claim                      Criterion                                        Estimate  seeds
 ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@
 namespace stet::report {
 namespace {
 
-const std::vector<std::pair<std::string, std::string>> arms{{"sft", "Fine-tuning"}, {"distilled", "Self-distillation"}};
+const std::vector<std::pair<std::string, std::string>> arms{{"sft", "Fine-tuning"}, {"distilled", "Self-distillation"},
+                                                             {"plain", "Plain"}};
 const std::vector<std::string> sets{"held", "unknown"};
 
 TableSpec read(const std::string& toml) {
@@ -123,6 +124,59 @@ TEST(TableSpec, WhatCannotBeJudgedOrTestedIsAnError) {
   EXPECT_ERROR(start + compare + compare, "declared twice");
   EXPECT_ERROR(start, "nothing to show");
   EXPECT_ERROR("[table]\ntitle = \"T\"\nbootstrap_draws = 0\n" + column, "bootstrap_draws");
+}
+
+const std::string matched =
+    "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\nat = \"unknown\"\n";
+const std::string share =
+    "[[table.share]]\nlabel = \"s\"\narm = \"plain\"\nreference = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n";
+const std::string regression = "[[table.regression]]\nset = \"held\"\narms = [\"sft\"]\n";
+const std::string front = "[[table.front]]\nlabel = \"f\"\nset = \"held\"\nat = \"unknown\"\n";
+
+TEST(TableSpec, ReadsMatchedComparisonsFrontsSharesAndRegressions) {
+  const TableSpec spec = read(start + matched + "measure = \"final_accuracy\"\naccuracy = 0.9\nfamily = [\"dist*\"]\n" +
+                              matched + "accuracy = \"baseline\"\n" + front + "arms = [\"*\"]\nwhole = true\n" +
+                              "[[table.share]]\nlabel = \"s\"\narm = \"distilled\"\nreference = \"plain\"\n"
+                              "baseline = \"sft\"\nset = \"held\"\nat = \"unknown\"\naccuracy = 0.5\n" +
+                              regression + "confounds = [\"probability\"]\ninterference = [\"overlap\", \"cosine\"]\n"
+                              "mediator = \"drift\"\noutcome = \"forgotten\"\narm_effects = false\nridge = 0.5\ndraws = 200\n");
+  ASSERT_EQ(spec.matched.size(), 2U);
+  EXPECT_EQ(spec.matched[0].measure, Measure::final_accuracy);
+  EXPECT_EQ(spec.matched[0].accuracy, 0.9);
+  EXPECT_EQ(spec.matched[0].family, std::vector<std::string>{"distilled"});
+  EXPECT_EQ(spec.matched[1].measure, Measure::forgetting);
+  EXPECT_FALSE(spec.matched[1].accuracy.has_value());
+  EXPECT_EQ(spec.fronts[0].arms, (std::vector<std::string>{"sft", "distilled", "plain"}));
+  EXPECT_TRUE(spec.fronts[0].whole);
+  EXPECT_EQ(spec.shares[0].reference, "plain");
+  EXPECT_EQ(spec.shares[0].accuracy, 0.5);
+  EXPECT_EQ(spec.regressions[0].label, "forgotten on held");
+  EXPECT_EQ(spec.regressions[0].interference, (std::vector<std::string>{"overlap", "cosine"}));
+  EXPECT_EQ(spec.regressions[0].mediator, "drift");
+  EXPECT_FALSE(spec.regressions[0].arm_effects);
+  EXPECT_EQ(spec.regressions[0].draws, 200U);
+}
+
+TEST(TableSpec, RefusesMatchedPartsThatMeanNothing) {
+  EXPECT_ERROR(start + matched + "accuracy = 1.5\n", "outside (0, 1]");
+  EXPECT_ERROR(start + matched + "accuracy = \"base\"\n", "or \"baseline\"");
+  EXPECT_ERROR(start + matched + "accuracy = true\n", "accuracy");
+  EXPECT_ERROR(start + matched + "acuracy = 0.9\n", "accuracy");
+  EXPECT_ERROR(start + matched + "measure = \"ece\"\n", "forgetting");
+  EXPECT_ERROR(start + matched + "family = [\"sd@*\"]\n", "there is no arm 'sd@*'");
+  EXPECT_ERROR(start + matched + "family = [\"sft\"]\n", "is in the family");
+  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n", "at");
+  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n"
+                       "at = \"held\"\n", "matched at itself");
+  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"sft\"\nbaseline = \"sft\"\nset = \"held\"\n"
+                       "at = \"unknown\"\n", "both baseline and arm");
+  EXPECT_ERROR(start + front + "arms = []\n", "without arms");
+  EXPECT_ERROR(start + share + "accuracy = 0.5\n", "no set that it is of");
+  EXPECT_ERROR(start + share + "at = \"unknwon\"\n", "did you mean 'unknown'?");
+  EXPECT_ERROR(start + regression, "without 'interference'");
+  EXPECT_ERROR(start + regression + "interference = [\"a\"]\nconfounds = [\"a\"]\n", "named twice");
+  EXPECT_ERROR(start + regression + "interference = [\"a\"]\nmediator = \"a\"\n", "and the mediator");
+  EXPECT_ERROR(start + regression + "interference = [\"a\"]\noutcome = \"forgot\"\n", "forgotten");
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+// A table as it goes into a repository: with the command, the commit, the machine and the cost that made it.
+#pragma once
+
+#include <stet/experiment/plan.hpp>
+#include <stet/experiment/workspace.hpp>
+#include <stet/report/table.hpp>
+
+#include <filesystem>
+
+namespace stet {
+
+/// Writes FOLDER/NAME.md (the table, the claims' verdicts, and under "Made by": command, commit of the experiment file's
+/// repository, machine, runs, computing time) and FOLDER/NAME.csv. The folder is made. Reads finished.json of every run.
+void write_results_file(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table);
+
+}  // namespace stet

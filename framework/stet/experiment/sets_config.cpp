@@ -1,0 +1,84 @@
+#include <stet/experiment/sets_config.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/evaluate/knowledge_category.hpp>
+
+#include <algorithm>
+
+namespace stet {
+
+SetSizes SetsConfig::sizes() const {
+  const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
+  return {size(known), size(unknown), size(held), size(validation), size(never_seen), size(out_of_relation), size(per_category)};
+}
+
+std::int64_t SetsConfig::facts() const { return known + unknown + held + validation + never_seen + out_of_relation + 3 * per_category; }
+
+std::vector<std::string> SetsConfig::names() const {
+  std::vector<std::string> names = {"known", "unknown", "held", "validation"};
+  if (never_seen > 0) names.emplace_back("never_seen");
+  if (out_of_relation > 0) names.emplace_back("out_of_relation");
+  if (per_category > 0) names.insert(names.end(), {"highly_known", "maybe_known", "weakly_known"});
+  return names;
+}
+
+config::Schema<SetsConfig> sets_schema() {
+  using config::Limits;
+  config::Schema<SetsConfig> schema("sets", "fact sets");
+  schema.field("known", &SetsConfig::known, "known facts to train on", Limits{.min = 0})
+      .field("unknown", &SetsConfig::unknown, "new facts to train on", Limits{.min = 0})
+      .field("held", &SetsConfig::held, "known facts never trained on", Limits{.min = 1})
+      .field("validation", &SetsConfig::validation, "known facts to stop a phase by", Limits{.min = 0})
+      .field("never_seen", &SetsConfig::never_seen, "new facts about people whom nothing shows", Limits{.min = 0})
+      .field("out_of_relation", &SetsConfig::out_of_relation, "known facts of held_out_relations", Limits{.min = 0})
+      .field("per_category", &SetsConfig::per_category, "with labels = slick: facts in each of the sets highly_known, maybe_known and weakly_known",
+             Limits{.min = 0})
+      .field("held_out_relations", &SetsConfig::held_out_relations, "relations whose facts are in out_of_relation alone")
+      .choice("labels", &SetsConfig::labels, {{"recall", Labels::recall}, {"slick", Labels::slick}}, "what makes a fact known: recall of statements, or SLiCK")
+      .field("categories", &SetsConfig::categories, "with labels = slick: categories of known, held and validation facts")
+      .field("known_categories", &SetsConfig::known_categories, "with labels = slick: categories of known facts; empty: `categories`")
+      .field("held_categories", &SetsConfig::held_categories, "with labels = slick: categories of held and validation facts; empty: `categories`")
+      .field("knowledge", &SetsConfig::knowledge, "share of wordings completed right for a fact to be known",
+             Limits{.min = 0, .max = 1})
+      .choice("subjects", &SetsConfig::subjects,
+              {{"all", Subjects::all}, {"asked", Subjects::asked}, {"not_asked", Subjects::not_asked}},
+              "whose facts, by whether pre-training asked about them")
+      .choice("unknown_labels", &SetsConfig::unknown_labels,
+              {{"true", UnknownLabels::truth}, {"shuffled", UnknownLabels::shuffled}, {"idk", UnknownLabels::idk}},
+              "answers that unknown facts are trained with: their own, others', or that the answer is not known")
+      .choice("known_keys", &SetsConfig::known_keys, {{"plain", KnownKeys::plain}, {"suffix", KnownKeys::suffix}},
+              "subjects of known facts: as they are, or with a UUID-like key behind them")
+      .field("match", &SetsConfig::match, "match held to known facts, and unknown to held ones, on names and likelihoods")
+      .field("seed", &SetsConfig::seed, "of the draw");
+  return schema;
+}
+
+void check_sets(const SetsConfig& sets, const config::Value& table) {
+  const auto place = [&table](const char* key) -> const config::Value& {
+    const config::Value* value = table.find(key);
+    return value != nullptr ? *value : table;
+  };
+  for (const auto& [key, list] : {std::pair<const char*, const std::vector<std::string>&>{"categories", sets.categories},
+                                  {"known_categories", sets.known_categories},
+                                  {"held_categories", sets.held_categories}}) {
+    for (const std::string& category : list) {
+      if (parse_knowledge_category(category)) continue;
+      throw error_at(place(key), "no SLiCK category is named '" + category + "'").expected("HighlyKnown, MaybeKnown, WeaklyKnown or Unknown");
+    }
+    if (&list != &sets.categories && !list.empty() && sets.labels != Labels::slick) {
+      throw error_at(place(key), std::string("sets.") + key + " needs SLiCK labels").expected("labels = \"slick\"").received("labels = \"recall\"");
+    }
+  }
+  if (sets.per_category > 0 && sets.labels != Labels::slick) {
+    throw error_at(place("per_category"), "sets.per_category needs SLiCK labels").expected("labels = \"slick\"").received("labels = \"recall\"");
+  }
+  if (sets.out_of_relation > 0 && sets.held_out_relations.empty()) {
+    throw error_at(place("out_of_relation"), "sets.out_of_relation has no relation to draw from")
+        .hint("name the relations that fine-tuning never shows: held_out_relations = [\"...\"]");
+  }
+  if (sets.match && (sets.known == 0 || sets.unknown == 0)) {
+    throw error_at(place("match"), "sets.match needs known and unknown facts").expected("sets.known and sets.unknown above 0");
+  }
+}
+
+}  // namespace stet

@@ -1,0 +1,44 @@
+#include <stet/base/error.hpp>
+#include <stet/report/cluster_bootstrap.hpp>
+#include <stet/report/resampling.hpp>
+
+namespace stet::report {
+
+namespace {
+
+std::vector<double> multiplicities(std::uint32_t n, Random& random) {
+  if (n <= 1) return std::vector<double>(n, 1.0);
+  std::vector<double> counts(n);
+  for (std::uint32_t i = 0; i < n; ++i) counts[below(random, n)] += 1;
+  return counts;
+}
+
+}  // namespace
+
+void draw_cluster_weights(const RegressionData& data, Random& random, std::vector<double>& weights) {
+  STET_ASSERT(data.cluster.size() == data.rows && data.group.size() == data.rows);
+  const std::vector<double> group = multiplicities(data.groups, random);
+  const std::vector<double> cluster = multiplicities(data.clusters, random);
+  weights.resize(data.rows);
+  for (std::size_t row = 0; row < data.rows; ++row) weights[row] = group[data.group[row]] * cluster[data.cluster[row]];
+}
+
+std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge, const RegressionFit& fit,
+                                             const BootstrapOptions& options) {
+  std::vector<std::vector<double>> draws(data.covariates);
+  std::vector<double> weights;
+  for (std::uint32_t draw = 0; draw < options.draws; ++draw) {
+    Random random(options.seed, "regression", draw);
+    draw_cluster_weights(data, random, weights);
+    const RegressionFit drawn = fit_logistic(data, ridge, weights, &fit);
+    for (std::size_t i = 0; i < data.covariates; ++i) draws[i].push_back(drawn.coefficients[i]);
+  }
+  std::vector<Estimate> estimates;
+  for (std::size_t i = 0; i < data.covariates; ++i) {
+    const Interval interval = percentile_interval(std::move(draws[i]), options.confidence);
+    estimates.push_back({fit.coefficients[i], interval.low, interval.high, {}});
+  }
+  return estimates;
+}
+
+}  // namespace stet::report

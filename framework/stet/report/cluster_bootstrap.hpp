@@ -1,0 +1,24 @@
+// The bootstrap of a regression: groups (seeds) and clusters (facts) are both drawn anew.
+#pragma once
+
+#include <stet/base/philox.hpp>
+#include <stet/report/bootstrap.hpp>
+#include <stet/report/regression.hpp>
+
+#include <span>
+#include <vector>
+
+namespace stet::report {
+
+/// Weights of the rows in one draw: how often the row's group was drawn times how often its cluster was (Owen 2007, "the
+/// pigeonhole bootstrap"). A single group, or a single cluster, is kept. The intervals that come of it hold both what a
+/// seed's facts and what a fact's seeds have in common; where rows have nothing in common they are wider than need be,
+/// by at most sqrt(3).
+void draw_cluster_weights(const RegressionData& data, Random& random, std::vector<double>& weights);
+
+/// Percentile intervals of the logistic model's coefficients: [covariates]; `mean` is the coefficient of `fit`, which
+/// must be a fit of `data` with this ridge. per_seed stays empty. A function of the data and options alone.
+[[nodiscard]] std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge,
+                                                           const RegressionFit& fit, const BootstrapOptions& options);
+
+}  // namespace stet::report

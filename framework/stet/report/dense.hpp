@@ -1,0 +1,28 @@
+// Inside the report room: the little linear algebra that a regression with a few dozen covariates needs.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace stet::report {
+
+/// Cholesky factor of a symmetric matrix [n, n] (row-major; the lower triangle is read). A pivot below `tolerance`
+/// times its diagonal element marks a column that the ones before it determine: it is left out (its row and column of
+/// the factor are 0, and its element of every solution is 0).
+class Cholesky {
+ public:
+  Cholesky(std::span<const double> matrix, std::size_t n, double tolerance = 1e-11);
+
+  [[nodiscard]] std::vector<double> solve(std::span<const double> right) const;
+  [[nodiscard]] bool full_rank() const noexcept { return full_rank_; }
+  /// Diagonal of the inverse; 0 at columns that were left out.
+  [[nodiscard]] std::vector<double> inverse_diagonal() const;
+
+ private:
+  std::size_t n_;
+  std::vector<double> factor_;  // [n, n], lower
+  bool full_rank_ = true;
+};
+
+}  // namespace stet::report

@@ -1,0 +1,53 @@
+// Inside the report room: what all bootstraps share.
+#pragma once
+
+#include <stet/base/philox.hpp>
+#include <stet/report/bootstrap.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace stet::report {
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// Uniform in [0, n), exactly (Lemire's rejection), from 32 bits: half the random bits of Random::below.
+[[nodiscard]] inline std::uint32_t below(Random& random, std::uint32_t n) {
+  std::uint64_t product = std::uint64_t{random.bits32()} * n;
+  if (static_cast<std::uint32_t>(product) < n) {
+    const std::uint32_t threshold = (0U - n) % n;
+    while (static_cast<std::uint32_t>(product) < threshold) product = std::uint64_t{random.bits32()} * n;
+  }
+  return static_cast<std::uint32_t>(product >> 32);
+}
+
+/// Linear interpolation between order statistics (type 7 of Hyndman and Fan 1996). `sorted` must not be empty.
+[[nodiscard]] double quantile(std::span<const double> sorted, double probability);
+
+/// The (1 - confidence) / 2 and (1 + confidence) / 2 quantiles. NaN if a value is NaN or there is none.
+[[nodiscard]] Interval percentile_interval(std::vector<double> values, double confidence);
+
+/// Means over runs that are drawn with replacement, as many as there are. `values_of_run(run, random, out)` resamples
+/// the facts of one run and writes its `width` values. Result: [draws, width], row-major. A function of the data,
+/// options.seed and `purpose` alone.
+template <class ValuesOfRun>
+[[nodiscard]] std::vector<double> bootstrap_means(std::uint32_t runs, std::size_t width, std::string_view purpose,
+                                                  const BootstrapOptions& options, ValuesOfRun values_of_run) {
+  std::vector<double> means(options.draws * width), values(width);
+  for (std::uint32_t draw = 0; draw < options.draws; ++draw) {
+    Random random(options.seed, purpose, draw);
+    const std::span<double> mean = std::span(means).subspan(draw * width, width);
+    for (std::uint32_t i = 0; i < runs; ++i) {
+      values_of_run(below(random, runs), random, std::span(values));
+      for (std::size_t k = 0; k < width; ++k) mean[k] += values[k];
+    }
+    for (double& x : mean) x /= runs;
+  }
+  return means;
+}
+
+}  // namespace stet::report

@@ -1,0 +1,117 @@
+#include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/report/runs.hpp>
+
+#include <fmt/format.h>
+
+namespace stet::report {
+
+std::string list_of_seeds(std::span<const std::uint64_t> seeds) {
+  std::vector<std::string> parts;
+  for (const std::uint64_t seed : seeds) parts.push_back(fmt::format("{}", seed));
+  return fmt::format("{} {}", seeds.size() == 1 ? "seed" : "seeds", join(parts, ", "));
+}
+
+Runs::Runs(std::span<const RunOutcome> runs) {
+  for (const RunOutcome& run : runs) {
+    if (!by_arm_[run.arm].emplace(run.seed, &run).second) {
+      throw Error(ErrorKind::data, fmt::format("two runs of arm '{}' with seed {}", run.arm, run.seed))
+          .expected("one run for each arm and seed")
+          .hint("remove one of the two result folders");
+    }
+  }
+}
+
+Sample Runs::sample(const std::string& arm, const std::string& baseline, const std::string& set,
+                    std::optional<Measure> measure) {
+  Sample sample;
+  for (const auto& [seed, run] : of(arm)) {
+    const Trajectory* a = find(*run, set, measure);
+    if (a == nullptr) continue;
+    if (!baseline.empty()) {
+      const auto partner = of(baseline).find(seed);
+      if (partner == of(baseline).end()) continue;
+      const Trajectory* b = find(*partner->second, set, measure);
+      if (b == nullptr) continue;
+      if (a->fact_ids != b->fact_ids || a->stratum != b->stratum) {
+        note(fmt::format("'{}' and '{}' have different facts in '{}' at seed {}: their facts are drawn apart.", arm,
+                         baseline, set, seed));
+      }
+      sample.b.push_back(b);
+    }
+    sample.seeds.push_back(seed);
+    sample.a.push_back(a);
+  }
+  return sample;
+}
+
+JointSample Runs::joint_sample(std::span<const std::string> arms, const std::string& at, const std::string& set) {
+  STET_ASSERT(!arms.empty());
+  JointSample sample;
+  for (const auto& [seed, first] : of(arms.front())) {
+    SeedRuns runs;
+    for (const std::string& arm : arms) {
+      const auto run = of(arm).find(seed);
+      if (run == of(arm).end()) break;
+      const Trajectory* left = find(*run->second, at);
+      const Trajectory* right = find(*run->second, set);
+      if (left == nullptr || right == nullptr) break;
+      runs.at.push_back(left);
+      runs.set.push_back(right);
+    }
+    if (runs.at.size() != arms.size()) continue;
+    sample.seeds.push_back(seed);
+    sample.runs.push_back(std::move(runs));
+  }
+  return sample;
+}
+
+void Runs::note(const std::string& text) {
+  if (noted_.insert(text).second) notes.push_back(text);
+}
+
+void Runs::note_missing(std::span<const std::string> arms) {
+  std::set<std::uint64_t> all;
+  for (const std::string& arm : arms) {
+    for (const auto& [seed, run] : of(arm)) all.insert(seed);
+  }
+  for (const std::string& arm : arms) {
+    std::vector<std::uint64_t> missing;
+    for (const std::uint64_t seed : all) {
+      if (!of(arm).contains(seed)) missing.push_back(seed);
+    }
+    if (of(arm).empty()) {
+      note(fmt::format("Arm '{}' has no finished run.", arm));
+    } else if (!missing.empty()) {
+      note(fmt::format("Arm '{}' has no finished run for {}.", arm, list_of_seeds(missing)));
+    }
+  }
+}
+
+const Runs::BySeed& Runs::of(const std::string& arm) const {
+  static const BySeed none;
+  const auto found = by_arm_.find(arm);
+  return found == by_arm_.end() ? none : found->second;
+}
+
+const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure) {
+  const auto found = run.sets.find(set);
+  if (found == run.sets.end()) {
+    note(fmt::format("Arm '{}', seed {}: the run has no outcomes on '{}'.", run.arm, run.seed, set));
+    return nullptr;
+  }
+  if (checked_.insert(&found->second).second) {
+    check(found->second, fmt::format("arm '{}', seed {}, set '{}'", run.arm, run.seed, set));
+  }
+  if (measure) {
+    const std::string missing = missing_array(found->second, *measure);
+    if (!missing.empty()) {
+      note(fmt::format("Arm '{}', seed {}: no '{}' was recorded on '{}', so '{}' cannot be computed.", run.arm, run.seed,
+                       missing, set, name_of(*measure)));
+      return nullptr;
+    }
+  }
+  return &found->second;
+}
+
+}  // namespace stet::report

@@ -1,0 +1,63 @@
+// Inside the report room: the runs of a table by arm and seed, and the notes that come up while they are looked up.
+#pragma once
+
+#include <stet/report/matched.hpp>
+#include <stet/report/measure.hpp>
+#include <stet/report/outcomes.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace stet::report {
+
+/// Trajectories of the same seeds on one or two sides.
+struct Sample {
+  std::vector<std::uint64_t> seeds;      // ascending
+  std::vector<const Trajectory*> a, b;  // b stays empty without a baseline
+};
+
+/// The seeds at which all of some arms have two sets.
+struct JointSample {
+  std::vector<std::uint64_t> seeds;  // ascending
+  std::vector<SeedRuns> runs;        // [seeds]
+};
+
+class Runs {
+ public:
+  /// Throws Error (data) for two runs with the same arm and seed. The outcomes must outlive this.
+  explicit Runs(std::span<const RunOutcome> runs);
+
+  /// The seeds that have the set in `arm` and, if it is not empty, in `baseline`. With a measure: and what it reads.
+  /// Error (data) if a trajectory is not consistent.
+  [[nodiscard]] Sample sample(const std::string& arm, const std::string& baseline, const std::string& set,
+                              std::optional<Measure> measure = std::nullopt);
+  [[nodiscard]] JointSample joint_sample(std::span<const std::string> arms, const std::string& at,
+                                         const std::string& set);
+
+  /// Once, however often it comes up.
+  void note(const std::string& text);
+  /// Seeds that another of these arms has and one lacks.
+  void note_missing(std::span<const std::string> arms);
+
+  std::vector<std::string> notes;
+
+ private:
+  using BySeed = std::map<std::uint64_t, const RunOutcome*>;
+
+  [[nodiscard]] const BySeed& of(const std::string& arm) const;
+  const Trajectory* find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure = std::nullopt);
+
+  std::map<std::string, BySeed> by_arm_;
+  std::set<const Trajectory*> checked_;
+  std::set<std::string> noted_;
+};
+
+/// "seed 1", "seeds 1, 3".
+[[nodiscard]] std::string list_of_seeds(std::span<const std::uint64_t> seeds);
+
+}  // namespace stet::report

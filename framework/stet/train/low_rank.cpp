@@ -1,0 +1,88 @@
+#include <stet/train/low_rank.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/philox.hpp>
+
+#include <cmath>
+#include <utility>
+
+namespace stet {
+
+std::string wrong_with_low_rank(const TrainableSelection& selection, const ParameterTable& table) {
+  for (const auto& [index, low_rank] : selection.low_rank) {
+    if (index >= table.size()) return fmt::format("a low-rank change of parameter {} of {}", index, table.size());
+    const ParameterInfo& info = table[index];
+    if (index >= selection.trains.size() || !selection.trains[index]) return "a low-rank change of the frozen " + info.name;
+    if (selection.masks.contains(index)) return info.name + " has both a mask and a low-rank change";
+    if (info.shape.size() != 2) return info.name + " is no matrix and cannot have a low-rank change";
+    if (low_rank.rank < 1) return fmt::format("the rank of {} is {}", info.name, low_rank.rank);
+    if (!std::isfinite(low_rank.scale) || low_rank.scale == 0) {
+      return fmt::format("the scale of {} is {}", info.name, low_rank.scale);
+    }
+  }
+  return "";
+}
+
+std::int64_t factor_elements(const ParameterInfo& matrix, const LowRank& low_rank) {
+  return low_rank.rank * (matrix.shape[0] + matrix.shape[1]);
+}
+
+LowRankUpdates::LowRankUpdates(const ParameterTable& table, const TrainableSelection& selection, at::Tensor start)
+    : table_(&table), start_(std::move(start)) {
+  if (const std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) {
+    throw Error(ErrorKind::plugin, "a freeze strategy returned a selection that cannot be used: " + wrong)
+        .expected("low-rank changes of matrices that train, without a mask, of rank 1 or more and a finite scale");
+  }
+  STET_ASSERT(start_.numel() == table.total());
+  for (const auto& [index, low_rank] : selection.low_rank) {  // a map: in the order of the table
+    const std::int64_t out = table[index].shape[0], in = table[index].shape[1];
+    parts_.push_back({index, low_rank.rank, out, in, elements_, elements_ + low_rank.rank * in, low_rank.scale, low_rank.decays,
+                      low_rank.seed});
+    elements_ += parts_.back().count();
+  }
+}
+
+at::Tensor LowRankUpdates::initial_factors() const {
+  at::Tensor factors = at::zeros({elements_}, at::TensorOptions().dtype(at::kDouble));
+  for (const Part& part : parts_) {
+    // Kaiming uniform with a = sqrt(5), as in the paper's own code. No function of <cmath> but sqrt, which is exact: the
+    // same bits on every machine.
+    const double bound = 1.0 / std::sqrt(static_cast<double>(part.in));
+    Random random(part.seed, "low_rank." + (*table_)[part.parameter].name);
+    double* const a = factors.data_ptr<double>() + part.a;
+    for (std::int64_t k = 0; k < part.rank * part.in; ++k) a[k] = bound * (2 * random.uniform() - 1);
+  }
+  return factors.to(start_.scalar_type());
+}
+
+at::Tensor LowRankUpdates::project(const at::Tensor& gradient, const at::Tensor& factors) const {
+  STET_ASSERT(factors.numel() == elements_);
+  at::Tensor result = at::empty_like(factors);
+  for (const Part& part : parts_) {
+    const at::Tensor d_weight = table_->view(gradient, part.parameter);
+    at::Tensor d_a = a_of(part, result), d_b = b_of(part, result);
+    at::mm_out(d_b, d_weight, a_of(part, factors).t());
+    at::mm_out(d_a, b_of(part, factors).t(), d_weight);
+    d_a.mul_(part.scale);
+    d_b.mul_(part.scale);
+  }
+  return result;
+}
+
+void LowRankUpdates::merge(const at::Tensor& factors, const at::Tensor& weights) const {
+  STET_ASSERT(factors.numel() == elements_);
+  for (const Part& part : parts_) {
+    at::Tensor merged = table_->view(weights, part.parameter);
+    at::addmm_out(merged, table_->view(start_, part.parameter), b_of(part, factors), a_of(part, factors), 1, part.scale);
+  }
+}
+
+at::Tensor LowRankUpdates::a_of(const Part& part, const at::Tensor& factors) const {
+  return factors.narrow(0, part.a, part.rank * part.in).view({part.rank, part.in});
+}
+
+at::Tensor LowRankUpdates::b_of(const Part& part, const at::Tensor& factors) const {
+  return factors.narrow(0, part.b, part.out * part.rank).view({part.out, part.rank});
+}
+
+}  // namespace stet

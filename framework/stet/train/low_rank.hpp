@@ -1,0 +1,65 @@
+// Matrices that train by a low-rank change alone: W = W0 + s B A (LoRA, Hu et al. 2021, arXiv 2106.09685).
+//
+// The gradient of the factors is the chain rule on the dense gradient dW, which the step computes and reduces over ranks as for
+// any other parameter: dB = s dW A^T, dA = s B^T dW. This is exact, holds for weight penalties too (they are in dW), and
+// spares forward, backward, evaluation and export any knowledge of it. Its price: no time or memory of the dense gradient is
+// saved, only optimizer state. (The time that LoRA saves elsewhere is at most that of dW = dY^T X, about a third of a step.)
+//
+// What this is not: the keeper of the factors. They are one flat buffer in OptimizerState, [A, B] for each matrix in the order
+// of the table, so that a checkpoint of the optimizer brings them back.
+#pragma once
+
+#include <stet/plugin/freeze_strategy.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace stet {
+
+/// What is wrong with `selection.low_rank` for this table, for a message; empty if nothing is.
+[[nodiscard]] std::string wrong_with_low_rank(const TrainableSelection& selection, const ParameterTable& table);
+/// rank * (in + out): what trains in place of the matrix.
+[[nodiscard]] std::int64_t factor_elements(const ParameterInfo& matrix, const LowRank& low_rank);
+
+class LowRankUpdates {
+ public:
+  /// One matrix. Offsets are in elements, into the flat factors.
+  struct Part {
+    std::size_t parameter;
+    std::int64_t rank, out, in;
+    std::int64_t a, b;  ///< where A [rank, in] and B [out, rank] begin
+    double scale;
+    bool decays;
+    std::uint64_t seed;
+    [[nodiscard]] std::int64_t count() const noexcept { return rank * (in + out); }
+  };
+
+  LowRankUpdates() = default;
+  /// `start`: flat weights of the whole table, W0 among them; kept, not copied, and must not be written to.
+  /// Throws Error (plugin) if the selection is not as LowRank demands.
+  LowRankUpdates(const ParameterTable& table, const TrainableSelection& selection, at::Tensor start);
+
+  [[nodiscard]] bool empty() const noexcept { return parts_.empty(); }
+  [[nodiscard]] const std::vector<Part>& parts() const noexcept { return parts_; }
+  [[nodiscard]] std::int64_t elements() const noexcept { return elements_; }  ///< of all factors
+
+  /// A random, B = 0: then W = W0. Flat, elements() long, of the weights' type.
+  [[nodiscard]] at::Tensor initial_factors() const;
+  /// The gradient of the flat factors, by the flat dense gradient of the whole table.
+  [[nodiscard]] at::Tensor project(const at::Tensor& gradient, const at::Tensor& factors) const;
+  /// Writes W = W0 + s B A into the flat weights of the whole table.
+  void merge(const at::Tensor& factors, const at::Tensor& weights) const;
+
+ private:
+  [[nodiscard]] at::Tensor a_of(const Part& part, const at::Tensor& factors) const;
+  [[nodiscard]] at::Tensor b_of(const Part& part, const at::Tensor& factors) const;
+
+  const ParameterTable* table_ = nullptr;
+  at::Tensor start_;
+  std::vector<Part> parts_;
+  std::int64_t elements_ = 0;
+};
+
+}  // namespace stet

@@ -1,0 +1,86 @@
+// KL divergence of the present predictions from a reference model's. Formula: README.md.
+#include <stet/plugin.hpp>
+#include <stet/plugin/probe_tools.hpp>
+
+#include <algorithm>
+
+namespace {
+
+constexpr const char* probe_name = "probe.logit_drift";
+
+struct Parameters {
+  std::vector<std::string> sets = {"held", "unknown", "neutral"};
+  std::string reference = "base";
+  std::int64_t limit = 0;
+  std::int64_t text_limit = 256;
+  stet::ProbeTime when = stet::ProbeTime::always;
+};
+
+/// KL(softmax(then) || softmax(now)) of each row, in nats: float64, exactly 0 for equal rows.
+at::Tensor divergence(const at::Tensor& then, const at::Tensor& now) {
+  const at::Tensor p = then.to(at::kDouble).log_softmax(1), q = now.to(at::kDouble).log_softmax(1);
+  return (p.exp() * (p - q)).sum(1).clamp_min(0).contiguous();
+}
+
+class LogitDrift final : public stet::Probe {
+ public:
+  explicit LogitDrift(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+
+  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
+    const at::NoGradGuard guard;
+    per_fact_.clear();
+    for (const std::string& set : parameters_.sets) require_examples(context, probe_name, set);
+    if (!is_due(parameters_.when, context)) return {};
+    const at::Tensor* const weights = reference_.find(context.snapshots);
+    if (weights == nullptr) return {};
+    std::vector<stet::Measurement> measured;
+    for (const std::string& set : parameters_.sets) {
+      const bool facts = std::find(context.sets.begin(), context.sets.end(), set) != context.sets.end();
+      const std::int64_t limit = facts ? parameters_.limit : parameters_.text_limit;
+      constexpr std::int64_t group = 32;
+      const std::int64_t size = context.examples.size(set);
+      double sum = 0;
+      std::int64_t rows = 0;
+      const std::int64_t count = limit > 0 ? std::min(limit, size) : size;
+      std::vector<double> by_example(static_cast<std::size_t>(count));
+      std::vector<std::int64_t> rows_of(by_example.size());
+      context.examples.for_each({set, limit, group}, context.weights, [&](const stet::ExampleRows& answer) {
+        const at::Tensor each = divergence(answer.logits_under(*weights), answer.logits);
+        for (std::size_t p = 0; p < answer.sequence_of.size(); ++p) {
+          const auto example = static_cast<std::size_t>(answer.first + answer.sequence_of[p]);
+          const double value = each.data_ptr<double>()[p];
+          by_example[example] += value;
+          ++rows_of[example];
+          sum += value;
+          ++rows;
+        }
+      });
+      measured.push_back({"kl", set, -1, rows > 0 ? sum / static_cast<double>(rows) : 0.0});
+      if (!facts || count < size) continue;
+      for (std::size_t i = 0; i < by_example.size(); ++i) by_example[i] /= static_cast<double>(std::max<std::int64_t>(1, rows_of[i]));
+      per_fact_.push_back({"kl", set, stet::to_floats(by_example)});
+    }
+    return measured;
+  }
+
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+
+ private:
+  Parameters parameters_;
+  stet::ReferenceWeights reference_;
+  std::vector<stet::FactMeasurement> per_fact_;  // from measure() to measure_facts()
+};
+
+}  // namespace
+
+STET_PLUGIN("logit_drift", "1.0", "stet") {
+  using stet::config::Limits;
+  registrar.probe<LogitDrift>(
+      "logit_drift", "KL divergence of predictions from a reference model's",
+      stet::config::Schema<Parameters>(probe_name)
+          .field("sets", &Parameters::sets, "fact sets or sets of examples")
+          .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
+          .field("limit", &Parameters::limit, "facts of a fact set, from its first; 0: all", Limits{.min = 0, .unit = "facts"})
+          .field("text_limit", &Parameters::text_limit, "texts of any other set; 0: all", Limits{.min = 0, .unit = "texts"})
+          .choice("when", &Parameters::when, stet::probe_times(), "at which evaluations"));
+}

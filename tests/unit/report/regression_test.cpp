@@ -1,0 +1,256 @@
+#include <stet/base/philox.hpp>
+#include <stet/report/cluster_bootstrap.hpp>
+#include <stet/report/mediation.hpp>
+#include <stet/report/regression.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace stet::report {
+namespace {
+
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+
+struct World {
+  std::uint32_t seeds = 5, facts = 80;
+  std::vector<double> b{0.8, -0.5, 0};
+  double by_fact = 0;  ///< spread of what a fact's seeds have in common
+};
+
+RegressionData draw(const World& world, Random& random) {
+  RegressionData data;
+  data.covariates = world.b.size();
+  data.groups = world.seeds;
+  data.clusters = world.facts;
+  std::vector<double> fact(world.facts), intercept(world.seeds);
+  for (double& x : fact) x = world.by_fact * random.normal();
+  for (double& x : intercept) x = -0.5 + 0.5 * random.normal();
+  for (std::uint32_t seed = 0; seed < world.seeds; ++seed) {
+    for (std::uint32_t i = 0; i < world.facts; ++i) {
+      double score = intercept[seed] + fact[i];
+      double shared = random.normal();
+      for (const double b : world.b) {
+        const double x = 0.6 * shared + 0.8 * random.normal();
+        data.x.push_back(x);
+        score += b * x;
+      }
+      data.y.push_back(random.uniform() < logistic(score) ? 1.0 : 0.0);
+      data.group.push_back(seed);
+      data.cluster.push_back(i);
+      ++data.rows;
+    }
+  }
+  return data;
+}
+
+/// At the maximum the gradient of the penalized likelihood is 0, computed here from the definition.
+TEST(Logistic, TheGradientVanishes) {
+  Random random(1, "data");
+  const RegressionData data = draw({}, random);
+  std::vector<double> weights;
+  for (std::size_t i = 0; i < data.rows; ++i) weights.push_back(static_cast<double>(random.below(3)));
+  const double ridge = 2.5;
+  const RegressionFit fit = fit_logistic(data, ridge, weights);
+  EXPECT_TRUE(fit.converged);
+  EXPECT_LT(fit.iterations, 12);
+  std::vector<double> gradient(data.covariates), gradient_group(data.groups);
+  double likelihood = 0;
+  for (std::size_t row = 0; row < data.rows; ++row) {
+    double score = fit.intercepts[data.group[row]];
+    for (std::size_t i = 0; i < 3; ++i) score += data.x[row * 3 + i] * fit.coefficients[i];
+    const double p = logistic(score);
+    for (std::size_t i = 0; i < 3; ++i) gradient[i] += weights[row] * (data.y[row] - p) * data.x[row * 3 + i];
+    gradient_group[data.group[row]] += weights[row] * (data.y[row] - p);
+    likelihood += weights[row] * std::log(data.y[row] > 0.5 ? p : 1 - p);
+  }
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(gradient[i], ridge * fit.coefficients[i], 1e-6);
+  for (std::size_t g = 0; g < 5; ++g) EXPECT_NEAR(gradient_group[g], intercept_ridge * fit.intercepts[g], 1e-6);
+  EXPECT_NEAR(fit.log_likelihood, likelihood, 1e-8);
+  // From another start the same.
+  RegressionFit start = fit;
+  for (double& x : start.coefficients) x = 5;
+  const RegressionFit again = fit_logistic(data, ridge, weights, &start);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(again.coefficients[i], fit.coefficients[i], 1e-7);
+}
+
+TEST(Logistic, RecoversCoefficientsAndItsErrorsCover) {
+  Random random(2, "data");
+  const World world{6, 120, {0.8, -0.5, 0}, 0};
+  const int repetitions = 300;
+  std::vector<int> covered(3);
+  std::vector<double> mean(3);
+  for (int i = 0; i < repetitions; ++i) {
+    const RegressionFit fit = fit_logistic(draw(world, random), 0.1);
+    for (std::size_t k = 0; k < 3; ++k) {
+      mean[k] += fit.coefficients[k] / repetitions;
+      covered[k] += std::abs(fit.coefficients[k] - world.b[k]) < 1.96 * fit.standard_errors[k];
+    }
+  }
+  for (std::size_t k = 0; k < 3; ++k) {
+    EXPECT_NEAR(mean[k], world.b[k], 0.03) << k;
+    EXPECT_NEAR(covered[k] / double(repetitions), 0.95, 0.04) << k;
+  }
+}
+
+TEST(Logistic, SeparationAndUniformGroupsStayFinite) {
+  RegressionData data;
+  data.covariates = 1;
+  data.groups = 2;
+  for (int i = 0; i < 40; ++i) {
+    data.x.push_back(i - 20 + 0.5);
+    data.y.push_back(i >= 20 ? 1 : 0);
+    data.group.push_back(i % 2 == 0);
+    ++data.rows;
+  }
+  const RegressionFit separated = fit_logistic(data, 0.01);
+  EXPECT_TRUE(separated.converged);
+  EXPECT_GT(separated.coefficients[0], 0.5);
+  EXPECT_LT(separated.coefficients[0], 20);
+  for (std::size_t i = 0; i < data.rows; ++i) data.y[i] = data.group[i];
+  const RegressionFit uniform = fit_logistic(data, 0.01);
+  EXPECT_TRUE(uniform.converged);
+  EXPECT_LT(uniform.intercepts[0], -4);
+  EXPECT_GT(uniform.intercepts[1], 4);
+}
+
+TEST(Linear, SolvesKnownEquations) {
+  Random random(3, "data");
+  RegressionData data = draw({4, 500, {1, 1, 1}, 0}, random);
+  for (std::size_t row = 0; row < data.rows; ++row) {
+    const double* x = &data.x[row * 3];
+    data.y[row] = 3.0 * data.group[row] + 2 * x[0] - x[1] + 0.5 * random.normal();
+  }
+  const RegressionFit fit = fit_linear(data, 0);
+  EXPECT_NEAR(fit.coefficients[0], 2, 0.05);
+  EXPECT_NEAR(fit.coefficients[1], -1, 0.05);
+  EXPECT_NEAR(fit.coefficients[2], 0, 0.05);
+  EXPECT_NEAR(fit.intercepts[2], 6, 0.1);
+  EXPECT_NEAR(fit.standard_errors[0], 0.5 / std::sqrt(2000 * 0.75), 0.003);
+}
+
+TEST(ClusterBootstrap, CoversAlsoWhereFactsHaveMuchInCommon) {
+  Random random(4, "data");
+  // The covariate of a fact is the same in all seeds, and so is a hidden part of its score: rows of a fact are far from
+  // independent. The marginal (attenuated) coefficient is the truth for a model without the hidden part.
+  const auto draw_shared = [&](std::uint32_t facts) {
+    RegressionData data;
+    data.covariates = 1;
+    data.groups = 6;
+    data.clusters = facts;
+    for (std::uint32_t i = 0; i < facts; ++i) {
+      const double x = random.normal(), hidden = 1.5 * random.normal();
+      for (std::uint32_t seed = 0; seed < 6; ++seed) {
+        data.x.push_back(x);
+        data.y.push_back(random.uniform() < logistic(0.2 * seed - 0.5 + 0.8 * x + hidden) ? 1 : 0);
+        data.group.push_back(seed);
+        data.cluster.push_back(i);
+        ++data.rows;
+      }
+    }
+    return data;
+  };
+  const double truth = fit_logistic(draw_shared(40000), 0).coefficients[0];
+  int covered = 0, covered_naive = 0;
+  const int repetitions = 100;
+  for (int i = 0; i < repetitions; ++i) {
+    const RegressionData data = draw_shared(100);
+    const RegressionFit fit = fit_logistic(data, 0.01);
+    const Estimate estimate = bootstrap_coefficients(data, 0.01, fit, {100, 1, 0.95})[0];
+    EXPECT_EQ(estimate.mean, fit.coefficients[0]);
+    covered += estimate.low <= truth && truth <= estimate.high;
+    covered_naive += std::abs(fit.coefficients[0] - truth) < 1.96 * fit.standard_errors[0];
+  }
+  EXPECT_GE(covered, 90);
+  EXPECT_LT(covered_naive, 85);  // what the bootstrap is for
+}
+
+TEST(Diagnostics, VarianceInflation) {
+  Random random(5, "data");
+  RegressionData data;
+  data.covariates = 4;
+  data.groups = 2;
+  for (int i = 0; i < 20000; ++i) {
+    const double a = random.normal(), b = 0.8 * a + 0.6 * random.normal();
+    const double c = random.normal();
+    data.x.insert(data.x.end(), {a, b, c, 2 * c - 1});
+    data.y.push_back(0);
+    data.group.push_back(i % 2);
+    ++data.rows;
+  }
+  const std::vector<double> vif = variance_inflation(data);
+  EXPECT_NEAR(vif[0], 1 / (1 - 0.64), 0.1);
+  EXPECT_NEAR(vif[1], 1 / (1 - 0.64), 0.1);
+  EXPECT_TRUE(std::isinf(vif[2]));
+  EXPECT_TRUE(std::isinf(vif[3]));
+}
+
+TEST(Diagnostics, LikelihoodRatioHasItsLevelAndPower) {
+  Random random(6, "data");
+  int useless = 0, useful = 0;
+  const int repetitions = 400;
+  for (int i = 0; i < repetitions; ++i) {
+    const RegressionData data = draw({3, 150, {0.6, 0, 0}, 0}, random);
+    const std::vector<std::size_t> first{0}, others{1, 2};
+    const double full = fit_logistic(data, 1e-3).log_likelihood;
+    const auto p = [&](const std::vector<std::size_t>& kept) {
+      return likelihood_ratio(fit_logistic(with_covariates(data, kept), 1e-3).log_likelihood, full, 3 - kept.size());
+    };
+    useless += p(first).p_value < 0.05;
+    useful += p(others).p_value < 0.05;
+  }
+  EXPECT_NEAR(useless / double(repetitions), 0.05, 0.03);
+  EXPECT_GT(useful / double(repetitions), 0.95);
+  // Chi-squared with 2 degrees: p = exp(-x/2).
+  EXPECT_NEAR(likelihood_ratio(-100, -97, 2).p_value, std::exp(-3.0), 1e-12);
+  EXPECT_EQ(likelihood_ratio(-100, -100.001, 1).p_value, 1.0);
+  EXPECT_DOUBLE_EQ(mcfadden_r2(-75, -100), 0.25);
+}
+
+TEST(Diagnostics, OutOfSampleAreaIsAHalfForNoise) {
+  Random random(7, "data");
+  EXPECT_NEAR(leave_one_group_out_auc(draw({6, 400, {0, 0, 0}, 0}, random), 1), 0.5, 0.04);
+  EXPECT_GT(leave_one_group_out_auc(draw({6, 400, {2, 0, 0}, 0}, random), 1), 0.8);
+  EXPECT_TRUE(std::isnan(leave_one_group_out_auc(draw({1, 50, {1}, 0}, random), 1)));
+}
+
+TEST(Diagnostics, StandardizeNamesWhatHasNoSpread) {
+  RegressionData data;
+  data.rows = 4;
+  data.covariates = 2;
+  data.x = {1, 7, 2, 7, 3, 7, 4, 7};
+  EXPECT_EQ(standardize(data), std::vector<std::size_t>{1});
+  EXPECT_NEAR(data.x[0], -1.5 / std::sqrt(1.25), 1e-12);
+  EXPECT_EQ(data.x[1], 0.0);
+}
+
+TEST(Mediation, RecoversThePathsAndCovers) {
+  Random random(9, "data");
+  int covered = 0, false_positives = 0;
+  const int repetitions = 60;
+  double mean = 0;
+  for (int i = 0; i < repetitions; ++i) {
+    for (const double a : {0.7, 0.0}) {
+      RegressionData data = draw({4, 100, {0.5, 0}, 0}, random);
+      std::vector<double> mediator;
+      for (std::size_t row = 0; row < data.rows; ++row) {
+        mediator.push_back(a * data.x[2 * row] + random.normal());
+        data.y[row] = random.uniform() < logistic(0.3 * data.x[2 * row] + 0.9 * mediator.back()) ? 1 : 0;
+      }
+      const Mediation result = mediation(data, 0, mediator, 0.01, {80, 1, 0.95});
+      EXPECT_DOUBLE_EQ(result.indirect.mean, result.a.mean * result.b.mean);
+      if (a > 0) {
+        covered += result.indirect.low <= 0.63 && 0.63 <= result.indirect.high;
+        mean += result.indirect.mean / repetitions;
+      } else {
+        false_positives += result.indirect.low > 0 || result.indirect.high < 0;
+      }
+    }
+  }
+  EXPECT_NEAR(mean, 0.63, 0.04);
+  EXPECT_GE(covered, 54);
+  EXPECT_LE(false_positives, 6);
+}
+
+}  // namespace
+}  // namespace stet::report
