@@ -80,7 +80,7 @@ void ConformanceBench::fill(ExampleStore& store) const {
   for (const EvaluationSet& set : sets_) {
     store.add(set.name, [&set] { return set.sequences; });
   }
-  for (const char* name : {"neutral", "pretraining", "self_generated"}) {
+  for (const char* name : {"neutral", "pretraining", "pretraining_not_held", "self_generated"}) {
     store.add(name, [name] {
       std::vector<TokenSequence> texts;
       for (std::uint64_t i = 0; i < 6; ++i) {

@@ -33,7 +33,8 @@ class ConformanceBench {
   /// "known", "unknown", "held", "validation": a few facts each.
   [[nodiscard]] const std::vector<EvaluationSet>& sets() const noexcept { return sets_; }
 
-  /// The sets, and a few texts each as "neutral", "pretraining" and "self_generated". The bench must outlive the store.
+  /// The sets, and a few texts each as "neutral", "pretraining", "pretraining_not_held" and
+  /// "self_generated". The bench must outlive the store.
   void fill(ExampleStore& store) const;
 
   static constexpr const char* phase = "main";

@@ -5,17 +5,30 @@
 #include <stet/model/generation.hpp>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace stet {
 
 namespace {
 
-std::vector<TokenSequence> base_texts(const BaseModel& base, std::uint64_t seed) {
+/// As pre-training has it: with loss on all tokens but the first, and cut at the context.
+TokenSequence text_of(const BaseModel& base, const Example& example) {
+  TokenSequence text = tokenize(base.tokenizer, example, true, 0);
+  text.ids.resize(std::min(text.ids.size(), static_cast<std::size_t>(base.model.config().context)));
+  return text;
+}
+
+/// Texts about base facts, but those in `without`.
+std::vector<TokenSequence> base_texts(const BaseModel& base, std::uint64_t seed, std::span<const Fact> without = {}) {
   const std::uint64_t facts = base.world.base_facts().size();
   const KeyedPermutation order(facts, seed, purpose_id("rehearsed texts"));
+  std::unordered_set<std::uint64_t> left_out;
+  for (const Fact& fact : without) left_out.insert(fact.id);
   std::vector<TokenSequence> texts;
-  for (std::uint64_t i = 0; i < std::min(facts, rehearsal_texts); ++i) {
-    texts.push_back(tokenize(base.tokenizer, base.world.pretraining_example(seed, order(i)), true, i));
+  for (std::uint64_t i = 0; i < facts && texts.size() < rehearsal_texts; ++i) {
+    const std::uint64_t index = order(i);
+    if (left_out.contains(base.world.base_facts()[index].id)) continue;
+    texts.push_back(text_of(base, base.world.pretraining_example(seed, index)));
   }
   return texts;
 }
@@ -24,7 +37,7 @@ std::vector<TokenSequence> neutral_texts(const BaseModel& base) {
   const std::uint64_t facts = base.world.base_facts().size();
   std::vector<TokenSequence> texts;
   for (std::uint64_t i = 0; i < std::min(base.world.neutral_lines(), rehearsal_texts); ++i) {
-    texts.push_back(tokenize(base.tokenizer, base.world.pretraining_example(0, facts + i), true, i));
+    texts.push_back(text_of(base, base.world.pretraining_example(0, facts + i)));
   }
   return texts;
 }
@@ -64,6 +77,10 @@ void fill_examples(ExampleStore& store, std::span<const EvaluationSet> sets, con
   }
   store.add("neutral", [&base] { return neutral_texts(base); });
   store.add("pretraining", [&base, seed] { return base_texts(base, seed); });
+  store.add("pretraining_not_held", [&base, sets, seed] {
+    const auto held = std::find_if(sets.begin(), sets.end(), [](const EvaluationSet& set) { return set.name == "held"; });
+    return base_texts(base, seed, held == sets.end() ? std::span<const Fact>() : held->facts);
+  });
   store.add("self_generated", [&base, seed] { return generated_texts(base, seed); });
 }
 

@@ -16,6 +16,7 @@ inline constexpr std::uint64_t rehearsal_texts = 2048;
 /// Adds the fact sets under their names (sets[i] must have number i), and, made when first asked for,
 ///   "neutral":        neutral lines of pre-training,
 ///   "pretraining":    texts about base facts, drawn anew for each seed (facts of the held set are among them),
+///   "pretraining_not_held": the same without the facts of the set "held",
 ///   "self_generated": what the base itself writes after the first token of such texts, sampled at temperature 1.
 /// All tokens of a text but the first are predicted with loss. `sets` and `base` must outlive the store.
 void fill_examples(ExampleStore& store, std::span<const EvaluationSet> sets, const BaseModel& base, std::uint64_t seed);

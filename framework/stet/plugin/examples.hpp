@@ -36,7 +36,8 @@ struct ExampleRange {
 };
 
 /// Sets of examples: those of the run ("known", "unknown", "held", ...), and texts: "neutral" (neutral lines of
-/// pre-training), "pretraining" (its texts) and "self_generated" (sampled from the base), as far as the run has them.
+/// pre-training), "pretraining" (its texts), "pretraining_not_held" (those without the held facts) and "self_generated" (sampled
+/// from the base), as far as the run has them.
 class Examples {
  public:
   virtual ~Examples() = default;

@@ -1,0 +1,106 @@
+// The sets of examples of a run, over a small world and an untrained base.
+#include <stet/experiment/run_examples.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace stet {
+namespace {
+
+class RunExamplesTest : public ::testing::Test {
+ protected:
+  static DataConfig data() {
+    DataConfig config;
+    config.synthetic.entities = 30;
+    config.synthetic.relations = 2;
+    return config;
+  }
+  static ModelConfig model(const Tokenizer& tokenizer, std::int64_t context) {
+    ModelConfig config;
+    config.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+    config.width = 8;
+    config.layers = 1;
+    config.heads = 2;
+    config.feed_forward = 8;
+    config.context = context;
+    config.complete();
+    return config;
+  }
+  static BaseModel base(std::int64_t context) {
+    World world = make_world(data());
+    Tokenizer tokenizer = world.make_tokenizer();
+    Transformer transformer(model(tokenizer, context));
+    at::Tensor weights = initial_values(transformer.table(), transformer.config(), 1, at::kFloat);
+    return {std::move(world), std::move(tokenizer), std::move(transformer), std::move(weights), {}, {}};
+  }
+  std::vector<EvaluationSet> sets(const BaseModel& base) const {
+    std::vector<EvaluationSet> result;
+    const auto probe = [&base](const Fact& fact) -> const std::string& { return base.world.relations()[fact.relation].probe; };
+    const std::span<const Fact> facts = base.world.base_facts();
+    result.push_back(make_evaluation_set("known", facts.subspan(0, 9), base.tokenizer, probe));
+    result.push_back(make_evaluation_set("held", facts.subspan(9, 12), base.tokenizer, probe));
+    return result;
+  }
+  const std::unique_ptr<Communicator> alone_ = make_single_process();
+};
+
+TEST_F(RunExamplesTest, TextsWithAndWithoutTheHeldFacts) {
+  const BaseModel model = base(200);
+  const std::vector<EvaluationSet> facts = sets(model);
+  ExampleStore store(model.model, *alone_, 1);
+  fill_examples(store, facts, model, 3);
+  EXPECT_EQ(store.sets(), (std::vector<std::string>{"known", "held", "neutral", "pretraining", "pretraining_not_held", "self_generated"}));
+  EXPECT_EQ(store.size("held"), 12);
+  const std::vector<Fact>& all = model.world.base_facts();
+  EXPECT_EQ(store.size("pretraining"), static_cast<std::int64_t>(all.size()));
+  EXPECT_EQ(store.size("pretraining_not_held"), static_cast<std::int64_t>(all.size()) - 12);
+  std::multiset<std::vector<TokenId>> expected, seen, with_held;
+  for (std::uint64_t i = 0; i < all.size(); ++i) {
+    const TokenSequence text = tokenize(model.tokenizer, model.world.pretraining_example(3, i), true, i);
+    with_held.insert(text.ids);
+    if (i < 9 || i >= 21) expected.insert(text.ids);
+  }
+  for (const TokenSequence& text : store.sequences("pretraining_not_held")) {
+    seen.insert(text.ids);
+    EXPECT_EQ(text.loss_begin, 1U);
+  }
+  EXPECT_TRUE(seen == expected);
+  seen.clear();
+  for (const TokenSequence& text : store.sequences("pretraining")) seen.insert(text.ids);
+  EXPECT_TRUE(seen == with_held);
+}
+
+TEST_F(RunExamplesTest, NoTextIsLongerThanTheContext) {
+  const BaseModel model = base(6);
+  ExampleStore store(model.model, *alone_, 1);
+  const std::vector<EvaluationSet> none;
+  fill_examples(store, none, model, 3);
+  for (const char* name : {"neutral", "pretraining", "pretraining_not_held", "self_generated"}) {
+    std::size_t longest = 0;
+    for (const TokenSequence& text : store.sequences(name)) {
+      longest = std::max(longest, text.ids.size());
+      EXPECT_GT(text.loss_tokens(), 0U) << name;
+    }
+    EXPECT_LE(longest, 6U) << name;
+    EXPECT_GT(longest, 1U) << name;
+  }
+}
+
+TEST_F(RunExamplesTest, WhatTheBaseWritesIsAFunctionOfTheSeed) {
+  const BaseModel model = base(20);
+  const std::vector<EvaluationSet> none;
+  const auto written = [&](std::uint64_t seed) {
+    ExampleStore store(model.model, *alone_, 1);
+    fill_examples(store, none, model, seed);
+    std::vector<std::vector<TokenId>> texts;
+    for (const TokenSequence& text : store.sequences("self_generated")) texts.push_back(text.ids);
+    return texts;
+  };
+  EXPECT_EQ(written(3), written(3));
+  EXPECT_NE(written(3), written(4));
+}
+
+}  // namespace
+}  // namespace stet
