@@ -52,8 +52,8 @@ TEST_P(ExperimentFile, RunsToItsTable) {
   EXPECT_GT(cells, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_files()), [](const auto& info) {
-  std::string name = fs::path(info.param).stem().string();
+INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_files()), [](const auto& tested) {
+  std::string name = fs::path(tested.param).stem().string();
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
