@@ -1,5 +1,6 @@
 // Streaming a shard set larger than the memory it may take: bytes a second, how long a step waits for its batch, and peak
-// memory; with and without reading ahead, in the block-wise and in the global order, all in one run.
+// memory; with and without telling the disk what comes (Lookahead), with and without a thread that reads ahead, in the
+// block-wise and in the global order, from the disk and from the page cache, all in one run. And what the disk itself gives.
 //
 //   shard_benchmark [GIGABYTES] [FOLDER]        2 GB in a new folder below /tmp, which is removed at the end
 //
@@ -99,9 +100,43 @@ double percentile(std::vector<double> values, double share) {
   return values[k];
 }
 
-void pass(const std::filesystem::path& folder, const char* name, BlockOrder order, std::size_t ahead, bool working, double seconds_at_most) {
+/// What the disk gives to one reader without any of our code, cold: everything in order, and single pages here and there.
+void disk(const std::filesystem::path& folder) {
+  const ShardSet set = ShardSet::open(folder);
+  std::vector<char> buffer(1 << 20);
+  Random random(3, "page");
+  for (const bool in_order : {true, false}) {
+    drop_from_cache(set);
+    double bytes = 0;
+    std::vector<double> waits;
+    const Stopwatch watch;
+    for (const ShardEntry& shard : set.index().shards) {
+      const int descriptor = ::open((set.folder() / shard.file).c_str(), O_RDONLY | O_CLOEXEC);
+      if (descriptor < 0) continue;
+      if (!in_order) ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
+      const std::size_t size = in_order ? buffer.size() : 4096;
+      for (std::uint64_t k = 0; k < (in_order ? shard.bytes / size : 32); ++k) {
+        const Stopwatch wait;
+        bytes += static_cast<double>(::pread(descriptor, buffer.data(), size, static_cast<off_t>((in_order ? k : random.below(shard.bytes / size)) * size)));
+        waits.push_back(1e6 * wait.seconds());
+      }
+      ::close(descriptor);
+    }
+    fmt::print("the disk, {:<25} {:>5.0f} MB/s  reads of {} kB: median {:.0f}, p99 {:.0f}, max {:.0f} us\n", in_order ? "in order" : "pages at random", bytes / 1e6 / watch.seconds(),
+               in_order ? 1024 : 4, percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0));
+  }
+  std::fflush(stdout);
+}
+
+struct Reading {
+  BlockOrder order;
+  std::size_t ahead;
+  bool look_ahead;
+};
+
+void pass(const std::filesystem::path& folder, const char* name, const Reading& reading, bool working, bool cold, double seconds_at_most) {
   ShardSet set = ShardSet::open(folder);
-  drop_from_cache(set);
+  if (cold) drop_from_cache(set);
   std::ofstream("/proc/self/clear_refs") << 5;  // peak memory counts from here
   Work work;
   std::vector<double> waits, steps;
@@ -109,7 +144,7 @@ void pass(const std::filesystem::path& folder, const char* name, BlockOrder orde
   const double cpu_before = cpu_seconds();
   const Stopwatch watch;
   {
-    ShardStream stream(set, Sampler(set.size(), 1, order), {batch_size, 0, 1, 0, set.size(), ahead});
+    ShardStream stream(set, Sampler(set.size(), 1, reading.order), {batch_size, 0, 1, 0, set.size(), reading.ahead, reading.look_ahead});
     while (watch.seconds() < seconds_at_most) {
       const Stopwatch wait;
       const std::optional<ShardBatch> batch = stream.next();
@@ -123,7 +158,7 @@ void pass(const std::filesystem::path& folder, const char* name, BlockOrder orde
   }
   const double seconds = watch.seconds();
   const double cpu = cpu_seconds() - cpu_before;
-  fmt::print("{:<34} {:>5.0f} MB/s ({:>5.0f} a CPU second)  {:>5} steps of {:>6.0f} us  wait median {:>7.1f}  p99 {:>8.1f}  max {:>8.0f} us = {:>5.2f} % of the time  peak memory {:>4.0f} MB\n", name,
+  fmt::print("{:<34} {:>5.0f} MB/s ({:>5.0f} a CPU second)  {:>5} steps of {:>6.0f} us  wait median {:>7.1f}  p99 {:>8.1f}  max {:>8.0f} us = {:>6.3f} % of the time  peak memory {:>4.0f} MB\n", name,
              bytes / 1e6 / seconds, bytes / 1e6 / cpu, steps.size(), percentile(steps, 0.5), percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0),
              1e-4 * std::accumulate(waits.begin(), waits.end(), 0.0) / seconds, status_megabytes("VmHWM"));
   std::fflush(stdout);
@@ -147,13 +182,19 @@ int run(double gigabytes, const std::filesystem::path& folder) {
                set.index().shards.size(), set.size(), 2e-9 * static_cast<double>(set.index().totals().tokens), watch.seconds(), batch_size,
                status_megabytes("VmRSS"));
   }
-  pass(folder, "all of it, blocks", shard_order, 0, false, 1e9);
-  pass(folder, "training, blocks, 8 ahead", shard_order, 8, true, 20);
-  pass(folder, "training, blocks, none ahead", shard_order, 0, true, 20);
-  pass(folder, "training, global order, 8 ahead", {}, 8, true, 20);
-  pass(folder, "training, global order, none ahead", {}, 0, true, 20);
-  pass(folder, "reading alone, blocks", shard_order, 0, false, 20);
-  pass(folder, "reading alone, global order", {}, 0, false, 20);
+  disk(folder);
+  constexpr bool work = true, alone = false, cold = true, warm = false;
+  pass(folder, "all of it, reading alone", {shard_order, 0, true}, alone, cold, 1e9);
+  pass(folder, "all of it, without look-ahead", {shard_order, 0, false}, alone, cold, 1e9);
+  pass(folder, "training, blocks, 8 ahead", {shard_order, 8, true}, work, cold, 20);
+  pass(folder, "  without look-ahead", {shard_order, 8, false}, work, cold, 20);
+  pass(folder, "  no thread", {shard_order, 0, true}, work, cold, 20);
+  pass(folder, "  neither", {shard_order, 0, false}, work, cold, 20);
+  pass(folder, "  32 ahead", {shard_order, 32, true}, work, cold, 20);
+  pass(folder, "training, global order, 8 ahead", {{}, 8, true}, work, cold, 20);
+  pass(folder, "  without look-ahead", {{}, 8, false}, work, cold, 20);
+  pass(folder, "training, blocks, 8 ahead, warm", {shard_order, 8, true}, work, warm, 20);
+  pass(folder, "  without look-ahead, warm", {shard_order, 8, false}, work, warm, 20);
   return 0;
 }
 

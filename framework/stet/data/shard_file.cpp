@@ -196,6 +196,25 @@ std::vector<std::span<const std::byte>> ShardFile::parts_of(std::uint64_t s, boo
   return parts;
 }
 
+std::array<std::span<const std::byte>, 2> ShardFile::tables_of(std::uint64_t first, std::uint64_t count) const {
+  STET_ASSERT(first <= counts_.sequences && count <= counts_.sequences - first);
+  return {std::as_bytes(sequence_offsets_.subspan(first, count + 1)), std::as_bytes(span_offsets_.subspan(first, count + 1))};
+}
+
+void ShardFile::fetch_tables(std::uint64_t first, std::uint64_t count) const noexcept {
+  for (const std::span<const std::byte> part : tables_of(first, count)) file_.fetch(part);
+}
+
+void ShardFile::fetch_contents(std::uint64_t first, std::uint64_t count) const noexcept {
+  const auto fetch = [&](auto values, std::uint64_t begin, std::uint64_t end) {
+    if (begin < end && end <= values.size()) file_.fetch(std::as_bytes(values.subspan(begin, end - begin)));
+  };
+  const std::uint64_t begin = sequence_offsets_[first], end = sequence_offsets_[first + count];
+  fetch(short_tokens_, begin, end);  // one of the two is empty
+  fetch(long_tokens_, begin, end);
+  fetch(loss_spans_, 2 * span_offsets_[first], 2 * span_offsets_[first + count]);
+}
+
 std::string ShardFile::compute_checksum() const {
   Hasher hash;
   add_metadata(hash, file_.metadata());

@@ -26,7 +26,12 @@ struct ShardSet::Open {
 
 ShardSet::ShardSet(std::filesystem::path folder, ShardIndex index, ShardSetOptions options)
     : folder_(std::move(folder)), index_(std::move(index)), options_(options), starts_{0}, open_(index_.shards.size()) {
-  for (const ShardEntry& shard : index_.shards) starts_.push_back(starts_.back() + shard.counts.sequences);
+  std::uint64_t bytes = 0;
+  for (const ShardEntry& shard : index_.shards) {
+    starts_.push_back(starts_.back() + shard.counts.sequences);
+    bytes += shard.bytes;
+  }
+  mean_bytes_ = std::max<std::uint64_t>(1, bytes / std::max<std::uint64_t>(1, starts_.back()));
 }
 ShardSet::~ShardSet() = default;
 ShardSet::ShardSet(ShardSet&&) noexcept = default;
@@ -43,8 +48,13 @@ std::pair<std::size_t, std::uint64_t> ShardSet::locate(std::uint64_t i) const {
   return {number, i - starts_[number]};
 }
 
-ShardSet::Open& ShardSet::open_shard(std::size_t number) {
-  if (open_[number]) return *open_[number];
+std::shared_ptr<ShardSet::Open> ShardSet::acquire(std::size_t number) {
+  const std::lock_guard lock(*mutex_);
+  if (!open_[number]) open_shard(number);
+  return open_[number];
+}
+
+void ShardSet::open_shard(std::size_t number) {
   const ShardEntry& entry = index_.shards[number];
   const std::filesystem::path path = folder_ / entry.file;
   const auto fail = [&](const char* what, const std::string& expected, const std::string& received, const char* hint) {
@@ -55,7 +65,7 @@ ShardSet::Open& ShardSet::open_shard(std::size_t number) {
   const std::uint64_t bytes = std::filesystem::file_size(path, failure);
   if (failure) fail("a shard of the index is missing", fmt::format("{} bytes", entry.bytes), failure.message(), again);
   if (bytes != entry.bytes) fail("a shard of another size than the index says", fmt::format("{} bytes", entry.bytes), fmt::format("{} bytes", bytes), again);
-  auto opened = std::make_unique<Open>(ShardFile::open(path));
+  auto opened = std::make_shared<Open>(ShardFile::open(path));
   const ShardFile& file = opened->file;
   if (file.origin().tokenizer != index_.tokenizer) fail("a shard of another tokenizer", index_.tokenizer, file.origin().tokenizer, again);
   if (file.origin().vocabulary != index_.vocabulary || file.origin().context != index_.context) {
@@ -67,7 +77,7 @@ ShardSet::Open& ShardSet::open_shard(std::size_t number) {
                                           fmt::format("{} sequences of {} tokens", entry.counts.sequences, entry.counts.tokens),
                                           fmt::format("{} sequences of {} tokens", file.counts().sequences, file.counts().tokens), again);
   if (mapped_ == options_.open_shards) {
-    for (std::unique_ptr<Open>& one : open_) one.reset();
+    for (std::shared_ptr<Open>& one : open_) one.reset();
     mapped_ = 0;
     dirty_.clear();
     touched_ = 0;
@@ -75,7 +85,6 @@ ShardSet::Open& ShardSet::open_shard(std::size_t number) {
   ++mapped_;
   open_[number] = std::move(opened);
   mark(*open_[number], std::span(open_[number]->file.address(), 1));  // opening has read the header before it
-  return *open_[number];
 }
 
 void ShardSet::mark(Open& shard, std::span<const std::byte> part) {
@@ -88,8 +97,10 @@ void ShardSet::mark(Open& shard, std::span<const std::byte> part) {
   }
 }
 
-void ShardSet::touch(Open& shard, std::uint64_t s, bool with_tokens) {
-  for (const std::span<const std::byte> part : shard.file.parts_of(s, with_tokens)) mark(shard, part);
+void ShardSet::touch(std::size_t number, const Open& shard, std::span<const std::span<const std::byte>> parts) {
+  const std::lock_guard lock(*mutex_);
+  if (open_[number].get() != &shard) return;  // closed meanwhile: unmapped with its last reader
+  for (const std::span<const std::byte> part : parts) mark(*open_[number], part);
   if (touched_ <= options_.resident_bytes) return;
   for (Open* const one : dirty_) {
     one->file.release();
@@ -101,27 +112,54 @@ void ShardSet::touch(Open& shard, std::uint64_t s, bool with_tokens) {
 
 TokenSequence ShardSet::sequence(std::uint64_t i) {
   const auto [number, s] = locate(i);
-  const std::lock_guard lock(*mutex_);
-  Open& shard = open_shard(number);
-  TokenSequence sequence = shard.file.sequence(s);
+  const std::shared_ptr<Open> shard = acquire(number);
+  TokenSequence sequence = shard->file.sequence(s);
   sequence.example = i;
-  touch(shard, s, true);
+  touch(number, *shard, shard->file.parts_of(s, true));
   return sequence;
 }
 
 ShardFile::Size ShardSet::size_of(std::uint64_t i) {
   const auto [number, s] = locate(i);
-  const std::lock_guard lock(*mutex_);
-  Open& shard = open_shard(number);
-  const ShardFile::Size size = shard.file.size_of(s);
-  touch(shard, s, false);
+  const std::shared_ptr<Open> shard = acquire(number);
+  const ShardFile::Size size = shard->file.size_of(s);
+  touch(number, *shard, shard->file.parts_of(s, false));
   return size;
+}
+
+void ShardSet::fetch_run(std::uint64_t first, std::uint64_t last, Need need) {
+  while (first <= last) {
+    const auto [number, s] = locate(first);
+    const std::uint64_t count = std::min(last + 1, starts_[number + 1]) - first;
+    first += count;
+    std::shared_ptr<Open> shard;
+    try {
+      shard = acquire(number);
+    } catch (const Error&) {
+      continue;  // whoever reads a sequence of it is told
+    }
+    if (need == Need::tables) {
+      shard->file.fetch_tables(s, count);
+      continue;
+    }
+    shard->file.fetch_contents(s, count);
+    for (const std::uint64_t at : {s, s + count}) touch(number, *shard, shard->file.tables_of(at, 0));
+  }
+}
+
+void ShardSet::fetch(std::span<const std::uint64_t> indices, Need need) {
+  // Reading a gap of some pages costs the disk less than another request.
+  constexpr std::uint64_t gap_bytes = 16384, table_entry = 8;
+  const std::uint64_t gap = 1 + gap_bytes / (need == Need::tables ? table_entry : mean_bytes_);
+  for (std::size_t begin = 0, end = 0; begin < indices.size(); begin = end) {
+    for (end = begin + 1; end < indices.size() && indices[end] <= indices[end - 1] + gap; ++end) STET_ASSERT(indices[end - 1] <= indices[end]);
+    fetch_run(indices[begin], indices[end - 1], need);
+  }
 }
 
 void ShardSet::verify(std::size_t number) {
   STET_ASSERT(number < open_.size());
-  const std::lock_guard lock(*mutex_);
-  open_shard(number).file.verify();
+  acquire(number)->file.verify();
 }
 
 void ShardSet::require_tokenizer(const Tokenizer& tokenizer) const {

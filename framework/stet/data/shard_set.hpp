@@ -25,7 +25,10 @@ struct ShardSetOptions {
   std::size_t open_shards = 1024;           ///< mapped at a time, at most
 };
 
-/// All members may be called from several threads at once.
+/// What of a sequence will be read: how long it is and where, or all of it.
+enum class Need { tables, contents };
+
+/// All members may be called from several threads at once. A thread that waits for the disk lets the others go on.
 class ShardSet {
  public:
   /// Reads the index alone. Throws as ShardIndex::read().
@@ -44,6 +47,12 @@ class ShardSet {
   [[nodiscard]] TokenSequence sequence(std::uint64_t i);
   /// Tokens of it, and those with loss; does not touch the tokens.
   [[nodiscard]] ShardFile::Size size_of(std::uint64_t i);
+  /// Says which sequences will be read soon: the system reads them from the disk meanwhile, all at once, and nothing waits
+  /// (but for the tables where they are not in memory yet when contents are asked for; ask for them some time before).
+  /// Neighbours are asked for together. Ascending indices. A hint: a shard that cannot be opened is the reader's error.
+  void fetch(std::span<const std::uint64_t> indices, Need need);
+  /// Bytes that a sequence takes, on average.
+  [[nodiscard]] std::uint64_t mean_bytes() const noexcept { return mean_bytes_; }
   /// Reads all of shard `number`. Throws Error (data) unless it is what the index says, to the bit.
   void verify(std::size_t number);
   /// Throws Error (data), with a hint, unless the shards were made with this tokenizer.
@@ -55,16 +64,19 @@ class ShardSet {
  private:
   struct Open;
   ShardSet(std::filesystem::path folder, ShardIndex index, ShardSetOptions options);
-  Open& open_shard(std::size_t number);
+  std::shared_ptr<Open> acquire(std::size_t number);
+  void open_shard(std::size_t number);
+  void fetch_run(std::uint64_t first, std::uint64_t last, Need need);
   void mark(Open& shard, std::span<const std::byte> part);
-  void touch(Open& shard, std::uint64_t s, bool with_tokens);
+  void touch(std::size_t number, const Open& shard, std::span<const std::span<const std::byte>> parts);
   [[nodiscard]] std::pair<std::size_t, std::uint64_t> locate(std::uint64_t i) const;
 
   std::filesystem::path folder_;
   ShardIndex index_;
   ShardSetOptions options_;
   std::vector<std::uint64_t> starts_;  // [shards + 1] first sequence of each shard
-  std::vector<std::unique_ptr<Open>> open_;
+  std::vector<std::shared_ptr<Open>> open_;  // shared with those who read while others open
+  std::uint64_t mean_bytes_ = 1;
   std::size_t mapped_ = 0;
   std::vector<Open*> dirty_;   // with touched pages
   std::uint64_t touched_ = 0;  // bytes

@@ -1,6 +1,7 @@
 // A rank's own sequences of a shard set, batch after batch, read ahead by a thread.
 #pragma once
 
+#include <stet/data/lookahead.hpp>
 #include <stet/data/prefetch.hpp>
 #include <stet/data/sampler.hpp>
 #include <stet/data/shard_set.hpp>
@@ -21,6 +22,7 @@ struct ShardStreamOptions {
   std::uint64_t position = 0;      ///< of the sampler's order, where the stream begins: all the state that there is
   std::uint64_t end = UINT64_MAX;  ///< no batch begins there or behind
   std::size_t ahead = 8;           ///< batches read ahead; 0: none, and no thread
+  bool look_ahead = true;          ///< the disk is told what will be read (Lookahead); false: for comparison
 };
 
 /// Batches are counted in sequences and not in tokens: then a batch is a function of its position alone. Sequences are
@@ -49,12 +51,13 @@ class ShardStream {
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
 
  private:
-  [[nodiscard]] std::optional<ShardBatch> read(std::uint64_t position) const;
+  [[nodiscard]] std::optional<ShardBatch> read(std::uint64_t position);
 
   ShardSet& set_;
   Sampler sampler_;
   ShardStreamOptions options_;
   std::uint64_t position_;
+  std::optional<Lookahead> lookahead_;  // of whoever reads: the thread, if there is one
   std::unique_ptr<Prefetcher<ShardBatch>> ahead_;
 };
 

@@ -62,6 +62,12 @@ class TensorFile::Mapping {
   void release() const noexcept {
     if (address_ != nullptr) ::madvise(address_, size_, MADV_DONTNEED);
   }
+  void fetch(std::span<const std::byte> part) const noexcept {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t begin = static_cast<std::size_t>(part.data() - bytes().data()) / page * page;
+    const std::size_t end = static_cast<std::size_t>(part.data() + part.size() - bytes().data());
+    if (!part.empty()) ::madvise(static_cast<std::byte*>(address_) + begin, end - begin, MADV_WILLNEED);
+  }
 
  private:
   void* address_ = nullptr;
@@ -130,6 +136,8 @@ std::span<const std::byte> TensorFile::bytes(const TensorInfo& tensor) const {
 }
 
 void TensorFile::release() const noexcept { mapping_->release(); }
+
+void TensorFile::fetch(std::span<const std::byte> part) const noexcept { mapping_->fetch(part); }
 
 std::span<const std::byte> TensorFile::typed_bytes(std::string_view name, DType type, std::size_t alignment) const {
   const TensorInfo& tensor = require(name);

@@ -70,6 +70,8 @@ class TensorFile {
   /// Gives the pages that were read back to the system: they no longer count as this process's memory. Spans stay
   /// valid; what is read again is mapped again, from the page cache if it is still there.
   void release() const noexcept;
+  /// Asks the system to read a part of what bytes() or values() gave from the disk, and does not wait for it. A hint.
+  void fetch(std::span<const std::byte> part) const noexcept;
 
  private:
   class Mapping;

@@ -1,11 +1,15 @@
 #include <stet/train/shard_data.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/data/lookahead.hpp>
+#include <stet/data/position_walk.hpp>
 #include <stet/data/prefetch.hpp>
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace stet {
 
@@ -14,39 +18,6 @@ namespace {
 struct Ready {
   std::uint64_t epoch, index;
   TokenSequence sequence;
-};
-
-/// The positions that a rank asks for, one after another.
-class Walk {
- public:
-  Walk(const Sampler& sampler, const ReadAhead& plan, bool everything) : sampler_(sampler), plan_(plan), everything_(everything), begin_(plan.position) {
-    enter();
-  }
-  /// The position, or nothing behind the end.
-  [[nodiscard]] std::optional<std::uint64_t> next() {
-    while (begin_ < plan_.end && at_ == own_.end) {
-      begin_ = batch_.end;
-      enter();
-    }
-    if (begin_ >= plan_.end) return std::nullopt;
-    return at_++;
-  }
-
- private:
-  void enter() {
-    batch_ = batch_at(begin_, sampler_.size(), plan_.batch_size);
-    own_ = batch_;
-    if (!everything_) {
-      own_ = {part_of(batch_, plan_.first_part, plan_.parts).begin, part_of(batch_, plan_.first_part + plan_.own_parts - 1, plan_.parts).end};
-    }
-    at_ = own_.begin;
-  }
-
-  Sampler sampler_;
-  ReadAhead plan_;
-  bool everything_;
-  std::uint64_t begin_, at_ = 0;
-  BatchRange batch_{0, 0}, own_{0, 0};
 };
 
 struct Pump {
@@ -62,6 +33,8 @@ TrainingData shard_data(std::shared_ptr<ShardSet> set, std::string name) {
     const ShardFile::Size size = set->size_of(index);
     return SequenceSize{size.tokens, size.loss_tokens};
   };
+  data.fetch = [set](std::span<const std::uint64_t> indices, Need need) { set->fetch(indices, need); };
+  data.mean_bytes = set->mean_bytes();
   return data;
 }
 
@@ -76,6 +49,17 @@ TrainingData join_data(TrainingData first, TrainingData second) {
   data.size = [first, second, border, size_of](std::uint64_t epoch, std::uint64_t index) {
     return index < border ? size_of(first, epoch, index) : size_of(second, epoch, index - border);
   };
+  if (first.fetch || second.fetch) {
+    data.mean_bytes = std::max(first.mean_bytes, second.mean_bytes);
+    data.fetch = [one = first.fetch, two = second.fetch, border](std::span<const std::uint64_t> indices, Need need) {
+      const auto split = std::lower_bound(indices.begin(), indices.end(), border);
+      if (one && split != indices.begin()) one({indices.begin(), split}, need);
+      if (!two || split == indices.end()) return;
+      std::vector<std::uint64_t> moved(split, indices.end());
+      for (std::uint64_t& index : moved) index -= border;
+      two(moved, need);
+    };
+  }
   data.sequence = [first = std::move(first), second = std::move(second), border](std::uint64_t epoch, std::uint64_t index) {
     if (index < border) return first.sequence(epoch, index);
     TokenSequence sequence = second.sequence(epoch, index - border);
@@ -89,11 +73,24 @@ TrainingData read_ahead(TrainingData data, const Sampler& sampler, const ReadAhe
   STET_ASSERT(sampler.size() == data.epoch_size && plan.batch_size > 0 && plan.own_parts > 0 && plan.first_part + plan.own_parts <= plan.parts);
   const auto make = data.sequence;
   const std::uint64_t own = data.size ? plan.batch_size * plan.own_parts / plan.parts + 1 : plan.batch_size;
+  PositionPlan positions{plan.batch_size, plan.position, plan.end, 1, 0, 1};
+  if (data.size) positions = {plan.batch_size, plan.position, plan.end, plan.parts, plan.first_part, plan.own_parts};
+  PositionWalk walk(sampler.size(), positions);
+  std::optional<Lookahead> lookahead;
+  if (data.fetch) {
+    lookahead.emplace(
+        [walk, sampler]() mutable {
+          const std::optional<std::uint64_t> position = walk.next();
+          return position ? std::optional(sampler.index(*position)) : std::nullopt;
+        },
+        data.fetch, Lookahead::chunk_for(data.mean_bytes, std::max<std::uint64_t>(1, positions.parts / positions.own_parts)));
+  }
   const auto pump = std::make_shared<Pump>();
   pump->queue = std::make_unique<Prefetcher<Ready>>(
-      [make, sampler, walk = Walk(sampler, plan, !data.size)]() mutable -> std::optional<Ready> {
+      [make, sampler, walk, lookahead = std::move(lookahead)]() mutable -> std::optional<Ready> {
         const std::optional<std::uint64_t> position = walk.next();
         if (!position) return std::nullopt;
+        if (lookahead) lookahead->before_one();
         const std::uint64_t epoch = sampler.epoch(*position), index = sampler.index(*position);
         return Ready{epoch, index, make(epoch, index)};
       },

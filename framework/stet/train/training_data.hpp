@@ -3,9 +3,11 @@
 
 #include <stet/data/batch.hpp>
 #include <stet/data/sampler.hpp>
+#include <stet/data/shard_set.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 namespace stet {
@@ -25,6 +27,10 @@ struct TrainingData {
   /// Size of that sequence, without reading it; a pure function too. Optional: with it, a rank asks for the sequences
   /// of its own part of a batch alone (once each, in the order of the sampler), otherwise for all of the batch.
   std::function<SequenceSize(std::uint64_t epoch, std::uint64_t index)> size = {};
+  /// Says which sequences will soon be asked for (ascending indices), for data that lies on a disk; does not wait.
+  /// Optional, together with `mean_bytes`, what one of them takes there.
+  std::function<void(std::span<const std::uint64_t> indices, Need need)> fetch = {};
+  std::uint64_t mean_bytes = 0;
 };
 
 }  // namespace stet

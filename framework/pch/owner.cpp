@@ -1,0 +1,1 @@
+// An object to own a precompiled header; see framework/CMakeLists.txt.

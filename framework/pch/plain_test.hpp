@@ -1,0 +1,6 @@
+// plain.hpp and GoogleTest.
+#pragma once
+
+#include "plain.hpp"
+
+#include <gtest/gtest.h>
