@@ -1,5 +1,6 @@
 // Replay: a part of every step is training on other texts, real ones or ones that the base wrote itself. Formula and
 // parameters: README.md.
+#include <stet/model/autograd.hpp>
 #include <stet/model/kernels_cpu.hpp>
 #include <stet/plugin.hpp>
 

@@ -1,8 +1,8 @@
 // The distillation loss of a batch of rows as an autograd function, so that a regularizer can return it.
 #pragma once
 
+#include <stet/model/autograd.hpp>
 #include <stet/model/kernels_cpu.hpp>
-#include <stet/model/torch.hpp>
 
 #include <utility>
 #include <vector>

@@ -347,8 +347,8 @@ TEST(MpiErrors, BecomeErrorsWithMpisText) {
 }
 
 /// Failures with their rank; the other ranks are silent otherwise.
-class RankedFailures final : public testing::EmptyTestEventListener {
-  void OnTestPartResult(const testing::TestPartResult& result) override {
+class RankedFailures final : public ::testing::EmptyTestEventListener {
+  void OnTestPartResult(const ::testing::TestPartResult& result) override {
     if (!result.failed()) return;
     std::fprintf(stderr, "[rank %d] %s:%d: %s\n", rank(), result.file_name() != nullptr ? result.file_name() : "?",
                  result.line_number(), result.message());
@@ -363,7 +363,7 @@ int run_everything() {
   }
   world = &session.world();
   if (rank() == 0) std::printf("%s\n", session.description().c_str());
-  auto& listeners = testing::UnitTest::GetInstance()->listeners();
+  auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   if (rank() != 0) {
     delete listeners.Release(listeners.default_result_printer());
     listeners.Append(new RankedFailures);  // GoogleTest owns it
@@ -378,7 +378,7 @@ int run_everything() {
 }  // namespace stet
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   try {
     return stet::run_everything();
   } catch (const std::exception& error) {

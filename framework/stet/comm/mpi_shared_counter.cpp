@@ -8,7 +8,7 @@
 namespace stet {
 namespace {
 
-constexpr int draw = 1, number = 2, farewell = 3;  // tags
+constexpr int draw = 1, drawn = 2, farewell = 3;  // tags
 
 }  // namespace
 
@@ -40,7 +40,7 @@ std::int64_t MpiSharedCounter::next() {
   if (rank_ == 0) return value_++;
   std::int64_t mine = 0;
   check_mpi(MPI_Send(nullptr, 0, MPI_BYTE, 0, draw, group_), "MPI_Send");
-  check_mpi(MPI_Recv(&mine, 1, MPI_INT64_T, 0, number, group_, MPI_STATUS_IGNORE), "MPI_Recv");
+  check_mpi(MPI_Recv(&mine, 1, MPI_INT64_T, 0, drawn, group_, MPI_STATUS_IGNORE), "MPI_Recv");
   return mine;
 }
 
@@ -58,7 +58,7 @@ void MpiSharedCounter::answer() {
       --present;
     } else {
       const std::int64_t theirs = value_++;
-      MPI_Send(&theirs, 1, MPI_INT64_T, status.MPI_SOURCE, number, group_);
+      MPI_Send(&theirs, 1, MPI_INT64_T, status.MPI_SOURCE, drawn, group_);
     }
   }
 }

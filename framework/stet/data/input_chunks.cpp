@@ -15,7 +15,7 @@ namespace stet {
 namespace {
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-constexpr std::uint64_t piece = 64 << 10;
+constexpr std::uint64_t read_bytes = 64 << 10;
 
 class File {
  public:
@@ -65,7 +65,7 @@ std::size_t count_lines(std::string_view text) { return static_cast<std::size_t>
 std::size_t lines_before(const InputChunk& chunk, std::uint64_t offset) {
   const File file(chunk.file);
   std::size_t lines = 0;
-  for (std::uint64_t at = 0; at < offset; at += piece) lines += count_lines(file.read(at, std::min(piece, offset - at)));
+  for (std::uint64_t at = 0; at < offset; at += read_bytes) lines += count_lines(file.read(at, std::min(read_bytes, offset - at)));
   return lines;
 }
 
@@ -95,7 +95,7 @@ std::string read_chunk(const InputChunk& chunk) {
   }
   if (text.empty()) return text;
   while (text.back() != '\n' && at < chunk.file_bytes) {
-    std::string more = file.read(at, std::min(piece, chunk.file_bytes - at));
+    std::string more = file.read(at, std::min(read_bytes, chunk.file_bytes - at));
     if (more.empty()) break;  // shortened meanwhile
     at += more.size();
     if (const std::size_t end_of_line = more.find('\n'); end_of_line != std::string::npos) more.resize(end_of_line + 1);
@@ -119,7 +119,7 @@ void for_each_line(const InputChunk& chunk, std::string_view text, const std::fu
       }
       bool more = begin < text.size() && !is_blank(text.substr(begin));
       const File file(chunk.file);
-      for (std::uint64_t at = chunk.end; !more && at < chunk.file_bytes; at += piece) more = !is_blank(file.read(at, piece));
+      for (std::uint64_t at = chunk.end; !more && at < chunk.file_bytes; at += read_bytes) more = !is_blank(file.read(at, read_bytes));
       if (more) throw Error(ErrorKind::data, "a blank line").expected("one record a line; blank lines at the end of the file alone");
       return;
     } catch (Error& error) {

@@ -13,13 +13,13 @@ namespace stet {
 
 namespace {
 
-constexpr char format_name[] = "stet-shard 1";
+constexpr char shard_format[] = "stet-shard 1";
 constexpr std::uint64_t short_vocabulary = 65536;
 
 using Metadata = std::map<std::string, std::string>;
 
 Metadata metadata_of(const ShardOrigin& origin, const ShardCounts& counts) {
-  Metadata metadata = {{"format", format_name},
+  Metadata metadata = {{"format", shard_format},
                        {"tokenizer", origin.tokenizer},
                        {"vocabulary", std::to_string(origin.vocabulary)},
                        {"context", std::to_string(origin.context)},
@@ -108,7 +108,7 @@ ShardFile ShardFile::open(const std::filesystem::path& path) {
     if (code != std::errc() || end != digits.data() + digits.size()) throw fail("\"" + key + "\" of the metadata is not a count");
     return value;
   };
-  if (text("format") != format_name) throw fail("a shard of another format").expected(format_name).received(text("format"));
+  if (text("format") != shard_format) throw fail("a shard of another format").expected(shard_format).received(text("format"));
   shard.origin_ = {text("tokenizer"), number("vocabulary"), number("context"), text("source")};
   shard.checksum_ = text("checksum");
 

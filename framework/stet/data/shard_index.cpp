@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr char format_name[] = "stet-shards";
+constexpr char index_format[] = "stet-shards";
 constexpr std::array<const char*, record_kinds> record_keys = {"completion", "messages", "text"};
 
 OrderedJson to_json(const ShardCounts& counts) {
@@ -92,7 +92,7 @@ ShardCounts ShardIndex::totals() const {
 
 std::string ShardIndex::checksum() const {
   Hasher hash;
-  hash.add(std::string_view(format_name)).add(fmt::format("{} {} {}", format_version, vocabulary, context)).add(std::string_view(tokenizer));
+  hash.add(std::string_view(index_format)).add(fmt::format("{} {} {}", format_version, vocabulary, context)).add(std::string_view(tokenizer));
   for (const ShardEntry& shard : shards) {
     hash.add(std::string_view(shard.file)).add(std::to_string(shard.bytes)).add(std::string_view(shard.checksum)).add(to_json(shard.counts).dump());
   }
@@ -100,7 +100,7 @@ std::string ShardIndex::checksum() const {
 }
 
 void ShardIndex::write(const std::filesystem::path& folder) const {
-  OrderedJson json = {{"format", format_name}, {"version", format_version}, {"tokenizer", tokenizer},
+  OrderedJson json = {{"format", index_format}, {"version", format_version}, {"tokenizer", tokenizer},
                       {"vocabulary", vocabulary}, {"context", context},     {"checksum", checksum()},
                       {"totals", to_json(totals())}, {"shards", OrderedJson::array()}};
   for (const ShardEntry& shard : shards) {
@@ -119,7 +119,7 @@ ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
   }
   const Json json = parse_json(read_file(file), file);
   const Fields fields(json, file, "");
-  if (fields.text("format") != format_name) fields.fail("another format", fields.at("format"));
+  if (fields.text("format") != index_format) fields.fail("another format", fields.at("format"));
   if (fields.number("version") != format_version) {
     throw Error(ErrorKind::data, "shards of another version").at(file).expected(std::to_string(format_version)).received(excerpt(json["version"]));
   }

@@ -1,13 +1,9 @@
 // The only way libtorch's headers come in: what differs between 1.13 (Debian 12) and 2.x is guarded here.
-// Narrow on purpose: ATen and autograd, not the module library (`torch/torch.h`).
+// Narrow on purpose: ATen alone. Who writes an autograd function includes autograd.hpp.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/function_hook.h>
-#include <torch/csrc/autograd/generated/variable_factories.h>
-#include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
 
 #include <fmt/format.h>

@@ -14,7 +14,7 @@ namespace stet::report {
 
 namespace {
 
-constexpr std::array<std::string_view, 33> columns = {
+constexpr std::array<std::string_view, 33> csv_columns = {
     "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
     "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
     "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list",
@@ -76,8 +76,8 @@ class Line {
     return set("at", at).set("accuracy", accuracy ? exact_number(*accuracy) : "baseline");
   }
   void add_to(std::string& out) const {
-    for (const std::string_view column : columns) {
-      if (column != columns.front()) out += ',';
+    for (const std::string_view column : csv_columns) {
+      if (column != csv_columns.front()) out += ',';
       const auto found = fields_.find(column);
       if (found != fields_.end()) add_field(out, found->second);
     }
@@ -157,7 +157,7 @@ void add_regression(std::string& out, const Table& table, const Regression& regr
 std::string to_csv(const Table& table) {
   std::string out;
   Line header("kind");
-  for (const std::string_view column : columns) header.set(column, std::string(column));
+  for (const std::string_view column : csv_columns) header.set(column, std::string(column));
   header.add_to(out);
 
   std::map<std::string, std::string> labels(table.spec.arms.begin(), table.spec.arms.end());

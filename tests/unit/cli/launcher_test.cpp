@@ -115,7 +115,7 @@ TEST(LauncherCores, TheAllocationBeforeTheMachine) {
 
 /// A folder with the launcher, and in place of the engine a script that prints arguments and environment and exits
 /// with 42.
-class LauncherProgram : public testing::Test {
+class LauncherProgram : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string pattern = (fs::temp_directory_path() / "stet_launcher.XXXXXX").string();

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class TokenizerCommands : public testing::Test {
+class TokenizerCommands : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string pattern = (fs::temp_directory_path() / "stet_tokenizer.XXXXXX").string();

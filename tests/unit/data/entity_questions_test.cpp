@@ -151,16 +151,16 @@ TEST(EntityQuestionsWorld, TooFewFactsSayWhich) {
 }
 
 /// A small data folder of our own.
-class Folder {
+class DataFolder {
  public:
-  Folder() : path_(std::filesystem::path(testing::TempDir()) / "stet-entity-questions") {
+  DataFolder() : path_(std::filesystem::path(::testing::TempDir()) / "stet-entity-questions") {
     std::filesystem::create_directories(path_ / "train");
     write("relation_query_templates.json", R"({"P1": "Where is [X]?", "P2": "Who is [X]?"})");
     write("train/P1.train.json", R"([{"question": "Where is A?", "answers": ["a"]}])");
   }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
+  ~DataFolder() { std::filesystem::remove_all(path_); }
+  DataFolder(const DataFolder&) = delete;
+  DataFolder& operator=(const DataFolder&) = delete;
   void write(const std::string& name, const std::string& text) { write_file_atomically(path_ / name, text); }
   [[nodiscard]] EntityQuestionsOptions options() const {
     EntityQuestionsOptions options;
@@ -187,7 +187,7 @@ Error failure(const EntityQuestionsOptions& options) {
 }
 
 TEST(EntityQuestionsWorld, MalformedFilesAreNamedWithTheirLine) {
-  Folder folder;
+  DataFolder folder;
   const std::string good = "[\n  {\"question\": \"Where is A, [B]?\", \"answers\": [\"a, ]\\\"[\"]},\n";
   const std::vector<std::string> bad_items = {
       "{\"question\": \"Who is B?\", \"answers\": [\"b\"]}",
@@ -217,7 +217,7 @@ TEST(EntityQuestionsWorld, MalformedFilesAreNamedWithTheirLine) {
 }
 
 TEST(EntityQuestionsWorld, MissingDataSaysWhereToGetIt) {
-  Folder folder;
+  DataFolder folder;
   auto options = folder.options();
   options.relations = {"P2"};
   const Error missing_file = failure(options);
@@ -233,7 +233,7 @@ TEST(EntityQuestionsWorld, MissingDataSaysWhereToGetIt) {
 }
 
 TEST(EntityQuestionsWorld, TheEnvironmentVariableNamesTheFolder) {
-  Folder folder;
+  DataFolder folder;
   ASSERT_EQ(unsetenv("STET_DATA"), 0);
   EXPECT_THROW(static_cast<void>(find_entity_questions("")), Error);
   ASSERT_EQ(setenv("STET_DATA", folder.path().c_str(), 1), 0);
@@ -246,7 +246,7 @@ TEST(EntityQuestionsWorld, TheEnvironmentVariableNamesTheFolder) {
 }
 
 TEST(EntityQuestionsWorld, AmbiguousDuplicateAndLongItemsAreLeftOut) {
-  Folder folder;
+  DataFolder folder;
   folder.write("train/P1.train.json", R"([
     {"question": "Where is A?", "answers": ["a"]},
     {"question": "Where is A?", "answers": ["other"]},
@@ -270,7 +270,7 @@ TEST(EntityQuestionsWorld, AmbiguousDuplicateAndLongItemsAreLeftOut) {
 }
 
 TEST(EntityQuestionsWorld, MalformedTemplatesAreRefused) {
-  Folder folder;
+  DataFolder folder;
   for (const char* bad : {"[]", "{\"P1\": 3}", "{\"P1\": \"no slot\"}", "{\"P1\": \"[X] [X]\"}", "{"}) {
     folder.write("relation_query_templates.json", bad);
     EXPECT_EQ(failure(folder.options()).kind(), ErrorKind::data) << bad;

@@ -73,7 +73,7 @@ std::vector<Prompt> ragged_prompts(std::int64_t vocabulary) {
 
 bool operator==(const Continuation& a, const Continuation& b) { return a.tokens == b.tokens && a.stopped == b.stopped; }
 
-class Generation : public testing::TestWithParam<std::tuple<const char*, at::ScalarType>> {
+class Generation : public ::testing::TestWithParam<std::tuple<const char*, at::ScalarType>> {
  protected:
   const Loaded m_{std::get<0>(GetParam()), std::get<1>(GetParam())};
   const std::int64_t V_ = m_.foreign.config.vocabulary;
@@ -184,14 +184,14 @@ TEST_P(Generation, CachedHiddenStatesAreThoseOfOnePass) {
   EXPECT_LT(((parts - whole).abs().max() / whole.abs().max()).item<double>(), tolerance);
 }
 
-std::string fixture_name(const testing::TestParamInfo<std::tuple<const char*, at::ScalarType>>& info) {
+std::string fixture_name(const ::testing::TestParamInfo<std::tuple<const char*, at::ScalarType>>& info) {
   std::string name = std::string(std::get<0>(info.param)) + (std::get<1>(info.param) == at::kDouble ? "_double" : "_float");
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 INSTANTIATE_TEST_SUITE_P(Fixtures, Generation,
-                         testing::Combine(testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"),
-                                          testing::Values(at::kFloat, at::kDouble)),
+                         ::testing::Combine(::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"),
+                                          ::testing::Values(at::kFloat, at::kDouble)),
                          fixture_name);
 
 TEST(GenerationMisuse, IsRefused) {

@@ -12,7 +12,7 @@ namespace stet {
 namespace {
 
 template <class T>
-class Kernels : public testing::Test {
+class Kernels : public ::testing::Test {
  protected:
   static constexpr at::ScalarType type = c10::CppTypeToScalarType<T>::value;
   // Our float exponential is good to 2 ulp; sums of some tens of terms add a few more.
@@ -38,7 +38,7 @@ class Kernels : public testing::Test {
   }
 };
 
-using Types = testing::Types<float, double>;
+using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(Kernels, Types);
 
 constexpr std::int64_t N = 7, d = 13;  // no multiple of any vector width

@@ -67,7 +67,7 @@ at::Tensor normal(at::IntArrayRef shape, std::string_view purpose, double scale 
   return tensor;
 }
 
-class TransformerTest : public testing::TestWithParam<ModelConfig (*)()> {
+class TransformerTest : public ::testing::TestWithParam<ModelConfig (*)()> {
  protected:
   at::Tensor forward(const at::Tensor& weights, const at::Tensor* rows = nullptr, Activations* kept = nullptr,
                      std::vector<at::Tensor>* layers = nullptr) const {
@@ -298,7 +298,7 @@ TEST_P(TransformerTest, Misuse) {
   EXPECT_NE(std::string(error.what()).find("9 tokens"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest, testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like),
+INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest, ::testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like),
                          [](const auto& shape) {
                            return std::string(shape.index == 0 ? "Llama" : shape.index == 1 ? "Gpt" : shape.index == 2 ? "GatedWithBiases" : "Neox");
                          });

@@ -7,7 +7,7 @@
 namespace stet {
 namespace {
 
-class Fixture : public testing::TestWithParam<const char*> {};
+class Fixture : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Fixture, AgreesInDoubleAndFloat) {
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
@@ -19,7 +19,7 @@ TEST_P(Fixture, AgreesInDoubleAndFloat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Fixture, testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
+INSTANTIATE_TEST_SUITE_P(Models, Fixture, ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
 
 }  // namespace
 }  // namespace stet

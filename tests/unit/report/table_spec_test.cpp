@@ -128,7 +128,7 @@ TEST(TableSpec, WhatCannotBeJudgedOrTestedIsAnError) {
 
 const std::string matched =
     "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\nat = \"unknown\"\n";
-const std::string share =
+const std::string share_entry =
     "[[table.share]]\nlabel = \"s\"\narm = \"plain\"\nreference = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n";
 const std::string regression = "[[table.regression]]\nset = \"held\"\narms = [\"sft\"]\n";
 const std::string front = "[[table.front]]\nlabel = \"f\"\nset = \"held\"\nat = \"unknown\"\n";
@@ -171,8 +171,8 @@ TEST(TableSpec, RefusesMatchedPartsThatMeanNothing) {
   EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"sft\"\nbaseline = \"sft\"\nset = \"held\"\n"
                        "at = \"unknown\"\n", "both baseline and arm");
   EXPECT_ERROR(start + front + "arms = []\n", "without arms");
-  EXPECT_ERROR(start + share + "accuracy = 0.5\n", "no set that it is of");
-  EXPECT_ERROR(start + share + "at = \"unknwon\"\n", "did you mean 'unknown'?");
+  EXPECT_ERROR(start + share_entry + "accuracy = 0.5\n", "no set that it is of");
+  EXPECT_ERROR(start + share_entry + "at = \"unknwon\"\n", "did you mean 'unknown'?");
   EXPECT_ERROR(start + regression, "without 'interference'");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\nconfounds = [\"a\"]\n", "named twice");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\nmediator = \"a\"\n", "and the mediator");

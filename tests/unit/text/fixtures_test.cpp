@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-class Fixture : public testing::TestWithParam<const char*> {
+class Fixture : public ::testing::TestWithParam<const char*> {
  protected:
   [[nodiscard]] static std::filesystem::path folder() { return shared_folder() / "fixtures" / "tokenizers" / GetParam(); }
   Tokenizer tokenizer = Tokenizer::load(folder() / "tokenizer.json");
@@ -77,7 +77,7 @@ TEST_P(Fixture, AnEncoderAThreadGivesTheSameIds) {
   EXPECT_EQ(wrong, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Styles, Fixture, testing::Values("gpt2-style", "llama3-style", "qwen2-style"),
+INSTANTIATE_TEST_SUITE_P(Styles, Fixture, ::testing::Values("gpt2-style", "llama3-style", "qwen2-style"),
                          [](const auto& given) { return std::string(given.param, 4); });
 
 }  // namespace

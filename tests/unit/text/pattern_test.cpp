@@ -27,7 +27,7 @@ Words cut(std::string_view pattern, SplitBehavior behavior, std::string_view tex
   return words;
 }
 
-constexpr auto llama3 =
+constexpr auto llama3_words =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr auto gpt4o =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
@@ -36,9 +36,9 @@ constexpr auto gpt4o =
 
 TEST(Pattern, CutsAsLlama3AndGpt4oDo) {
   const auto isolated = SplitBehavior::isolated;
-  EXPECT_EQ(cut(llama3, isolated, "It'S 12345, isn't it?\n\n  ok"),
+  EXPECT_EQ(cut(llama3_words, isolated, "It'S 12345, isn't it?\n\n  ok"),
             (Words{"It", "'S", " ", "123", "45", ",", " isn", "'t", " it", "?\n\n", " ", " ok"}));
-  EXPECT_EQ(cut(llama3, isolated, "a\t\tb \r\n c"), (Words{"a", "\t", "\tb", " \r\n", " c"}));
+  EXPECT_EQ(cut(llama3_words, isolated, "a\t\tb \r\n c"), (Words{"a", "\t", "\tb", " \r\n", " c"}));
   EXPECT_EQ(cut(gpt4o, isolated, "camelCase HTTPServer's"), (Words{"camel", "Case", " HTTPServer's"}));
 }
 
@@ -57,16 +57,16 @@ TEST(Pattern, WhiteSpaceIsUnicodesAsInRust) {
     ASSERT_EQ(in_set.find(text, 0, begin, end), space) << static_cast<std::uint32_t>(point);
     ASSERT_EQ(not_set.find(text, 0, begin, end), !space) << static_cast<std::uint32_t>(point);
   }
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "a \u0085b"), (Words{"a", " ", "\u0085b"}));
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "a \u0085"), (Words{"a", " \u0085"}));
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "a \uFEFF"), (Words{"a", " \uFEFF"}));
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "?\uFEFF?"), (Words{"?\uFEFF?"}));
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "?\u0085?"), (Words{"?", "\u0085", "?"}));
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "?\u180E?"), (Words{"?\u180E?"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "a \u0085b"), (Words{"a", " ", "\u0085b"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "a \u0085"), (Words{"a", " \u0085"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "a \uFEFF"), (Words{"a", " \uFEFF"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "?\uFEFF?"), (Words{"?\uFEFF?"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "?\u0085?"), (Words{"?", "\u0085", "?"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "?\u180E?"), (Words{"?\u180E?"}));
 }
 
 TEST(Pattern, CaseIsIgnoredBeyondAscii) {  // as by Oniguruma: U+017F folds to s
-  EXPECT_EQ(cut(llama3, SplitBehavior::isolated, "x'\u017F"), (Words{"x", "'\u017F"}));
+  EXPECT_EQ(cut(llama3_words, SplitBehavior::isolated, "x'\u017F"), (Words{"x", "'\u017F"}));
 }
 
 TEST(Pattern, BehavioursAreThoseOfTheRustOriginal) {  // the example of its documentation

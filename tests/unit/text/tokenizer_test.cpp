@@ -213,7 +213,7 @@ TEST(WordLevel, RefusesWordsThatItCouldNotSplit) {
 }
 
 TEST(TokenizerFile, SavesAtomicallyAndLoads) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "tokenizer_test.json";
+  const auto path = std::filesystem::path(::testing::TempDir()) / "tokenizer_test.json";
   const Tokenizer tokenizer = gpt2();
   tokenizer.save(path);
   EXPECT_EQ(Tokenizer::load(path).hash(), tokenizer.hash());

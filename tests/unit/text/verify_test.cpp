@@ -16,7 +16,7 @@ TEST(VerifyTokenizer, CountsWhatAgreesAndShowsWhatDoesNot) {
   const TokenizerVerification good = verify_tokenizer(source);
   EXPECT_TRUE(good.passed());
   EXPECT_GE(good.texts, 200U);
-  const auto folder = std::filesystem::path(testing::TempDir()) / "stet_verify_tokenizer";
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "stet_verify_tokenizer";
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "tokenizer.json", read_file(source / "tokenizer.json"));
   nlohmann::json expected = parse_json(read_file(source / "expected.json"), "expected.json");

@@ -10,20 +10,20 @@
 namespace stet {
 namespace {
 
-constexpr std::size_t count = 103;
+constexpr std::size_t elements = 103;
 
 std::vector<double> normal(std::uint64_t index) {
   Random random(9, "optimizer", index);
-  std::vector<double> values(count);
+  std::vector<double> values(elements);
   for (double& value : values) value = random.normal();
   return values;
 }
 
 struct Reference {
-  std::vector<double> w, m = std::vector<double>(count), v = std::vector<double>(count);
+  std::vector<double> w, m = std::vector<double>(elements), v = std::vector<double>(elements);
 
   void step(const std::vector<double>& g, const AdamWStep& o, double scale) {
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < elements; ++i) {
       const double gradient = g[i] * scale;
       m[i] = o.beta1 * m[i] + (1 - o.beta1) * gradient;
       v[i] = o.beta2 * v[i] + (1 - o.beta2) * gradient * gradient;
@@ -42,14 +42,14 @@ std::vector<T> as(const std::vector<double>& values) {
 template <class T>
 void expect_reference(double tolerance) {
   Reference reference{normal(0)};
-  std::vector<T> w = as<T>(reference.w), m(count), v(count);
+  std::vector<T> w = as<T>(reference.w), m(elements), v(elements);
   for (std::int64_t step = 1; step <= 25; ++step) {
     const AdamWStep options{0.01 / static_cast<double>(step), 0.9, 0.95, 1e-6, 0.3, step};
     const std::vector<double> g = normal(static_cast<std::uint64_t>(step));
     reference.step(g, options, 0.7);
-    adamw_update<T>(options, w.data(), as<T>(g).data(), m.data(), v.data(), nullptr, count, 0.7);
+    adamw_update<T>(options, w.data(), as<T>(g).data(), m.data(), v.data(), nullptr, elements, 0.7);
   }
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < elements; ++i) {
     EXPECT_NEAR(w[i], reference.w[i], tolerance) << i;
     EXPECT_NEAR(m[i], reference.m[i], tolerance) << i;
     EXPECT_NEAR(v[i], reference.v[i], tolerance) << i;
@@ -81,13 +81,13 @@ TEST(AdamW, MaskedElementsStayAsTheyAre) {
   const std::vector<double> start = normal(0), g = normal(1), moments = normal(2);
   std::vector<double> squares = normal(3);
   for (double& square : squares) square *= square;
-  std::vector<std::uint8_t> mask(count);
-  for (std::size_t i = 0; i < count; ++i) mask[i] = i % 3 == 0;
+  std::vector<std::uint8_t> mask(elements);
+  for (std::size_t i = 0; i < elements; ++i) mask[i] = i % 3 == 0;
   std::vector<double> w = start, m = moments, v = squares, all_w = start, all_m = moments, all_v = squares;
   const AdamWStep options{0.1, 0.9, 0.95, 1e-8, 0.2, 4};
-  adamw_update<double>(options, w.data(), g.data(), m.data(), v.data(), mask.data(), count, 0.5);
-  adamw_update<double>(options, all_w.data(), g.data(), all_m.data(), all_v.data(), nullptr, count, 0.5);
-  for (std::size_t i = 0; i < count; ++i) {
+  adamw_update<double>(options, w.data(), g.data(), m.data(), v.data(), mask.data(), elements, 0.5);
+  adamw_update<double>(options, all_w.data(), g.data(), all_m.data(), all_v.data(), nullptr, elements, 0.5);
+  for (std::size_t i = 0; i < elements; ++i) {
     if (mask[i] != 0) {
       EXPECT_NEAR(w[i], all_w[i], 1e-15);
       EXPECT_NE(w[i], start[i]);
@@ -103,13 +103,13 @@ TEST(Spans, SumOfSquaresAndAddition) {
   const std::vector<double> a = normal(0), b = normal(1);
   long double sum = 0;
   for (const double x : a) sum += static_cast<long double>(x) * x;
-  EXPECT_NEAR(sum_of_squares(a.data(), count), static_cast<double>(sum), 1e-11);
+  EXPECT_NEAR(sum_of_squares(a.data(), elements), static_cast<double>(sum), 1e-11);
   EXPECT_EQ(sum_of_squares(a.data(), 0), 0.0);
   const std::vector<float> large(16, 3e30F);  // squares overflow float, not double
   EXPECT_NEAR(sum_of_squares(large.data(), 16) / 1.44e62, 1, 1e-6);
   std::vector<double> c = a;
-  add_into(c.data(), b.data(), count);
-  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(c[i], a[i] + b[i]);
+  add_into(c.data(), b.data(), elements);
+  for (std::size_t i = 0; i < elements; ++i) EXPECT_EQ(c[i], a[i] + b[i]);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <stet/base/error.hpp>
 
+#include <error_of.hpp>
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,21 +16,10 @@
 namespace stet {
 namespace {
 
+using testing::error_of;
 using testing::MapSnapshots;
 using testing::Pull;
 using testing::Stay;
-
-template <class Function>
-Error error_of(Function&& function) {
-  std::optional<Error> caught;
-  try {
-    function();
-  } catch (const Error& error) {
-    caught = error;
-  }
-  EXPECT_TRUE(caught.has_value()) << "no error was thrown";
-  return caught.value_or(Error(ErrorKind::communication, "no error was thrown"));
-}
 
 class TrainerTest : public ::testing::Test {
  protected:
