@@ -10,6 +10,24 @@ namespace stet::report {
 
 namespace {
 
+/// [facts] of what was recorded at the evaluation that the measure looks at, in the given order.
+std::vector<double> recorded_row(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> order) {
+  const std::vector<float>& all = trajectory.extra.at(recorded_array);
+  const std::uint32_t evaluation = which == Measure::recorded_start ? trajectory.first : trajectory.evaluations - 1;
+  const std::size_t begin = all.size() == trajectory.facts ? 0 : std::size_t{evaluation} * trajectory.facts;
+  std::vector<double> row;
+  for (const std::uint32_t fact : order) {
+    const double x = all[begin + fact];
+    if (!std::isfinite(x)) {
+      throw Error(ErrorKind::data, fmt::format("'{}': not measured at evaluation {}", name_of(which), evaluation))
+          .expected("a number for each fact")
+          .hint("let the probe measure all facts, at each evaluation (its keys 'limit' and 'when')");
+    }
+    row.push_back(x);
+  }
+  return row;
+}
+
 /// [facts] of the last evaluation, in the given order.
 std::vector<double> last_row(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> order) {
   const std::string missing = missing_array(trajectory, which);
@@ -18,6 +36,7 @@ std::vector<double> last_row(const Trajectory& trajectory, Measure which, std::s
         .expected("one number for each evaluation and fact")
         .hint("let the run record it, or take the column out of the table");
   }
+  if (reads_array(which)) return recorded_row(trajectory, which, order);
   const std::vector<float>& all =
       which == Measure::probability ? trajectory.probability : trajectory.extra.at("confidence");
   const std::size_t begin = std::size_t{trajectory.evaluations - 1} * trajectory.facts;

@@ -9,7 +9,7 @@
 
 namespace stet::report {
 
-/// One of the measures for which reads_items() holds, made ready for resampling: all are of the last evaluation.
+/// One of the measures for which reads_items() holds, made ready for resampling.
 class ItemMeasure {
  public:
   /// `order` [facts]: position i of later samples is fact order[i]. Throws Error (data) if the array that the measure

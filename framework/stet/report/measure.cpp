@@ -20,16 +20,23 @@ std::string_view name_of(Measure measure) noexcept {
     case Measure::ece: return "ece";
     case Measure::auroc: return "auroc";
     case Measure::confident_error: return "confident_error";
+    case Measure::recorded: return "recorded";
+    case Measure::recorded_start: return "recorded_start";
   }
   return "unknown";
 }
+
+std::string recorded_set(std::string_view set, std::string_view array) { return std::string(set) + ": " + std::string(array); }
 
 std::string missing_array(const Trajectory& trajectory, Measure which) {
   if (!reads_items(which)) return "";
   const std::size_t all = std::size_t{trajectory.evaluations} * trajectory.facts;
   if (which == Measure::probability) return trajectory.probability.size() == all ? "" : "probability";
-  const auto found = trajectory.extra.find("confidence");
-  return found != trajectory.extra.end() && found->second.size() == all ? "" : "confidence";
+  const std::string name = reads_array(which) ? recorded_array : "confidence";
+  const auto found = trajectory.extra.find(name);
+  if (found == trajectory.extra.end()) return name;
+  const bool once = reads_array(which) && found->second.size() == trajectory.facts;
+  return once || found->second.size() == all ? "" : name;
 }
 
 double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t facts, Measure which) {

@@ -24,11 +24,15 @@ enum class Measure {
   ece,              ///< expected calibration error, calibration_bins bins of equal width (Guo et al. 2017)
   auroc,            ///< does confidence tell right from wrong: area under the ROC curve; 0.5 if all are right or all wrong
   confident_error,  ///< share of all facts that are wrong with a confidence above confident_threshold
+  // Of an array that the run recorded beside its outcomes (see recorded_set()).
+  recorded,        ///< mean over facts at T
+  recorded_start,  ///< mean over facts at `first`
 };
 
 inline constexpr std::array every_measure = {
     Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting, Measure::drop,
-    Measure::auc_trajectory, Measure::probability,    Measure::ece,           Measure::auroc,      Measure::confident_error};
+    Measure::auc_trajectory, Measure::probability,    Measure::ece,           Measure::auroc,      Measure::confident_error,
+    Measure::recorded,       Measure::recorded_start};
 inline constexpr std::uint32_t calibration_bins = 15;
 inline constexpr double confident_threshold = 0.9;
 
@@ -38,7 +42,16 @@ inline constexpr double confident_threshold = 0.9;
 /// Whether a measure reads a number for each answer (probability and below), not only how many answers are right.
 [[nodiscard]] constexpr bool reads_items(Measure measure) noexcept { return measure >= Measure::probability; }
 
-/// "probability" or "confidence" if the measure reads it and the run has not recorded it at every evaluation, else "".
+/// Whether a measure is of an array that is named beside it.
+[[nodiscard]] constexpr bool reads_array(Measure measure) noexcept { return measure >= Measure::recorded; }
+
+/// The name under which Runs has a set's trajectory with the array as what `recorded` reads: "held: drift.drift".
+[[nodiscard]] std::string recorded_set(std::string_view set, std::string_view array);
+
+/// The array of which `recorded` is the mean, in Trajectory::extra.
+inline constexpr char recorded_array[] = "recorded";
+
+/// "probability", "confidence" or "recorded" if the measure reads it and the run has not recorded it at every evaluation, else "".
 [[nodiscard]] std::string missing_array(const Trajectory& trajectory, Measure which);
 
 /// The measure over all facts. Throws Error (data) where missing_array names one, or it holds no probabilities. The trajectory must have at least one evaluation and one fact (assertion).

@@ -144,7 +144,8 @@ std::string legend(const Table& table) {
   std::set<std::string> seen;
   for (std::size_t column = 0; column < table.spec.columns.size(); ++column) {
     const ColumnSpec& spec = table.spec.columns[column];
-    if (!seen.insert(spec.set).second) continue;
+    const std::string set = spec.set.substr(0, reads_array(spec.measure) ? spec.set.find(": ") : std::string::npos);
+    if (!seen.insert(set).second) continue;
     std::size_t least = 0, most = 0;
     for (const auto& row : table.cells) {
       if (!row[column]) continue;
@@ -152,8 +153,7 @@ std::string legend(const Table& table) {
       most = std::max(most, row[column]->facts);
     }
     if (most == 0) continue;
-    facts.push_back(least == most ? fmt::format("{} {}", spec.set, most)
-                                  : fmt::format("{} {} to {}", spec.set, least, most));
+    facts.push_back(least == most ? fmt::format("{} {}", set, most) : fmt::format("{} {} to {}", set, least, most));
   }
   std::string text = fmt::format("Mean over seeds [{} interval: {} hierarchical bootstrap draws over seeds and facts].",
                                  confidence_of(table), table.spec.bootstrap.draws);

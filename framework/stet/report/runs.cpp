@@ -95,7 +95,24 @@ const Runs::BySeed& Runs::of(const std::string& arm) const {
 }
 
 const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure) {
-  const auto found = run.sets.find(set);
+  const std::size_t colon = measure && reads_array(*measure) ? set.find(": ") : std::string::npos;
+  const auto found = run.sets.find(set.substr(0, colon));
+  if (colon != std::string::npos && found != run.sets.end()) {
+    const Trajectory& whole = found->second;
+    const std::string array = set.substr(colon + 2);
+    const auto values = whole.extra.find(array);
+    if (values == whole.extra.end()) {
+      note(fmt::format("Arm '{}', seed {}: no '{}' was recorded on '{}'.", run.arm, run.seed, array, found->first));
+      return nullptr;
+    }
+    Trajectory& made = recorded_[{&whole, array}];
+    if (made.facts == 0) {
+      made = whole;
+      made.extra = {{recorded_array, values->second}};
+      check(made, fmt::format("arm '{}', seed {}, set '{}'", run.arm, run.seed, set));
+    }
+    return &made;
+  }
   if (found == run.sets.end()) {
     note(fmt::format("Arm '{}', seed {}: the run has no outcomes on '{}'.", run.arm, run.seed, set));
     return nullptr;

@@ -11,6 +11,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace stet::report {
@@ -53,6 +54,7 @@ class Runs {
   const Trajectory* find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure = std::nullopt);
 
   std::map<std::string, BySeed> by_arm_;
+  std::map<std::pair<const Trajectory*, std::string>, Trajectory> recorded_;  // by what they are made of, and the array
   std::set<const Trajectory*> checked_;
   std::set<std::string> noted_;
 };

@@ -57,6 +57,7 @@ struct TableSpec {
   std::vector<ShareSpec> shares;
   std::vector<RegressionSpec> regressions;
   BootstrapOptions bootstrap;
+  bool certification = false;  ///< a results file ends with what the base models recall
 };
 
 struct Cell {

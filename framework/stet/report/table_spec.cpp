@@ -17,6 +17,7 @@ struct Declaration {
   std::uint64_t draws = BootstrapOptions{}.draws;
   std::uint64_t seed = BootstrapOptions{}.seed;
   double confidence = BootstrapOptions{}.confidence;
+  bool certification = false;
   std::vector<ColumnSpec> columns;
   std::vector<ComparisonSpec> comparisons;
   std::vector<ClaimSpec> claims;
@@ -40,18 +41,21 @@ config::Schema<Declaration> schema() {
                     .field("label", &ColumnSpec::label, "heading of the column", required)
                     .field("set", &ColumnSpec::set, "fact set", required)
                     .choice("measure", &ColumnSpec::measure, measures, measure_help)
+                    .leave("array")
                     .field("percent", &ColumnSpec::percent, "show times 100");
   auto compare = config::Schema<ComparisonSpec>("table.compare")
                      .field("arm", &ComparisonSpec::arm, "arm", required)
                      .field("baseline", &ComparisonSpec::baseline, "arm that is subtracted", required)
                      .field("set", &ComparisonSpec::set, "fact set", required)
-                     .choice("measure", &ComparisonSpec::measure, measures, measure_help);
+                     .choice("measure", &ComparisonSpec::measure, measures, measure_help)
+                     .leave("array");
   auto claim = config::Schema<ClaimSpec>("table.claim")
                    .field("text", &ClaimSpec::text, "the claim in words", required)
                    .field("arm", &ClaimSpec::arm, "arm", required)
                    .field("baseline", &ClaimSpec::baseline, "arm that is subtracted; none: the value itself is judged")
                    .field("set", &ClaimSpec::set, "fact set", required)
                    .choice("measure", &ClaimSpec::measure, measures, measure_help)
+                   .leave("array")
                    .choice("direction", &ClaimSpec::direction, directions,
                            "what the difference, or the value, is said to be")
                    .field("margin", &ClaimSpec::margin, "fraction by which; without a baseline: the threshold",
@@ -63,6 +67,7 @@ config::Schema<Declaration> schema() {
       .field("bootstrap_seed", &Declaration::seed, "seed of the hierarchical bootstrap")
       .field("confidence", &Declaration::confidence, "confidence of the intervals",
              {.min = 0, .max = 1, .open_min = true, .open_max = true})
+      .field("certification", &Declaration::certification, "a results file ends with what the base models recall")
       .table("column", &Declaration::columns, column, "columns, in their order")
       .table("compare", &Declaration::comparisons, compare, "tested contrasts, corrected together")
       .table("claim", &Declaration::claims, claim, "claims stated in advance")
@@ -76,6 +81,22 @@ config::Schema<Declaration> schema() {
 template <class Spec>
 void complete_all(std::vector<Spec>& specs, const config::Value& table, std::string_view key, const TableNames& names) {
   for (std::size_t i = 0; i < specs.size(); ++i) complete(specs[i], table_entries(table, key)[i], names);
+}
+
+/// "array" beside a measure that reads one: becomes part of the set's name.
+template <class Spec>
+void name_recorded(Spec& spec, const config::Value& entry) {
+  const config::Value* array = entry.find("array");
+  if (array == nullptr && !reads_array(spec.measure)) return;
+  if (array == nullptr) {
+    throw config::error_at(entry, fmt::format("table: measure '{}' without an array", name_of(spec.measure)))
+        .expected("array = \"PROBE.NAME\", such as \"drift.drift\"");
+  }
+  if (!reads_array(spec.measure)) {
+    throw config::error_at(*array, fmt::format("table: measure '{}' reads no array", name_of(spec.measure)))
+        .expected("measure = \"recorded\" (at the end) or \"recorded_start\"");
+  }
+  spec.set = recorded_set(spec.set, array->as_string());
 }
 
 void check_baseline(const config::Value& entry, const std::string& arm, const std::string& baseline) {
@@ -94,6 +115,10 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
   }
   const TableNames names(arms, sets);
   for (const config::Value& entry : table_entries(table, "column")) names.check_set(entry);
+
+  for (std::size_t i = 0; i < read.columns.size(); ++i) name_recorded(read.columns[i], table_entries(table, "column")[i]);
+  for (std::size_t i = 0; i < read.comparisons.size(); ++i) name_recorded(read.comparisons[i], table_entries(table, "compare")[i]);
+  for (std::size_t i = 0; i < read.claims.size(); ++i) name_recorded(read.claims[i], table_entries(table, "claim")[i]);
 
   std::set<std::tuple<std::string, std::string, std::string, Measure>> seen;
   for (std::size_t i = 0; i < read.comparisons.size(); ++i) {
@@ -139,6 +164,7 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
   TableSpec spec;
   spec.title = std::move(read.title);
   spec.arms.assign(arms.begin(), arms.end());
+  spec.certification = read.certification;
   spec.columns = std::move(read.columns);
   spec.comparisons = std::move(read.comparisons);
   spec.claims = std::move(read.claims);

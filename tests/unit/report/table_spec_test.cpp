@@ -111,6 +111,13 @@ TEST(TableSpec, UnknownNamesAreErrorsWithPlaceAndSuggestion) {
   EXPECT_ERROR("[table]\n" + column, "title");
 }
 
+TEST(TableSpec, ARecordedMeasureNamesItsArray) {
+  const TableSpec spec = read(start + column + "measure = \"recorded\"\narray = \"drift.drift\"\n");
+  EXPECT_EQ(spec.columns.at(0).set, recorded_set("held", "drift.drift"));
+  EXPECT_ERROR(start + column + "measure = \"recorded_start\"\n", "without an array");
+  EXPECT_ERROR(start + column + "array = \"drift.drift\"\n", "reads no array");
+}
+
 TEST(TableSpec, WhatCannotBeJudgedOrTestedIsAnError) {
   const std::string claim = start + "[[table.claim]]\ntext = \"t\"\narm = \"sft\"\nset = \"held\"\n";
   EXPECT_ERROR(claim, "no direction");

@@ -188,6 +188,41 @@ TEST(ComputeTable, DifferentFactsArePairedBySeedOnlyAndSaid) {
   EXPECT_TRUE(has_note(table, "different facts in 'held' at seed 1"));
 }
 
+TEST(ComputeTable, MeansOfWhatWasRecorded) {
+  std::vector<RunOutcome> runs;
+  for (const std::uint64_t seed : {1U, 2U}) {
+    for (const char* arm : {"sd", "sft"}) {
+      Trajectory t = trajectory({"11", "11", "01"});
+      t.first = 1;
+      const float far = std::string(arm) == "sd" ? 0.3F : 0.5F;
+      t.extra["drift.drift"] = {9, 9, 0.1F, 0.3F, far, far + 0.2F};  // before `first`, at it, at the end
+      t.extra["overlap.share"] = {1, 2};                             // once for all evaluations
+      runs.push_back(run(arm, seed, {{"held", t}}));
+    }
+  }
+  runs.front().sets.at("held").extra["partly.x"] = {0, 0, 0, 0, 0, std::nanf("")};
+  TableSpec spec = two_arms();
+  const std::string drift = recorded_set("held", "drift.drift");
+  spec.columns = {{"End", drift, Measure::recorded, false},
+                  {"Start", drift, Measure::recorded_start, false},
+                  {"Share", recorded_set("held", "overlap.share"), Measure::recorded, false},
+                  {"No such", recorded_set("held", "drift.x"), Measure::recorded, false}};
+  spec.comparisons = {{"sd", "sft", drift, Measure::recorded}};
+  spec.claims = {{"less drift", "sd", "sft", drift, Measure::recorded, Direction::less, 0}};
+  const Table table = compute_table(spec, runs);
+  EXPECT_NEAR(table.cells[0][0]->estimate.mean, 0.4, 1e-6);
+  EXPECT_NEAR(table.cells[1][0]->estimate.mean, 0.6, 1e-6);
+  EXPECT_NEAR(table.cells[0][1]->estimate.mean, 0.2, 1e-6);
+  EXPECT_NEAR(table.cells[0][2]->estimate.mean, 1.5, 1e-6);
+  EXPECT_FALSE(table.cells[0][3]);
+  EXPECT_TRUE(has_note(table, "no 'drift.x' was recorded on 'held'"));
+  EXPECT_NEAR(table.comparisons[0].difference.mean, -0.2, 1e-6);
+  EXPECT_NEAR(table.comparisons[0].difference.high, -0.2, 1e-6);  // the same facts are drawn on both sides
+  EXPECT_EQ(table.claims[0].verdict, Verdict::holds);
+  spec.columns = {{"Partly", recorded_set("held", "partly.x"), Measure::recorded, false}};
+  EXPECT_THROW((void)compute_table(spec, runs), Error);
+}
+
 TEST(ComputeTable, HolmRunsOverTheWholeTable) {
   Random random(1, "data");
   std::vector<RunOutcome> runs;
