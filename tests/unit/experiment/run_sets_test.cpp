@@ -50,7 +50,7 @@ class RunSetsTest : public ::testing::Test {
   RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) { return make_run_sets(run_, base, base.world, labels, *alone_); }
   RunSets make() { return make(base()); }
 
-  static const EvaluationSet& set(const RunSets& sets, const std::string& name) {
+  static const EvaluationSet& set(const RunSets& sets, std::string_view name) {
     const auto found = std::find_if(sets.sets.begin(), sets.sets.end(), [&name](const EvaluationSet& s) { return s.name == name; });
     STET_ASSERT(found != sets.sets.end());
     return *found;
