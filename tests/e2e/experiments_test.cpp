@@ -19,6 +19,27 @@ std::vector<std::string> experiment_files() {
   return files;
 }
 
+/// What the arms of a file say about sizes themselves goes before the settings for all arms.
+Words arms_own_sizes(const std::string& file) {
+  Words sizes;
+  std::istringstream lines(read(file));
+  std::string arm, phase, table;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("[")) table = line;
+    const auto is = [&](const char* of, const char* key) { return table == of && line.starts_with(key); };
+    if (is("[[arm]]", "name = \"")) arm = "arm." + line.substr(8, line.size() - 9);
+    if (is("[arm.sets]", "known = ")) sizes.push_back(arm + ".sets.known=24");
+    if (is("[arm.sets]", "unknown = ")) sizes.push_back(arm + ".sets.unknown=24");
+    if (is("[arm.data.synthetic]", "entities = ")) sizes.push_back(arm + ".data.synthetic.entities=90");
+    if (is("[arm.data.synthetic]", "new_entities = ")) sizes.push_back(arm + ".data.synthetic.new_entities=30");
+    if (is("[arm.model]", "width = ")) sizes.push_back(arm + ".model.width=8");
+    if (is("[arm.model]", "feed_forward = ")) sizes.push_back(arm + ".model.feed_forward=8");
+    if (is("[[arm.phase]]", "name = \"")) phase = line.substr(8, line.size() - 9);
+    if (is("[[arm.phase]]", "epochs = ")) sizes.push_back(arm + ".phase." + phase + ".epochs=2");
+  }
+  return sizes;
+}
+
 Words miniature_of(const std::string& file) {
   Words words = {"run", file};
   const auto set = [&words](const char* value) { words.insert(words.end(), {"--set", value}); };
@@ -30,6 +51,8 @@ Words miniature_of(const std::string& file) {
     set(value);
   }
   if (contains(read(file), "out_of_relation")) set("sets.out_of_relation=8");
+  if (contains(read(file), "never_seen")) set("sets.never_seen=8");
+  for (const std::string& value : arms_own_sizes(file)) words.insert(words.end(), {"--set", value});
   return words;
 }
 
@@ -58,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_fil
   return name;
 });
 
-TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 7U); }
+TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 16U); }
 
 }  // namespace
 }  // namespace stet::e2e

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <thread>
 
 namespace stet {
@@ -47,16 +46,17 @@ int plan_command(const Options& options, Session& session) {
     fmt::print("    {} {}\n", run.folder_name(), Workspace::finished(workspace.run_folder(run)) ? "finished" : "to run");
   }
   if (options.no_estimate) return 0;
-  const Estimate estimate = estimate_cost(plan);
-  const double open_bases = status.bases - status.bases_finished, open_runs = status.runs - status.runs_finished;
+  const Estimate estimate = estimate_cost(
+      plan, registry, [&](const PlannedBase& base) { return !Workspace::finished(workspace.base_folder(base)); },
+      [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)); });
   const double workers = std::max(1.0, static_cast<double>(std::thread::hardware_concurrency()));
-  const double base_rounds = std::ceil(open_bases / workers);
-  fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.parameters)), format_bytes(estimate.memory_bytes));
+  const double bases = std::max(estimate.longest_base, estimate.base_seconds / workers);
+  fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first.parameters)), format_bytes(estimate.memory_bytes));
   fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
-             format_count(estimate.pretrain_tokens_per_second), format_count(estimate.train_tokens_per_second));
-  fmt::print("  time: {} a base model, {} a run; about {} for what is left with {} worker processes (at most: plateau phases counted in full)\n",
-             format_duration(estimate.base_seconds), format_duration(estimate.run_seconds),
-             format_duration(base_rounds * estimate.base_seconds + open_runs * estimate.run_seconds / workers), workers);
+             format_count(estimate.first.pretrain_tokens_per_second), format_count(estimate.first.train_tokens_per_second));
+  fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (plateau phases counted in full)\n",
+             format_duration(estimate.first.base_seconds), format_duration(estimate.first.run_seconds),
+             format_duration(bases + estimate.run_seconds / workers), workers);
   return 0;
 }
 

@@ -51,6 +51,9 @@ void write_results_file(const std::filesystem::path& folder, const Plan& plan, c
                       plan.bases.size());
   text += fmt::format("- computing time, of one core: {} for the runs, {} for the base models\n", format_duration(runs.seconds), format_duration(bases.seconds));
   text += fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.cpu, machine.cores, machine.torch_version, machine.blas);
+  if (plan.table.certification && std::filesystem::exists(workspace.folder() / "certification.md")) {
+    text += "\n### Base models\n\n" + read_file(workspace.folder() / "certification.md");
+  }
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / (plan.name + ".md"), text);
   write_file_atomically(folder / (plan.name + ".csv"), report::to_csv(table));

@@ -1,21 +1,24 @@
-// What an experiment will cost, from a few timed steps of the real model on this machine.
+// What an experiment will cost, from a few timed steps of every arm on this machine.
 #pragma once
 
+#include <stet/experiment/arm_cost.hpp>
 #include <stet/experiment/plan.hpp>
 
-#include <cstdint>
+#include <functional>
 
 namespace stet {
 
 struct Estimate {
-  double base_seconds = 0;        ///< one base model, one rank
-  double run_seconds = 0;         ///< one run, phases that end at a plateau counted in full
-  std::int64_t parameters = 0;
-  double memory_bytes = 0;        ///< of one process: weights, gradients, moments, snapshots, activations
-  double pretrain_tokens_per_second = 0, train_tokens_per_second = 0;
+  double base_seconds = 0;   ///< all base models that are left, one core
+  double run_seconds = 0;    ///< all runs that are left, one core; phases that end at a plateau counted in full
+  double longest_base = 0;   ///< the longest of the base models that are left
+  ArmCost first;             ///< of the plan's first arm
+  double memory_bytes = 0;   ///< of one process, the largest
 };
 
-/// Times steps on random weights for about `seconds`. Uses the first run's configuration.
-[[nodiscard]] Estimate estimate_cost(const Plan& plan, double seconds = 2.0);
+/// Measures every arm with a run left (the first arm always) for about `seconds` a part. `left_base` and `left_run` tell what is
+/// still to do.
+[[nodiscard]] Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
+                                     const std::function<bool(const PlannedRun&)>& left_run, double seconds = 0.25);
 
 }  // namespace stet

@@ -42,6 +42,11 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
     const std::filesystem::path file = workspace.base_folder(base) / "certification.md";
     if (std::filesystem::exists(file)) certification += fmt::format("\nBase model {} ({})\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
   }
+  for (const PlannedLabels& labels : plan.labels) {
+    const PlannedBase& base = plan.bases[labels.base];
+    const std::filesystem::path file = workspace.labels_folder(labels, base) / "slick.md";
+    if (std::filesystem::exists(file)) certification += fmt::format("\nBase model {} ({}), by SLiCK\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
+  }
   write_file_atomically(workspace.folder() / "certification.md", certification);
 }
 

@@ -1,0 +1,201 @@
+#include <stet/experiment/arm_cost.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/evaluate/evaluation.hpp>
+#include <stet/experiment/base_model.hpp>
+#include <stet/experiment/pretraining_data.hpp>
+#include <stet/experiment/probe_context.hpp>
+#include <stet/experiment/run_examples.hpp>
+#include <stet/experiment/run_sets.hpp>
+#include <stet/train/trainer.hpp>
+
+#include <algorithm>
+
+namespace stet {
+
+namespace {
+
+/// The same weights under every name: what a snapshot holds does not change what it costs.
+class OneSnapshot : public Snapshots {
+ public:
+  explicit OneSnapshot(at::Tensor weights) : weights_(std::move(weights)) {}
+  [[nodiscard]] const at::Tensor& get(const std::string& /*name*/) const override { return weights_; }
+
+ private:
+  at::Tensor weights_;
+};
+
+struct Speed {
+  double seconds_per_sequence = 0, tokens_per_second = 0;
+};
+
+/// The median over steps, so that one slow step does not count; the first, which fills caches, never does.
+Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
+  const Sampler sampler(data.epoch_size, 1);
+  const auto batch = static_cast<std::uint64_t>(trainer.options().batch_size);
+  std::vector<double> per_sequence;
+  double tokens = 0;
+  std::uint64_t position = 0, counted = 0;
+  const Stopwatch total;
+  while (per_sequence.size() < 4 || total.seconds() < seconds) {
+    const BatchRange range = batch_at(position, data.epoch_size, batch);
+    const Stopwatch watch;
+    const auto seen = static_cast<double>(trainer.step(data, sampler, range, 1000).tokens);
+    if (position > 0) {
+      per_sequence.push_back(watch.seconds() / static_cast<double>(range.end - range.begin));
+      tokens += seen;
+      counted += range.end - range.begin;
+    }
+    position = range.end;
+  }
+  std::nth_element(per_sequence.begin(), per_sequence.begin() + static_cast<std::ptrdiff_t>(per_sequence.size() / 2), per_sequence.end());
+  const double median = per_sequence[per_sequence.size() / 2];
+  return {median, tokens / static_cast<double>(counted) / median};
+}
+
+BaseModel unlearnt_base(const RunConfig& config) {
+  World world = make_world(config.data);
+  Tokenizer tokenizer = make_tokenizer(config.data, world);
+  ModelConfig shape = config.model;
+  shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+  Transformer model(shape);
+  at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
+  std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
+  return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
+}
+
+/// One arm's parts, made once.
+class Bench {
+ public:
+  Bench(const PlannedRun& run, PluginRegistry& registry, double seconds)
+      : run_(run), config_(run.config), registry_(registry), seconds_(seconds), base_(unlearnt_base(run.config)), world_(make_world(run.config.data)),
+        snapshots_(base_.weights) {
+    PlannedRun by_recall = run;  // labels cost a model; the sets are as large by recall
+    if (config_.sets.labels == Labels::slick) {
+      by_recall.config.sets.labels = Labels::recall;
+      by_recall.config.sets.per_category = 0;
+    }
+    sets_ = make_run_sets(by_recall, base_, world_, nullptr, *alone_).sets;
+  }
+
+  [[nodiscard]] Speed pretraining() {
+    const TrainingData text = make_pretraining_data(config_, base_.world, base_.tokenizer, 0);
+    texts_ = static_cast<double>(text.epoch_size);
+    Trainer trainer(base_.model, base_.weights.clone(), config_.pretrain.train, *alone_);
+    trainer.begin_phase({}, {}, snapshots_);
+    return time_steps(trainer, text, seconds_);
+  }
+  [[nodiscard]] double texts() const { return texts_; }
+  [[nodiscard]] std::int64_t parameters() const { return base_.model.table().total(); }
+
+  /// Seconds of a phase's beginning and steps.
+  [[nodiscard]] double phase(const PhaseConfig& phase, Speed& speed) {
+    std::vector<const TokenSequence*> sequences;
+    for (const EvaluationSet& set : sets_) {
+      if (std::find(phase.sets.begin(), phase.sets.end(), set.name) == phase.sets.end()) continue;
+      for (const TokenSequence& sequence : set.sequences) sequences.push_back(&sequence);
+    }
+    if (sequences.empty()) return 0;
+    const TrainingData data{"facts", sequences.size(), [&](std::uint64_t /*epoch*/, std::uint64_t index) { return *sequences[index]; }};
+    at::Tensor weights = base_.weights.clone();
+    Trainer trainer(base_.model, weights, config_.train, *alone_);
+    fill_examples(trainer.examples(), sets_, base_, run_.seed);
+    std::vector<std::unique_ptr<Regularizer>> owned;
+    std::vector<ActiveRegularizer> active;
+    const Stopwatch beginning;
+    for (const PluginUse& use : config_.regularizers) {
+      if (!use.acts_in(phase.name)) continue;
+      owned.push_back(registry_.regularizer(use.plugin).create(use.parameters));
+      active.push_back({use.key, owned.back().get()});
+      owned.back()->begin_phase({phase.name, base_.model, weights, snapshots_, trainer.examples()}, false);
+    }
+    TrainableSelection selection;
+    for (const PluginUse& use : config_.freezes) {
+      if (use.acts_in(phase.name)) selection = registry_.freeze_strategy(use.plugin).create(use.parameters)->select(base_.model.table());
+    }
+    trainer.begin_phase(selection, active, snapshots_, base_.weights);
+    const double begun = beginning.seconds();
+    speed = time_steps(trainer, data, seconds_);
+    return begun + static_cast<double>(phase.epochs) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
+  }
+
+  /// Seconds of one evaluation between a phase's ends: scores of all sets, and probes.
+  [[nodiscard]] double evaluation() {
+    const Stopwatch scores;
+    int rounds = 0;
+    while (rounds < 2 || scores.seconds() < seconds_ / 2) {
+      for (const EvaluationSet& set : sets_) {
+        static_cast<void>(score(base_.model, base_.weights, set, *alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
+      }
+      ++rounds;
+    }
+    return scores.seconds() / rounds + probes(false);
+  }
+  /// Seconds of the probes at a run's first evaluation, or (else) between a phase's ends.
+  [[nodiscard]] double probes(bool at_the_ends) {
+    if (config_.probes.empty()) return 0;
+    Trainer trainer(base_.model, base_.weights.clone(), config_.train, *alone_);
+    fill_examples(trainer.examples(), sets_, base_, run_.seed);
+    ProbeContext context = make_probe_context(base_.model, base_.weights, snapshots_, sets_, trainer.examples());
+    context.phase = config_.phases.front().name;
+    double total = 0;
+    for (const PluginUse& use : config_.probes) {
+      const std::unique_ptr<Probe> probe = registry_.probe(use.plugin).create(use.parameters);
+      const auto measure = [&](bool end) {
+        context.first = context.phase_end = context.last = end;
+        const Stopwatch watch;
+        static_cast<void>(probe->measure(context));
+        static_cast<void>(probe->measure_facts(context));
+        return watch.seconds();
+      };
+      const double first = measure(true);
+      total += at_the_ends ? first : measure(false);
+    }
+    return total;
+  }
+
+ private:
+  const PlannedRun& run_;
+  const RunConfig& config_;
+  PluginRegistry& registry_;
+  double seconds_;
+  std::unique_ptr<Communicator> alone_ = make_single_process();
+  BaseModel base_;
+  World world_;
+  OneSnapshot snapshots_;
+  std::vector<EvaluationSet> sets_;
+  double texts_ = 0;
+};
+
+}  // namespace
+
+ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seconds) {
+  const RunConfig& config = run.config;
+  Bench bench(run, registry, seconds);
+  ArmCost cost;
+  cost.parameters = bench.parameters();
+  const Speed text = bench.pretraining();
+  cost.pretrain_tokens_per_second = text.tokens_per_second;
+  cost.base_seconds = text.seconds_per_sequence * bench.texts() * static_cast<double>(config.pretrain.epochs);
+
+  const double evaluation = bench.evaluation();
+  double evaluations = 1;
+  Speed speed;
+  for (const PhaseConfig& phase : config.phases) {
+    cost.run_seconds += bench.phase(phase, speed);
+    const auto every = phase.until == Until::plateau ? 1.0 : static_cast<double>(config.evaluate.every_epochs);
+    evaluations += static_cast<double>(phase.epochs) / every;
+  }
+  cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);
+  cost.train_tokens_per_second = speed.tokens_per_second;
+
+  const double state = static_cast<double>(cost.parameters) * 4 * (5.0 + static_cast<double>(config.phases.size()));
+  const double activations = static_cast<double>(config.pretrain.train.batch_size) * text.tokens_per_second * text.seconds_per_sequence * 4 *
+                             (static_cast<double>(config.model.layers) * 14 * static_cast<double>(config.model.width) +
+                              3 * static_cast<double>(config.model.vocabulary));
+  cost.memory_bytes = state + activations + 150e6;  // libtorch itself
+  return cost;
+}
+
+}  // namespace stet
