@@ -79,7 +79,8 @@ Trajectory with_confidence(std::uint32_t facts, Random& random) {
 
 TEST(ItemMeasures, AreThoseOfTheLastEvaluation) {
   Random random(3, "data");
-  const Trajectory t = with_confidence(500, random);
+  Trajectory t = with_confidence(500, random);
+  t.extra[recorded_array] = t.extra.at("confidence");
   std::vector<double> confidence;
   std::vector<std::uint8_t> correct;
   double probability = 0;
