@@ -26,7 +26,16 @@ std::string_view name_of(Measure measure) noexcept {
   return "unknown";
 }
 
-std::string recorded_set(std::string_view set, std::string_view array) { return std::string(set) + ": " + std::string(array); }
+namespace {
+constexpr std::string_view between = ": ";
+}
+
+std::string recorded_set(std::string_view set, std::string_view array) { return std::string(set) + std::string(between) + std::string(array); }
+
+RecordedSet split_recorded_set(const std::string& name, Measure which) {
+  const std::size_t at = reads_array(which) ? name.find(between) : std::string::npos;
+  return at == std::string::npos ? RecordedSet{name, ""} : RecordedSet{name.substr(0, at), name.substr(at + between.size())};
+}
 
 std::string missing_array(const Trajectory& trajectory, Measure which) {
   if (!reads_items(which)) return "";

@@ -48,6 +48,12 @@ inline constexpr double confident_threshold = 0.9;
 /// The name under which Runs has a set's trajectory with the array as what `recorded` reads: "held: drift.drift".
 [[nodiscard]] std::string recorded_set(std::string_view set, std::string_view array);
 
+/// What recorded_set() joined, for a name that a measure reads: {"held", "drift.drift"}; the array is empty where the measure reads none.
+struct RecordedSet {
+  std::string set, array;
+};
+[[nodiscard]] RecordedSet split_recorded_set(const std::string& name, Measure which);
+
 /// The array of which `recorded` is the mean, in Trajectory::extra.
 inline constexpr char recorded_array[] = "recorded";
 

@@ -144,7 +144,7 @@ std::string legend(const Table& table) {
   std::set<std::string> seen;
   for (std::size_t column = 0; column < table.spec.columns.size(); ++column) {
     const ColumnSpec& spec = table.spec.columns[column];
-    const std::string set = spec.set.substr(0, reads_array(spec.measure) ? spec.set.find(": ") : std::string::npos);
+    const std::string set = split_recorded_set(spec.set, spec.measure).set;
     if (!seen.insert(set).second) continue;
     std::size_t least = 0, most = 0;
     for (const auto& row : table.cells) {

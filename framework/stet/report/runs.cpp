@@ -95,11 +95,10 @@ const Runs::BySeed& Runs::of(const std::string& arm) const {
 }
 
 const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure) {
-  const std::size_t colon = measure && reads_array(*measure) ? set.find(": ") : std::string::npos;
-  const auto found = run.sets.find(set.substr(0, colon));
-  if (colon != std::string::npos && found != run.sets.end()) {
+  const auto [name, array] = split_recorded_set(set, measure.value_or(Measure::final_accuracy));
+  const auto found = run.sets.find(name);
+  if (!array.empty() && found != run.sets.end()) {
     const Trajectory& whole = found->second;
-    const std::string array = set.substr(colon + 2);
     const auto values = whole.extra.find(array);
     if (values == whole.extra.end()) {
       note(fmt::format("Arm '{}', seed {}: no '{}' was recorded on '{}'.", run.arm, run.seed, array, found->first));

@@ -58,6 +58,16 @@ TEST(MeasureDeathTest, ASampleMustLieInsideTheFacts) {
   EXPECT_DEATH((void)measure(rise_and_fall(), Measure::drop, none), "empty");
 }
 
+TEST(RecordedSet, IsTakenApartOnlyForAMeasureThatReadsAnArray) {
+  const std::string joined = recorded_set("held", "drift.drift");
+  const RecordedSet parts = split_recorded_set(joined, Measure::recorded);
+  EXPECT_EQ(parts.set, "held");
+  EXPECT_EQ(parts.array, "drift.drift");
+  EXPECT_EQ(split_recorded_set(joined, Measure::forgetting).set, joined);
+  EXPECT_EQ(split_recorded_set("held", Measure::recorded).set, "held");
+  EXPECT_EQ(split_recorded_set("held", Measure::recorded).array, "");
+}
+
 TEST(Check, NamesWhatIsWrongAndWhere) {
   const auto message = [](const Trajectory& t) {
     try {
