@@ -54,39 +54,20 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
   return {median, tokens / static_cast<double>(counted) / median};
 }
 
-BaseModel unlearnt_base(const RunConfig& config) {
-  World world = make_world(config.data);
-  Tokenizer tokenizer = make_tokenizer(config.data, world);
-  ModelConfig shape = config.model;
-  shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
-  Transformer model(shape);
-  at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
-  std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
-  return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
-}
-
 /// One arm's parts, made once.
 class Bench {
  public:
   Bench(const PlannedRun& run, PluginRegistry& registry, double seconds)
-      : run_(run), config_(run.config), registry_(registry), seconds_(seconds), base_(unlearnt_base(run.config)), world_(make_world(run.config.data)),
+      : run_(run), config_(run.config), registry_(registry), seconds_(seconds), base_(untrained_base(run.config.data, run.config.model)),
         snapshots_(base_.weights) {
     PlannedRun by_recall = run;  // labels cost a model; the sets are as large by recall
     if (config_.sets.labels == Labels::slick) {
       by_recall.config.sets.labels = Labels::recall;
       by_recall.config.sets.per_category = 0;
     }
-    sets_ = make_run_sets(by_recall, base_, world_, nullptr, *alone_).sets;
+    sets_ = make_run_sets(by_recall, base_, base_.world, nullptr, *alone_).sets;
   }
 
-  [[nodiscard]] Speed pretraining() {
-    const TrainingData text = make_pretraining_data(config_, base_.world, base_.tokenizer, 0);
-    texts_ = static_cast<double>(text.epoch_size);
-    Trainer trainer(base_.model, base_.weights.clone(), config_.pretrain.train, *alone_);
-    trainer.begin_phase({}, {}, snapshots_);
-    return time_steps(trainer, text, seconds_);
-  }
-  [[nodiscard]] double texts() const { return texts_; }
   [[nodiscard]] std::int64_t parameters() const { return base_.model.table().total(); }
 
   /// Seconds of a phase's beginning and steps.
@@ -162,23 +143,35 @@ class Bench {
   double seconds_;
   std::unique_ptr<Communicator> alone_ = make_single_process();
   BaseModel base_;
-  World world_;
   OneSnapshot snapshots_;
   std::vector<EvaluationSet> sets_;
-  double texts_ = 0;
 };
 
 }  // namespace
+
+BaseCost measure_base(const RunConfig& config, double seconds) {
+  const BaseModel base = untrained_base(config.data, config.model);
+  const TrainingData text = make_pretraining_data(config, base.world, base.tokenizer, 0);
+  const std::unique_ptr<Communicator> alone = make_single_process();
+  const OneSnapshot snapshots(base.weights);
+  Trainer trainer(base.model, base.weights.clone(), config.pretrain.train, *alone);
+  trainer.begin_phase({}, {}, snapshots);
+  const Speed speed = time_steps(trainer, text, seconds);
+  BaseCost cost;
+  cost.parameters = base.model.table().total();
+  cost.tokens_per_second = speed.tokens_per_second;
+  cost.seconds = speed.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);
+  const double batch_tokens = static_cast<double>(config.pretrain.train.batch_size) * speed.tokens_per_second * speed.seconds_per_sequence;
+  const ModelConfig& shape = base.model.config();
+  const double activations = batch_tokens * 4 * (static_cast<double>(shape.layers) * 14 * static_cast<double>(shape.width) + 3 * static_cast<double>(shape.vocabulary));
+  cost.memory_bytes = static_cast<double>(cost.parameters) * 4 * 5 + activations + 150e6;  // the last: libtorch itself
+  return cost;
+}
 
 ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seconds) {
   const RunConfig& config = run.config;
   Bench bench(run, registry, seconds);
   ArmCost cost;
-  cost.parameters = bench.parameters();
-  const Speed text = bench.pretraining();
-  cost.pretrain_tokens_per_second = text.tokens_per_second;
-  cost.base_seconds = text.seconds_per_sequence * bench.texts() * static_cast<double>(config.pretrain.epochs);
-
   const double evaluation = bench.evaluation();
   double evaluations = 1;
   Speed speed;
@@ -188,13 +181,8 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
     evaluations += static_cast<double>(phase.epochs) / every;
   }
   cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);
-  cost.train_tokens_per_second = speed.tokens_per_second;
-
-  const double state = static_cast<double>(cost.parameters) * 4 * (5.0 + static_cast<double>(config.phases.size()));
-  const double activations = static_cast<double>(config.pretrain.train.batch_size) * text.tokens_per_second * text.seconds_per_sequence * 4 *
-                             (static_cast<double>(config.model.layers) * 14 * static_cast<double>(config.model.width) +
-                              3 * static_cast<double>(config.model.vocabulary));
-  cost.memory_bytes = state + activations + 150e6;  // libtorch itself
+  cost.tokens_per_second = speed.tokens_per_second;
+  cost.snapshot_bytes = static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size());
   return cost;
 }
 

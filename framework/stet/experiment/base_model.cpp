@@ -30,8 +30,7 @@ class NoSnapshots : public Snapshots {
   }
 };
 
-Transformer make_model(const PlannedBase& base, const Tokenizer& tokenizer) {
-  ModelConfig shape = base.config.model;
+Transformer make_model(ModelConfig shape, const Tokenizer& tokenizer) {
   shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
   return Transformer(shape);
 }
@@ -125,7 +124,6 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
   write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
 }
 
-/// Collective: reads every shard once, a part on each rank, before hours are spent on them.
 }  // namespace
 
 World make_world(const DataConfig& data) {
@@ -151,12 +149,21 @@ std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
   return result;
 }
 
+BaseModel untrained_base(const DataConfig& data, ModelConfig shape) {
+  World world = make_world(data);
+  Tokenizer tokenizer = make_tokenizer(data, world);
+  Transformer model = make_model(std::move(shape), tokenizer);
+  at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
+  std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
+  return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
+}
+
 void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
                 const ProgressSink& progress) {
   const Stopwatch watch;
   const World world = make_world(base.config.data);
   const Tokenizer tokenizer = make_tokenizer(base.config.data, world);
-  const Transformer model = make_model(base, tokenizer);
+  const Transformer model = make_model(base.config.model, tokenizer);
   const std::uint64_t seed = base.config.pretrain.seed + static_cast<std::uint64_t>(base.index);
   at::Tensor weights = initial_values(model.table(), model.config(), seed, at::kFloat);
   Trainer trainer(model, weights, base.config.pretrain.train, communicator);
@@ -245,7 +252,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
 std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder) {
   World world = make_world(base.config.data);
   Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
-  Transformer model = make_model(base, tokenizer);
+  Transformer model = make_model(base.config.model, tokenizer);
   const TensorFile file = TensorFile::open(folder / "model.safetensors");
   at::Tensor weights = at::empty({model.table().total()}, at::kFloat);
   for (std::size_t i = 0; i < model.table().size(); ++i) {

@@ -35,6 +35,10 @@ struct BaseModel {
   [[nodiscard]] std::vector<Fact> known_facts(const SetsConfig& sets) const;
 };
 
+/// A base of random weights that is said to know every fact; model.vocabulary is the tokenizer's. For who asks what sets a run would
+/// draw or what it would cost, before anything is trained.
+[[nodiscard]] BaseModel untrained_base(const DataConfig& data, ModelConfig model);
+
 /// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it. Throws Stopped.
 void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
                 const ProgressSink& progress);

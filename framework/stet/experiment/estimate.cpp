@@ -1,6 +1,7 @@
 #include <stet/experiment/estimate.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/config/document.hpp>
 
 #include <algorithm>
 #include <map>
@@ -11,26 +12,38 @@ Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::fu
                        const std::function<bool(const PlannedRun&)>& left_run, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   std::map<std::string, ArmCost> arms;
-  std::map<std::size_t, double> bases;
-  const auto cost_of = [&](const PlannedRun& run) -> const ArmCost& {
+  std::map<std::string, BaseCost> kinds;  // bases that differ by their index alone cost the same
+  const auto arm_of = [&](const PlannedRun& run) -> const ArmCost& {
     const auto found = arms.find(run.arm);
     if (found != arms.end()) return found->second;
     return arms.emplace(run.arm, measure_arm(run, registry, seconds)).first->second;
   };
+  const auto base_of = [&](const PlannedRun& run) -> const BaseCost& {
+    const std::string kind = config::config_hash(base_identity_of(run.config));
+    const auto found = kinds.find(kind);
+    if (found != kinds.end()) return found->second;
+    return kinds.emplace(kind, measure_base(run.config, seconds)).first->second;
+  };
   Estimate estimate;
-  estimate.first = cost_of(plan.runs.front());
-  estimate.memory_bytes = estimate.first.memory_bytes;
+  const auto remember = [&estimate](const BaseCost& base, const ArmCost& arm) {
+    estimate.memory_bytes = std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes);
+  };
+  estimate.first = arm_of(plan.runs.front());
+  estimate.first_base = base_of(plan.runs.front());
+  remember(estimate.first_base, estimate.first);
+  std::map<std::size_t, double> bases;
   for (const PlannedRun& run : plan.runs) {
     if (!left_run(run)) continue;
-    const ArmCost& cost = cost_of(run);
-    estimate.run_seconds += cost.run_seconds;
-    estimate.memory_bytes = std::max(estimate.memory_bytes, cost.memory_bytes);
-    bases.emplace(run.base, cost.base_seconds);
+    const ArmCost& arm = arm_of(run);
+    const BaseCost& base = base_of(run);
+    estimate.run_seconds += arm.run_seconds;
+    remember(base, arm);
+    bases.emplace(run.base, base.seconds);
   }
-  for (const auto& [base, cost] : bases) {
+  for (const auto& [base, seconds_of_it] : bases) {
     if (!left_base(plan.bases[base])) continue;
-    estimate.base_seconds += cost;
-    estimate.longest_base = std::max(estimate.longest_base, cost);
+    estimate.base_seconds += seconds_of_it;
+    estimate.longest_base = std::max(estimate.longest_base, seconds_of_it);
   }
   return estimate;
 }

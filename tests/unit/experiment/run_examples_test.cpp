@@ -17,23 +17,14 @@ class RunExamplesTest : public ::testing::Test {
     config.synthetic.relations = 2;
     return config;
   }
-  static ModelConfig model(const Tokenizer& tokenizer, std::int64_t context) {
-    ModelConfig config;
-    config.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
-    config.width = 8;
-    config.layers = 1;
-    config.heads = 2;
-    config.feed_forward = 8;
-    config.context = context;
-    config.complete();
-    return config;
-  }
   static BaseModel base(std::int64_t context) {
-    World world = make_world(data());
-    Tokenizer tokenizer = world.make_tokenizer();
-    Transformer transformer(model(tokenizer, context));
-    at::Tensor weights = initial_values(transformer.table(), transformer.config(), 1, at::kFloat);
-    return {std::move(world), std::move(tokenizer), std::move(transformer), std::move(weights), {}, {}};
+    ModelConfig shape;
+    shape.width = 8;
+    shape.layers = 1;
+    shape.heads = 2;
+    shape.feed_forward = 8;
+    shape.context = context;
+    return untrained_base(data(), shape);
   }
   std::vector<EvaluationSet> sets(const BaseModel& base) const {
     std::vector<EvaluationSet> result;

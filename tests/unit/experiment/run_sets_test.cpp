@@ -32,19 +32,13 @@ class RunSetsTest : public ::testing::Test {
   }
 
   BaseModel base() const {
-    World world = make_world(run_.config.data);
-    Tokenizer tokenizer = world.make_tokenizer();
     ModelConfig shape;
-    shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
     shape.width = 16;
     shape.layers = 1;
     shape.heads = 2;
     shape.feed_forward = 16;
     shape.context = 32;
-    Transformer model(shape);
-    at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
-    std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>{true});
-    return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
+    return untrained_base(run_.config.data, shape);
   }
 
   RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) { return make_run_sets(run_, base, base.world, labels, *alone_); }
