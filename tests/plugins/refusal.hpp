@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iostream>
 
 namespace stet::testing {
 
@@ -45,6 +46,7 @@ class Refusal : public PluginTest {
     const std::size_t before = registry_.loaded().size();
     const Error error = error_of([&] { registry_.load(file); });
     expect_message(error, file.filename().string(), parts);
+    std::cout << error.what() << "\n";  // each hostile plugin's test shows what was said
     EXPECT_EQ(registry_.loaded().size(), before);
     return error;
   }

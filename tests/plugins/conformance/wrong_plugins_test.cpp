@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <iostream>
 #include <set>
 
 namespace stet {
@@ -41,6 +42,7 @@ class WrongPlugins : public ::testing::Test {
     EXPECT_EQ(failed, failing) << all;
     EXPECT_EQ(skips, expected) << all;
     EXPECT_EQ(all_passed(reports), failing.empty());
+    if (!text.empty()) std::cout << name << ": " << text << "\n";  // each wrong plugin's test shows what was said
     return text;
   }
 
