@@ -1,6 +1,8 @@
-// Every experiment file of paper/ and controls/, with its arms and its table, in a world so small that it takes seconds: so that no
+// Every experiment file of paper/, controls/ and entity-questions/, with its arms and its table, in a world so small that it takes seconds: so that no
 // file rots. The numbers mean nothing; that each arm trains and each cell is filled is what is looked at.
 #include "program.hpp"
+
+#include <unit/text/shared_folder.hpp>
 
 #include <algorithm>
 #include <sstream>
@@ -10,7 +12,7 @@ namespace {
 
 std::vector<std::string> experiment_files() {
   std::vector<std::string> files;
-  for (const char* folder : {"paper", "controls"}) {
+  for (const char* folder : {"paper", "controls", "entity-questions"}) {
     for (const auto& entry : fs::directory_iterator(fs::path(STET_SOURCE_DIR) / "experiments" / folder)) {
       if (entry.path().extension() == ".toml" && entry.path().filename() != "world.toml") files.push_back(entry.path().string());
     }
@@ -18,6 +20,8 @@ std::vector<std::string> experiment_files() {
   std::sort(files.begin(), files.end());
   return files;
 }
+
+constexpr char every_category[] = "[\"HighlyKnown\",\"MaybeKnown\",\"WeaklyKnown\",\"Unknown\"]";
 
 /// What the arms of a file say about sizes themselves goes before the settings for all arms.
 Words arms_own_sizes(const std::string& file) {
@@ -28,6 +32,7 @@ Words arms_own_sizes(const std::string& file) {
     if (line.starts_with("[")) table = line;
     const auto is = [&](const char* of, const char* key) { return table == of && line.starts_with(key); };
     if (is("[[arm]]", "name = \"")) arm = "arm." + line.substr(8, line.size() - 9);
+    if (is("[arm.sets]", "known_categories = ")) sizes.push_back(arm + ".sets.known_categories=" + every_category);
     if (is("[arm.sets]", "known = ")) sizes.push_back(arm + ".sets.known=24");
     if (is("[arm.sets]", "unknown = ")) sizes.push_back(arm + ".sets.unknown=24");
     if (is("[arm.data.synthetic]", "entities = ")) sizes.push_back(arm + ".data.synthetic.entities=90");
@@ -52,6 +57,17 @@ Words miniature_of(const std::string& file) {
   }
   if (contains(read(file), "out_of_relation")) set("sets.out_of_relation=8");
   if (contains(read(file), "never_seen")) set("sets.never_seen=8");
+  if (fs::path(file).parent_path().filename() == "entity-questions") {
+    const std::string data = (shared_folder() / "data" / "entity-questions").string();
+    for (const std::string& value : {"data.path=" + data, std::string("data.entity_questions.facts_per_relation=80"),
+                                     std::string("data.entity_questions.new_per_relation=16"), std::string("data.entity_questions.vocabulary=600")}) {
+      words.insert(words.end(), {"--set", value});
+    }
+  }
+  if (contains(read(file), "labels = \"slick\"")) {
+    for (const char* value : {"slick.prompts=2", "slick.shots=2", "slick.samples=2"}) set(value);
+    words.insert(words.end(), {"--set", std::string("sets.categories=") + every_category});
+  }
   for (const std::string& value : arms_own_sizes(file)) words.insert(words.end(), {"--set", value});
   return words;
 }
@@ -76,12 +92,13 @@ TEST_P(ExperimentFile, RunsToItsTable) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_files()), [](const auto& tested) {
-  std::string name = fs::path(tested.param).stem().string();
+  const fs::path file = tested.param;
+  std::string name = (file.parent_path().filename() == "entity-questions" ? "entity_questions_" : "") + file.stem().string();
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
 
-TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 16U); }
+TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 23U); }
 
 }  // namespace
 }  // namespace stet::e2e

@@ -12,6 +12,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <map>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -41,23 +44,44 @@ std::size_t count_code_points(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-/// The usable facts of all relations, each question text once: "Where is [X] located?" belongs to two relations.
-std::vector<Fact> read_facts(const EntityQuestionsOptions& o, const std::filesystem::path& folder,
-                             std::vector<Relation>& relations) {
-  const auto templates = read_question_templates(folder);
+std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& property, EntityQuestionsSplit split) {
+  switch (split) {
+    case EntityQuestionsSplit::train: return folder / "train" / (property + ".train.json");
+    case EntityQuestionsSplit::test: return folder / "test" / (property + ".test.json");
+    case EntityQuestionsSplit::no_overlap: break;
+  }
+  const std::filesystem::path file = folder / "no-overlap" / property / (property + "_no_overlap.train.json");
+  if (!std::filesystem::exists(file)) {
+    throw Error(ErrorKind::config, fmt::format("EntityQuestions has no split without overlap for relation \"{}\"", property))
+        .at(file.string())
+        .hint("published are P19, P159 and P170");
+  }
+  return file;
+}
+
+std::vector<Relation> make_relations(const EntityQuestionsOptions& o, const std::map<std::string, std::string>& templates) {
   std::vector<std::string> known;
   for (const auto& [property, text] : templates) known.push_back(property);
-  std::vector<Fact> facts;
-  std::unordered_set<std::string> seen;
+  std::vector<Relation> relations;
   for (const std::string& property : o.relations) {
     const auto found = templates.find(property);
     if (found == templates.end()) {
       throw Error(ErrorKind::config, fmt::format("EntityQuestions has no relation \"{}\"", property))
           .hint(suggestion(property, known));
     }
-    const auto index = static_cast<std::uint32_t>(relations.size());
     relations.push_back(entity_questions_relation(property, found->second));
-    for (EntityQuestion& q : read_entity_questions(folder / "train" / (property + ".train.json"), found->second)) {
+  }
+  return relations;
+}
+
+/// The usable facts of all relations, each question text once: "Where is [X] located?" belongs to two relations.
+std::vector<Fact> read_facts(const EntityQuestionsOptions& o, const std::filesystem::path& folder,
+                             const std::map<std::string, std::string>& templates, EntityQuestionsSplit split) {
+  std::vector<Fact> facts;
+  std::unordered_set<std::string> seen;
+  for (std::uint32_t index = 0; index < o.relations.size(); ++index) {
+    const std::string& property = o.relations[index];
+    for (EntityQuestion& q : read_entity_questions(file_of(folder, property, split), templates.at(property))) {
       if ((o.drop_ambiguous && q.answers.size() > 1) || count_code_points(q.subject) > o.max_subject_chars) continue;
       if (!seen.insert(q.question).second) continue;
       const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
@@ -86,42 +110,67 @@ std::vector<Fact> take_facts(const std::vector<std::vector<const Fact*>>& subjec
   return all;
 }
 
-void split_by_subject(const EntityQuestionsOptions& o, const std::vector<Fact>& facts, WorldContent& world) {
+/// Facts of one subject together, the subjects in an order drawn by the seed.
+std::vector<std::vector<const Fact*>> by_subject(const EntityQuestionsOptions& o, const std::vector<Fact>& facts) {
   std::unordered_map<std::string_view, std::size_t> number;
-  std::vector<std::vector<const Fact*>> groups;
-  std::vector<std::size_t> usable(world.relations.size(), 0);
+  std::vector<std::vector<const Fact*>> groups, subjects;
   for (const Fact& fact : facts) {
     const auto [at, added] = number.emplace(fact.subject, groups.size());
     if (added) groups.emplace_back();
     groups[at->second].push_back(&fact);
-    ++usable[fact.relation];
   }
-  std::vector<std::vector<const Fact*>> subjects;
-  if (!groups.empty()) {
-    const KeyedPermutation order(groups.size(), o.seed, purpose_id("split"));
-    for (std::size_t i = 0; i < groups.size(); ++i) subjects.push_back(groups[order(i)]);
-  }
-  std::vector<bool> used(subjects.size(), false);
-  world.new_facts = take_facts(subjects, used, o.new_per_relation, world.relations.size());
-  world.base_facts = take_facts(subjects, used, o.facts_per_relation, world.relations.size());
+  if (groups.empty()) return subjects;
+  const KeyedPermutation order(groups.size(), o.seed, purpose_id("split"));
+  for (std::size_t i = 0; i < groups.size(); ++i) subjects.push_back(groups[order(i)]);
+  return subjects;
+}
 
-  std::vector<std::size_t> base(world.relations.size(), 0), fresh(world.relations.size(), 0);
-  for (const Fact& fact : world.base_facts) ++base[fact.relation];
-  for (const Fact& fact : world.new_facts) ++fresh[fact.relation];
+/// Throws unless every relation got its facts. `usable`: the pools that they were taken from.
+void check_sizes(const EntityQuestionsOptions& o, const WorldContent& world, std::span<const Fact> usable) {
+  const auto count = [](std::span<const Fact> facts, std::size_t r) {
+    return static_cast<std::size_t>(std::count_if(facts.begin(), facts.end(), [r](const Fact& fact) { return fact.relation == r; }));
+  };
   for (std::size_t r = 0; r < world.relations.size(); ++r) {
-    if (base[r] == o.facts_per_relation && fresh[r] == o.new_per_relation) continue;
+    const std::size_t base = count(world.base_facts, r), fresh = count(world.new_facts, r);
+    if (base == o.facts_per_relation && fresh == o.new_per_relation) continue;
     throw Error(ErrorKind::config,
                 fmt::format("relation {} of EntityQuestions has too few facts", world.relations[r].name))
         .expected(fmt::format("{} base facts and {} new facts", o.facts_per_relation, o.new_per_relation))
-        .received(fmt::format("{} usable facts, of which {} and {} could be placed without sharing subjects", usable[r],
-                              base[r], fresh[r]))
+        .received(fmt::format("{} usable facts, of which {} and {} could be placed without sharing subjects", count(usable, r),
+                              base, fresh))
         .hint("lower facts_per_relation or new_per_relation, raise max_subject_chars, or leave the relation out");
   }
 }
 
+void split_one_pool(const EntityQuestionsOptions& o, const std::vector<Fact>& facts, WorldContent& world) {
+  const auto subjects = by_subject(o, facts);
+  std::vector<bool> used(subjects.size(), false);
+  world.new_facts = take_facts(subjects, used, o.new_per_relation, world.relations.size());
+  world.base_facts = take_facts(subjects, used, o.facts_per_relation, world.relations.size());
+  check_sizes(o, world, facts);
+}
+
+void draw_from_two_pools(const EntityQuestionsOptions& o, std::vector<Fact> old_facts, std::vector<Fact> new_facts, WorldContent& world) {
+  const auto old_subjects = by_subject(o, old_facts);
+  std::vector<bool> used(old_subjects.size(), false);
+  world.base_facts = take_facts(old_subjects, used, o.facts_per_relation, world.relations.size());
+  std::unordered_set<std::string_view> names;
+  std::vector<std::unordered_set<std::string_view>> answers(world.relations.size());
+  for (const Fact& fact : world.base_facts) {
+    names.insert(fact.subject);
+    answers[fact.relation].insert(fact.answer);
+  }
+  std::erase_if(new_facts, [&](const Fact& fact) { return names.contains(fact.subject) || !answers[fact.relation].contains(fact.answer); });
+  const auto new_subjects = by_subject(o, new_facts);
+  std::vector<bool> fresh(new_subjects.size(), false);
+  world.new_facts = take_facts(new_subjects, fresh, o.new_per_relation, world.relations.size());
+  std::move(new_facts.begin(), new_facts.end(), std::back_inserter(old_facts));
+  check_sizes(o, world, old_facts);
+}
+
 /// The development split, if the folder has it, without subjects that the world uses.
-std::vector<Fact> read_development(const EntityQuestionsOptions& o, const std::filesystem::path& folder, const WorldContent& world) {
-  const auto templates = read_question_templates(folder);
+std::vector<Fact> read_development(const EntityQuestionsOptions& o, const std::filesystem::path& folder,
+                                   const std::map<std::string, std::string>& templates, const WorldContent& world) {
   std::unordered_set<std::string_view> used;
   for (const auto* facts : {&world.base_facts, &world.new_facts}) {
     for (const Fact& fact : *facts) used.insert(fact.subject);
@@ -173,9 +222,14 @@ World make_entity_questions_world(const EntityQuestionsOptions& o) {
   check(o);
   WorldContent world;
   const std::filesystem::path folder = find_entity_questions(o.path);
-  const std::vector<Fact> facts = read_facts(o, folder, world.relations);
-  split_by_subject(o, facts, world);
-  world.development_facts = read_development(o, folder, world);
+  const std::map<std::string, std::string> templates = read_question_templates(folder);
+  world.relations = make_relations(o, templates);
+  if (o.base_from == o.new_from) {
+    split_one_pool(o, read_facts(o, folder, templates, o.base_from), world);
+  } else {
+    draw_from_two_pools(o, read_facts(o, folder, templates, o.base_from), read_facts(o, folder, templates, o.new_from), world);
+  }
+  world.development_facts = read_development(o, folder, templates, world);
   collect_answers(world);
   world.name = "entity-questions";
   world.neutral.patterns = entity_questions_neutral_patterns(o.relations);

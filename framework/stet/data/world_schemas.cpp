@@ -65,6 +65,10 @@ config::Schema<EntityQuestionsOptions> entity_questions_schema() {
   schema.field("relations", &O::relations, "Wikidata properties");
   schema.field("facts_per_relation", &O::facts_per_relation, "base facts of each relation", count(1, 1e7));
   schema.field("new_per_relation", &O::new_per_relation, "new facts of each relation", count(0, 1e7));
+  const std::vector<std::pair<std::string, EntityQuestionsSplit>> splits = {
+      {"train", EntityQuestionsSplit::train}, {"test", EntityQuestionsSplit::test}, {"no-overlap", EntityQuestionsSplit::no_overlap}};
+  schema.choice("base_from", &O::base_from, splits, "published split of the base facts");
+  schema.choice("new_from", &O::new_from, splits, "published split of the new facts; no-overlap: subjects that hardly share a word with those of test");
   schema.field("seed", &O::seed, "seed of the split and of the pre-training text");
   schema.field("asked_fraction", &O::asked_fraction, "share of the subjects about which pre-training asks questions",
                share());

@@ -203,6 +203,10 @@ Value data_identity_of(const RunConfig& config) {
     if (config.data.synthetic.new_relation.empty()) synthetic->erase("new_relation");
     if (config.data.synthetic.frequency_exponent == 0.0) synthetic->erase("frequency_exponent");
   }
+  if (Value* real = data.find("entity_questions")) {
+    if (config.data.entity_questions.base_from == EntityQuestionsSplit::train) real->erase("base_from");
+    if (config.data.entity_questions.new_from == EntityQuestionsSplit::train) real->erase("new_from");
+  }
   return data;
 }
 
@@ -225,6 +229,9 @@ Value base_identity_of(const RunConfig& config) {
   if (!config.pretrain.shards.empty()) pretrain.set("shards", ShardIndex::read(config.pretrain.shards).checksum());
   if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
     for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity", "new_relation"}) synthetic->erase(key);
+  }
+  if (Value* real = data.find("entity_questions"); real != nullptr && config.data.entity_questions.base_from != config.data.entity_questions.new_from) {
+    for (const char* key : {"new_from", "new_per_relation"}) real->erase(key);
   }
   for (const char* key : {"bucket_megabytes", "replica_check_steps"}) pretrain.find("train")->erase(key);
   return identity;

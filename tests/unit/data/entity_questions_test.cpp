@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <sstream>
 
 namespace stet {
 namespace {
@@ -132,6 +133,69 @@ TEST(EntityQuestionsWorld, EveryProbeTokenOccursInPretrainingText) {
     for (const TokenId id : tokenizer.encode(render(relation.probe, plain).text())) {
       EXPECT_TRUE(trained.contains(id)) << relation.probe << ": " << tokenizer.token(id);
     }
+  }
+}
+
+EntityQuestionsOptions from_two_splits(EntityQuestionsSplit new_from) {
+  auto options = small();
+  options.relations = {"P19", "P170"};
+  options.new_per_relation = 60;
+  options.base_from = EntityQuestionsSplit::test;
+  options.new_from = new_from;
+  return options;
+}
+
+/// Share of the new facts whose subject has a word of some base fact's subject.
+double share_with_old_words(const World& world) {
+  const auto words_of = [](const std::string& text) {
+    std::set<std::string> words;
+    std::istringstream stream(text);
+    for (std::string word; stream >> word;) words.insert(word);
+    return words;
+  };
+  std::set<std::string> old;
+  for (const Fact& fact : world.base_facts()) old.merge(words_of(fact.subject));
+  const auto shares = [&](const Fact& fact) {
+    const std::set<std::string> words = words_of(fact.subject);
+    return std::any_of(words.begin(), words.end(), [&old](const std::string& word) { return old.contains(word); });
+  };
+  const auto found = std::count_if(world.new_facts().begin(), world.new_facts().end(), shares);
+  return static_cast<double>(found) / static_cast<double>(world.new_facts().size());
+}
+
+TEST(EntityQuestionsWorld, BaseFactsDoNotDependOnTheSplitOfTheNewOnes) {
+  const World near = make_entity_questions_world(from_two_splits(EntityQuestionsSplit::train));
+  const World far = make_entity_questions_world(from_two_splits(EntityQuestionsSplit::no_overlap));
+  EXPECT_EQ(near.base_facts(), far.base_facts());
+  EXPECT_EQ(near.make_tokenizer().hash(), far.make_tokenizer().hash());
+  for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(near.relations()[r].answers, far.relations()[r].answers);
+  for (const World* world : {&near, &far}) {
+    EXPECT_EQ(world->new_facts().size(), 120U);
+    std::set<std::string> subjects;
+    std::set<std::pair<std::uint32_t, std::string>> answers;
+    for (const Fact& fact : world->base_facts()) {
+      subjects.insert(fact.subject);
+      answers.emplace(fact.relation, fact.answer);
+    }
+    for (const Fact& fact : world->new_facts()) {
+      EXPECT_FALSE(subjects.contains(fact.subject)) << fact.subject;
+      EXPECT_TRUE(answers.contains({fact.relation, fact.answer})) << fact.answer;
+    }
+  }
+  EXPECT_GT(share_with_old_words(near), 0.3);
+  EXPECT_LT(share_with_old_words(far), 0.1);
+}
+
+TEST(EntityQuestionsWorld, OnlyThreeRelationsHaveASplitWithoutOverlap) {
+  auto options = from_two_splits(EntityQuestionsSplit::no_overlap);
+  options.relations = {"P17"};
+  try {
+    static_cast<void>(make_entity_questions_world(options));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_NE(std::string(error.what()).find("P17"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("P159"), std::string::npos) << error.what();
   }
 }
 
