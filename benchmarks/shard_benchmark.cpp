@@ -158,8 +158,13 @@ void pass(const std::filesystem::path& folder, const char* name, const Reading& 
   }
   const double seconds = watch.seconds();
   const double cpu = cpu_seconds() - cpu_before;
-  fmt::print("{:<34} {:>5.0f} MB/s ({:>5.0f} a CPU second)  {:>5} steps of {:>6.0f} us  wait median {:>7.1f}  p99 {:>8.1f}  max {:>8.0f} us = {:>6.3f} % of the time  peak memory {:>4.0f} MB\n", name,
-             bytes / 1e6 / seconds, bytes / 1e6 / cpu, steps.size(), percentile(steps, 0.5), percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0),
+  const double first = waits.front();  // nothing can be ahead of the first step: it waits for the files to be opened and read
+  waits.erase(waits.begin());
+  const auto long_ones = std::count_if(waits.begin(), waits.end(), [](double wait) { return wait > 1000; });
+  const auto longest = std::max_element(waits.begin(), waits.end()) - waits.begin() + 2;
+  fmt::print("{:<34} {:>5.0f} MB/s ({:>5.0f} a CPU second)  {:>5} steps of {:>6.0f} us  first wait {:>7.0f}, then median {:>7.1f}  p99 {:>8.1f}  max {:>8.0f} us (step {}), {} above 1 ms, "
+             "= {:>6.3f} % of the time  peak memory {:>4.0f} MB\n", name,
+             bytes / 1e6 / seconds, bytes / 1e6 / cpu, steps.size(), percentile(steps, 0.5), first, percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0), longest, long_ones,
              1e-4 * std::accumulate(waits.begin(), waits.end(), 0.0) / seconds, status_megabytes("VmHWM"));
   std::fflush(stdout);
 }
