@@ -79,13 +79,15 @@ class Pool {
     }
     FactSet set{name, {}};
     Mix quota = apportion(mix, size);
+    std::vector<const Fact*> rest;  // of subjects that were taken in part
     // Subjects that fit as a whole first; then subjects that fit in part; then, if the mix cannot be had, any.
     for (const Pass pass : {Pass::whole, Pass::part, Pass::any}) {
       std::erase_if(groups_, [&](const auto& group) {
         if (set.facts.size() == size) return false;
-        return take_subject(group, pass, size, quota, set.facts);
+        return take_subject(group, pass, size, quota, set.facts, rest);
       });
     }
+    for (std::size_t i = 0; set.facts.size() < size && i < rest.size(); ++i) set.facts.push_back(*rest[i]);
     STET_ASSERT(set.facts.size() == size);
     return set;
   }
@@ -94,7 +96,7 @@ class Pool {
   enum class Pass { whole, part, any };
 
   static bool take_subject(const std::vector<const Fact*>& group, Pass pass, std::size_t size, Mix& quota,
-                           std::vector<Fact>& out) {
+                           std::vector<Fact>& out, std::vector<const Fact*>& rest) {
     if (pass == Pass::whole) {
       Mix need;
       for (const Fact* fact : group) ++need[fact->relation];
@@ -103,13 +105,18 @@ class Pool {
       }
     }
     bool taken = false;
+    std::vector<const Fact*> left;
     for (const Fact* fact : group) {
       std::size_t& open = quota[fact->relation];
-      if (out.size() == size || (open == 0 && pass != Pass::any)) continue;
+      if (out.size() == size || (open == 0 && pass != Pass::any)) {
+        left.push_back(fact);
+        continue;
+      }
       if (open > 0) --open;
       out.push_back(*fact);
       taken = true;
     }
+    if (taken) rest.insert(rest.end(), left.begin(), left.end());
     return taken;
   }
 
