@@ -93,6 +93,25 @@ TEST(FactSets, FillUpWhenTheMixCannotBeHad) {
   EXPECT_EQ(sets[1].facts.size(), 10U);
 }
 
+TEST(FactSets, UseTheRestOfSubjectsTakenInPart) {
+  std::vector<Fact> known, held;  // known facts of one relation, held ones of two: the mix leaves half of each held subject behind
+  std::uint64_t id = 0;
+  for (const char* subject : {"ann", "bob"}) known.push_back({++id, 0, subject, "x"});
+  for (const char* subject : {"cid", "dan", "eve", "fay"}) {
+    for (const std::uint32_t relation : {0U, 1U}) held.push_back({++id, relation, subject, "x"});
+  }
+  FactPools pools;
+  pools.known = known;
+  pools.held = held;
+  SetSizes sizes{2, 0, 8, 0};
+  const auto sets = draw_sets(pools, sizes, 1);
+  std::set<std::uint64_t> ids;
+  for (const Fact& fact : sets[2].facts) ids.insert(fact.id);
+  EXPECT_EQ(ids.size(), 8U);
+  sizes.held = 9;
+  EXPECT_THROW(static_cast<void>(draw_sets(pools, sizes, 1)), Error);
+}
+
 TEST(FactSets, LeaveOutNewFactsAboutDrawnSubjects) {
   std::vector<Fact> known = {{1, 0, "ann", "x"}, {2, 0, "bob", "x"}}, fresh = {{3, 1, "ann", "y"}, {4, 1, "cid", "y"}};
   const auto sets = draw_sets(known, fresh, {2, 1, 0, 0}, 1);
