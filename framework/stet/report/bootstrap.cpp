@@ -41,16 +41,20 @@ class Sampler {
 
 /// `value_of_run(run, random)` resamples the facts of one run and gives its value.
 template <class ValueOfRun>
-Estimate resample(std::vector<double> per_seed, const BootstrapOptions& options, ValueOfRun value_of_run) {
+Estimate resample(std::vector<double> per_seed, Measure measure, const BootstrapOptions& options, ValueOfRun value_of_run) {
   STET_ASSERT(options.draws > 0 && options.confidence > 0 && options.confidence < 1);
   const auto runs = static_cast<std::uint32_t>(per_seed.size());
   std::vector<double> means =
       bootstrap_means(runs, 1, "bootstrap", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
         out[0] = value_of_run(run, random);
       });
-  const Interval interval = percentile_interval(std::move(means), options.confidence);
   Estimate estimate;
   estimate.mean = std::accumulate(per_seed.begin(), per_seed.end(), 0.0) / runs;
+  if (measure == Measure::ece) {
+    const double bias = std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size()) - estimate.mean;
+    for (double& value : means) value -= bias;
+  }
+  const Interval interval = percentile_interval(std::move(means), options.confidence);
   estimate.low = interval.low;
   estimate.high = interval.high;
   estimate.per_seed = std::move(per_seed);
@@ -69,7 +73,7 @@ Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure
     per_seed.push_back(measure(*run, which));
   }
   std::vector<std::uint32_t> drawn;
-  return resample(std::move(per_seed), options, [&](std::uint32_t run, Random& random) {
+  return resample(std::move(per_seed), which, options, [&](std::uint32_t run, Random& random) {
     samplers[run].draw(random, drawn);
     return samplers[run].value(drawn);
   });
@@ -90,7 +94,7 @@ Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const
     per_seed.push_back(measure(*a[i], which) - measure(*b[i], which));
   }
   std::vector<std::uint32_t> drawn;
-  return resample(std::move(per_seed), options, [&](std::uint32_t run, Random& random) {
+  return resample(std::move(per_seed), which, options, [&](std::uint32_t run, Random& random) {
     Pair& pair = pairs[run];
     pair.a.draw(random, drawn);
     const double left = pair.a.value(drawn);

@@ -29,7 +29,8 @@ struct BootstrapOptions {
 /// What it is not: facts are taken as nested in runs, so a fact's difficulty that all runs share is averaged out over
 /// the runs; the interval speaks about new seeds. With one run it holds the sampling of facts only. Measures with a
 /// maximum (peak, forgetting, drop) are biased upward in a resample of few facts, and their interval leans that way;
-/// in a difference of two arms the bias largely cancels.
+/// in a difference of two arms the bias largely cancels. The calibration error is raised by any resample (each bin
+/// holds fewer distinct facts), often beyond the estimate itself: its draws are shifted to have the estimate as mean.
 ///
 /// A function of the data and options.seed alone. `runs` must not be empty (assertion); a trajectory that is not
 /// consistent is an Error (data).

@@ -115,6 +115,16 @@ TEST(ItemMeasures, AucCoverage) {
   EXPECT_GE(covered, 91);
 }
 
+TEST(ItemMeasures, TheIntervalOfACalibrationErrorHoldsTheEstimate) {
+  Random random(5, "data");  // calibrated: resampling alone raises the error
+  std::vector<Trajectory> runs;
+  for (int seed = 0; seed < 4; ++seed) runs.push_back(with_confidence(400, random));
+  const Estimate estimate = hierarchical_bootstrap(pointers(runs), Measure::ece, {400, 1, 0.95});
+  EXPECT_LT(estimate.low, estimate.mean);
+  EXPECT_GT(estimate.high, estimate.mean);
+  EXPECT_NEAR(estimate.high + estimate.low, 2 * estimate.mean, 0.02);
+}
+
 TEST(ItemMeasures, MisuseIsAnError) {
   Random random(3, "data");
   Trajectory t = with_confidence(10, random);
