@@ -68,6 +68,14 @@ Words miniature_of(const std::string& file) {
     for (const char* value : {"slick.prompts=2", "slick.shots=2", "slick.samples=2"}) set(value);
     words.insert(words.end(), {"--set", std::string("sets.categories=") + every_category});
   }
+  if (contains(read(file), "per_category = ")) {  // some facts of each group are needed: a base that knows a little, and few answers to guess among
+    for (const char* value :
+         {"experiment.base_models=1", "data.synthetic.entities=120", "data.synthetic.answers_min=2", "data.synthetic.answers_max=2", "model.width=48",
+          "model.layers=2", "model.feed_forward=48", "pretrain.epochs=120", "slick.prompts=10", "slick.shots=4", "slick.samples=8", "sets.known=12",
+          "sets.unknown=12", "sets.held=12", "sets.validation=4", "sets.per_category=2"}) {
+      set(value);
+    }
+  }
   for (const std::string& value : arms_own_sizes(file)) words.insert(words.end(), {"--set", value});
   return words;
 }
