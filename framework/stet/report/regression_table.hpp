@@ -27,6 +27,7 @@ struct RegressionSpec {
   bool arm_effects = true;  ///< an indicator for each arm but the first, among the confounds
   double ridge = 1;         ///< on coefficients per standard deviation
   std::uint64_t draws = 1000;
+  std::vector<std::string> raises, lowers;  ///< covariates claimed, in advance, to raise or lower the odds: a coefficient above or below 0
 };
 
 struct Coefficient {

@@ -126,7 +126,11 @@ void add_regression(std::string& out, const Table& table, const Regression& regr
   };
   for (const Coefficient& c : regression.coefficients) {
     Line row = line("coefficient", c.block == "arm" ? label_of(table, c.name) : c.name);
-    row.interval(c.estimate).set("block", c.block).set("vif", exact_number(c.inflation)).add_to(out);
+    row.interval(c.estimate).set("block", c.block).set("vif", exact_number(c.inflation));
+    if (const auto claim = claim_about(regression.spec, c)) {
+      row.set("direction", std::string(name_of(claim->direction))).set("verdict", std::string(name_of(claim->verdict)));
+    }
+    row.add_to(out);
   }
   const auto value = [&](const std::string& name, double number) {
     Line row = line("regression", name);

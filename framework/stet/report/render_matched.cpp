@@ -72,9 +72,18 @@ Part regression_part(const Table& table, const Regression& regression) {
   Part part;
   part.grid.text_columns = 2;
   part.grid.header = {regression.spec.label, "Block", "Log-odds per SD", "VIF"};
+  const bool claims = !regression.spec.raises.empty() || !regression.spec.lowers.empty();
+  if (claims) {
+    part.grid.header.insert(part.grid.header.begin() + 2, "Claimed");
+    part.grid.text_columns = 3;
+  }
   for (const Coefficient& c : regression.coefficients) {
-    part.grid.rows.push_back({c.block == "arm" ? label_of(table, c.name) : c.name, c.block,
-                              format_estimate(c.estimate, false), inflation(c.inflation)});
+    auto& row = part.grid.rows.emplace_back(std::vector<std::string>{c.block == "arm" ? label_of(table, c.name) : c.name, c.block});
+    const std::optional<CoefficientClaim> claim = claim_about(regression.spec, c);
+    const char* side = claim && claim->direction == Direction::less ? "< 0" : "> 0";
+    if (claims) row.push_back(claim ? fmt::format("{}: {}", side, name_of(claim->verdict)) : "");
+    row.push_back(format_estimate(c.estimate, false));
+    row.push_back(inflation(c.inflation));
   }
   part.legend = fmt::format(
       "Logistic regression of {} forgotten of {} right facts ({} seeds, {} facts), ridge {:g}, intercept for each seed. "

@@ -144,6 +144,19 @@ Verdict judge(const ClaimSpec& claim, double low, double high) {
   return holds ? Verdict::holds : fails ? Verdict::fails : Verdict::undecided;
 }
 
+std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient) {
+  const auto named = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), coefficient.name) != names.end();
+  };
+  const bool raises = named(spec.raises);
+  if (!raises && !named(spec.lowers)) return std::nullopt;
+  const bool above = coefficient.estimate.low > 0, below = coefficient.estimate.high < 0;
+  return CoefficientClaim{raises ? Direction::greater : Direction::less,
+                          (raises ? above : below)   ? Verdict::holds
+                          : (raises ? below : above) ? Verdict::fails
+                                                     : Verdict::undecided};
+}
+
 Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes) {
   for (const ClaimSpec& claim : spec.claims) check_claim(claim);
   Table table;

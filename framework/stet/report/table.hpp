@@ -81,6 +81,15 @@ struct Comparison {
 
 enum class Verdict { holds, fails, undecided };
 
+struct CoefficientClaim {
+  Direction direction = Direction::greater;  ///< than 0
+  Verdict verdict = Verdict::undecided;
+};
+
+/// Of what RegressionSpec::raises and lowers claim: holds if the coefficient's whole interval is on the claimed side of 0, fails if it is wholly on
+/// the other, else undecided. Absent where nothing was claimed.
+[[nodiscard]] std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient);
+
 struct Claim {
   ClaimSpec spec;
   Estimate estimate;  ///< of the difference, or of the value; NaN where n is 0

@@ -142,6 +142,8 @@ config::Schema<RegressionSpec> regression_schema() {
       .field("arms", &RegressionSpec::arms, "arms whose runs are pooled, or patterns", required())
       .field("confounds", &RegressionSpec::confounds, "arrays of the outcomes that go in first")
       .field("interference", &RegressionSpec::interference, "arrays that are tested after them")
+      .field("raises", &RegressionSpec::raises, "covariates claimed to raise the odds: a coefficient above 0")
+      .field("lowers", &RegressionSpec::lowers, "covariates claimed to lower them")
       .field("mediator", &RegressionSpec::mediator, "array through which interference may act, at the last evaluation")
       .field("arm_effects", &RegressionSpec::arm_effects, "an indicator for each arm but the first")
       .field("ridge", &RegressionSpec::ridge, "penalty on coefficients per standard deviation", {.min = 0})
@@ -207,6 +209,19 @@ void complete(RegressionSpec& spec, const config::Value& entry, const TableNames
   if (!spec.mediator.empty() && seen.contains(spec.mediator)) {
     throw config::error_at(*entry.find("mediator"),
                            fmt::format("table: '{}' is a covariate and the mediator", spec.mediator));
+  }
+  const std::vector<std::string> covariates(seen.begin(), seen.end());
+  std::set<std::string> claimed;
+  for (const char* key : {"raises", "lowers"}) {
+    const config::Value* list = entry.find(key);
+    if (list == nullptr) continue;
+    for (const config::Value& name : list->items()) {
+      if (!seen.contains(name.as_string())) {
+        throw config::error_at(name, fmt::format("table: a claim about '{}', which is no covariate of the regression", name.as_string()))
+            .hint(suggestion(name.as_string(), covariates));
+      }
+      if (!claimed.insert(name.as_string()).second) throw config::error_at(name, fmt::format("table: two claims about '{}'", name.as_string()));
+    }
   }
   if (spec.label.empty()) spec.label = fmt::format("forgotten on {}", spec.set);
 }

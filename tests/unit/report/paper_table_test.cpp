@@ -104,6 +104,30 @@ TEST(PaperTable, RegressionFindsWhatForgets) {
   EXPECT_NEAR(r.mediated[0].paths.direct.mean, 0, 0.25);
 }
 
+TEST(PaperTable, ClaimsAboutCoefficientsAreJudged) {
+  TableSpec s = spec();
+  s.regressions[0].mediator.clear();
+  s.regressions[0].raises = {"probability", "overlap"};  // the truth: below 0 and above it
+  const Table table = compute_table(s, runs());
+  const Regression& r = table.regressions[0];
+  const auto verdict = [&](const RegressionSpec& of, const Coefficient& c) { return claim_about(of, c)->verdict; };
+  EXPECT_EQ(verdict(r.spec, r.coefficients[0]), Verdict::fails);
+  EXPECT_EQ(verdict(r.spec, r.coefficients[1]), Verdict::holds);
+  EXPECT_FALSE(claim_about(spec().regressions[0], r.coefficients[1]));
+  Coefficient wide = r.coefficients[1];
+  wide.estimate.low = -0.1;
+  EXPECT_EQ(verdict(r.spec, wide), Verdict::undecided);
+  RegressionSpec lowers = spec().regressions[0];
+  lowers.lowers = {"probability", "overlap"};
+  EXPECT_EQ(verdict(lowers, r.coefficients[0]), Verdict::holds);
+  EXPECT_EQ(verdict(lowers, r.coefficients[1]), Verdict::fails);
+  EXPECT_EQ(verdict(lowers, wide), Verdict::undecided);
+  const std::string csv = to_csv(table), markdown = to_markdown(table);
+  EXPECT_NE(markdown.find("| overlap | interference | > 0: holds |"), std::string::npos) << markdown;
+  EXPECT_NE(csv.find(",fails"), std::string::npos) << csv;
+  EXPECT_EQ(to_markdown(compute_table(spec(), runs())).find("Claimed"), std::string::npos);
+}
+
 TEST(PaperTable, ArmsEnterAsIndicators) {
   TableSpec s = spec();
   s.regressions[0].arms = {"sft", "sd"};

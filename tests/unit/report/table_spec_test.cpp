@@ -146,7 +146,7 @@ TEST(TableSpec, ReadsMatchedComparisonsFrontsSharesAndRegressions) {
                               "[[table.share]]\nlabel = \"s\"\narm = \"distilled\"\nreference = \"plain\"\n"
                               "baseline = \"sft\"\nset = \"held\"\nat = \"unknown\"\naccuracy = 0.5\n" +
                               regression + "confounds = [\"probability\"]\ninterference = [\"overlap\", \"cosine\"]\n"
-                              "mediator = \"drift\"\noutcome = \"forgotten\"\narm_effects = false\nridge = 0.5\ndraws = 200\n");
+                              "raises = [\"overlap\"]\nmediator = \"drift\"\noutcome = \"forgotten\"\narm_effects = false\nridge = 0.5\ndraws = 200\n");
   ASSERT_EQ(spec.matched.size(), 2U);
   EXPECT_EQ(spec.matched[0].measure, Measure::final_accuracy);
   EXPECT_EQ(spec.matched[0].accuracy, 0.9);
@@ -160,6 +160,7 @@ TEST(TableSpec, ReadsMatchedComparisonsFrontsSharesAndRegressions) {
   EXPECT_EQ(spec.regressions[0].label, "forgotten on held");
   EXPECT_EQ(spec.regressions[0].interference, (std::vector<std::string>{"overlap", "cosine"}));
   EXPECT_EQ(spec.regressions[0].mediator, "drift");
+  EXPECT_EQ(spec.regressions[0].raises, std::vector<std::string>{"overlap"});
   EXPECT_FALSE(spec.regressions[0].arm_effects);
   EXPECT_EQ(spec.regressions[0].draws, 200U);
 }
@@ -183,6 +184,8 @@ TEST(TableSpec, RefusesMatchedPartsThatMeanNothing) {
   EXPECT_ERROR(start + regression, "without 'interference'");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\nconfounds = [\"a\"]\n", "named twice");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\nmediator = \"a\"\n", "and the mediator");
+  EXPECT_ERROR(start + regression + "interference = [\"overlap\"]\nraises = [\"ovelap\"]\n", "did you mean 'overlap'?");
+  EXPECT_ERROR(start + regression + "interference = [\"overlap\"]\nraises = [\"overlap\"]\nlowers = [\"overlap\"]\n", "two claims");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\noutcome = \"forgot\"\n", "forgotten");
 }
 
