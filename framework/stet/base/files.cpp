@@ -90,6 +90,16 @@ std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path)
   return std::nullopt;
 }
 
+FileLock FileLock::acquire(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) fail("cannot open lock file", path);
+  FileLock lock(descriptor);
+  while (::flock(descriptor, LOCK_EX) != 0) {
+    if (errno != EINTR) fail("cannot lock file", path);
+  }
+  return lock;
+}
+
 FileLock::~FileLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }

@@ -41,6 +41,8 @@ class FileLock {
  public:
   /// Creates the file if needed. Nothing is returned if another process, or another FileLock, holds it.
   [[nodiscard]] static std::optional<FileLock> try_acquire(const std::filesystem::path& path);
+  /// The same, but waits for whoever holds it: for moments, not for work.
+  [[nodiscard]] static FileLock acquire(const std::filesystem::path& path);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;
