@@ -90,12 +90,12 @@ std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path)
   return std::nullopt;
 }
 
-FileLock FileLock::acquire(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail("cannot open lock file", path);
+std::optional<FileLock> FileLock::acquire_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open folder", folder);
   FileLock lock(descriptor);
   while (::flock(descriptor, LOCK_EX) != 0) {
-    if (errno != EINTR) fail("cannot lock file", path);
+    if (errno != EINTR) return std::nullopt;
   }
   return lock;
 }

@@ -41,8 +41,9 @@ class FileLock {
  public:
   /// Creates the file if needed. Nothing is returned if another process, or another FileLock, holds it.
   [[nodiscard]] static std::optional<FileLock> try_acquire(const std::filesystem::path& path);
-  /// The same, but waits for whoever holds it: for moments, not for work.
-  [[nodiscard]] static FileLock acquire(const std::filesystem::path& path);
+  /// Locks a folder itself, which leaves no file behind, and waits for whoever holds it: for moments, not for work. Nothing is returned where the
+  /// file system cannot lock folders (NFS).
+  [[nodiscard]] static std::optional<FileLock> acquire_folder(const std::filesystem::path& folder);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;

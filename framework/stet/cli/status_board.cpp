@@ -14,18 +14,18 @@ constexpr const char* lock_name = ".lock";
 
 /// Boards of an experiment come and go one at a time: else another command's remove_dead() could meet a board between its folder and its lock,
 /// take it for a dead one's and remove it, or open the lock of one that is just being removed.
-FileLock one_at_a_time(const std::filesystem::path& experiment) { return FileLock::acquire(experiment / ".status.lock"); }
+std::optional<FileLock> one_at_a_time(const std::filesystem::path& experiment) { return FileLock::acquire_folder(experiment); }
 }  // namespace
 
 void StatusBoard::create() {
   std::filesystem::create_directories(folder_.parent_path());
-  const FileLock guard = one_at_a_time(folder_.parent_path());
+  const std::optional<FileLock> guard = one_at_a_time(folder_.parent_path());
   std::filesystem::create_directories(folder_);
   owned_ = FileLock::try_acquire(folder_ / lock_name);
 }
 
 void StatusBoard::remove() {
-  const FileLock guard = one_at_a_time(folder_.parent_path());
+  const std::optional<FileLock> guard = one_at_a_time(folder_.parent_path());
   owned_.reset();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
@@ -78,7 +78,7 @@ WorkAccount StatusBoard::account() const {
 }
 
 void StatusBoard::remove_dead(const std::filesystem::path& experiment) {
-  const FileLock guard = one_at_a_time(experiment);
+  const std::optional<FileLock> guard = one_at_a_time(experiment);
   std::vector<std::filesystem::path> dead;
   for (const auto& entry : std::filesystem::directory_iterator(experiment)) {
     const std::string name = entry.path().filename().string();
