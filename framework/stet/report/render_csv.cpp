@@ -26,6 +26,7 @@ std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::fo
 template <class Values>
 std::string list(const Values& values) {
   std::vector<std::string> parts;
+  parts.reserve(values.size());
   for (const auto value : values) parts.push_back(fmt::format("{}", value));
   return join(parts, ";");
 }
