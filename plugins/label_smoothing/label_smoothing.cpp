@@ -17,7 +17,7 @@ class LabelSmoothing final : public stet::Regularizer {
   [[nodiscard]] at::Tensor output_loss(const stet::OutputContext& context) override {
     if (parameters_.epsilon == 0) return at::zeros({}, at::TensorOptions().dtype(at::kDouble));
     const at::Tensor of_target = context.logits.gather(1, context.targets.unsqueeze(1)).squeeze(1);
-    return parameters_.epsilon * (context.row_weights * (of_target - context.logits.mean(1))).sum();
+    return parameters_.epsilon * (context.task_weights * (of_target - context.logits.mean(1))).sum();
   }
 
  private:
@@ -26,7 +26,7 @@ class LabelSmoothing final : public stet::Regularizer {
 
 }  // namespace
 
-STET_PLUGIN("label_smoothing", "1.0", "stet") {
+STET_PLUGIN("label_smoothing", "1.1", "stet") {
   registrar
       .regularizer<LabelSmoothing>(
           "label_smoothing", "spreads a part of each target over the whole vocabulary (Szegedy et al. 2016)",

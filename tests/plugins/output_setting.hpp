@@ -46,6 +46,7 @@ class OutputTest : public PluginTest {
     result.hidden = normal({P, 3}, "hidden").to(student.scalar_type());
     result.targets = targets_;
     result.row_weights = weights_.to(student.scalar_type());
+    result.task_weights = task_weights_.to(student.scalar_type());
     result.sequence_of = sequence_of_;
     result.examples = examples_;
     result.set_of = set_of_;
@@ -89,10 +90,11 @@ class OutputTest : public PluginTest {
   }
 
   /// The weighted cross-entropy of the rows, by itself.
-  [[nodiscard]] double cross_entropy(const at::Tensor& logits) const {
+  [[nodiscard]] double cross_entropy(const at::Tensor& logits, const at::Tensor& weights) const {
     const at::Tensor losses = -at::log_softmax(logits, 1).gather(1, targets_.unsqueeze(1)).squeeze(1);
-    return (weights_ * losses).sum().item<double>();
+    return (weights * losses).sum().item<double>();
   }
+  [[nodiscard]] double cross_entropy(const at::Tensor& logits) const { return cross_entropy(logits, weights_); }
   [[nodiscard]] at::Tensor one_hot() const { return at::zeros({P, V}, at::kDouble).scatter_(1, targets_.unsqueeze(1), 1.0); }
 
   static double largest(const at::Tensor& t) { return t.abs().max().item<double>(); }
@@ -100,6 +102,7 @@ class OutputTest : public PluginTest {
   const at::Tensor student_ = normal({P, V}, "student", 1.5), teacher_ = normal({P, V}, "teacher", 1.5);
   const at::Tensor targets_ = at::tensor(std::vector<std::int64_t>{3, 0, 6, 1, 1});
   const at::Tensor weights_ = at::tensor(std::vector<double>{0.25, 0.25, 0.0, 0.3, 0.2});
+  at::Tensor task_weights_ = at::tensor(std::vector<double>{0.25, 0.25, 0.0, 0.25, 0.25});  // a mean over tokens
   const std::vector<std::int32_t> sequence_of_ = {0, 0, 0, 1, 1}, set_of_ = {0, 1};
   const std::vector<std::uint64_t> examples_ = {4, 9};
   const std::vector<std::string> names_ = {"known", "unknown", "held", "neutral"};

@@ -7,10 +7,11 @@
 #include <stet/report/render.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include <set>
-
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
 namespace stet {
 
 namespace {
@@ -26,16 +27,27 @@ std::string commit_of(const std::filesystem::path& file) {
 
 struct Cost {
   int finished = 0;
-  double seconds = 0;  // of one core: wall time times ranks
-  std::set<std::string> hosts;
+  double seconds = 0;  // of one core
+  std::vector<std::pair<double, double>> spans;  // of the wall: begin, end
 };
 
 void add(Cost& cost, const std::filesystem::path& task) {
   if (!Workspace::finished(task)) return;
-  const auto json = nlohmann::json::parse(read_file(task / "finished.json"));
+  const Workspace::Record record = Workspace::record(task);
   ++cost.finished;
-  cost.seconds += json.at("seconds").get<double>() * json.at("ranks").get<double>();
-  cost.hosts.insert(json.at("host").get<std::string>());
+  cost.seconds += record.spent.processor * record.ranks;
+  cost.spans.emplace_back(record.ended - record.spent.wall, record.ended);
+}
+
+/// How long at least one task was at work: what several did at once counts once, and pauses do not.
+double covered(std::vector<std::pair<double, double>> spans) {
+  std::sort(spans.begin(), spans.end());
+  double sum = 0, until = -std::numeric_limits<double>::infinity();
+  for (const auto& [begin, end] : spans) {
+    sum += std::max(0.0, end - std::max(begin, until));
+    until = std::max(until, end);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -49,7 +61,10 @@ void write_results_file(const std::filesystem::path& folder, const Plan& plan, c
   text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", plan.file.string());
   text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file), runs.finished, plan.runs.size(), bases.finished,
                       plan.bases.size());
-  text += fmt::format("- computing time, of one core: {} for the runs, {} for the base models\n", format_duration(runs.seconds), format_duration(bases.seconds));
+  std::vector<std::pair<double, double>> spans = runs.spans;
+  spans.insert(spans.end(), bases.spans.begin(), bases.spans.end());
+  text += fmt::format("- wall time {}; processor time {} for the runs, {} for the base models (those shared with other files included)\n",
+                      format_duration(covered(std::move(spans))), format_duration(runs.seconds), format_duration(bases.seconds));
   text += fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.cpu, machine.cores, machine.torch_version, machine.blas);
   if (plan.table.certification && std::filesystem::exists(workspace.folder() / "certification.md")) {
     text += "\n### Base models\n\n" + read_file(workspace.folder() / "certification.md");

@@ -10,7 +10,7 @@
 namespace stet {
 
 /// Writes FOLDER/NAME.md (the table, the claims' verdicts, and under "Made by": command, commit of the experiment file's
-/// repository, machine, runs, computing time) and FOLDER/NAME.csv. The folder is made. Reads finished.json of every run.
+/// repository, machine, runs, wall and processor time) and FOLDER/NAME.csv. The folder is made. Reads finished.json of every run.
 void write_results_file(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table);
 
 }  // namespace stet

@@ -141,6 +141,13 @@ std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, st
     add_subjects(set, used);
     return set;
   };
+  std::vector<FactSet> categories;
+  if (sizes.per_category > 0) {
+    for (const auto& [name, facts] : pools.categories) {
+      categories.push_back(Pool(facts, seed, name).take(name, sizes.per_category, count_relations(facts), "such"));
+    }
+    for (const FactSet& set : categories) add_subjects(set, used);
+  }
   sets.push_back(take(known, "known", sizes.known, mix, "eligible"));
   FactSet held_set = take(held, "held", sizes.held, held_mix, "eligible");
   FactSet validation_set = take(held, "validation", sizes.validation, held_mix, "eligible");
@@ -152,12 +159,7 @@ std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, st
     Pool pool(pools.out_of_relation, seed, "facts of held-out relations");
     sets.push_back(take(pool, "out_of_relation", sizes.out_of_relation, count_relations(pools.out_of_relation), "eligible"));
   }
-  if (sizes.per_category == 0) return sets;
-  for (const auto& [name, facts] : pools.categories) {
-    Pool pool(facts, seed, name);
-    pool.leave_out(used);
-    sets.push_back(pool.take(name, sizes.per_category, count_relations(facts), "such"));
-  }
+  for (FactSet& set : categories) sets.push_back(std::move(set));
   return sets;
 }
 

@@ -40,7 +40,8 @@ struct FactPools {
 /// categories' sets may share subjects with each other. Each set's relation mix is that of `known` (out_of_relation and
 /// the categories: that of their own pool) as nearly as whole numbers and the facts at hand allow. Whole subjects are
 /// drawn by a permutation keyed with `seed`, then trimmed to the mix. Sets added to a draw leave the first four as they
-/// were. Throws Error (config) when there are not enough facts.
+/// were, but the categories' sets, which are drawn before all others: arms that train on different facts are asked the
+/// same ones. Throws Error (config) when there are not enough facts.
 [[nodiscard]] std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, std::uint64_t seed);
 
 /// The same with one pool for known, held and validation facts.

@@ -100,6 +100,16 @@ std::vector<RelationWordings> synthetic_relation_wordings() {
   return all;
 }
 
+std::vector<std::string> synthetic_record_wordings() {
+  return {
+      "code [X] belongs to [Y] .",
+      "record [X] is kept under [Y] .",
+      "the entry of code [X] reads [Y] .",
+      "what is kept under code [X] ? [Y] .",
+      "to whom does record [X] belong ? [Y] .",
+  };
+}
+
 std::vector<std::string> synthetic_neutral_patterns() {
   return {
       "code [H] was entered by the office .",

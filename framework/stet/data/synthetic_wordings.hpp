@@ -21,4 +21,7 @@ struct RelationWordings {
 /// Patterns of neutral lines for every synthetic world (see NeutralText): keys, fresh names, everyday phrases.
 [[nodiscard]] std::vector<std::string> synthetic_neutral_patterns();
 
+/// Wordings of records: "[X]" is the key, "[Y]" the word that goes with it.
+[[nodiscard]] std::vector<std::string> synthetic_record_wordings();
+
 }  // namespace stet

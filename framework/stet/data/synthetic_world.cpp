@@ -37,6 +37,7 @@ void check(const SyntheticWorldOptions& o) {
   count("countries", o.countries, 2, 10'000);
   count("first_names", o.first_names, 1, 100'000);
   count("last_names", o.last_names, 1, 100'000);
+  count("records", o.records, 0, 10'000'000);
   count("new_entities", o.new_entities, 0, 10'000'000);
   count("new_per_entity", o.new_per_entity, 0, o.new_relation.empty() ? o.relations : 1);
   require(o.neutral_share > 0.0 && o.neutral_share <= 0.9, "neutral_share",
@@ -107,12 +108,12 @@ std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, Names nam
   return keys;
 }
 
-std::vector<std::string> uuid_keys(const SyntheticWorldOptions& o) {
+/// `count` keys drawn by (seed, purpose), none twice and none in `taken`, to which they are added.
+std::vector<std::string> uuid_keys(std::size_t count, std::uint64_t seed, std::string_view purpose, std::set<std::string>& taken) {
   std::vector<std::string> keys;
-  std::set<std::string> seen;
-  for (std::uint64_t index = 0; keys.size() < o.new_entities; ++index) {
-    std::string key = random_key(key_alphabet, key_length, o.seed, "new key", index);
-    if (seen.insert(key).second) keys.push_back(std::move(key));
+  for (std::uint64_t index = 0; keys.size() < count; ++index) {
+    std::string key = random_key(key_alphabet, key_length, seed, purpose, index);
+    if (taken.insert(key).second) keys.push_back(std::move(key));
   }
   return keys;
 }
@@ -174,6 +175,21 @@ void add_words(const std::string& wording, std::vector<std::string>& words, std:
   }
 }
 
+/// Adds the records, and the words of their own to the vocabulary: worlds without records are what they were. `keys` are taken.
+void add_records(const SyntheticWorldOptions& o, WordMaker& maker, WorldContent& world, std::vector<std::string>& words,
+                 std::set<std::string>& reserved, std::set<std::string>& keys) {
+  if (o.records == 0) return;
+  constexpr std::size_t pool = 40;
+  world.record_wordings = synthetic_record_wordings();
+  for (const std::string& wording : world.record_wordings) add_words(wording, words, reserved);
+  const std::vector<std::string> entries = maker.make(pool);
+  words.insert(words.end(), entries.begin(), entries.end());
+  for (std::string& key : uuid_keys(o.records, o.seed, "record key", keys)) {
+    const std::string& entry = entries[Random(o.seed, "record entry", world.records.size()).below(pool)];
+    world.records.push_back({fact_id("record", key, entry), 0, std::move(key), entry});
+  }
+}
+
 }  // namespace
 
 World make_synthetic_world(const SyntheticWorldOptions& o) {
@@ -230,8 +246,10 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
       world.base_facts.push_back(make_fact(world.relations, r, people[e], pool[random.below(pool.size())]));
     }
   }
-  world.new_facts =
-      make_new_facts(o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o) : semantic_keys(o, names, people));
+  std::set<std::string> keys;
+  add_records(o, maker, world, words, reserved, keys);
+  world.new_facts = make_new_facts(o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o.new_entities, o.seed, "new key", keys)
+                                                                         : semantic_keys(o, names, people));
 
   world.name = "synthetic";
   world.seed = o.seed;

@@ -35,6 +35,10 @@ struct SyntheticWorldOptions {
   /// 0: an epoch shows every person equally often. Above 0: the r-th person in proportion to r^-frequency_exponent, in
   /// an epoch of the same size, so that a base knows some well, some hardly.
   double frequency_exponent = 0.0;
+  /// Records in pre-training: each a UUID-like key with a word of a pool of its own, stated or asked once an epoch. They belong to
+  /// no fact set. With none, a base sees keys in texts that bind nothing to them, and has yet to learn how to bind; a large model has
+  /// met serial numbers.
+  std::size_t records = 0;
   std::size_t new_entities = 100;
   NewKeys new_keys = NewKeys::semantic;
   /// Share of the name tokens of new people (semantic keys) that are name tokens of the base; the others are fresh

@@ -46,6 +46,8 @@ World::World(WorldContent content) : content_(std::move(content)) {
   if (content_.relations.empty()) throw Error(ErrorKind::config, "the world has no relation");
   if (content_.base_facts.empty()) throw Error(ErrorKind::config, "the world has no base fact");
   for (const Relation& relation : content_.relations) check_relation(relation);
+  if (!content_.records.empty() && content_.record_wordings.empty()) throw Error(ErrorKind::config, "the world has records but no wording for them");
+  for (const std::string& wording : content_.record_wordings) static_cast<void>(parse_template(wording));
 
   std::unordered_set<std::uint64_t> base;
   std::unordered_set<std::string> seen;
@@ -124,6 +126,11 @@ bool World::asked(const Fact& fact) const { return asked_subjects_.contains(fact
 Example World::pretraining_example(std::uint64_t epoch, std::uint64_t index) const {
   STET_ASSERT(index < epoch_size());
   const std::uint64_t facts = content_.base_facts.size();
+  if (index >= facts + neutral_lines_) {
+    const std::uint64_t record = index - facts - neutral_lines_;
+    Random random(content_.seed, "record wording", record, static_cast<std::uint32_t>(epoch));
+    return render(content_.record_wordings[random.below(content_.record_wordings.size())], content_.records[record]);
+  }
   if (index >= facts) {
     return {"", content_.neutral.line(content_.seed, epoch * neutral_lines_ + (index - facts)), 0};
   }

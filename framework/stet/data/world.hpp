@@ -26,6 +26,9 @@ struct WorldContent {
   std::vector<Fact> new_facts;   ///< never shown in pre-training
   std::vector<Fact> development_facts;  ///< of other subjects, for few-shot prompts; may be empty
   NeutralText neutral;
+  /// Shown once an epoch each, in one of `record_wordings`; no fact sets are drawn from them. Their relation index means nothing.
+  std::vector<Fact> records;
+  std::vector<std::string> record_wordings;
   std::uint64_t seed = 1;       ///< of the pre-training text
   double asked_fraction = 0.5;  ///< share of the subjects about which pre-training asks questions
   double question_share = 0.3;  ///< share of an asked fact's examples that are questions
@@ -63,12 +66,12 @@ class World {
   /// A UUID-like key of eight hexadecimal characters drawn by (seed, index), as this world's tokenizer can take it.
   [[nodiscard]] std::string key(std::uint64_t seed, std::uint64_t index) const;
 
-  /// Pre-training examples an epoch: as many texts about base facts as there are base facts, then the neutral lines.
-  [[nodiscard]] std::uint64_t epoch_size() const { return content_.base_facts.size() + neutral_lines_; }
+  /// Pre-training examples an epoch: as many texts about base facts as there are base facts, then the neutral lines, then the records.
+  [[nodiscard]] std::uint64_t epoch_size() const { return content_.base_facts.size() + neutral_lines_ + content_.records.size(); }
   [[nodiscard]] std::uint64_t neutral_lines() const { return neutral_lines_; }
   /// Example `index` < epoch_size() of `epoch`: index i below base_facts().size() is a text about base fact
-  /// shown(epoch, i), in a wording drawn by (seed, epoch, i); the others are neutral lines. A pure function: any rank
-  /// can compute any example.
+  /// shown(epoch, i), in a wording drawn by (seed, epoch, i); the others are neutral lines and records. A pure function:
+  /// any rank can compute any example.
   [[nodiscard]] Example pretraining_example(std::uint64_t epoch, std::uint64_t index) const;
   /// The base fact that text `index` < base_facts().size() of `epoch` is about: fact `index`, or with unequal
   /// frequencies one drawn so that fact i comes frequency(i) times an epoch in the mean, rounded up or down in each.

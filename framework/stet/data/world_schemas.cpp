@@ -43,6 +43,7 @@ config::Schema<SyntheticWorldOptions> synthetic_world_schema() {
   schema.field("question_share", &O::question_share, "share of questions among the examples of an asked fact", share());
   schema.field("neutral_share", &O::neutral_share, "share of pre-training examples that state no fact",
                neutral_limits());
+  schema.field("records", &O::records, "UUID-like keys with a word each that pre-training shows beside the people; 0: none", count(0, 1e7));
   schema.field("new_entities", &O::new_entities, "people who are taught later", count(0, 1e7));
   schema.choice("new_keys", &O::new_keys, {{"semantic", NewKeys::semantic}, {"uuid", NewKeys::uuid}},
                 "how new people are named: like the old ones, or by hexadecimal characters");

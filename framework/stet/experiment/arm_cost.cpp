@@ -11,6 +11,7 @@
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace stet {
 
@@ -37,10 +38,10 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
   std::vector<double> per_sequence;
   double tokens = 0;
   std::uint64_t position = 0, counted = 0;
-  const Stopwatch total;
+  const ProcessorStopwatch total;
   while (per_sequence.size() < 4 || total.seconds() < seconds) {
     const BatchRange range = batch_at(position, data.epoch_size, batch);
-    const Stopwatch watch;
+    const ProcessorStopwatch watch;
     const auto seen = static_cast<double>(trainer.step(data, sampler, range, 1000).tokens);
     if (position > 0) {
       per_sequence.push_back(watch.seconds() / static_cast<double>(range.end - range.begin));
@@ -84,7 +85,7 @@ class Bench {
     fill_examples(trainer.examples(), sets_, base_, run_.seed);
     std::vector<std::unique_ptr<Regularizer>> owned;
     std::vector<ActiveRegularizer> active;
-    const Stopwatch beginning;
+    const ProcessorStopwatch beginning;
     for (const PluginUse& use : config_.regularizers) {
       if (!use.acts_in(phase.name)) continue;
       owned.push_back(registry_.regularizer(use.plugin).create(use.parameters));
@@ -103,15 +104,11 @@ class Bench {
 
   /// Seconds of one evaluation between a phase's ends: scores of all sets, and probes.
   [[nodiscard]] double evaluation() {
-    const Stopwatch scores;
-    int rounds = 0;
-    while (rounds < 2 || scores.seconds() < seconds_ / 2) {
-      for (const EvaluationSet& set : sets_) {
-        static_cast<void>(score(base_.model, base_.weights, set, *alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
-      }
-      ++rounds;
-    }
-    return scores.seconds() / rounds + probes(false);
+    return scores([](const EvaluationSet&) { return true; }) + probes(false);
+  }
+  /// Seconds of what a phase that ends at a plateau is judged by.
+  [[nodiscard]] double validation() {
+    return scores([](const EvaluationSet& set) { return set.name == "validation"; });
   }
   /// Seconds of the probes at a run's first evaluation, or (else) between a phase's ends.
   [[nodiscard]] double probes(bool at_the_ends) {
@@ -125,7 +122,7 @@ class Bench {
       const std::unique_ptr<Probe> probe = registry_.probe(use.plugin).create(use.parameters);
       const auto measure = [&](bool end) {
         context.first = context.phase_end = context.last = end;
-        const Stopwatch watch;
+        const ProcessorStopwatch watch;
         static_cast<void>(probe->measure(context));
         static_cast<void>(probe->measure_facts(context));
         return watch.seconds();
@@ -137,6 +134,20 @@ class Bench {
   }
 
  private:
+  template <class Wanted>
+  [[nodiscard]] double scores(const Wanted& wanted) {
+    const ProcessorStopwatch watch;
+    int rounds = 0;
+    while (rounds < 2 || watch.seconds() < seconds_ / 2) {
+      for (const EvaluationSet& set : sets_) {
+        if (!wanted(set)) continue;
+        static_cast<void>(score(base_.model, base_.weights, set, *alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
+      }
+      ++rounds;
+    }
+    return watch.seconds() / rounds;
+  }
+
   const PlannedRun& run_;
   const RunConfig& config_;
   PluginRegistry& registry_;
@@ -177,8 +188,10 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   Speed speed;
   for (const PhaseConfig& phase : config.phases) {
     cost.run_seconds += bench.phase(phase, speed);
-    const auto every = phase.until == Until::plateau ? 1.0 : static_cast<double>(config.evaluate.every_epochs);
-    evaluations += static_cast<double>(phase.epochs) / every;
+    evaluations += std::ceil(static_cast<double>(phase.epochs) / static_cast<double>(config.evaluate.every_epochs));
+    if (phase.until == Until::plateau && config.evaluate.every_epochs > 1) {  // the other epochs score one set to judge by
+      cost.run_seconds += static_cast<double>(phase.epochs) * bench.validation();
+    }
   }
   cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);
   cost.tokens_per_second = speed.tokens_per_second;

@@ -1,5 +1,6 @@
-// What a base model and one run of an arm cost, measured: its own text and sets, steps with its own regularizers and probes, on random weights, for a
-// fraction of a second each. Not a run: nothing is learnt or written.
+// What a base model and one run of an arm cost, measured: its own text and sets, steps with its own regularizers and probes, on random
+// weights, for a fraction of a second each. Not a run: nothing is learnt or written. Costs are processor time, so that what else the
+// machine does at the moment hardly matters.
 #pragma once
 
 #include <stet/experiment/plan.hpp>

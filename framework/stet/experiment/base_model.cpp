@@ -160,7 +160,7 @@ BaseModel untrained_base(const DataConfig& data, ModelConfig shape) {
 
 void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
                 const ProgressSink& progress) {
-  const Stopwatch watch;
+  const TaskStopwatch watch;
   const World world = make_world(base.config.data);
   const Tokenizer tokenizer = make_tokenizer(base.config.data, world);
   const Transformer model = make_model(base.config.model, tokenizer);
@@ -179,7 +179,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
 
   CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(base.config.checkpoint.keep));
   std::uint64_t position = 0;
-  double seconds_before = 0;
+  TimeSpent before;  // in earlier attempts
   std::string losses;
   if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
     weights.copy_(checkpoint->tensors.at("weights"));
@@ -187,7 +187,9 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     trainer.optimizer().second.copy_(checkpoint->tensors.at("moment2"));
     trainer.optimizer().step = checkpoint->step;
     position = std::stoull(checkpoint->metadata.at("position"));
-    seconds_before = std::stod(checkpoint->metadata.at("seconds"));
+    before.wall = before.processor = std::stod(checkpoint->metadata.at("seconds"));
+    const auto processor = checkpoint->metadata.find("processor_seconds");  // a checkpoint of an older stet has none
+    if (processor != checkpoint->metadata.end()) before.processor = std::stod(processor->second);
     losses = checkpoint->metadata.at("losses");
   }
   const std::string shape = model_shape_text(model.config());
@@ -197,10 +199,16 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
                       {batch_size, position, end, static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
                        static_cast<std::uint64_t>(reducer.local_shards())});
   }
+  const auto spent = [&] {
+    TimeSpent all = before;
+    return all += watch.spent();
+  };
   const auto save = [&] {
+    const TimeSpent so_far = spent();
     store.save({trainer.optimizer().step,
                 {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},
-                {{"position", std::to_string(position)}, {"seconds", std::to_string(seconds_before + watch.seconds())}, {"losses", losses}, {"model", shape}}});
+                {{"position", std::to_string(position)}, {"seconds", std::to_string(so_far.wall)},
+                 {"processor_seconds", std::to_string(so_far.processor)}, {"losses", losses}, {"model", shape}}});
   };
   Stopwatch since_checkpoint, since_progress;
   double tokens = 0;
@@ -244,7 +252,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     if (communicator.rank() != 0) return;
     write_base(folder, base, model, weights, tokenizer, knowledge, certification);
     write_file_atomically(folder / "metrics.jsonl", losses);
-    Workspace::mark_finished(folder, seconds_before + watch.seconds(), communicator.size());
+    Workspace::mark_finished(folder, spent(), communicator.size());
   });
   store.clear();
 }

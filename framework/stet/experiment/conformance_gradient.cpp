@@ -92,6 +92,7 @@ class OutputPoint {
     result.logits = logits.detach().clone().requires_grad_(true);
     result.targets = at::arange(rows, at::kLong) * 3;
     result.row_weights = at::tensor(std::vector<double>{0.2, 0.2, 0.0, 0.1, 0.15, 0.15, 0.2});
+    result.task_weights = at::tensor(std::vector<double>{0.2, 0.2, 0.0, 0.15, 0.15, 0.15, 0.15});
     result.sequence_of = sequence_of_;
     result.examples = examples_;
     result.snapshot_logits = [this](const std::string& name) {

@@ -88,7 +88,7 @@ SlickOptions slick_options(SlickOptions protocol, const World& world) {
 
 void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder, Communicator& communicator,
                  const ProgressSink& progress) {
-  const Stopwatch watch;
+  const TaskStopwatch watch;
   const World world = make_world(labels.config.data);
   const std::vector<SlickRelation> relations = questions(world);
   const SlickOptions options = slick_options(labels.config.slick, world);
@@ -113,9 +113,9 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
                                            view_of<std::int32_t>("samples_right", sampled, {ids.size()}),
                                            view_of<std::uint8_t>("category", category, {ids.size()})};
     write_tensor_file(folder / "labels.safetensors", views);
-    write_file_atomically(folder / "slick.md", shares(world, relations, result, options, watch.seconds()));
+    write_file_atomically(folder / "slick.md", shares(world, relations, result, options, watch.spent().wall));
     write_file_atomically(folder / "slick.toml", config::to_toml(labels_identity_of(labels.config)));
-    Workspace::mark_finished(folder, watch.seconds(), communicator.size());
+    Workspace::mark_finished(folder, watch.spent(), communicator.size());
   });
 }
 

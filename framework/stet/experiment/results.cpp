@@ -21,6 +21,7 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
     const report::RunOutcomes loaded = report::load_outcomes(folder / "outcomes.safetensors");
     const auto last = static_cast<std::int32_t>(run.config.phases.size()) - 1;
     report::RunOutcome outcome = report::to_run_outcome(loaded, last);
+    outcome.base = static_cast<std::uint64_t>(plan.bases[run.base].index);
     // The last phase starts from the last evaluation of the one before.
     for (auto& [name, trajectory] : outcome.sets) {
       if (trajectory.first > 0) --trajectory.first;

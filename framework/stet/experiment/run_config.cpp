@@ -68,7 +68,7 @@ Schema<PhaseConfig> phase_schema() {
 Schema<EvaluateConfig> evaluate_schema() {
   Schema<EvaluateConfig> schema("evaluate", "scoring");
   schema.field("batch_size", &EvaluateConfig::batch_size, "facts at a time", Limits{.min = 1})
-      .field("every_epochs", &EvaluateConfig::every_epochs, "evaluate after so many epochs", Limits{.min = 1});
+      .field("every_epochs", &EvaluateConfig::every_epochs, "evaluate all sets after so many epochs, and at each phase's end", Limits{.min = 1});
   return schema;
 }
 
@@ -202,6 +202,7 @@ Value data_identity_of(const RunConfig& config) {
   if (Value* synthetic = data.find("synthetic")) {  // keys that came later: their defaults are what was before
     if (config.data.synthetic.new_relation.empty()) synthetic->erase("new_relation");
     if (config.data.synthetic.frequency_exponent == 0.0) synthetic->erase("frequency_exponent");
+    if (config.data.synthetic.records == 0) synthetic->erase("records");
   }
   if (Value* real = data.find("entity_questions")) {
     if (config.data.entity_questions.base_from == EntityQuestionsSplit::train) real->erase("base_from");

@@ -19,6 +19,8 @@
 namespace stet {
 
 namespace {
+constexpr char validation_set[] = "validation";
+
 /// For a hint: where the run can be looked at as it was before it failed.
 std::string last_checkpoint(const std::filesystem::path& folder) {
   const std::filesystem::path checkpoints = folder / "checkpoints";
@@ -27,7 +29,8 @@ std::string last_checkpoint(const std::filesystem::path& folder) {
 }  // namespace
 
 struct RunExecutor::Clocks {
-  Stopwatch total, since_checkpoint, since_progress;
+  TaskStopwatch total;
+  Stopwatch since_checkpoint, since_progress;
   double tokens = 0;
 };
 
@@ -157,8 +160,10 @@ void RunExecutor::train_phase() {
     fault_point("run.step");
     if (state_.position % data.epoch_size == 0) {
       const auto epoch = static_cast<std::int64_t>(state_.position / data.epoch_size);
-      if (epoch % run_.config.evaluate.every_epochs == 0 || state_.position == end || phase.until == Until::plateau) {
-        evaluate(static_cast<float>(epoch));
+      std::optional<SetScore> validation;
+      if (phase.until == Until::plateau) validation = judge_plateau(epoch);
+      if (epoch % run_.config.evaluate.every_epochs == 0 || state_.position == end || state_.phase_over) {
+        evaluate(static_cast<float>(epoch), std::move(validation));
       }
     }
     checkpoint_if_due();
@@ -190,32 +195,34 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
   report_progress(clocks_->tokens);
 }
 
-void RunExecutor::evaluate(float epoch) {
+SetScore RunExecutor::score_set(const EvaluationSet& set) const {
+  return score(base_.model, weights_, set, communicator_, static_cast<std::size_t>(run_.config.evaluate.batch_size));
+}
+
+void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
   std::vector<SetScore> scores;
   for (const EvaluationSet& set : sets_) {
-    scores.push_back(score(base_.model, weights_, set, communicator_, static_cast<std::size_t>(run_.config.evaluate.batch_size)));
+    scores.push_back(validation && set.name == validation_set ? std::move(*validation) : score_set(set));
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
-  judge_plateau(epoch, scores);
   run_probes(epoch);
 }
 
-void RunExecutor::judge_plateau(float epoch, const std::vector<SetScore>& scores) {
-  if (!state_.in_phase) return;
+std::optional<SetScore> RunExecutor::judge_plateau(std::int64_t epoch) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
-  if (phase.until != Until::plateau) return;
   // The phase ends by a set of its own: validation facts are neither trained on nor held.
-  for (std::size_t i = 0; i < sets_.size(); ++i) {
-    if (sets_[i].name != "validation") continue;
-    const double accuracy = scores[i].accuracy();
-    if (accuracy > state_.best_validation) {
-      state_.best_validation = accuracy;
-      state_.bad_epochs = 0;
-    } else {
-      ++state_.bad_epochs;
-    }
+  const auto set = std::find_if(sets_.begin(), sets_.end(), [](const EvaluationSet& s) { return s.name == validation_set; });
+  if (set == sets_.end()) return std::nullopt;
+  SetScore validation = score_set(*set);
+  const double accuracy = validation.accuracy();
+  if (accuracy > state_.best_validation) {
+    state_.best_validation = accuracy;
+    state_.bad_epochs = 0;
+  } else {
+    ++state_.bad_epochs;
   }
-  state_.phase_over = state_.bad_epochs >= phase.patience && epoch >= static_cast<float>(phase.min_epochs);
+  state_.phase_over = state_.bad_epochs >= phase.patience && epoch >= phase.min_epochs;
+  return validation;
 }
 
 void RunExecutor::run_probes(float epoch) {
@@ -276,7 +283,7 @@ void RunExecutor::end_phase() {
 
 void RunExecutor::checkpoint() {
   Checkpoint checkpoint;
-  state_.seconds += clocks_->total.seconds();
+  state_.spent += clocks_->total.spent();
   clocks_->total.restart();
   state_.save_to(checkpoint);
   checkpoint.metadata["identity"] = run_.identity;
@@ -348,7 +355,8 @@ void RunExecutor::write_record() {
   if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
-  Workspace::mark_finished(folder_, state_.seconds + clocks_->total.seconds(), communicator_.size());
+  state_.spent += clocks_->total.spent();
+  Workspace::mark_finished(folder_, state_.spent, communicator_.size());
 }
 
 void RunExecutor::report_progress(double tokens) {
@@ -364,7 +372,7 @@ void RunExecutor::report_progress(double tokens) {
     all += work;
     done += p < state_.phase ? work : p == state_.phase ? static_cast<double>(state_.position) : 0.0;
   }
-  progress_({fmt::format("{} seed {}", run_.arm, run_.seed), done / all, tokens / clocks_->total.seconds()});
+  progress_({fmt::format("{} seed {}", run_.arm, run_.seed), done / all, tokens / clocks_->total.spent().wall});
   clocks_->since_progress.restart();
 }
 

@@ -31,8 +31,11 @@ class RunExecutor {
   void begin_phase(bool resumed);
   void train_phase();
   void end_phase();
-  void evaluate(float epoch);
-  void judge_plateau(float epoch, const std::vector<SetScore>& scores);
+  [[nodiscard]] SetScore score_set(const EvaluationSet& set) const;
+  /// Scores and records all sets, and runs the probes. `validation`: that set's score, if it is known already.
+  void evaluate(float epoch, std::optional<SetScore> validation = std::nullopt);
+  /// Scores the validation set alone and says (state_.phase_over) whether the phase ends here.
+  std::optional<SetScore> judge_plateau(std::int64_t epoch);
   void run_probes(float epoch);
   void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
   [[nodiscard]] TrainingData phase_data() const;

@@ -1,6 +1,7 @@
 // What a run has done so far: everything that its checkpoint holds and its results are written from.
 #pragma once
 
+#include <stet/base/clock.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/plugin/probe.hpp>
@@ -33,7 +34,7 @@ struct RunState {
   double best_validation = -1;    ///< of this phase
   std::int64_t bad_epochs = 0;    ///< epochs since then
   bool phase_over = false;        ///< a plateau ended it
-  double seconds = 0;             ///< wall time in earlier attempts
+  TimeSpent spent;                ///< in earlier attempts
   report::RunOutcomes outcomes;
   std::vector<std::string> metrics;       ///< lines of metrics.jsonl
   std::vector<std::string> measurements;  ///< lines of measurements.csv

@@ -96,10 +96,17 @@ void Workspace::tidy(const std::filesystem::path& task) {
   if (lock) std::filesystem::remove_all(task / "checkpoints", ignored);
 }
 
-void Workspace::mark_finished(const std::filesystem::path& task, double seconds, int ranks) {
+Workspace::Record Workspace::record(const std::filesystem::path& task) {
+  const auto json = nlohmann::json::parse(read_file(task / "finished.json"));
+  const auto wall = json.at("seconds").get<double>();
+  // A task of an older stet knows its time of the wall alone.
+  return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0), json.at("host").get<std::string>()};
+}
+
+void Workspace::mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks) {
   std::error_code ignored;
   std::filesystem::remove(task / "failed.json", ignored);
-  const nlohmann::json json{{"seconds", seconds}, {"ranks", ranks}, {"time", utc_now()}, {"host", host_name()}};
+  const nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor}, {"ranks", ranks}, {"time", utc_now()}, {"ended", unix_now()}, {"host", host_name()}};
   write_file_atomically(task / "finished.json", json.dump(1) + "\n");
 }
 

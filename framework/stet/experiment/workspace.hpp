@@ -7,6 +7,7 @@
 // one's task is free at once. It is finished when its finished.json is there, which is written last.
 #pragma once
 
+#include <stet/base/clock.hpp>
 #include <stet/base/files.hpp>
 #include <stet/comm/communicator.hpp>
 #include <stet/experiment/plan.hpp>
@@ -44,7 +45,16 @@ class Workspace {
   /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
   static void tidy(const std::filesystem::path& task);
 
-  static void mark_finished(const std::filesystem::path& task, double seconds, int ranks);
+  /// `spent`: by rank 0.
+  static void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks);
+  /// Of a finished task: what rank 0 spent, and how many ranks there were.
+  struct Record {
+    TimeSpent spent;
+    int ranks = 1;
+    double ended = 0;  ///< seconds since 1970
+    std::string host;
+  };
+  [[nodiscard]] static Record record(const std::filesystem::path& task);
   static void mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code);
 
  private:

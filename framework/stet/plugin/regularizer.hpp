@@ -30,6 +30,9 @@ struct OutputContext {
   /// [P] weights of the rows in a mean over each sequence's rows, then over the sequences of the *global* batch; 0 for rows
   /// outside the declared scope. A loss that is sum(row_weights * l) is exact for any number of ranks and micro-batches.
   at::Tensor row_weights;
+  /// [P] weights of the rows in the task's cross-entropy, by train.loss_mean: for a term that changes the task's own targets.
+  /// 0 for rows without task loss, so for all rows of rehearsed sequences. Exact for any number of ranks, as row_weights.
+  at::Tensor task_weights;
   std::span<const std::int32_t> sequence_of;  ///< [P] sequence of a row, 0..B-1
   std::span<const std::uint64_t> examples;    ///< [B] a number for each sequence: equal numbers, equal tokens
   std::span<const std::int32_t> set_of;       ///< [B] the fact set of a sequence, an index into `sets`; -1: none

@@ -27,6 +27,7 @@ struct RunOutcome {
   std::uint64_t seed = 0;
   std::string arm;
   std::map<std::string, Trajectory> sets;  ///< by the name of the fact set
+  std::uint64_t base = 0;                  ///< the base model that it started from, by its number among the experiment's
 };
 
 /// Throws Error (data) unless there is at least one evaluation and one fact, all arrays have their sizes, every outcome

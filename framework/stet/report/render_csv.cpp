@@ -14,11 +14,11 @@ namespace stet::report {
 
 namespace {
 
-constexpr std::array<std::string_view, 33> csv_columns = {
+constexpr std::array<std::string_view, 34> csv_columns = {
     "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
     "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
     "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list",
-    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif"};
+    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base"};
 
 /// Shortest text that reads back as the same number; nothing for NaN.
 std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
@@ -185,7 +185,7 @@ std::string to_csv(const Table& table) {
     Line line("comparison");
     line.set("arm", c.spec.arm).set("arm_label", labels[c.spec.arm]).set("baseline", c.spec.baseline);
     line.set("set", c.spec.set).set("measure", std::string(name_of(c.spec.measure)));
-    line.estimate(c.difference, c.seed_list);
+    line.estimate(c.difference, c.seed_list).set("by_base", list(c.by_base));
     if (c.n > 0) line.test(c.test, c.p_holm, c.d_z);
     if (c.odds) {
       line.set("odds_ratio", exact_number(c.odds->value)).set("odds_low", exact_number(c.odds->low));
@@ -199,7 +199,7 @@ std::string to_csv(const Table& table) {
     Line line("claim");
     line.set("arm", c.spec.arm).set("arm_label", labels[c.spec.arm]).set("baseline", c.spec.baseline);
     line.set("set", c.spec.set).set("measure", std::string(name_of(c.spec.measure)));
-    line.estimate(c.estimate, c.seed_list);
+    line.estimate(c.estimate, c.seed_list).set("by_base", list(c.by_base));
     line.set("direction", std::string(name_of(c.spec.direction))).set("margin", exact_number(c.spec.margin));
     line.set("verdict", std::string(name_of(c.verdict))).set("text", c.spec.text);
     line.set("p_tost", exact_number(c.p_equivalent));

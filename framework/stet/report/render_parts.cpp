@@ -104,6 +104,18 @@ Grid cells_grid(const Table& table) {
   return grid;
 }
 
+/// "-0.1, -24.9"
+std::string format_bases(const std::vector<double>& by_base, bool percent) {
+  std::vector<std::string> parts;
+  for (const double mean : by_base) parts.push_back(format_number(mean, percent));
+  return join(parts, ", ");
+}
+
+template <class Results>
+bool have_bases(const Results& results) {
+  return std::any_of(results.begin(), results.end(), [](const auto& result) { return !result.by_base.empty(); });
+}
+
 Grid comparisons_grid(const Table& table) {
   Grid grid;
   grid.text_columns = 2;
@@ -115,6 +127,13 @@ Grid comparisons_grid(const Table& table) {
                          std::isnan(c.d_z) ? "n/a" : fmt::format("{:.2f}", c.d_z),
                          c.odds ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", c.odds->value, c.odds->low, c.odds->high) : "n/a",
                          fmt::format("{}", c.n)});
+  }
+  if (have_bases(table.comparisons)) {
+    grid.header.insert(grid.header.begin() + 3, "by base");
+    for (std::size_t i = 0; i < grid.rows.size(); ++i) {
+      const Comparison& c = table.comparisons[i];
+      grid.rows[i].insert(grid.rows[i].begin() + 3, format_bases(c.by_base, percent_of(table, c.spec.set, c.spec.measure)));
+    }
   }
   return grid;
 }
@@ -172,6 +191,9 @@ std::string comparisons_legend(const Table& table) {
   std::string text = fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
                                  exact ? "exact" : "sampled above 20 seeds", family,
                                  family == 1 ? "comparison" : "comparisons");
+  if (have_bases(table.comparisons)) {
+    text += " By base: the mean on each base model; seeds share them, so intervals and p speak of new seeds on these base models.";
+  }
   if (odds) text += " Odds ratio: of a right answer, the same facts in both arms.";
   return text;
 }

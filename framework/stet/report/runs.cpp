@@ -12,6 +12,19 @@ std::string list_of_seeds(std::span<const std::uint64_t> seeds) {
   return fmt::format("{} {}", seeds.size() == 1 ? "seed" : "seeds", join(parts, ", "));
 }
 
+std::vector<double> Sample::by_base(std::span<const double> per_seed) const {
+  STET_ASSERT(per_seed.size() == bases.size());
+  std::map<std::uint64_t, std::pair<double, std::size_t>> sums;
+  for (std::size_t i = 0; i < bases.size(); ++i) {
+    sums[bases[i]].first += per_seed[i];
+    ++sums[bases[i]].second;
+  }
+  if (sums.size() < 2 || sums.size() == bases.size()) return {};
+  std::vector<double> means;
+  for (const auto& [base, sum] : sums) means.push_back(sum.first / static_cast<double>(sum.second));
+  return means;
+}
+
 Runs::Runs(std::span<const RunOutcome> runs) {
   for (const RunOutcome& run : runs) {
     if (!by_arm_[run.arm].emplace(run.seed, &run).second) {
@@ -40,6 +53,7 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
       sample.b.push_back(b);
     }
     sample.seeds.push_back(seed);
+    sample.bases.push_back(run->base);
     sample.a.push_back(a);
   }
   return sample;

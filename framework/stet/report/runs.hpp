@@ -19,7 +19,12 @@ namespace stet::report {
 /// Trajectories of the same seeds on one or two sides.
 struct Sample {
   std::vector<std::uint64_t> seeds;      // ascending
+  std::vector<std::uint64_t> bases;      // [seeds] base model of a
   std::vector<const Trajectory*> a, b;  // b stays empty without a baseline
+
+  /// The mean on each base model of these values, one a seed. Empty if all seeds share one, or each has its own: then there is
+  /// nothing to tell beside the values themselves.
+  [[nodiscard]] std::vector<double> by_base(std::span<const double> per_seed) const;
 };
 
 /// The seeds at which all of some arms have two sets.

@@ -57,6 +57,13 @@ void note_reachable_p(Runs& runs, std::span<const std::size_t> pairs) {
   }
 }
 
+/// Means over base models that point both ways: said, since seeds on one base model are counted as independent.
+void note_disagreement(Runs& runs, const std::string& what, std::span<const double> by_base) {
+  const bool up = std::any_of(by_base.begin(), by_base.end(), [](double d) { return d > 0; });
+  const bool down = std::any_of(by_base.begin(), by_base.end(), [](double d) { return d < 0; });
+  if (up && down) runs.note(what + ": base models differ in sign; its interval says nothing of a new base model.");
+}
+
 /// Every arm that the declaration names, once.
 std::vector<std::string> arms_of(const TableSpec& spec) {
   std::vector<std::string> arms;
@@ -185,6 +192,8 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
     result.spec = comparison;
     result.n = sample.a.size();
     result.difference = estimate_of(sample, comparison.measure, spec.bootstrap);
+    if (result.n > 0) result.by_base = sample.by_base(result.difference.per_seed);
+    note_disagreement(runs, fmt::format("'{}' against '{}' on '{}'", comparison.arm, comparison.baseline, comparison.set), result.by_base);
     result.test = sign_flip_test(result.difference.per_seed);
     result.d_z = cohen_d_z(result.difference.per_seed);
     result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap);
@@ -203,6 +212,10 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
     result.spec = claim;
     result.n = sample.a.size();
     result.estimate = estimate_of(sample, claim.measure, spec.bootstrap);
+    if (result.n > 0 && !claim.baseline.empty()) {
+      result.by_base = sample.by_base(result.estimate.per_seed);
+      if (claim.direction != Direction::equivalent) note_disagreement(runs, fmt::format("Claim '{}'", claim.text), result.by_base);
+    }
     result.verdict = judge(claim, result.estimate.low, result.estimate.high);
     if (claim.direction == Direction::equivalent && claim.margin > 0) {
       result.p_equivalent = equivalence_test(result.estimate.per_seed, claim.margin).p_value;

@@ -76,6 +76,7 @@ struct Comparison {
   double d_z = 0;
   std::optional<OddsRatio> odds;         ///< see paired_odds_ratio; none where the measure or the facts do not allow it
   std::size_t n = 0;                     ///< seeds that both arms have
+  std::vector<double> by_base;           ///< the difference on each base model, ascending; empty unless seeds share several
   std::vector<std::uint64_t> seed_list;  ///< [n], ascending
 };
 
@@ -97,6 +98,7 @@ struct Claim {
   /// Of equivalence_test over the seeds, beside the rule by the interval; NaN for other directions or below two seeds.
   double p_equivalent = std::numeric_limits<double>::quiet_NaN();
   std::size_t n = 0;
+  std::vector<double> by_base;           ///< as in Comparison
   std::vector<std::uint64_t> seed_list;  ///< [n], ascending
 };
 
@@ -114,8 +116,9 @@ struct Table {
 
 /// Cells use every seed their arm has (and that recorded what the measure reads; else a note says so); comparisons and claims with a baseline the seeds both arms have. A seed that
 /// some run has and an arm of the table lacks is named in a note. A comparison without any pair counts as p = 1 in
-/// Holm's family, so that adjusted p-values do not grow worse when the missing runs arrive. Runs of arms that the table
-/// does not name are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not
+/// Holm's family, so that adjusted p-values do not grow worse when the missing runs arrive. Where several seeds share a base model, intervals and tests speak of new seeds on these base models; what
+/// each of them says is in by_base, and a note names the comparisons whose sign they do not agree on. Runs of arms that the table does not name
+/// are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not
 /// consistent; Error (config) for a claim that cannot be judged (see ClaimSpec).
 [[nodiscard]] Table compute_table(const TableSpec& spec, std::span<const RunOutcome> runs);
 

@@ -67,16 +67,24 @@ Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, 
   return sums;
 }
 
+/// Of every row in the task's loss; all 0 for rehearsed sequences, which have none.
+std::vector<double> Trainer::task_weights(const Rows& rows, const Share& share) const {
+  std::vector<double> weight(rows.target_list.size());
+  if (share.rehearsed >= 0) return weight;
+  for (std::size_t p = 0; p < weight.size(); ++p) {
+    if (!rows.is_answer[p]) continue;
+    weight[p] = options_.loss_mean == LossMean::token
+                    ? 1.0 / share.rows
+                    : 1.0 / (share.sequences * rows.answers[static_cast<std::size_t>(rows.sequence_of[p])]);
+  }
+  return weight;
+}
+
 double Trainer::task_loss(const Rows& rows, const Share& share, const at::Tensor& logits, at::Tensor& d_logits) const {
   return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
-    std::vector<T> weight(rows.target_list.size()), losses(weight.size());
-    for (std::size_t p = 0; p < weight.size(); ++p) {
-      if (!rows.is_answer[p]) continue;
-      const double w = options_.loss_mean == LossMean::token
-                           ? 1.0 / share.rows
-                           : 1.0 / (share.sequences * rows.answers[static_cast<std::size_t>(rows.sequence_of[p])]);
-      weight[p] = static_cast<T>(w);
-    }
+    const std::vector<double> exact = task_weights(rows, share);
+    const std::vector<T> weight(exact.begin(), exact.end());
+    std::vector<T> losses(weight.size());
     kernels::cross_entropy<T>(logits.data_ptr<T>(), rows.target_list.data(), weight.data(), losses.data(), d_logits.data_ptr<T>(),
                               nullptr, logits.size(0), logits.size(1));
     double sum = 0;
@@ -140,6 +148,7 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows,
     context.logits = logits.detach().requires_grad_(true);
     context.targets = rows.targets;
     context.row_weights = at::tensor(weight).to(logits.scalar_type());
+    context.task_weights = at::tensor(task_weights(rows, share)).to(logits.scalar_type());
     context.sequence_of = rows.sequence_of;
     context.examples = batch.examples;
     context.set_of = set_of;

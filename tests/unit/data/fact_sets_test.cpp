@@ -134,6 +134,11 @@ TEST(FactSets, FurtherSetsAreDisjointAndLeaveTheFirstFourAsTheyWere) {
   const auto simple = draw_sets(known, w.new_facts(), sizes, 4);
   sizes.never_seen = 60;
   sizes.out_of_relation = 25;
+  const auto further = draw_sets(pools, sizes, 4);
+  for (std::size_t s = 0; s < 4; ++s) {
+    EXPECT_EQ(further[s].facts, plain[s].facts);
+    EXPECT_EQ(further[s].facts, simple[s].facts);
+  }
   sizes.per_category = 20;
   const auto sets = draw_sets(pools, sizes, 4);
   const std::vector<std::pair<std::string, std::size_t>> expected = {{"known", 100},     {"unknown", 100},       {"held", 90},         {"validation", 30},
@@ -143,14 +148,32 @@ TEST(FactSets, FurtherSetsAreDisjointAndLeaveTheFirstFourAsTheyWere) {
   for (std::size_t s = 0; s < sets.size(); ++s) {
     EXPECT_EQ(sets[s].name, expected[s].first);
     EXPECT_EQ(sets[s].facts.size(), expected[s].second);
-    if (s < 4) {
-      EXPECT_EQ(sets[s].facts, plain[s].facts);
-      EXPECT_EQ(sets[s].facts, simple[s].facts);
-    }
     for (const Fact& fact : sets[s].facts) {
       EXPECT_EQ(fact.relation == 3, s == 5 || (fact.relation == 3 && (s == 1 || s == 4))) << sets[s].name;
       EXPECT_EQ(owner.emplace(fact.subject, std::min<std::size_t>(s, 6)).first->second, std::min<std::size_t>(s, 6));
     }
+  }
+}
+
+TEST(FactSets, ArmsThatTrainOnOtherFactsAreAskedTheSameOfEachCategory) {
+  const World w = world();
+  std::vector<Fact> even, odd;
+  for (const Fact& fact : w.base_facts()) (fact.id % 2 == 0 ? even : odd).push_back(fact);
+  FactPools pools;
+  pools.fresh = w.new_facts();
+  pools.categories = {{"highly_known", even}, {"maybe_known", odd}};
+  SetSizes sizes{60, 10, 20, 10};
+  sizes.per_category = 24;
+  std::vector<std::vector<FactSet>> arms;
+  for (const auto* known : {&even, &odd}) {
+    pools.known = *known;
+    pools.held = even;
+    arms.push_back(draw_sets(pools, sizes, 3));
+  }
+  EXPECT_NE(arms[0][0].facts, arms[1][0].facts);
+  for (const std::size_t s : {4U, 5U}) {
+    EXPECT_EQ(arms[0][s].facts.size(), 24U);
+    EXPECT_EQ(arms[0][s].facts, arms[1][s].facts) << arms[0][s].name;
   }
 }
 

@@ -202,6 +202,46 @@ TEST(SyntheticWorld, AnEpochShowsEveryBaseFactOnceAndItsShareOfNeutralLines) {
   EXPECT_NEAR(static_cast<double>(neutral) / static_cast<double>(world.epoch_size()), 0.05, 0.002);
 }
 
+TEST(SyntheticWorld, EveryRecordIsShownOnceAnEpochAlwaysWithItsWord) {
+  auto options = small();
+  options.records = 50;
+  options.new_keys = NewKeys::uuid;
+  const World plain = make_synthetic_world(small()), world = make_synthetic_world(options);
+  ASSERT_EQ(world.epoch_size(), plain.epoch_size() + 50);
+  EXPECT_EQ(world.base_facts(), plain.base_facts());
+  const std::set<std::string> new_keys = subjects_of(world.new_facts());
+  const Tokenizer tokenizer = world.make_tokenizer();
+  const auto answers = [&] {
+    std::set<std::string> all;
+    for (const Relation& relation : world.relations()) all.insert(relation.answers.begin(), relation.answers.end());
+    return all;
+  }();
+  std::map<std::string, std::set<std::string>> words_of_key;
+  std::set<std::string> texts;
+  for (std::uint64_t epoch = 0; epoch < 8; ++epoch) {
+    for (std::uint64_t i = 0; i < plain.epoch_size(); ++i) EXPECT_EQ(world.pretraining_example(epoch, i).text(), plain.pretraining_example(epoch, i).text());
+    std::set<std::string> keys;
+    for (std::uint64_t i = plain.epoch_size(); i < world.epoch_size(); ++i) {
+      const Example example = world.pretraining_example(epoch, i);
+      for (const TokenId id : tokenizer.encode(example.text())) EXPECT_NE(id, 0) << example.text();
+      texts.insert(example.text());
+      std::string key;
+      for (const std::string& word : words_of(example.prompt)) {
+        if (word.size() == 1 && std::string(key_alphabet).find(word) != std::string::npos) key += (key.empty() ? "" : " ") + word;
+      }
+      ASSERT_EQ(key.size(), 2 * key_length - 1) << example.text();
+      EXPECT_FALSE(new_keys.contains(key));
+      const std::string word = words_of(example.completion).front();
+      EXPECT_FALSE(answers.contains(word));
+      words_of_key[key].insert(word);
+      EXPECT_TRUE(keys.insert(key).second);
+    }
+  }
+  EXPECT_EQ(words_of_key.size(), 50U);
+  for (const auto& [key, words] : words_of_key) EXPECT_EQ(words.size(), 1U) << key;
+  EXPECT_GT(texts.size(), 100U);  // in several wordings
+}
+
 TEST(SyntheticWorld, QuestionsAreShownForAskedPeopleAlone) {
   const World world = make_synthetic_world(small());
   std::size_t asked_people = 0, questions = 0, asked_examples = 0;

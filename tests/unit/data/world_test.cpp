@@ -77,7 +77,7 @@ TEST(WorldSchemas, RefuseUnknownKeysAndBadValues) {
 }
 
 TEST(WorldSchemas, HaveEveryOption) {
-  EXPECT_EQ(synthetic_world_schema().fields().size(), 18U);
+  EXPECT_EQ(synthetic_world_schema().fields().size(), 19U);
   EXPECT_EQ(entity_questions_schema().fields().size(), 13U);
 }
 

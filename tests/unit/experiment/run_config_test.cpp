@@ -96,7 +96,7 @@ TEST(RunConfigTest, TheBasesIdentityHasNothingOfTheFineTuning) {
     EXPECT_EQ(identity(same), plain) << same;
   }
   for (const std::string other : {"[pretrain]\nepochs = 3\n", "[pretrain.train]\nlearning_rate = 0.1\n", "[model]\nwidth = 64\n",
-                                  "[data.synthetic]\nentities = 50\n", "[data.synthetic]\nfrequency_exponent = 1\n", "[data]\nworld = \"entity-questions\"\n", "[pretrain]\nseed = 2\n"}) {
+                                  "[data.synthetic]\nentities = 50\n", "[data.synthetic]\nfrequency_exponent = 1\n", "[data.synthetic]\nrecords = 3\n", "[data]\nworld = \"entity-questions\"\n", "[pretrain]\nseed = 2\n"}) {
     EXPECT_FALSE(identity(other) == plain) << other;
   }
 }
@@ -106,9 +106,11 @@ TEST(RunConfigTest, KeysThatCameLaterLeaveTheIdentityOfAWorldAsItWas) {
   const config::Value& synthetic = *identity.find("synthetic");
   EXPECT_EQ(synthetic.find("frequency_exponent"), nullptr);
   EXPECT_EQ(synthetic.find("new_relation"), nullptr);
-  const config::Value other = data_identity_of(read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\n"));
+  EXPECT_EQ(synthetic.find("records"), nullptr);
+  const config::Value other = data_identity_of(read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\nrecords = 3\n"));
   EXPECT_NE(other.find("synthetic")->find("frequency_exponent"), nullptr);
   EXPECT_NE(other.find("synthetic")->find("new_relation"), nullptr);
+  EXPECT_NE(other.find("synthetic")->find("records"), nullptr);
 }
 
 TEST(RunConfigTest, SetsAreNamedByTheirSizes) {

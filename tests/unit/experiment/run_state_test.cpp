@@ -24,7 +24,7 @@ RunState example() {
   state.best_validation = 0.1;
   state.bad_epochs = 2;
   state.phase_over = true;
-  state.seconds = 3.25;
+  state.spent = {3.25, 2.5};
   state.metrics = {"{\"step\":1}", "{\"step\":2}"};
   state.measurements = {"a,b"};
   const std::vector<EvaluationSet> sets = {two_facts("held", 7), two_facts("known", 9), {}};
@@ -50,7 +50,8 @@ TEST(RunStateTest, GoesThroughACheckpointUnchanged) {
   EXPECT_EQ(loaded.best_validation, state.best_validation);
   EXPECT_EQ(loaded.bad_epochs, state.bad_epochs);
   EXPECT_EQ(loaded.phase_over, state.phase_over);
-  EXPECT_EQ(loaded.seconds, state.seconds);
+  EXPECT_EQ(loaded.spent.wall, 3.25);
+  EXPECT_EQ(loaded.spent.processor, 2.5);
   EXPECT_EQ(loaded.metrics, state.metrics);
   EXPECT_EQ(loaded.measurements, state.measurements);
   EXPECT_EQ(loaded.outcomes.step, (std::vector<std::int64_t>{42, 42}));

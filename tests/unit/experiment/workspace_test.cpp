@@ -41,7 +41,7 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   EXPECT_FALSE(second.adopt(run));  // nobody has heard of it
   first.announce(run);
   EXPECT_FALSE(second.adopt(run));  // it is not finished
-  Workspace::mark_finished(theirs, 1.5, 2);
+  Workspace::mark_finished(theirs, {1.5, 1.25}, 2);
   EXPECT_FALSE(first.adopt(run));  // its own
   run.arm = "plain";               // the same run under another name
   ASSERT_TRUE(second.adopt(run));
@@ -70,8 +70,13 @@ TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
   EXPECT_TRUE(Workspace::failure(task_, "one")->starts_with("it broke"));
   EXPECT_FALSE(Workspace::failure(task_, "two").has_value());
   EXPECT_FALSE(Workspace::finished(task_));
-  Workspace::mark_finished(task_, 1.5, 2);
+  Workspace::mark_finished(task_, {1.5, 1.25}, 2);
   EXPECT_TRUE(Workspace::finished(task_));
+  const Workspace::Record record = Workspace::record(task_);
+  EXPECT_EQ(record.spent.wall, 1.5);
+  EXPECT_EQ(record.spent.processor, 1.25);
+  EXPECT_EQ(record.ranks, 2);
+  EXPECT_GT(record.ended, 1.7e9);
   EXPECT_FALSE(Workspace::failure(task_, "one").has_value());  // success takes it away
   static_cast<void>(folder_.write("task/failed.json", "{\"session\""));
   EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
@@ -89,7 +94,7 @@ TEST_F(WorkspaceTest, WhatAKilledOwnerLeftIsRemoved) {
     std::filesystem::create_directories(task_ / "checkpoints" / "step-10");
     Workspace::tidy(task_);
     EXPECT_TRUE(std::filesystem::exists(task_ / "checkpoints"));  // it is not finished
-    Workspace::mark_finished(task_, 1, 1);
+    Workspace::mark_finished(task_, {1, 1}, 1);
     Workspace::tidy(task_);
     EXPECT_TRUE(std::filesystem::exists(task_ / "checkpoints"));  // its owner lives and will remove them
   }

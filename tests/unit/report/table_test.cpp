@@ -118,6 +118,33 @@ TEST(ComputeTable, PairsBySeedWhateverTheOrder) {
   EXPECT_NEAR(table.comparisons[0].difference.per_seed[1], 0.1, 1e-12);
 }
 
+TEST(ComputeTable, SaysWhatEachBaseModelSays) {
+  const auto runs_on = [](std::uint64_t bases) {
+    std::vector<RunOutcome> runs;
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      runs.push_back(run("sft", seed, {{"held", fixed(5, 10)}}));
+      runs.push_back(run("sd", seed, {{"held", fixed(seed % 2 == 1 ? 9 : 4, 10)}}));
+      for (std::size_t i = runs.size() - 2; i < runs.size(); ++i) runs[i].base = (seed - 1) % bases;
+    }
+    return runs;
+  };
+  TableSpec spec = two_arms();
+  spec.claims = {claim(Direction::greater, 0), claim(Direction::equivalent, 0.5)};
+  const Table shared = compute_table(spec, runs_on(2));
+  ASSERT_EQ(shared.comparisons[0].by_base.size(), 2U);
+  EXPECT_NEAR(shared.comparisons[0].by_base[0], 0.4, 1e-12);
+  EXPECT_NEAR(shared.comparisons[0].by_base[1], -0.1, 1e-12);
+  EXPECT_EQ(shared.claims[0].by_base, shared.comparisons[0].by_base);
+  EXPECT_TRUE(has_note(shared, "'sd' against 'sft' on 'held': base models differ in sign"));
+  EXPECT_TRUE(has_note(shared, "Claim 'a claim': base models differ in sign"));
+  EXPECT_EQ(std::count_if(shared.notes.begin(), shared.notes.end(), [](const std::string& n) { return n.find("differ in sign") != n.npos; }), 2);
+  for (const std::uint64_t bases : {1U, 4U}) {  // one for all, one for each seed: nothing to add
+    const Table table = compute_table(spec, runs_on(bases));
+    EXPECT_TRUE(table.comparisons[0].by_base.empty());
+    EXPECT_FALSE(has_note(table, "differ in sign"));
+  }
+}
+
 TEST(ComputeTable, MissingRunsAreLeftOutAndNamed) {
   std::vector<RunOutcome> runs;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) runs.push_back(run("sd", seed, {{"held", fixed(9, 10)}}));

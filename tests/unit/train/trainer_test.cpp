@@ -20,6 +20,7 @@ using testing::error_of;
 using testing::MapSnapshots;
 using testing::Pull;
 using testing::Stay;
+using testing::TaskAgain;
 
 class TrainerTest : public ::testing::Test {
  protected:
@@ -116,6 +117,23 @@ TEST_F(TrainerTest, GradientOfTheTaskLoss) {
     EXPECT_NEAR(result.reports[0].gradient_norm, gradient.norm().item<double>(), 1e-12);
     EXPECT_EQ(result.reports[0].tokens, tokens);
     EXPECT_EQ(result.reports[0].learning_rate, 1e-2);
+  }
+}
+
+TEST_F(TrainerTest, TaskWeightsAreThoseOfTheTaskLoss) {
+  for (const LossMean mean : {LossMean::token, LossMean::sequence}) {
+    options_.loss_mean = mean;
+    const Result plain = run(options_, 1);
+    for (const RowScope scope : {RowScope::answer, RowScope::all}) {
+      TaskAgain again(scope);
+      for (const int shards : {0, 4}) {
+        TrainOptions cut = options_;
+        cut.micro_shards = shards;
+        const Result twice = run(cut, 1, {{"again", &again}});
+        EXPECT_NEAR(twice.reports[0].penalties[0], plain.reports[0].task_loss, 1e-12);
+        EXPECT_LT(deviation(twice.gradient, 2 * plain.gradient), 1e-12);
+      }
+    }
   }
 }
 

@@ -58,6 +58,21 @@ class Stay final : public Regularizer {
   double strength_;
 };
 
+/// On outputs: the task's loss once more, composed of the weights that the engine says it has.
+class TaskAgain final : public Regularizer {
+ public:
+  explicit TaskAgain(RowScope scope) : scope_(scope) {}
+  [[nodiscard]] Site site() const override { return Site::outputs; }
+  [[nodiscard]] RowScope scope() const override { return scope_; }
+  [[nodiscard]] at::Tensor output_loss(const OutputContext& context) override {
+    const at::Tensor losses = -at::log_softmax(context.logits, 1).gather(1, context.targets.unsqueeze(1)).squeeze(1);
+    return (context.task_weights * losses).sum();
+  }
+
+ private:
+  RowScope scope_;
+};
+
 /// On weights: half the squared distance to the base, times alpha.
 class Pull final : public Regularizer {
  public:
