@@ -37,6 +37,8 @@ Words arms_own_sizes(const std::string& file) {
     if (is("[arm.sets]", "known_categories = ")) sizes.push_back(arm + ".sets.known_categories=" + every_category);
     if (is("[arm.sets]", "known = ")) sizes.push_back(arm + ".sets.known=24");
     if (is("[arm.sets]", "unknown = ")) sizes.push_back(arm + ".sets.unknown=24");
+    if (is("[arm.sets]", "held = ")) sizes.push_back(arm + ".sets.held=24");
+    if (is("[arm.sets]", "validation = ")) sizes.push_back(arm + ".sets.validation=8");
     if (is("[arm.data.synthetic]", "entities = ")) sizes.push_back(arm + ".data.synthetic.entities=90");
     if (is("[arm.data.synthetic]", "records = ")) sizes.push_back(arm + ".data.synthetic.records=8");
     if (is("[arm.data.synthetic]", "new_entities = ")) sizes.push_back(arm + ".data.synthetic.new_entities=30");

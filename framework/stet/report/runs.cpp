@@ -38,6 +38,7 @@ Runs::Runs(std::span<const RunOutcome> runs) {
 Sample Runs::sample(const std::string& arm, const std::string& baseline, const std::string& set,
                     std::optional<Measure> measure) {
   Sample sample;
+  std::vector<std::uint64_t> apart;
   for (const auto& [seed, run] : of(arm)) {
     const Trajectory* a = find(*run, set, measure);
     if (a == nullptr) continue;
@@ -46,15 +47,15 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
       if (partner == of(baseline).end()) continue;
       const Trajectory* b = find(*partner->second, set, measure);
       if (b == nullptr) continue;
-      if (a->fact_ids != b->fact_ids || a->stratum != b->stratum) {
-        note(fmt::format("'{}' and '{}' have different facts in '{}' at seed {}: their facts are drawn apart.", arm,
-                         baseline, set, seed));
-      }
+      if (a->fact_ids != b->fact_ids || a->stratum != b->stratum) apart.push_back(seed);
       sample.b.push_back(b);
     }
     sample.seeds.push_back(seed);
     sample.bases.push_back(run->base);
     sample.a.push_back(a);
+  }
+  if (!apart.empty()) {
+    note(fmt::format("'{}' and '{}' have different facts in '{}' at {}: their facts are drawn apart.", arm, baseline, set, list_of_seeds(apart)));
   }
   return sample;
 }
