@@ -54,7 +54,7 @@ Estimate resample(std::vector<double> per_seed, Measure measure, const Bootstrap
     const double bias = std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size()) - estimate.mean;
     for (double& value : means) value -= bias;
   }
-  const Interval interval = percentile_interval(std::move(means), options.confidence);
+  const Interval interval = percentile_interval(std::move(means), expanded_tail(options.confidence, runs));
   estimate.low = interval.low;
   estimate.high = interval.high;
   estimate.per_seed = std::move(per_seed);

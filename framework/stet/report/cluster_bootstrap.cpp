@@ -35,7 +35,7 @@ std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double 
   }
   std::vector<Estimate> estimates;
   for (std::size_t i = 0; i < data.covariates; ++i) {
-    const Interval interval = percentile_interval(std::move(draws[i]), options.confidence);
+    const Interval interval = percentile_interval(std::move(draws[i]), (1 - options.confidence) / 2);
     estimates.push_back({fit.coefficients[i], interval.low, interval.high, {}});
   }
   return estimates;

@@ -104,7 +104,7 @@ double mean_of(std::span<const double> values) {
 }
 
 Estimate estimate_of(std::vector<double> per_seed, std::vector<double> draws, const BootstrapOptions& options) {
-  const Interval interval = percentile_interval(std::move(draws), options.confidence);
+  const Interval interval = percentile_interval(std::move(draws), expanded_tail(options.confidence, per_seed.size()));
   return {mean_of(per_seed), interval.low, interval.high, std::move(per_seed)};
 }
 

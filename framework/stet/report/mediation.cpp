@@ -36,7 +36,7 @@ Mediation mediation(const RegressionData& data, std::size_t exposure, const std:
   const auto observed = paths({}, full);
   std::array<Estimate, 4> estimates;
   for (std::size_t i = 0; i < observed.size(); ++i) {
-    const Interval interval = percentile_interval(std::move(draws[i]), options.confidence);
+    const Interval interval = percentile_interval(std::move(draws[i]), (1 - options.confidence) / 2);
     estimates[i] = {observed[i], interval.low, interval.high, {}};
   }
   return {estimates[0], estimates[1], estimates[2], estimates[3]};

@@ -70,7 +70,7 @@ std::optional<OddsRatio> paired_odds_ratio(std::span<const Trajectory* const> a,
   for (std::size_t draw = 0; draw < ratios.size(); ++draw) {
     ratios[draw] = ratio(means[2 * draw] * runs, means[2 * draw + 1] * runs);
   }
-  const Interval interval = percentile_interval(std::move(ratios), options.confidence);
+  const Interval interval = percentile_interval(std::move(ratios), expanded_tail(options.confidence, runs));
   result.low = interval.low;
   result.high = interval.high;
   return result;

@@ -174,7 +174,7 @@ std::string legend(const Table& table) {
     if (most == 0) continue;
     facts.push_back(least == most ? fmt::format("{} {}", set, most) : fmt::format("{} {} to {}", set, least, most));
   }
-  std::string text = fmt::format("Mean over seeds [{} interval: {} hierarchical bootstrap draws over seeds and facts].",
+  std::string text = fmt::format("Mean over seeds [{} interval: {} hierarchical bootstrap draws over seeds and facts, expanded for few seeds].",
                                  confidence_of(table), table.spec.bootstrap.draws);
   if (!facts.empty()) text += fmt::format(" Facts: {}.", join(facts, ", "));
   return text;

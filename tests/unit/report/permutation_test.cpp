@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -129,6 +130,28 @@ TEST(Holm, CapsKeepsOrderAndStaysMonotone) {
   EXPECT_DOUBLE_EQ(adjusted[3], 1.0);
   EXPECT_EQ(holm(std::vector<double>{0.3}), (std::vector<double>{0.3}));
   EXPECT_TRUE(holm({}).empty());
+}
+
+TEST(Holm, HoldsTheFamilysLevel) {
+  // Sign-flip tests of five contrasts at eight seeds; the last two have an effect in the second family.
+  Random random(12, "family");
+  constexpr int families = 3000;
+  for (const double effect : {0.0, 3.0}) {
+    int wrong = 0, found = 0;
+    for (int k = 0; k < families; ++k) {
+      std::vector<double> p;
+      for (int contrast = 0; contrast < 5; ++contrast) {
+        std::vector<double> d;
+        for (int seed = 0; seed < 8; ++seed) d.push_back(random.normal() + (contrast >= 3 ? effect : 0));
+        p.push_back(p_of(d));
+      }
+      const std::vector<double> adjusted = holm(p);
+      wrong += std::any_of(adjusted.begin(), adjusted.begin() + (effect == 0 ? 5 : 3), [](double q) { return q <= 0.05; });
+      found += effect > 0 && adjusted[3] <= 0.05;
+    }
+    EXPECT_LE(wrong / static_cast<double>(families), 0.05 + 4 * 0.004) << effect;  // four standard errors
+    EXPECT_TRUE(effect == 0 || found > 0.9 * families) << found;
+  }
 }
 
 TEST(HolmDeathTest, ProbabilitiesOnly) {

@@ -61,7 +61,7 @@ TEST(Markdown, Golden) {
 | SD, 50% | 56.1 [52.0, 60.3] | 0.030 [0.000, 0.050] | 2 |
 | SFT \| plain | 40.0 [35.0, 45.0] | n/a | 1/0 |
 
-Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts]. Facts: held 500.
+Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]. Facts: held 500.
 
 | Comparison | On | Difference | p | p (Holm) | d\_z | odds ratio | seeds |
 | :--- | :--- | ---: | ---: | ---: | ---: | ---: | ---: |
@@ -122,7 +122,7 @@ holds & SD forgets less, "surely" & SD, 50\% - SFT \textbar{} plain (held, drop)
 
 \medskip
 \begin{minipage}{\linewidth}\footnotesize
-Mean over seeds [95 \% interval: 10000 hierarchical bootstrap draws over seeds and facts]. Facts: held 500.
+Mean over seeds [95 \% interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]. Facts: held 500.
 Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right answer, the same facts in both arms.
 Arm 'sft' has no finished run for seed 2.
 \end{minipage}
@@ -182,7 +182,8 @@ Arm                       Held               F "rel"  seeds
 -----------------------------------------------------------
 SD, 50%      56.1 [52.0, 60.3]  0.030 [0.000, 0.050]      2
 SFT | plain  40.0 [35.0, 45.0]                   n/a    1/0
-Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts]. Facts: held 500.
+Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few
+seeds]. Facts: held 500.
 
 Comparison             On           Difference       p  p (Holm)  d_z         odds ratio  seeds
 -----------------------------------------------------------------------------------------------
