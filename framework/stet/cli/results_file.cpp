@@ -16,12 +16,21 @@ namespace stet {
 
 namespace {
 
-std::string commit_of(const std::filesystem::path& file) {
+/// Of the repository that the experiment's file lies in. What is written there under `results` changes no run.
+std::string commit_of(const std::filesystem::path& file, const std::filesystem::path& results) {
   const std::string folder = std::filesystem::absolute(file).parent_path().string();
-  const CapturedProcess head = run_captured({"git", "-C", folder, "rev-parse", "--short=10", "HEAD"}, {}, 10);
+  const auto git = [&folder](std::vector<std::string> words) {
+    words.insert(words.begin(), {"git", "-C", folder});
+    return run_captured(words, {}, 10);
+  };
+  const CapturedProcess head = git({"rev-parse", "--short=10", "HEAD"});
   if (head.code != 0) return "unknown (no git repository)";
-  std::string commit = head.out.substr(0, head.out.find('\n'));
-  const CapturedProcess changes = run_captured({"git", "-C", folder, "status", "--porcelain", "--untracked-files=no"}, {}, 10);
+  const std::vector<std::string> status = {"status", "--porcelain", "--untracked-files=no", "--", ":/"};
+  std::vector<std::string> without = status;
+  without.push_back(":(exclude)" + std::filesystem::absolute(results).lexically_normal().string());
+  CapturedProcess changes = git(without);
+  if (changes.code != 0) changes = git(status);  // the results lie outside the repository
+  const std::string commit = head.out.substr(0, head.out.find('\n'));
   return changes.code == 0 && !changes.out.empty() ? commit + " with uncommitted changes" : commit;
 }
 
@@ -59,7 +68,7 @@ void write_results_file(const std::filesystem::path& folder, const Plan& plan, c
   const MachineReport machine = inspect_machine(false);
   std::string text = report::to_markdown(table);
   text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", plan.file.string());
-  text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file), runs.finished, plan.runs.size(), bases.finished,
+  text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file, folder), runs.finished, plan.runs.size(), bases.finished,
                       plan.bases.size());
   std::vector<std::pair<double, double>> spans = runs.spans;
   spans.insert(spans.end(), bases.spans.begin(), bases.spans.end());
