@@ -149,6 +149,22 @@ TEST_F(MiniatureTest, RecordsWhatTrainedAndUnderWhichPenalty) {
   EXPECT_EQ(first_losses(sft / "metrics.jsonl", 2), first_losses(kl / "metrics.jsonl", 2));
 }
 
+TEST_F(MiniatureTest, ScoringAllSetsLessOftenMovesNoPlateau) {
+  copy_base();
+  ASSERT_TRUE(ended_with(stet(mine_.path(), {"run", file, "--set", "evaluate.every_epochs=3"}), 0));
+  for (const std::string arm : {"sft", "self_distillation"}) {
+    const fs::path often = run_folder(*shared_ / "runs", arm, 1), rarely = run_folder(mine_ / "runs", arm, 1);
+    EXPECT_EQ(read(rarely / "metrics.jsonl"), read(often / "metrics.jsonl"));  // the same steps, with the same losses
+    const std::string all = read(often / "measurements.csv"), some = read(rarely / "measurements.csv");
+    EXPECT_LT(count_of(some, "\ndrift,drift,held,1,"), count_of(all, "\ndrift,drift,held,1,"));
+    // Each phase's last evaluation is there all the same.
+    for (const char* phase : {",format,", ",facts,"}) {
+      const auto last_step = [&](const std::string& csv) { return csv.substr(csv.rfind('\n', csv.rfind(phase)), csv.rfind(phase) - csv.rfind('\n', csv.rfind(phase))); };
+      EXPECT_EQ(last_step(some), last_step(all)) << phase;
+    }
+  }
+}
+
 TEST_F(MiniatureTest, ASecondRunDoesNothingAndSaysTheSame) {
   const auto before = finish_times(*shared_ / "runs");
   const Outcome again = stet(shared_->path(), {"run", file});

@@ -100,7 +100,7 @@ Workspace::Record Workspace::record(const std::filesystem::path& task) {
   const auto json = nlohmann::json::parse(read_file(task / "finished.json"));
   const auto wall = json.at("seconds").get<double>();
   // A task of an older stet knows its time of the wall alone.
-  return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0), json.at("host").get<std::string>()};
+  return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0)};
 }
 
 void Workspace::mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks) {

@@ -52,7 +52,6 @@ class Workspace {
     TimeSpent spent;
     int ranks = 1;
     double ended = 0;  ///< seconds since 1970
-    std::string host;
   };
   [[nodiscard]] static Record record(const std::filesystem::path& task);
   static void mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code);
