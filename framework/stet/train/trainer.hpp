@@ -102,9 +102,8 @@ class Trainer {
   ShardSums run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows, double global_sequences,
                       const at::Tensor& gradient, bool last_shard);
   void micro_batch(std::span<const TokenSequence> sequences, const Share& share, const at::Tensor& gradient, ShardSums& sums);
-  [[nodiscard]] Rows rows_of(const PackedBatch& batch) const;
-  [[nodiscard]] std::vector<double> task_weights(const Rows& rows, const Share& share) const;
-  [[nodiscard]] double task_loss(const Rows& rows, const Share& share, const at::Tensor& logits, at::Tensor& d_logits) const;
+  [[nodiscard]] Rows rows_of(const PackedBatch& batch, const Share& share) const;
+  [[nodiscard]] double task_loss(const Rows& rows, const at::Tensor& logits, at::Tensor& d_logits) const;
   [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const Rows& rows, const Share& share, const at::Tensor& hidden,
                                             const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums);
   [[nodiscard]] WeightContext weight_context(const at::Tensor& gradient) const;

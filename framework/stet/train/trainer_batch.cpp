@@ -10,14 +10,12 @@ struct Trainer::Rows {
   std::vector<std::int64_t> target_list;  // [P]
   std::vector<std::int32_t> sequence_of;  // [P]
   std::vector<bool> is_answer;            // [P]
-  std::vector<double> answers;            // [B] rows with task loss of each sequence
+  std::vector<double> task_weights;       // [P] in the task's loss; all 0 for rehearsed sequences, which have none
 };
 
-Trainer::Rows Trainer::rows_of(const PackedBatch& batch) const {
+Trainer::Rows Trainer::rows_of(const PackedBatch& batch, const Share& share) const {
   Rows rows;
   std::vector<std::int64_t> list;
-  rows.answers.resize(batch.examples.size());
-  for (const std::int32_t s : batch.sequence_of) ++rows.answers[static_cast<std::size_t>(s)];
   if (all_rows_) {
     std::size_t next = 0;
     for (std::size_t b = 0; b < batch.examples.size(); ++b) {
@@ -34,6 +32,17 @@ Trainer::Rows Trainer::rows_of(const PackedBatch& batch) const {
     rows.target_list = batch.targets;
     rows.sequence_of = batch.sequence_of;
     rows.is_answer.assign(list.size(), true);
+  }
+  rows.task_weights.resize(list.size());
+  if (share.rehearsed < 0) {
+    std::vector<double> answers(batch.examples.size());  // rows with task loss of each sequence
+    for (const std::int32_t s : batch.sequence_of) ++answers[static_cast<std::size_t>(s)];
+    for (std::size_t p = 0; p < list.size(); ++p) {
+      if (!rows.is_answer[p]) continue;
+      rows.task_weights[p] = options_.loss_mean == LossMean::token
+                                 ? 1.0 / share.rows
+                                 : 1.0 / (share.sequences * answers[static_cast<std::size_t>(rows.sequence_of[p])]);
+    }
   }
   rows.index = at::tensor(list);
   rows.targets = at::tensor(rows.target_list);
@@ -67,23 +76,9 @@ Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, 
   return sums;
 }
 
-/// Of every row in the task's loss; all 0 for rehearsed sequences, which have none.
-std::vector<double> Trainer::task_weights(const Rows& rows, const Share& share) const {
-  std::vector<double> weight(rows.target_list.size());
-  if (share.rehearsed >= 0) return weight;
-  for (std::size_t p = 0; p < weight.size(); ++p) {
-    if (!rows.is_answer[p]) continue;
-    weight[p] = options_.loss_mean == LossMean::token
-                    ? 1.0 / share.rows
-                    : 1.0 / (share.sequences * rows.answers[static_cast<std::size_t>(rows.sequence_of[p])]);
-  }
-  return weight;
-}
-
-double Trainer::task_loss(const Rows& rows, const Share& share, const at::Tensor& logits, at::Tensor& d_logits) const {
+double Trainer::task_loss(const Rows& rows, const at::Tensor& logits, at::Tensor& d_logits) const {
   return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
-    const std::vector<double> exact = task_weights(rows, share);
-    const std::vector<T> weight(exact.begin(), exact.end());
+    const std::vector<T> weight(rows.task_weights.begin(), rows.task_weights.end());
     std::vector<T> losses(weight.size());
     kernels::cross_entropy<T>(logits.data_ptr<T>(), rows.target_list.data(), weight.data(), losses.data(), d_logits.data_ptr<T>(),
                               nullptr, logits.size(0), logits.size(1));
@@ -95,7 +90,7 @@ double Trainer::task_loss(const Rows& rows, const Share& share, const at::Tensor
 
 void Trainer::micro_batch(std::span<const TokenSequence> sequences, const Share& share, const at::Tensor& gradient, ShardSums& sums) {
   const PackedBatch batch = pack(sequences);
-  const Rows rows = rows_of(batch);
+  const Rows rows = rows_of(batch, share);
   const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
   const at::Tensor hidden = model_.forward(weights_, tokens, &rows.index, &activations_);
   at::Tensor d_hidden;
@@ -106,7 +101,7 @@ void Trainer::micro_batch(std::span<const TokenSequence> sequences, const Share&
     at::Tensor d_logits;
     if (share.rehearsed < 0) {
       d_logits = at::empty_like(logits);
-      sums.task += task_loss(rows, share, logits, d_logits);
+      sums.task += task_loss(rows, logits, d_logits);
     } else {
       d_logits = at::zeros_like(logits);
     }
@@ -148,7 +143,7 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows,
     context.logits = logits.detach().requires_grad_(true);
     context.targets = rows.targets;
     context.row_weights = at::tensor(weight).to(logits.scalar_type());
-    context.task_weights = at::tensor(task_weights(rows, share)).to(logits.scalar_type());
+    context.task_weights = at::tensor(rows.task_weights).to(logits.scalar_type());
     context.sequence_of = rows.sequence_of;
     context.examples = batch.examples;
     context.set_of = set_of;
