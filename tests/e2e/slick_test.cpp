@@ -59,6 +59,16 @@ TEST_F(SlickTest, LabelsAreReused) {
   EXPECT_FALSE(contains(other.out, "greedy answer"));
 }
 
+TEST_F(SlickTest, APlanCountsLabelsThatAreLeft) {
+  const Outcome there = stet(shared_->path(), slick_words("plan"));
+  ASSERT_TRUE(ended_with(there, 0));
+  EXPECT_TRUE(has(there.out, "labels (SLiCK): 0 ms"));
+  const Outcome left = stet(shared_->path(), slick_words("plan", {"--out", "elsewhere"}));
+  ASSERT_TRUE(ended_with(left, 0));
+  EXPECT_TRUE(has(left.out, "labels (SLiCK): "));
+  EXPECT_FALSE(contains(left.out, "labels (SLiCK): 0 ms"));
+}
+
 TEST_F(SlickTest, SetsAreDrawnFromTheLabels) {
   const Outcome run = stet(shared_->path(), slick_words("run"));
   ASSERT_TRUE(ended_with(run, 0));

@@ -48,15 +48,17 @@ int plan_command(const Options& options, Session& session) {
   if (options.no_estimate) return 0;
   const Estimate estimate = estimate_cost(
       plan, registry, [&](const PlannedBase& base) { return !Workspace::finished(workspace.base_folder(base)); },
-      [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)); });
+      [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)); },
+      [&](const PlannedLabels& labels) { return !Workspace::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
   const double workers = std::max(1.0, static_cast<double>(std::thread::hardware_concurrency()));
   const double bases = std::max(estimate.longest_base, estimate.base_seconds / workers);
   fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
   fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
+  if (!plan.labels.empty()) fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(estimate.label_seconds));
   fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (plateau phases counted in full)\n",
              format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
-             format_duration(bases + estimate.run_seconds / workers), workers);
+             format_duration(bases + (estimate.label_seconds + estimate.run_seconds) / workers), workers);
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stet/base/error.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/experiment/base_model.hpp>
+#include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/pretraining_data.hpp>
 #include <stet/experiment/probe_context.hpp>
 #include <stet/experiment/run_examples.hpp>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace stet {
 
@@ -177,6 +179,27 @@ BaseCost measure_base(const RunConfig& config, double seconds) {
   const double activations = batch_tokens * 4 * (static_cast<double>(shape.layers) * 14 * static_cast<double>(shape.width) + 3 * static_cast<double>(shape.vocabulary));
   cost.memory_bytes = static_cast<double>(cost.parameters) * 4 * 5 + activations + 150e6;  // the last: libtorch itself
   return cost;
+}
+
+double measure_labels(const RunConfig& config) {
+  constexpr std::size_t asked = 32;  // as many as are answered together
+  const BaseModel base = untrained_base(config.data, config.model);
+  SlickOptions options = slick_options(config.slick, base.world);
+  const double prompts = static_cast<double>(std::exchange(options.prompts, 1));
+  const std::unique_ptr<Communicator> alone = make_single_process();
+  double seconds = 0;
+  for (SlickRelation& relation : slick_questions(base.world)) {
+    if (relation.facts.empty()) continue;
+    std::size_t longest = 1;  // a trained model ends its answer; these weights would go on
+    for (const SlickFact& fact : relation.facts) longest = std::max(longest, base.tokenizer.encode(options.answer_lead + fact.answers.front()).size());
+    options.max_new_tokens = static_cast<std::int64_t>(longest) + 1;
+    const double groups = std::ceil(static_cast<double>(relation.facts.size()) / static_cast<double>(asked));
+    relation.facts.resize(std::min(relation.facts.size(), asked));
+    const ProcessorStopwatch watch;
+    static_cast<void>(slick(base.model, base.weights, base.tokenizer, std::span(&relation, 1), options, *alone));
+    seconds += watch.seconds() * groups * prompts;
+  }
+  return seconds;
 }
 
 ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seconds) {

@@ -26,8 +26,11 @@ struct ArmCost {
 /// Times pre-training steps for about `seconds`. One process.
 [[nodiscard]] BaseCost measure_base(const RunConfig& config, double seconds);
 
+/// Seconds of labelling the world's facts by SLiCK, one core: one block a relation is asked about its first facts, on random weights, for an answer and its end.
+[[nodiscard]] double measure_labels(const RunConfig& config);
+
 /// Times parts for about `seconds` each. One process. All base facts count as known. What a fine-tuned model would decide (when a
-/// plateau ends) is not known: plateau phases count in full. Throws what the run would throw for sets that cannot be drawn.
+/// plateau ends) is not known: plateau phases count in full. Labels are not in it. Throws what the run would throw for sets that cannot be drawn.
 [[nodiscard]] ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seconds);
 
 }  // namespace stet

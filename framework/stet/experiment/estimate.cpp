@@ -9,7 +9,7 @@
 namespace stet {
 
 Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
-                       const std::function<bool(const PlannedRun&)>& left_run, double seconds) {
+                       const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   std::map<std::string, ArmCost> arms;
   std::map<std::string, BaseCost> kinds;  // bases that differ by their index alone cost the same
@@ -44,6 +44,13 @@ Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::fu
     if (!left_base(plan.bases[base])) continue;
     estimate.base_seconds += seconds_of_it;
     estimate.longest_base = std::max(estimate.longest_base, seconds_of_it);
+  }
+  std::map<std::string, double> labels;  // as bases: those that differ by the base alone cost the same
+  for (const PlannedLabels& one : plan.labels) {
+    if (!left_labels(one)) continue;
+    const std::string kind = config::config_hash(base_identity_of(one.config)) + config::config_hash(labels_identity_of(one.config));
+    const auto found = labels.find(kind);
+    estimate.label_seconds += found != labels.end() ? found->second : labels.emplace(kind, measure_labels(one.config)).first->second;
   }
   return estimate;
 }

@@ -11,15 +11,17 @@ namespace stet {
 struct Estimate {
   double base_seconds = 0;   ///< all base models that are left, one core
   double run_seconds = 0;    ///< all runs that are left, one core; phases that end at a plateau counted in full
+  double label_seconds = 0;  ///< all labels that are left, one core
   double longest_base = 0;   ///< the longest of the base models that are left
   ArmCost first;             ///< of the plan's first arm
   BaseCost first_base;       ///< of the base model of that arm
   double memory_bytes = 0;   ///< of one process, the largest
 };
 
-/// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part. `left_base` and `left_run` tell what is
-/// still to do.
+/// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part. `left_base`, `left_run` and `left_labels` tell
+/// what is still to do.
 [[nodiscard]] Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
-                                     const std::function<bool(const PlannedRun&)>& left_run, double seconds = 0.25);
+                                     const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels,
+                                     double seconds = 0.25);
 
 }  // namespace stet

@@ -24,20 +24,6 @@ SlickFact as_asked(const World& world, const Fact& fact) {
   return {fact.id, render(world.relations()[fact.relation].probe, fact).prompt, {fact.answer}};
 }
 
-/// Facts to label and facts to show, by relation.
-std::vector<SlickRelation> questions(const World& world) {
-  std::vector<SlickRelation> relations;
-  for (const Relation& relation : world.relations()) relations.push_back({relation.name, {}, {}});
-  const bool own = world.development_facts().empty();
-  for (const Fact& fact : world.development_facts()) relations[fact.relation].development.push_back(as_asked(world, fact));
-  for (const Fact& fact : world.base_facts()) {
-    SlickRelation& relation = relations[fact.relation];
-    (own && world.asked(fact) ? relation.development : relation.facts).push_back(as_asked(world, fact));
-  }
-  for (const Fact& fact : world.new_facts()) relations[fact.relation].facts.push_back(as_asked(world, fact));
-  return relations;
-}
-
 /// Shares of the categories, base facts and new facts apart.
 std::string shares(const World& world, std::span<const SlickRelation> relations, std::span<const std::vector<SlickLabel>> labels,
                    const SlickOptions& options, double seconds) {
@@ -80,6 +66,19 @@ std::string shares(const World& world, std::span<const SlickRelation> relations,
 
 }  // namespace
 
+std::vector<SlickRelation> slick_questions(const World& world) {
+  std::vector<SlickRelation> relations;
+  for (const Relation& relation : world.relations()) relations.push_back({relation.name, {}, {}});
+  const bool own = world.development_facts().empty();
+  for (const Fact& fact : world.development_facts()) relations[fact.relation].development.push_back(as_asked(world, fact));
+  for (const Fact& fact : world.base_facts()) {
+    SlickRelation& relation = relations[fact.relation];
+    (own && world.asked(fact) ? relation.development : relation.facts).push_back(as_asked(world, fact));
+  }
+  for (const Fact& fact : world.new_facts()) relations[fact.relation].facts.push_back(as_asked(world, fact));
+  return relations;
+}
+
 SlickOptions slick_options(SlickOptions protocol, const World& world) {
   protocol.separator = end_of_text_token;  // what pre-training puts between texts
   protocol.answer_lead = parse_template(world.relations().at(0).probe).answer_lead;
@@ -90,7 +89,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
                  const ProgressSink& progress) {
   const TaskStopwatch watch;
   const World world = make_world(labels.config.data);
-  const std::vector<SlickRelation> relations = questions(world);
+  const std::vector<SlickRelation> relations = slick_questions(world);
   const SlickOptions options = slick_options(labels.config.slick, world);
   const auto report = [&](double share) {
     if (progress && communicator.rank() == 0) progress({fmt::format("labels of base {}", labels.base + 1), share, 0});
@@ -199,7 +198,8 @@ EligibleFacts eligible_facts(const BaseModel& base, const World& world, const Se
   const std::vector<bool> out = held_out(world, sets);
   const auto is_out = [&out](const Fact& fact) { return out[fact.relation]; };
   std::copy_if(facts.held.begin(), facts.held.end(), std::back_inserter(facts.out_of_relation), is_out);
-  for (std::vector<Fact>* pool : {&facts.known, &facts.held, &facts.fresh}) std::erase_if(*pool, is_out);
+  if (!sets.held_out_known) std::erase_if(facts.known, is_out);
+  for (std::vector<Fact>* pool : {&facts.held, &facts.fresh}) std::erase_if(*pool, is_out);
   for (auto& [name, pool] : facts.categories) std::erase_if(pool, is_out);
   return facts;
 }

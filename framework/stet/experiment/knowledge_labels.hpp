@@ -28,10 +28,13 @@ struct KnowledgeLabels {
 void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder, Communicator& communicator,
                  const ProgressSink& progress);
 
+/// What label_facts() asks: the facts to label and the facts to show, by relation.
+[[nodiscard]] std::vector<SlickRelation> slick_questions(const World& world);
+
 /// Throws Error (data) if the files are damaged.
 [[nodiscard]] KnowledgeLabels load_labels(const std::filesystem::path& folder);
 
-/// The facts that a run's sets are drawn from. Facts of [sets] held_out_relations are in out_of_relation alone.
+/// The facts that a run's sets are drawn from. Facts of [sets] held_out_relations are in out_of_relation alone (and, with held_out_known, in known).
 struct EligibleFacts {
   std::vector<Fact> known;            ///< for the set known
   std::vector<Fact> held;             ///< for held and validation

@@ -192,6 +192,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       for (const char* key : {"checkpoint", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
       config_value.set("data", data_identity_of(run.config));
       for (const char* key : {"bucket_megabytes", "replica_check_steps"}) config_value.find("train")->erase(key);
+      if (!run.config.sets.held_out_known) config_value.find("sets")->erase("held_out_known");  // a key that came later
       if (run.config.sets.labels == Labels::slick) {
         run.labels = plan_labels(plan, run.base, run.config);
       } else {

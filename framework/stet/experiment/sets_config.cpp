@@ -34,6 +34,7 @@ config::Schema<SetsConfig> sets_schema() {
       .field("per_category", &SetsConfig::per_category, "with labels = slick: facts in each of the sets highly_known, maybe_known and weakly_known",
              Limits{.min = 0})
       .field("held_out_relations", &SetsConfig::held_out_relations, "relations whose facts are in out_of_relation alone")
+      .field("held_out_known", &SetsConfig::held_out_known, "known facts may be of them too: only new facts are not")
       .choice("labels", &SetsConfig::labels, {{"recall", Labels::recall}, {"slick", Labels::slick}}, "what makes a fact known: recall of statements, or SLiCK")
       .field("categories", &SetsConfig::categories, "with labels = slick: categories of known, held and validation facts")
       .field("known_categories", &SetsConfig::known_categories, "with labels = slick: categories of known facts; empty: `categories`")
@@ -75,6 +76,9 @@ void check_sets(const SetsConfig& sets, const config::Value& table) {
   if (sets.out_of_relation > 0 && sets.held_out_relations.empty()) {
     throw error_at(place("out_of_relation"), "sets.out_of_relation has no relation to draw from")
         .hint("name the relations that fine-tuning never shows: held_out_relations = [\"...\"]");
+  }
+  if (sets.held_out_known && sets.held_out_relations.empty()) {
+    throw error_at(place("held_out_known"), "sets.held_out_known without sets.held_out_relations").hint("name the relations that new facts lack");
   }
   if (sets.match && (sets.known == 0 || sets.unknown == 0)) {
     throw error_at(place("match"), "sets.match needs known and unknown facts").expected("sets.known and sets.unknown above 0");

@@ -37,6 +37,7 @@ struct SetsConfig {
   std::int64_t out_of_relation = 0;  ///< known facts of held_out_relations
   std::int64_t per_category = 0;     ///< labels = "slick": facts in each of highly_known, maybe_known, weakly_known
   std::vector<std::string> held_out_relations;  ///< their facts are in no set but out_of_relation
+  bool held_out_known = false;  ///< but known facts may be of them: their format is learnt, and only the new facts lack them
   Labels labels = Labels::recall;
   std::vector<std::string> categories = {"HighlyKnown"};  ///< labels = "slick": of the known, held and validation facts
   std::vector<std::string> known_categories;  ///< of the known facts alone; empty: `categories`

@@ -4,6 +4,7 @@
 #include <stet/report/item_measure.hpp>
 #include <stet/report/resampling.hpp>
 
+#include <array>
 #include <numeric>
 #include <optional>
 
@@ -28,7 +29,7 @@ class Sampler {
  private:
   /// Only the evaluations that the measure reads.
   static std::uint32_t begin_of(const Trajectory& t, Measure measure) {
-    return measure == Measure::final_accuracy || reads_items(measure) ? t.evaluations - 1 : t.first;
+    return measure == Measure::final_accuracy || measure == Measure::early_stop_accuracy || reads_items(measure) ? t.evaluations - 1 : t.first;
   }
   static std::uint32_t end_of(const Trajectory& t, Measure measure) {
     return measure == Measure::start_accuracy ? t.first + 1 : t.evaluations;
@@ -79,28 +80,58 @@ Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure
   });
 }
 
+namespace {
+
+/// A signed sum of sides, each [runs].
+struct Side {
+  std::span<const Trajectory* const> runs;
+  double sign;
+};
+
+Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapOptions& options) {
+  struct Drawn {
+    Sampler sampler;
+    double sign;
+    std::size_t as;  // the first side with the same facts: its own place if they are new
+    std::vector<std::uint32_t> facts;
+  };
+  std::vector<std::vector<Drawn>> all;
+  std::vector<double> per_seed;
+  for (std::size_t i = 0; i < sides.front().runs.size(); ++i) {
+    auto& pair = all.emplace_back();
+    double value = 0;
+    for (std::size_t side = 0; side < sides.size(); ++side) {
+      const Trajectory& run = *sides[side].runs[i];
+      std::size_t as = 0;
+      while (as < side && (run.fact_ids != sides[as].runs[i]->fact_ids || run.stratum != sides[as].runs[i]->stratum)) ++as;
+      pair.push_back({Sampler(run, which), sides[side].sign, as, {}});
+      value += sides[side].sign * measure(run, which);
+    }
+    per_seed.push_back(value);
+  }
+  return resample(std::move(per_seed), which, options, [&](std::uint32_t run, Random& random) {
+    double value = 0;
+    for (std::size_t side = 0; side < sides.size(); ++side) {
+      Drawn& drawn = all[run][side];
+      if (drawn.as == side) drawn.sampler.draw(random, drawn.facts);
+      value += drawn.sign * drawn.sampler.value(all[run][drawn.as].facts);
+    }
+    return value;
+  });
+}
+
+}  // namespace
+
 Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b, Measure which,
                            const BootstrapOptions& options) {
   STET_ASSERT(!a.empty() && a.size() == b.size());
-  struct Pair {
-    Sampler a, b;
-    bool same_facts;
-  };
-  std::vector<Pair> pairs;
-  std::vector<double> per_seed;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const bool same_facts = a[i]->fact_ids == b[i]->fact_ids && a[i]->stratum == b[i]->stratum;
-    pairs.push_back({Sampler(*a[i], which), Sampler(*b[i], which), same_facts});
-    per_seed.push_back(measure(*a[i], which) - measure(*b[i], which));
-  }
-  std::vector<std::uint32_t> drawn;
-  return resample(std::move(per_seed), which, options, [&](std::uint32_t run, Random& random) {
-    Pair& pair = pairs[run];
-    pair.a.draw(random, drawn);
-    const double left = pair.a.value(drawn);
-    if (!pair.same_facts) pair.b.draw(random, drawn);
-    return left - pair.b.value(drawn);
-  });
+  return signed_sum(std::array{Side{a, 1}, Side{b, -1}}, which, options);
+}
+
+Estimate difference_of_differences(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b, std::span<const Trajectory* const> c,
+                                   std::span<const Trajectory* const> d, Measure which, const BootstrapOptions& options) {
+  STET_ASSERT(!a.empty() && a.size() == b.size() && a.size() == c.size() && a.size() == d.size());
+  return signed_sum(std::array{Side{a, 1}, Side{b, -1}, Side{c, -1}, Side{d, 1}}, which, options);
 }
 
 }  // namespace stet::report

@@ -44,4 +44,10 @@ struct BootstrapOptions {
 [[nodiscard]] Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b,
                                          Measure measure, const BootstrapOptions& options);
 
+/// (a - b) - (c - d) for runs paired by index: does a difference depend on something else? Facts are drawn as in paired_difference: a side whose facts
+/// are those of an earlier side of its pair takes the ones drawn there. All spans have the same size, at least 1 (assertion).
+[[nodiscard]] Estimate difference_of_differences(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b,
+                                                 std::span<const Trajectory* const> c, std::span<const Trajectory* const> d, Measure measure,
+                                                 const BootstrapOptions& options);
+
 }  // namespace stet::report

@@ -15,6 +15,7 @@ std::string_view name_of(Measure measure) noexcept {
     case Measure::peak_accuracy: return "peak_accuracy";
     case Measure::forgetting: return "forgetting";
     case Measure::drop: return "drop";
+    case Measure::early_stop_accuracy: return "early_stop_accuracy";
     case Measure::auc_trajectory: return "auc_trajectory";
     case Measure::probability: return "probability";
     case Measure::ece: return "ece";
@@ -55,7 +56,8 @@ double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t fa
   const double last = counts.back();
   const double total = static_cast<double>(facts);
   switch (which) {
-    case Measure::final_accuracy: return last / total;
+    case Measure::final_accuracy:
+    case Measure::early_stop_accuracy: return last / total;
     case Measure::start_accuracy: return counts.front() / total;
     case Measure::peak_accuracy: return peak / total;
     case Measure::forgetting: return peak == 0 ? 0.0 : (peak - last) / peak;
@@ -87,6 +89,24 @@ double from_rows(const Trajectory& trajectory, Measure which, std::uint64_t fact
 }
 
 }  // namespace
+
+Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation) {
+  STET_ASSERT(trajectory.evaluations == validation.evaluations && trajectory.first < trajectory.evaluations);
+  const auto right_at = [&](std::uint32_t s) {
+    const auto row = std::span(validation.correct).subspan(std::size_t{s} * validation.facts, validation.facts);
+    return std::accumulate(row.begin(), row.end(), std::uint32_t{0});
+  };
+  std::uint32_t best = trajectory.first;
+  for (std::uint32_t s = best + 1; s < trajectory.evaluations; ++s) {
+    if (right_at(s) > right_at(best)) best = s;
+  }
+  Trajectory result = trajectory;
+  result.evaluations = best + 1;
+  result.correct.resize(std::size_t{result.evaluations} * result.facts);
+  result.probability.clear();
+  result.extra.clear();
+  return result;
+}
 
 double measure(const Trajectory& trajectory, Measure which) {
   if (reads_items(which)) {

@@ -18,6 +18,7 @@ enum class Measure {
   peak_accuracy,   ///< max_{s<=T} Acc(s)
   forgetting,      ///< F = (max_{s<=T} Acc(s) - Acc(T)) / max_{s<=T} Acc(s); 0 if the peak is 0 (arXiv 2604.15574)
   drop,            ///< max_{s<=T} Acc(s) - Acc(T)
+  early_stop_accuracy,  ///< Acc(s*): s* is the first evaluation at which the set "validation" has its best accuracy (until_best())
   auc_trajectory,  ///< mean of Acc over the way from `first` to T (trapezoids between evaluations, taken as equally far)
   probability,     ///< mean probability of the right answer at T
   // Of the confidence at T: the probability that the model gave the answer it produced (extra array "confidence").
@@ -31,7 +32,7 @@ enum class Measure {
 
 inline constexpr std::array every_measure = {
     Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy, Measure::forgetting, Measure::drop,
-    Measure::auc_trajectory, Measure::probability,    Measure::ece,           Measure::auroc,      Measure::confident_error,
+    Measure::early_stop_accuracy, Measure::auc_trajectory, Measure::probability, Measure::ece, Measure::auroc, Measure::confident_error,
     Measure::recorded,       Measure::recorded_start};
 inline constexpr std::uint32_t calibration_bins = 15;
 inline constexpr double confident_threshold = 0.9;
@@ -60,7 +61,13 @@ inline constexpr char recorded_array[] = "recorded";
 /// "probability", "confidence" or "recorded" if the measure reads it and the run has not recorded it at every evaluation, else "".
 [[nodiscard]] std::string missing_array(const Trajectory& trajectory, Measure which);
 
-/// The measure over all facts. Throws Error (data) where missing_array names one, or it holds no probabilities. The trajectory must have at least one evaluation and one fact (assertion).
+inline constexpr char validation_set[] = "validation";
+
+/// The trajectory up to s*, the first evaluation from `first` on at which `validation` (of the same run: as many evaluations, assertion) has its best accuracy:
+/// where early stopping by that set would have ended the run. Without probabilities and extra arrays.
+[[nodiscard]] Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation);
+
+/// The measure over all facts. Of early_stop_accuracy, `trajectory` is what until_best() made. Throws Error (data) where missing_array names one, or it holds no probabilities. The trajectory must have at least one evaluation and one fact (assertion).
 [[nodiscard]] double measure(const Trajectory& trajectory, Measure which);
 
 /// The measure over a sample of facts: indices into [0, facts), repetitions allowed, at least one (assertion).

@@ -14,11 +14,11 @@ namespace stet::report {
 
 namespace {
 
-constexpr std::array<std::string_view, 34> csv_columns = {
+constexpr std::array<std::string_view, 35> csv_columns = {
     "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
     "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
     "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list",
-    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base"};
+    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base", "than"};
 
 /// Shortest text that reads back as the same number; nothing for NaN.
 std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
@@ -70,6 +70,10 @@ class Line {
         .set("d_z", exact_number(d_z))
         .set("permutations", fmt::format("{}", test.permutations))
         .set("exact", test.exact ? "yes" : "no");
+  }
+  /// The difference that is subtracted: "arm;baseline;set".
+  Line& than(const Contrast& contrast) {
+    return contrast.named() ? set("than", fmt::format("{};{};{}", contrast.arm, contrast.baseline, contrast.set)) : *this;
   }
   /// Where arms are compared: the set, and the accuracy or "baseline".
   Line& where(const std::string& at, std::optional<double> accuracy) {
@@ -183,7 +187,7 @@ std::string to_csv(const Table& table) {
   }
   for (const Comparison& c : table.comparisons) {
     Line line("comparison");
-    line.set("arm", c.spec.arm).set("arm_label", labels[c.spec.arm]).set("baseline", c.spec.baseline);
+    line.set("arm", c.spec.arm).set("arm_label", labels[c.spec.arm]).set("baseline", c.spec.baseline).than(c.spec.than);
     line.set("set", c.spec.set).set("measure", std::string(name_of(c.spec.measure)));
     line.estimate(c.difference, c.seed_list).set("by_base", list(c.by_base));
     if (c.n > 0) line.test(c.test, c.p_holm, c.d_z);
@@ -197,7 +201,7 @@ std::string to_csv(const Table& table) {
   for (const Regression& regression : table.regressions) add_regression(out, table, regression);
   for (const Claim& c : table.claims) {
     Line line("claim");
-    line.set("arm", c.spec.arm).set("arm_label", labels[c.spec.arm]).set("baseline", c.spec.baseline);
+    line.set("arm", c.spec.arm).set("arm_label", labels[c.spec.arm]).set("baseline", c.spec.baseline).than(c.spec.than);
     line.set("set", c.spec.set).set("measure", std::string(name_of(c.spec.measure)));
     line.estimate(c.estimate, c.seed_list).set("by_base", list(c.by_base));
     line.set("direction", std::string(name_of(c.spec.direction))).set("margin", exact_number(c.spec.margin));

@@ -28,6 +28,11 @@ std::string subject(const Table& table, const std::string& set, Measure measure)
   return fmt::format("{}, {}", set, words);
 }
 
+std::string subject(const Table& table, const std::string& set, Measure measure, const Contrast& than) {
+  const std::string first = subject(table, set, measure);
+  return than.named() && than.set != set ? fmt::format("{} less {}", first, subject(table, than.set, measure)) : first;
+}
+
 bool percent_of(const Table& table, const std::string& set, Measure measure) {
   const ColumnSpec* column = column_of(table, set, measure);
   return column == nullptr || column->percent;
@@ -40,9 +45,10 @@ std::string label_of(const Table& table, const std::string& arm) {
   return arm;
 }
 
-std::string contrast(const Table& table, const std::string& arm, const std::string& baseline) {
-  return baseline.empty() ? label_of(table, arm)
-                          : fmt::format("{} - {}", label_of(table, arm), label_of(table, baseline));
+std::string contrast(const Table& table, const std::string& arm, const std::string& baseline, const Contrast& than) {
+  if (baseline.empty()) return label_of(table, arm);
+  const std::string difference = fmt::format("{} - {}", label_of(table, arm), label_of(table, baseline));
+  return than.named() ? fmt::format("({}) - ({})", difference, contrast(table, than.arm, than.baseline)) : difference;
 }
 
 namespace {
@@ -50,7 +56,8 @@ namespace {
 std::string criterion(const Table& table, const ClaimSpec& claim) {
   const bool percent = percent_of(table, claim.set, claim.measure);
   const std::string what =
-      fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline), subject(table, claim.set, claim.measure));
+      fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline, claim.than),
+                  subject(table, claim.set, claim.measure, claim.than));
   const double threshold = claim.direction == Direction::less && !claim.baseline.empty() ? -claim.margin : claim.margin;
   const std::string number = format_number(threshold, percent);
   switch (claim.direction) {
@@ -121,7 +128,8 @@ Grid comparisons_grid(const Table& table) {
   grid.text_columns = 2;
   grid.header = {"Comparison", "On", "Difference", "p", "p (Holm)", "d_z", "odds ratio", "seeds"};
   for (const Comparison& c : table.comparisons) {
-    grid.rows.push_back({contrast(table, c.spec.arm, c.spec.baseline), subject(table, c.spec.set, c.spec.measure),
+    grid.rows.push_back({contrast(table, c.spec.arm, c.spec.baseline, c.spec.than),
+                         subject(table, c.spec.set, c.spec.measure, c.spec.than),
                          format_estimate(c.difference, percent_of(table, c.spec.set, c.spec.measure)),
                          c.n == 0 ? "n/a" : format_p(c.test.p_value), c.n == 0 ? "n/a" : format_p(c.p_holm),
                          std::isnan(c.d_z) ? "n/a" : fmt::format("{:.2f}", c.d_z),

@@ -29,9 +29,11 @@ struct Part {
 
 // Names as a reader sees them.
 [[nodiscard]] std::string label_of(const Table& table, const std::string& arm);
-[[nodiscard]] std::string contrast(const Table& table, const std::string& arm, const std::string& baseline);
+[[nodiscard]] std::string contrast(const Table& table, const std::string& arm, const std::string& baseline, const Contrast& than = {});
 /// The column's label, where the table shows the same numbers; else "set, measure".
 [[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure);
+/// "A", "A less B" where a second difference is of another set.
+[[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure, const Contrast& than);
 [[nodiscard]] bool percent_of(const Table& table, const std::string& set, Measure measure);
 [[nodiscard]] std::string confidence_of(const Table& table);  ///< "95 %"
 

@@ -36,7 +36,7 @@ Runs::Runs(std::span<const RunOutcome> runs) {
 }
 
 Sample Runs::sample(const std::string& arm, const std::string& baseline, const std::string& set,
-                    std::optional<Measure> measure) {
+                    std::optional<Measure> measure, const Contrast& than) {
   Sample sample;
   std::vector<std::uint64_t> apart;
   for (const auto& [seed, run] : of(arm)) {
@@ -49,6 +49,20 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
       if (b == nullptr) continue;
       if (a->fact_ids != b->fact_ids || a->stratum != b->stratum) apart.push_back(seed);
       sample.b.push_back(b);
+    }
+    if (than.named()) {
+      const Trajectory* sides[2] = {nullptr, nullptr};
+      for (const bool right : {false, true}) {
+        const BySeed& runs = of(right ? than.baseline : than.arm);
+        const auto found = runs.find(seed);
+        if (found != runs.end()) sides[right] = find(*found->second, than.set, measure);
+      }
+      if (sides[0] == nullptr || sides[1] == nullptr) {
+        if (!baseline.empty()) sample.b.pop_back();
+        continue;
+      }
+      sample.than_a.push_back(sides[0]);
+      sample.than_b.push_back(sides[1]);
     }
     sample.seeds.push_back(seed);
     sample.bases.push_back(run->base);
@@ -134,6 +148,7 @@ const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std:
   if (checked_.insert(&found->second).second) {
     check(found->second, fmt::format("arm '{}', seed {}, set '{}'", run.arm, run.seed, set));
   }
+  if (measure == Measure::early_stop_accuracy) return stopped_early(run, set);
   if (measure) {
     const std::string missing = missing_array(found->second, *measure);
     if (!missing.empty()) {
@@ -143,6 +158,18 @@ const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std:
     }
   }
   return &found->second;
+}
+
+const Trajectory* Runs::stopped_early(const RunOutcome& run, const std::string& set) {
+  const Trajectory& whole = run.sets.at(set);
+  const Trajectory* validation = find(run, validation_set);
+  if (validation == nullptr) return nullptr;
+  if (validation->evaluations != whole.evaluations) {
+    note(fmt::format("Arm '{}', seed {}: '{}' has {} evaluations and '{}' {}: no early stop can be read from it.", run.arm, run.seed, validation_set,
+                     validation->evaluations, set, whole.evaluations));
+    return nullptr;
+  }
+  return &stopped_.try_emplace(&whole, until_best(whole, *validation)).first->second;
 }
 
 }  // namespace stet::report

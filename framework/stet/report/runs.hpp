@@ -1,6 +1,7 @@
 // Inside the report room: the runs of a table by arm and seed, and the notes that come up while they are looked up.
 #pragma once
 
+#include <stet/report/contrast.hpp>
 #include <stet/report/matched.hpp>
 #include <stet/report/measure.hpp>
 #include <stet/report/outcomes.hpp>
@@ -16,11 +17,12 @@
 
 namespace stet::report {
 
-/// Trajectories of the same seeds on one or two sides.
+/// Trajectories of the same seeds on one side, on two, or on four (two differences).
 struct Sample {
   std::vector<std::uint64_t> seeds;      // ascending
   std::vector<std::uint64_t> bases;      // [seeds] base model of a
   std::vector<const Trajectory*> a, b;  // b stays empty without a baseline
+  std::vector<const Trajectory*> than_a, than_b;  // stay empty unless a second difference is subtracted
 
   /// The mean on each base model of these values, one a seed. Empty if all seeds share one, or each has its own: then there is
   /// nothing to tell beside the values themselves.
@@ -38,10 +40,10 @@ class Runs {
   /// Throws Error (data) for two runs with the same arm and seed. The outcomes must outlive this.
   explicit Runs(std::span<const RunOutcome> runs);
 
-  /// The seeds that have the set in `arm` and, if it is not empty, in `baseline`. With a measure: and what it reads.
+  /// The seeds that have the set in `arm` and, if they are not empty, in `baseline` and both sides of `than`. With a measure: and what it reads.
   /// Error (data) if a trajectory is not consistent.
   [[nodiscard]] Sample sample(const std::string& arm, const std::string& baseline, const std::string& set,
-                              std::optional<Measure> measure = std::nullopt);
+                              std::optional<Measure> measure = std::nullopt, const Contrast& than = {});
   [[nodiscard]] JointSample joint_sample(std::span<const std::string> arms, const std::string& at,
                                          const std::string& set);
 
@@ -57,9 +59,11 @@ class Runs {
 
   [[nodiscard]] const BySeed& of(const std::string& arm) const;
   const Trajectory* find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure = std::nullopt);
+  const Trajectory* stopped_early(const RunOutcome& run, const std::string& set);
 
   std::map<std::string, BySeed> by_arm_;
   std::map<std::pair<const Trajectory*, std::string>, Trajectory> recorded_;  // by what they are made of, and the array
+  std::map<const Trajectory*, Trajectory> stopped_;                           // by what they are the beginnings of
   std::set<const Trajectory*> checked_;
   std::set<std::string> noted_;
 };

@@ -17,6 +17,7 @@ constexpr double level = 0.05;  // what the notes on reachable p-values speak of
 
 Estimate estimate_of(const Sample& sample, Measure measure, const BootstrapOptions& options) {
   if (sample.a.empty()) return {nan, nan, nan, {}};
+  if (!sample.than_a.empty()) return difference_of_differences(sample.a, sample.b, sample.than_a, sample.than_b, measure, options);
   return sample.b.empty() ? hierarchical_bootstrap(sample.a, measure, options)
                           : paired_difference(sample.a, sample.b, measure, options);
 }
@@ -27,6 +28,9 @@ void check_claim(const ClaimSpec& claim) {
     throw Error(ErrorKind::config, fmt::format("claim '{}': 'equivalent' without a baseline", claim.text))
         .expected("a baseline that the arm is equivalent to")
         .hint("name a baseline, or use direction 'less' or 'greater' with the margin as the threshold");
+  }
+  if (!paired && claim.than.named()) {
+    throw Error(ErrorKind::config, fmt::format("claim '{}': 'than' without a baseline", claim.text)).expected("a difference to compare a difference with");
   }
   const bool usable = paired ? claim.margin >= 0 && claim.margin <= 1 : claim.margin >= -1 && claim.margin <= 1;
   if (!usable) {  // NaN too
@@ -71,8 +75,11 @@ std::vector<std::string> arms_of(const TableSpec& spec) {
     if (!arm.empty() && std::find(arms.begin(), arms.end(), arm) == arms.end()) arms.push_back(arm);
   };
   for (const auto& [name, label] : spec.arms) mention(name);
-  for (const ComparisonSpec& comparison : spec.comparisons) mention(comparison.arm), mention(comparison.baseline);
-  for (const ClaimSpec& claim : spec.claims) mention(claim.arm), mention(claim.baseline);
+  const auto mention_sides = [&](const auto& entry) {
+    for (const std::string& arm : {entry.arm, entry.baseline, entry.than.arm, entry.than.baseline}) mention(arm);
+  };
+  for (const ComparisonSpec& comparison : spec.comparisons) mention_sides(comparison);
+  for (const ClaimSpec& claim : spec.claims) mention_sides(claim);
   for (const MatchedSpec& matched : spec.matched) {
     mention(matched.arm), mention(matched.baseline);
     for (const std::string& arm : matched.family) mention(arm);
@@ -187,7 +194,7 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
   }
 
   for (const ComparisonSpec& comparison : spec.comparisons) {
-    Sample sample = runs.sample(comparison.arm, comparison.baseline, comparison.set, comparison.measure);
+    Sample sample = runs.sample(comparison.arm, comparison.baseline, comparison.set, comparison.measure, comparison.than);
     Comparison result;
     result.spec = comparison;
     result.n = sample.a.size();
@@ -196,7 +203,7 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
     note_disagreement(runs, fmt::format("'{}' against '{}' on '{}'", comparison.arm, comparison.baseline, comparison.set), result.by_base);
     result.test = sign_flip_test(result.difference.per_seed);
     result.d_z = cohen_d_z(result.difference.per_seed);
-    result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap);
+    if (!comparison.than.named()) result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap);
     result.seed_list = std::move(sample.seeds);
     single |= result.n == 1;
     if (result.n == 0) {
@@ -207,7 +214,7 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
   }
 
   for (const ClaimSpec& claim : spec.claims) {
-    Sample sample = runs.sample(claim.arm, claim.baseline, claim.set, claim.measure);
+    Sample sample = runs.sample(claim.arm, claim.baseline, claim.set, claim.measure, claim.than);
     Claim result;
     result.spec = claim;
     result.n = sample.a.size();

@@ -1,6 +1,7 @@
 // A table that is declared before the runs, and its computation from their outcomes.
 #pragma once
 
+#include <stet/report/contrast.hpp>
 #include <stet/report/matched_table.hpp>
 #include <stet/report/regression_table.hpp>
 #include <stet/report/statistics.hpp>
@@ -28,11 +29,12 @@ struct ColumnSpec {
 struct ComparisonSpec {
   std::string arm, baseline, set;
   Measure measure = Measure::final_accuracy;
+  Contrast than = {};  ///< subtracted, if it is named
 };
 
 enum class Direction { less, greater, equivalent };
 
-/// A claim stated in advance, judged by the bootstrap interval of (arm - baseline). `margin` is a fraction (0.02 is two
+/// A claim stated in advance, judged by the bootstrap interval of (arm - baseline), less that of `than` where it is named. `margin` is a fraction (0.02 is two
 /// points), at least 0 where there is a baseline.
 ///   less:       holds if the whole interval is below -margin, fails if it is wholly above -margin, else undecided
 ///   greater:    mirrored: above / below +margin
@@ -44,6 +46,7 @@ struct ClaimSpec {
   Measure measure = Measure::final_accuracy;
   Direction direction = Direction::less;
   double margin = 0;
+  Contrast than = {};  ///< as in ComparisonSpec; needs a baseline
 };
 
 struct TableSpec {

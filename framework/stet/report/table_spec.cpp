@@ -48,7 +48,8 @@ config::Schema<Declaration> schema() {
                      .field("baseline", &ComparisonSpec::baseline, "arm that is subtracted", required)
                      .field("set", &ComparisonSpec::set, "fact set", required)
                      .choice("measure", &ComparisonSpec::measure, measures, measure_help)
-                     .leave("array");
+                     .leave("array")
+                     .leave("than");
   auto claim = config::Schema<ClaimSpec>("table.claim")
                    .field("text", &ClaimSpec::text, "the claim in words", required)
                    .field("arm", &ClaimSpec::arm, "arm", required)
@@ -56,6 +57,7 @@ config::Schema<Declaration> schema() {
                    .field("set", &ClaimSpec::set, "fact set", required)
                    .choice("measure", &ClaimSpec::measure, measures, measure_help)
                    .leave("array")
+                   .leave("than")
                    .choice("direction", &ClaimSpec::direction, directions,
                            "what the difference, or the value, is said to be")
                    .field("margin", &ClaimSpec::margin, "fraction by which; without a baseline: the threshold",
@@ -104,6 +106,30 @@ void check_baseline(const config::Value& entry, const std::string& arm, const st
   throw config::error_at(*entry.find("baseline"), fmt::format("table: arm '{}' is its own baseline", arm));
 }
 
+/// "than": a table { arm, baseline, set }, the set by default the entry's own.
+template <class Spec>
+Contrast read_than(const config::Value& entry, const TableNames& names, const Spec& spec) {
+  const config::Value* value = entry.find("than");
+  if (value == nullptr) return {};
+  const config::Limits required{.required = true};
+  Contrast than = config::Schema<Contrast>("than")
+                      .field("arm", &Contrast::arm, "arm", required)
+                      .field("baseline", &Contrast::baseline, "arm that is subtracted", required)
+                      .field("set", &Contrast::set, "fact set; default: that of the comparison or claim")
+                      .read(*value);
+  names.check_arm(*value, "arm");
+  names.check_arm(*value, "baseline");
+  names.check_set(*value);
+  check_baseline(*value, than.arm, than.baseline);
+  if (than.set.empty()) {
+    than.set = spec.set;
+  } else if (reads_array(spec.measure)) {
+    than.set = recorded_set(than.set, split_recorded_set(spec.set, spec.measure).array);
+  }
+  if (than == Contrast{spec.arm, spec.baseline, spec.set}) throw config::error_at(*value, "table: a difference that is compared with itself");
+  return than;
+}
+
 }  // namespace
 
 TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<std::string, std::string>> arms,
@@ -120,22 +146,23 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
   for (std::size_t i = 0; i < read.comparisons.size(); ++i) name_recorded(read.comparisons[i], table_entries(table, "compare")[i]);
   for (std::size_t i = 0; i < read.claims.size(); ++i) name_recorded(read.claims[i], table_entries(table, "claim")[i]);
 
-  std::set<std::tuple<std::string, std::string, std::string, Measure>> seen;
+  std::set<std::tuple<std::string, std::string, std::string, Measure, Contrast>> seen;
   for (std::size_t i = 0; i < read.comparisons.size(); ++i) {
     const config::Value& entry = table_entries(table, "compare")[i];
-    const ComparisonSpec& spec = read.comparisons[i];
+    ComparisonSpec& spec = read.comparisons[i];
     names.check_arm(entry, "arm");
     names.check_arm(entry, "baseline");
     names.check_set(entry);
     check_baseline(entry, spec.arm, spec.baseline);
-    if (!seen.emplace(spec.arm, spec.baseline, spec.set, spec.measure).second) {
+    spec.than = read_than(entry, names, spec);
+    if (!seen.emplace(spec.arm, spec.baseline, spec.set, spec.measure, spec.than).second) {
       throw config::error_at(entry, "table: this comparison is declared twice")
           .hint("Holm's correction would count it twice; remove one");
     }
   }
   for (std::size_t i = 0; i < read.claims.size(); ++i) {
     const config::Value& entry = table_entries(table, "claim")[i];
-    const ClaimSpec& spec = read.claims[i];
+    ClaimSpec& spec = read.claims[i];
     names.check_arm(entry, "arm");
     names.check_arm(entry, "baseline");
     names.check_set(entry);
@@ -146,6 +173,9 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
     }
     if (entry.find("baseline") != nullptr) {
       check_baseline(entry, spec.arm, spec.baseline);
+      spec.than = read_than(entry, names, spec);
+    } else if (const config::Value* than = entry.find("than")) {
+      throw config::error_at(*than, "table: 'than' needs a baseline").expected("a difference (arm and baseline) to compare another with");
     } else if (spec.direction == Direction::equivalent) {
       throw config::error_at(*direction, "table: 'equivalent' needs a baseline")
           .hint("name a baseline, or use 'less' or 'greater' with the margin as the threshold");

@@ -24,6 +24,7 @@ namespace stet::report {
 ///     [[table.share]]    label = arm = reference = baseline = set =  (measure = "forgetting", at, accuracy)
 ///     [[table.regression]]  set = arms = interference =        (label, outcome = "forgotten", confounds, mediator,
 ///                                                              raises = [], lowers = [], arm_effects = true, ridge = 1, draws = 1000)
+/// A comparison or claim may be of two differences, (arm - baseline) - (than.arm - than.baseline): than = { arm = "...", baseline = "..." (, set) }.
 /// A column, comparison or claim with measure "recorded" or "recorded_start" names an array = that runs record beside the
 /// outcomes of its set, such as "drift.drift". Lists of arms take patterns such as "sd@*". A matched accuracy without a number is the baseline's own at its end.
 /// `arms` (name, label) become the rows; `sets` are the fact sets that runs evaluate. Throws Error (config) at the file

@@ -81,6 +81,22 @@ TEST_F(RunSetsTest, DeclaredSetsAreDrawnAndDisjoint) {
   EXPECT_EQ(set(sets, "out_of_relation").facts.size(), 30U);
 }
 
+TEST_F(RunSetsTest, KnownFactsMayBeOfAHeldOutRelation) {
+  run_.config.sets.out_of_relation = 30;
+  run_.config.sets.held_out_relations = {"employer"};
+  run_.config.sets.held_out_known = true;
+  const BaseModel b = base();
+  const RunSets sets = make(b);
+  std::map<std::string, std::size_t> employers;
+  for (const EvaluationSet& s : sets.sets) {
+    for (const Fact& fact : s.facts) employers[s.name] += b.world.relations()[fact.relation].name == "employer" ? 1 : 0;
+  }
+  EXPECT_GT(employers["known"], 0U);
+  EXPECT_LT(employers["known"], set(sets, "known").facts.size());
+  EXPECT_EQ(employers["out_of_relation"], 30U);
+  EXPECT_EQ(employers["unknown"] + employers["held"] + employers["validation"], 0U);
+}
+
 TEST_F(RunSetsTest, AHeldOutRelationMustExist) {
   run_.config.sets.held_out_relations = {"employr"};
   const Error error = error_of([&] { static_cast<void>(make()); });

@@ -175,6 +175,37 @@ TEST(PairedDifference, ExcludesZeroWhenItShouldAndCoversItWhenItShould) {
   EXPECT_LE(excluded_without_effect, 0.05 * data_sets);
 }
 
+TEST(DifferenceOfDifferences, DrawsTheSameFactsAndCoversAKnownInteraction) {
+  const BootstrapOptions options{.draws = 600, .seed = 3};
+  // c is a and d is b: nothing is left, in every draw, since the sides share their facts.
+  Random random(5, "interaction", 0);
+  std::vector<Trajectory> a, b;
+  for (int i = 0; i < 6; ++i) {
+    a.push_back(chance({0.5}, 60, 1, random));
+    b.push_back(chance({0.4}, 60, 1, random));
+  }
+  const Estimate none = difference_of_differences(pointers(a), pointers(b), pointers(a), pointers(b), Measure::final_accuracy, options);
+  EXPECT_NEAR(none.low, 0.0, 1e-12);
+  EXPECT_NEAR(none.high, 0.0, 1e-12);
+  // (0.8 - 0.6) - (0.7 - 0.4) = -0.1, whichever facts stand on each side.
+  int covered = 0;
+  constexpr int trials = 200;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<Trajectory> sides[4];
+    const double p[] = {0.8, 0.6, 0.7, 0.4};
+    for (int side = 0; side < 4; ++side) {
+      for (int i = 0; i < 8; ++i) {
+        sides[side].push_back(chance({p[side]}, 100, 2, random));
+        if (side >= 2) sides[side].back().fact_ids.front() = 7;  // other facts than those of the first two
+      }
+    }
+    const Estimate e = difference_of_differences(pointers(sides[0]), pointers(sides[1]), pointers(sides[2]), pointers(sides[3]), Measure::final_accuracy, options);
+    covered += e.low <= -0.1 && -0.1 <= e.high ? 1 : 0;
+  }
+  EXPECT_GE(covered, trials * 9 / 10);
+  EXPECT_LT(covered, trials);
+}
+
 TEST(Bootstrap, RefusesInconsistentRuns) {
   Trajectory t = share(3, 10);
   t.correct[0] = 7;

@@ -52,6 +52,23 @@ TEST(Measure, OverASampleWithRepetitions) {
   }
 }
 
+TEST(Measure, EarlyStoppingEndsAtTheFirstBestOfTheValidationSet) {
+  const Trajectory t = rise_and_fall();
+  const auto stopped = [&t](const std::vector<std::string>& validation, std::uint32_t first = 0) {
+    Trajectory from = t;
+    from.first = first;
+    return measure(until_best(from, trajectory(validation)), Measure::early_stop_accuracy);
+  };
+  EXPECT_DOUBLE_EQ(stopped({"00", "01", "11", "11"}), 0.75);
+  EXPECT_DOUBLE_EQ(stopped({"11", "01", "00", "00"}), 0.5);
+  EXPECT_DOUBLE_EQ(stopped({"11", "00", "00", "01"}, 1), 0.25);  // what came before `first` does not count
+  const Trajectory made = until_best(t, trajectory({"0", "0", "1", "0"}));
+  EXPECT_EQ(made.evaluations, 3U);
+  EXPECT_EQ(made.correct.size(), 12U);
+  const std::vector<std::uint32_t> sample{0, 1, 1};
+  EXPECT_DOUBLE_EQ(measure(made, Measure::early_stop_accuracy, sample), 1.0 / 3.0);
+}
+
 TEST(MeasureDeathTest, ASampleMustLieInsideTheFacts) {
   const std::vector<std::uint32_t> outside{4}, none;
   EXPECT_DEATH((void)measure(rise_and_fall(), Measure::drop, outside), "fact < trajectory.facts");

@@ -118,6 +118,22 @@ TEST(TableSpec, ARecordedMeasureNamesItsArray) {
   EXPECT_ERROR(start + column + "array = \"drift.drift\"\n", "reads no array");
 }
 
+TEST(TableSpec, ADifferenceMayBeComparedWithAnother) {
+  const std::string compare = start + "[[table.compare]]\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n";
+  const std::string than = "than = { arm = \"plain\", baseline = \"sft\"";
+  EXPECT_FALSE(read(compare).comparisons.at(0).than.named());
+  EXPECT_EQ(read(compare + than + " }\n").comparisons.at(0).than, (Contrast{"plain", "sft", "held"}));
+  EXPECT_EQ(read(compare + than + ", set = \"unknown\" }\n").comparisons.at(0).than.set, "unknown");
+  EXPECT_ERROR(compare + "than = { arm = \"plane\", baseline = \"sft\" }\n", "did you mean 'plain'?");
+  EXPECT_ERROR(compare + "than = { arm = \"plain\" }\n", "baseline");
+  EXPECT_ERROR(compare + "than = { arm = \"plain\", baseline = \"plain\" }\n", "its own baseline");
+  EXPECT_ERROR(compare + "than = { arm = \"distilled\", baseline = \"sft\" }\n", "compared with itself");
+  EXPECT_ERROR(compare + than + ", set = \"old\" }\n", "no fact set 'old'");
+  const std::string claim = start + "[[table.claim]]\ntext = \"t\"\narm = \"distilled\"\nset = \"held\"\ndirection = \"less\"\n";
+  EXPECT_EQ(read(claim + "baseline = \"sft\"\n" + than + " }\n").claims.at(0).than.arm, "plain");
+  EXPECT_ERROR(claim + than + " }\n", "'than' needs a baseline");
+}
+
 TEST(TableSpec, WhatCannotBeJudgedOrTestedIsAnError) {
   const std::string claim = start + "[[table.claim]]\ntext = \"t\"\narm = \"sft\"\nset = \"held\"\n";
   EXPECT_ERROR(claim, "no direction");

@@ -145,6 +145,40 @@ TEST(ComputeTable, SaysWhatEachBaseModelSays) {
   }
 }
 
+TEST(ComputeTable, TwoDifferencesArePairedBySeed) {
+  std::vector<RunOutcome> runs;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    runs.push_back(run("sd", seed, {{"held", fixed(9, 10)}, {"other", fixed(8, 10)}}));
+    runs.push_back(run("sft", seed, {{"held", fixed(4, 10)}, {"other", fixed(7, 10)}}));
+    if (seed > 1) runs.push_back(run("wide", seed, {{"held", fixed(6, 10)}}));
+  }
+  TableSpec spec = two_arms();
+  spec.comparisons.front().than = {"wide", "sft", "held"};  // 0.5 - 0.2, at the five seeds that have all four
+  spec.claims = {claim(Direction::greater, 0.3)};
+  spec.claims.front().than = {"sd", "sft", "other"};  // 0.5 - 0.1, of another set
+  const Table table = compute_table(spec, runs);
+  EXPECT_EQ(table.comparisons[0].n, 5U);
+  EXPECT_NEAR(table.comparisons[0].difference.mean, 0.3, 1e-12);
+  EXPECT_NEAR(table.comparisons[0].difference.low, 0.3, 1e-12);
+  EXPECT_FALSE(table.comparisons[0].odds.has_value());
+  EXPECT_EQ(table.claims[0].n, 6U);
+  EXPECT_NEAR(table.claims[0].estimate.mean, 0.4, 1e-12);
+  EXPECT_EQ(table.claims[0].verdict, Verdict::holds);
+  EXPECT_TRUE(has_note(table, "Arm 'wide' has no finished run for seed 1."));
+}
+
+TEST(ComputeTable, EarlyStoppingIsReadFromTheValidationSet) {
+  const Trajectory held = trajectory({"1110", "1111", "1000"}), validation = trajectory({"10", "11", "11"});
+  TableSpec spec = two_arms();
+  spec.comparisons.clear();
+  spec.columns = {{"Held, early stop", "held", Measure::early_stop_accuracy, true}};
+  const std::vector<RunOutcome> runs{run("sd", 1, {{"held", held}, {"validation", validation}}), run("sft", 1, {{"held", held}})};
+  const Table table = compute_table(spec, runs);
+  EXPECT_DOUBLE_EQ(table.cells[0][0]->estimate.mean, 1.0);
+  EXPECT_FALSE(table.cells[1][0].has_value());
+  EXPECT_TRUE(has_note(table, "Arm 'sft', seed 1: the run has no outcomes on 'validation'."));
+}
+
 TEST(ComputeTable, MissingRunsAreLeftOutAndNamed) {
   std::vector<RunOutcome> runs;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) runs.push_back(run("sd", seed, {{"held", fixed(9, 10)}}));
