@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace stet {
 
@@ -53,6 +55,9 @@ class TaskStopwatch {
   Stopwatch wall_;
   ProcessorStopwatch processor_;
 };
+
+/// Seconds in which at least one of these spans (begin, end) goes on: those at once count once, pauses do not. A span that ends before it begins is empty.
+[[nodiscard]] double covered_seconds(std::vector<std::pair<double, double>> spans);
 
 /// The present time as "2026-11-23T14:25:00Z".
 [[nodiscard]] std::string utc_now();

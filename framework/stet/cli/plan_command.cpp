@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 #include <thread>
 
 namespace stet {
@@ -43,12 +45,14 @@ int plan_command(const Options& options, Session& session) {
   }
   fmt::print("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
   for (const PlannedRun& run : plan.runs) {
-    fmt::print("    {} {}\n", run.folder_name(), Workspace::finished(workspace.run_folder(run)) ? "finished" : "to run");
+    const bool finished = Workspace::finished(workspace.run_folder(run));
+    const std::optional<std::filesystem::path> elsewhere = finished ? std::nullopt : workspace.finished_elsewhere(run);
+    fmt::print("    {} {}\n", run.folder_name(), finished ? "finished" : elsewhere ? "to copy from " + elsewhere->string() : "to run");
   }
   if (options.no_estimate) return 0;
   const Estimate estimate = estimate_cost(
       plan, registry, [&](const PlannedBase& base) { return !Workspace::finished(workspace.base_folder(base)); },
-      [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)); },
+      [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
       [&](const PlannedLabels& labels) { return !Workspace::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
   const double workers = std::max(1.0, static_cast<double>(std::thread::hardware_concurrency()));
   const double bases = std::max(estimate.longest_base, estimate.base_seconds / workers);

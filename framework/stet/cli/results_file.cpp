@@ -1,5 +1,6 @@
 #include <stet/cli/results_file.hpp>
 
+#include <stet/base/clock.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/captured_process.hpp>
@@ -8,10 +9,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
+
 namespace stet {
 
 namespace {
@@ -48,32 +48,23 @@ void add(Cost& cost, const std::filesystem::path& task) {
   cost.spans.emplace_back(record.ended - record.spent.wall, record.ended);
 }
 
-/// How long at least one task was at work: what several did at once counts once, and pauses do not.
-double covered(std::vector<std::pair<double, double>> spans) {
-  std::sort(spans.begin(), spans.end());
-  double sum = 0, until = -std::numeric_limits<double>::infinity();
-  for (const auto& [begin, end] : spans) {
-    sum += std::max(0.0, end - std::max(begin, until));
-    until = std::max(until, end);
-  }
-  return sum;
-}
-
 }  // namespace
 
 void write_results_file(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table) {
-  Cost runs, bases;
+  Cost runs, bases, labels;
   for (const PlannedRun& run : plan.runs) add(runs, workspace.run_folder(run));
   for (const PlannedBase& base : plan.bases) add(bases, workspace.base_folder(base));
+  for (const PlannedLabels& one : plan.labels) add(labels, workspace.labels_folder(one, plan.bases[one.base]));
   const MachineReport machine = inspect_machine(false);
   std::string text = report::to_markdown(table);
   text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", plan.file.string());
   text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file, folder), runs.finished, plan.runs.size(), bases.finished,
                       plan.bases.size());
   std::vector<std::pair<double, double>> spans = runs.spans;
-  spans.insert(spans.end(), bases.spans.begin(), bases.spans.end());
-  text += fmt::format("- wall time {}; processor time {} for the runs, {} for the base models (those shared with other files included)\n",
-                      format_duration(covered(std::move(spans))), format_duration(runs.seconds), format_duration(bases.seconds));
+  for (const Cost* cost : {&bases, &labels}) spans.insert(spans.end(), cost->spans.begin(), cost->spans.end());
+  const std::string labelling = plan.labels.empty() ? "" : fmt::format("{} for labels by SLiCK, ", format_duration(labels.seconds));
+  text += fmt::format("- wall time {}; processor time {} for the runs, {}{} for the base models (those shared with other files included)\n",
+                      format_duration(covered_seconds(std::move(spans))), format_duration(runs.seconds), labelling, format_duration(bases.seconds));
   text += fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.cpu, machine.cores, machine.torch_version, machine.blas);
   if (plan.table.certification && std::filesystem::exists(workspace.folder() / "certification.md")) {
     text += "\n### Base models\n\n" + read_file(workspace.folder() / "certification.md");

@@ -1,18 +1,13 @@
 #include <stet/experiment/run_executor.hpp>
 
-#include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
-#include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/config/document.hpp>
 #include <stet/experiment/manifest.hpp>
 #include <stet/experiment/fact_covariates.hpp>
-#include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/probe_context.hpp>
 #include <stet/experiment/run_examples.hpp>
 #include <stet/experiment/run_sets.hpp>
-#include <stet/experiment/workspace.hpp>
 
 #include <algorithm>
 
@@ -28,12 +23,6 @@ std::string last_checkpoint(const std::filesystem::path& folder) {
 }
 }  // namespace
 
-struct RunExecutor::Clocks {
-  TaskStopwatch total;
-  Stopwatch since_checkpoint, since_progress;
-  double tokens = 0;
-};
-
 RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry, Communicator& communicator,
                          std::filesystem::path folder, ProgressSink progress)
     : run_(run),
@@ -44,8 +33,7 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
       progress_(std::move(progress)),
       world_(make_world(run.config.data)),
       weights_(base.weights.clone()),
-      store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
-      clocks_(std::make_unique<Clocks>()) {
+      store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)) {
   RunSets sets = make_run_sets(run, base, world_, labels, communicator);
   sets_ = std::move(sets.sets);
   curation_ = std::move(sets.curation);
@@ -60,8 +48,6 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
   state_.outcomes.arm = run.arm;
   for (const PhaseConfig& phase : run.config.phases) state_.outcomes.phase_names.push_back(phase.name);
 }
-
-RunExecutor::~RunExecutor() = default;
 
 void RunExecutor::execute() {
   const bool resumed = resume();
@@ -191,8 +177,8 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
     if (instance.use->acts_in(phase.name)) line += fmt::format(",\"{}\":{:.9g}", instance.use->key, report.penalties[i++]);
   }
   state_.metrics.push_back(line + "}");
-  clocks_->tokens += static_cast<double>(report.tokens);
-  report_progress(clocks_->tokens);
+  clocks_.tokens += static_cast<double>(report.tokens);
+  report_progress(clocks_.tokens);
 }
 
 SetScore RunExecutor::score_set(const EvaluationSet& set) const {
@@ -281,86 +267,8 @@ void RunExecutor::end_phase() {
   state_.in_phase = false;
 }
 
-void RunExecutor::checkpoint() {
-  Checkpoint checkpoint;
-  state_.spent += clocks_->total.spent();
-  clocks_->total.restart();
-  state_.save_to(checkpoint);
-  checkpoint.metadata["identity"] = run_.identity;
-  checkpoint.metadata["manifest"] = manifest_;
-  checkpoint.metadata["model"] = model_shape_text(base_.model.config());
-  checkpoint.tensors["weights"] = weights_;
-  checkpoint.tensors["moment1"] = trainer_->optimizer().first;
-  checkpoint.tensors["moment2"] = trainer_->optimizer().second;
-  if (trainer_->optimizer().factors.defined()) checkpoint.tensors["factors"] = trainer_->optimizer().factors;
-  checkpoint.metadata["optimizer_step"] = std::to_string(trainer_->optimizer().step);
-  checkpoint.tensors["phase_start"] = phase_start_;
-  for (const auto& [name, weights] : snapshots_.all()) {
-    if (name != "base") checkpoint.tensors["snapshot." + name] = weights;  // the base is an artifact of its own
-  }
-  for (const Instance& instance : regularizers_) {
-    for (const auto& [name, tensor] : instance.regularizer->save()) checkpoint.tensors["plugin." + instance.use->key + "." + name] = tensor;
-  }
-  store_.save(checkpoint);
-  clocks_->since_checkpoint.restart();
-}
-
-void RunExecutor::checkpoint_if_due() {
-  constexpr std::int64_t every = 10;  // steps between looks at the clock, which cost a message
-  if (state_.step % every != 0) return;
-  std::vector<double> verdict = {
-      communicator_.rank() == 0 && clocks_->since_checkpoint.seconds() > run_.config.checkpoint.seconds ? 1.0 : 0.0,
-      stop_requested() ? 1.0 : 0.0};
-  communicator_.all_reduce_max(std::span<double>(verdict));
-  if (verdict[0] > 0 || verdict[1] > 0) checkpoint();
-  if (verdict[1] > 0) throw Stopped{};
-}
-
-bool RunExecutor::resume() {
-  const std::optional<Checkpoint> checkpoint = store_.load_newest();
-  if (!checkpoint) return false;
-  if (checkpoint->metadata.at("identity") != run_.identity) {
-    throw Error(ErrorKind::checkpoint, "the checkpoint belongs to another run").at((folder_ / "checkpoints").string());
-  }
-  state_.load_from(*checkpoint);
-  manifest_ = checkpoint->metadata.at("manifest");
-  weights_.copy_(checkpoint->tensors.at("weights"));
-  phase_start_ = checkpoint->tensors.at("phase_start").clone();
-  trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
-                           std::stoll(checkpoint->metadata.at("optimizer_step"))};
-  const auto factors = checkpoint->tensors.find("factors");
-  if (factors != checkpoint->tensors.end()) trainer_->optimizer().factors = factors->second.clone();
-  for (const auto& [name, tensor] : checkpoint->tensors) {
-    if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
-  }
-  for (Instance& instance : regularizers_) {
-    const std::string prefix = "plugin." + instance.use->key + ".";
-    PluginState own;
-    for (const auto& [name, tensor] : checkpoint->tensors) {
-      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor.clone();
-    }
-    instance.regularizer->load(own);
-  }
-  return true;
-}
-
-void RunExecutor::write_record() {
-  const auto lines = [](const std::vector<std::string>& list) { return list.empty() ? std::string() : join(list, "\n") + "\n"; };
-  write_file_atomically(folder_ / "run.toml", config::to_toml(run_.resolved));
-  write_file_atomically(folder_ / "metrics.jsonl", lines(state_.metrics));
-  if (!state_.measurements.empty()) {
-    write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
-  }
-  write_file_atomically(folder_ / "manifest.txt", manifest_);
-  if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
-  report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
-  fault_point("run.record");
-  state_.spent += clocks_->total.spent();
-  Workspace::mark_finished(folder_, state_.spent, communicator_.size());
-}
-
 void RunExecutor::report_progress(double tokens) {
-  if (!progress_ || communicator_.rank() != 0 || clocks_->since_progress.seconds() < 0.5) return;
+  if (!progress_ || communicator_.rank() != 0 || clocks_.since_progress.seconds() < 0.5) return;
   double done = 0, all = 0;
   for (std::size_t p = 0; p < run_.config.phases.size(); ++p) {
     const PhaseConfig& phase = run_.config.phases[p];
@@ -372,8 +280,8 @@ void RunExecutor::report_progress(double tokens) {
     all += work;
     done += p < state_.phase ? work : p == state_.phase ? static_cast<double>(state_.position) : 0.0;
   }
-  progress_({fmt::format("{} seed {}", run_.arm, run_.seed), done / all, tokens / clocks_->total.spent().wall});
-  clocks_->since_progress.restart();
+  progress_({fmt::format("{} seed {}", run_.arm, run_.seed), done / all, tokens / clocks_.total.spent().wall});
+  clocks_.since_progress.restart();
 }
 
 }  // namespace stet

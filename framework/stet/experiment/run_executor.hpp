@@ -1,6 +1,7 @@
 // Executes one run: phases, steps, evaluations, probes, checkpoints, and at the end its record on disk.
 #pragma once
 
+#include <stet/base/clock.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/run_state.hpp>
 #include <stet/train/trainer.hpp>
@@ -16,7 +17,6 @@ class RunExecutor {
   /// `labels`: what the fact sets are drawn by; null: recall.
   RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry, Communicator& communicator,
               std::filesystem::path folder, ProgressSink progress);
-  ~RunExecutor();
 
   /// Collective. Goes on from the newest checkpoint if there is one. Throws Stopped after a stop was asked for and
   /// a checkpoint written, and Error.
@@ -67,8 +67,11 @@ class RunExecutor {
   CheckpointStore store_;
   at::Tensor phase_start_;       // weights at the start of the phase, to check what is frozen
   std::string manifest_;
-  struct Clocks;
-  std::unique_ptr<Clocks> clocks_;
+  struct Clocks {
+    TaskStopwatch total;
+    Stopwatch since_checkpoint, since_progress;
+    double tokens = 0;
+  } clocks_;
 };
 
 }  // namespace stet

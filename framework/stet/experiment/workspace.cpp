@@ -46,13 +46,20 @@ void Workspace::announce(const PlannedRun& run) const {
   write_file_atomically(root_ / ".runs" / run.identity, (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
 }
 
-bool Workspace::adopt(const PlannedRun& run) const {
-  const std::filesystem::path known = root_ / ".runs" / run.identity, mine = run_folder(run);
-  if (!std::filesystem::exists(known)) return false;
+std::optional<std::filesystem::path> Workspace::finished_elsewhere(const PlannedRun& run) const {
+  const std::filesystem::path known = root_ / ".runs" / run.identity;
+  if (!std::filesystem::exists(known)) return std::nullopt;
   std::string line = read_file(known);
   line.resize(line.find_last_not_of('\n') + 1);
   const std::filesystem::path theirs = root_ / line;
-  if (line.empty() || theirs == mine || !finished(theirs)) return false;
+  if (line.empty() || theirs == run_folder(run) || !finished(theirs)) return std::nullopt;
+  return theirs;
+}
+
+bool Workspace::adopt(const PlannedRun& run) const {
+  const std::optional<std::filesystem::path> found = finished_elsewhere(run);
+  if (!found) return false;
+  const std::filesystem::path &theirs = *found, mine = run_folder(run);
   report::RunOutcomes outcomes = report::load_outcomes(theirs / "outcomes.safetensors");
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
   std::filesystem::create_directories(mine);

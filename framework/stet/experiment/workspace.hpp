@@ -30,6 +30,8 @@ class Workspace {
 
   /// Makes a finished run known to other experiments under the same root.
   void announce(const PlannedRun& run) const;
+  /// The folder of a run of this identity that another experiment under the root has finished, if there is one.
+  [[nodiscard]] std::optional<std::filesystem::path> finished_elsewhere(const PlannedRun& run) const;
   /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies what it
   /// left into this run's folder, marks it finished, and returns true. Not collective; the run's lock must be held.
   [[nodiscard]] bool adopt(const PlannedRun& run) const;

@@ -43,6 +43,8 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   EXPECT_FALSE(second.adopt(run));  // it is not finished
   Workspace::mark_finished(theirs, {1.5, 1.25}, 2);
   EXPECT_FALSE(first.adopt(run));  // its own
+  EXPECT_FALSE(first.finished_elsewhere(run).has_value());
+  EXPECT_EQ(second.finished_elsewhere(run), theirs);
   run.arm = "plain";               // the same run under another name
   ASSERT_TRUE(second.adopt(run));
   const std::filesystem::path mine = second.run_folder(run);
@@ -52,6 +54,7 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   std::filesystem::remove_all(mine);
   std::filesystem::remove_all(theirs);
   EXPECT_FALSE(second.adopt(run));
+  EXPECT_FALSE(second.finished_elsewhere(run).has_value());
 }
 
 TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {

@@ -1,0 +1,95 @@
+// What a run leaves on disk: checkpoints while it goes on, its record at the end.
+#include <stet/experiment/run_executor.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/experiment/model_folder.hpp>
+#include <stet/experiment/workspace.hpp>
+
+#include <string>
+#include <vector>
+
+namespace stet {
+
+void RunExecutor::checkpoint() {
+  Checkpoint checkpoint;
+  state_.spent += clocks_.total.spent();
+  clocks_.total.restart();
+  state_.save_to(checkpoint);
+  checkpoint.metadata["identity"] = run_.identity;
+  checkpoint.metadata["manifest"] = manifest_;
+  checkpoint.metadata["model"] = model_shape_text(base_.model.config());
+  checkpoint.tensors["weights"] = weights_;
+  checkpoint.tensors["moment1"] = trainer_->optimizer().first;
+  checkpoint.tensors["moment2"] = trainer_->optimizer().second;
+  if (trainer_->optimizer().factors.defined()) checkpoint.tensors["factors"] = trainer_->optimizer().factors;
+  checkpoint.metadata["optimizer_step"] = std::to_string(trainer_->optimizer().step);
+  checkpoint.tensors["phase_start"] = phase_start_;
+  for (const auto& [name, weights] : snapshots_.all()) {
+    if (name != "base") checkpoint.tensors["snapshot." + name] = weights;  // the base is an artifact of its own
+  }
+  for (const Instance& instance : regularizers_) {
+    for (const auto& [name, tensor] : instance.regularizer->save()) checkpoint.tensors["plugin." + instance.use->key + "." + name] = tensor;
+  }
+  store_.save(checkpoint);
+  clocks_.since_checkpoint.restart();
+}
+
+void RunExecutor::checkpoint_if_due() {
+  constexpr std::int64_t every = 10;  // steps between looks at the clock, which cost a message
+  if (state_.step % every != 0) return;
+  std::vector<double> verdict = {
+      communicator_.rank() == 0 && clocks_.since_checkpoint.seconds() > run_.config.checkpoint.seconds ? 1.0 : 0.0,
+      stop_requested() ? 1.0 : 0.0};
+  communicator_.all_reduce_max(std::span<double>(verdict));
+  if (verdict[0] > 0 || verdict[1] > 0) checkpoint();
+  if (verdict[1] > 0) throw Stopped{};
+}
+
+bool RunExecutor::resume() {
+  const std::optional<Checkpoint> checkpoint = store_.load_newest();
+  if (!checkpoint) return false;
+  if (checkpoint->metadata.at("identity") != run_.identity) {
+    throw Error(ErrorKind::checkpoint, "the checkpoint belongs to another run").at((folder_ / "checkpoints").string());
+  }
+  state_.load_from(*checkpoint);
+  manifest_ = checkpoint->metadata.at("manifest");
+  weights_.copy_(checkpoint->tensors.at("weights"));
+  phase_start_ = checkpoint->tensors.at("phase_start").clone();
+  trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
+                           std::stoll(checkpoint->metadata.at("optimizer_step"))};
+  const auto factors = checkpoint->tensors.find("factors");
+  if (factors != checkpoint->tensors.end()) trainer_->optimizer().factors = factors->second.clone();
+  for (const auto& [name, tensor] : checkpoint->tensors) {
+    if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
+  }
+  for (Instance& instance : regularizers_) {
+    const std::string prefix = "plugin." + instance.use->key + ".";
+    PluginState own;
+    for (const auto& [name, tensor] : checkpoint->tensors) {
+      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor.clone();
+    }
+    instance.regularizer->load(own);
+  }
+  return true;
+}
+
+void RunExecutor::write_record() {
+  const auto lines = [](const std::vector<std::string>& list) { return list.empty() ? std::string() : join(list, "\n") + "\n"; };
+  write_file_atomically(folder_ / "run.toml", config::to_toml(run_.resolved));
+  write_file_atomically(folder_ / "metrics.jsonl", lines(state_.metrics));
+  if (!state_.measurements.empty()) {
+    write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
+  }
+  write_file_atomically(folder_ / "manifest.txt", manifest_);
+  if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
+  report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
+  fault_point("run.record");
+  state_.spent += clocks_.total.spent();
+  Workspace::mark_finished(folder_, state_.spent, communicator_.size());
+}
+
+}  // namespace stet
