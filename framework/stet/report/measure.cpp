@@ -42,7 +42,7 @@ std::string missing_array(const Trajectory& trajectory, Measure which) {
   if (!reads_items(which)) return "";
   const std::size_t all = std::size_t{trajectory.evaluations} * trajectory.facts;
   if (which == Measure::probability) return trajectory.probability.size() == all ? "" : "probability";
-  const std::string name = reads_array(which) ? recorded_array : "confidence";
+  std::string name = reads_array(which) ? recorded_array : "confidence";
   const auto found = trajectory.extra.find(name);
   if (found == trajectory.extra.end()) return name;
   const bool once = reads_array(which) && found->second.size() == trajectory.facts;
