@@ -1,8 +1,8 @@
 // A difference that another one is compared with.
 #pragma once
 
-#include <compare>
 #include <string>
+#include <tuple>
 
 namespace stet::report {
 
@@ -11,8 +11,9 @@ struct Contrast {
   std::string arm, baseline, set;
 
   [[nodiscard]] bool named() const noexcept { return !arm.empty(); }
-  [[nodiscard]] bool operator==(const Contrast&) const = default;
-  [[nodiscard]] auto operator<=>(const Contrast&) const = default;
+
+  friend bool operator==(const Contrast&, const Contrast&) = default;
+  friend bool operator<(const Contrast& a, const Contrast& b) { return std::tie(a.arm, a.baseline, a.set) < std::tie(b.arm, b.baseline, b.set); }
 };
 
 }  // namespace stet::report

@@ -21,6 +21,7 @@ std::vector<double> Sample::by_base(std::span<const double> per_seed) const {
   }
   if (sums.size() < 2 || sums.size() == bases.size()) return {};
   std::vector<double> means;
+  means.reserve(sums.size());
   for (const auto& [base, sum] : sums) means.push_back(sum.first / static_cast<double>(sum.second));
   return means;
 }
