@@ -190,9 +190,9 @@ double measure_labels(const RunConfig& config) {
   double seconds = 0;
   for (SlickRelation& relation : slick_questions(base.world)) {
     if (relation.facts.empty()) continue;
-    std::size_t longest = 1;  // a trained model ends its answer; these weights would go on
-    for (const SlickFact& fact : relation.facts) longest = std::max(longest, base.tokenizer.encode(options.answer_lead + fact.answers.front()).size());
-    options.max_new_tokens = static_cast<std::int64_t>(longest) + 1;
+    std::size_t tokens = 0;  // a trained model ends its answers, and its samples are often the same; these weights would go on, each its own way
+    for (const SlickFact& fact : relation.facts) tokens += base.tokenizer.encode(options.answer_lead + fact.answers.front()).size();
+    options.max_new_tokens = std::max<std::int64_t>(1, std::llround(static_cast<double>(tokens) / static_cast<double>(relation.facts.size())));
     const double groups = std::ceil(static_cast<double>(relation.facts.size()) / static_cast<double>(asked));
     relation.facts.resize(std::min(relation.facts.size(), asked));
     const ProcessorStopwatch watch;

@@ -26,7 +26,7 @@ struct ArmCost {
 /// Times pre-training steps for about `seconds`. One process.
 [[nodiscard]] BaseCost measure_base(const RunConfig& config, double seconds);
 
-/// Seconds of labelling the world's facts by SLiCK, one core: one block a relation is asked about its first facts, on random weights, for an answer and its end.
+/// Seconds of labelling the world's facts by SLiCK, one core: one block a relation is asked about its first facts, on random weights, for answers of the mean length.
 [[nodiscard]] double measure_labels(const RunConfig& config);
 
 /// Times parts for about `seconds` each. One process. All base facts count as known. What a fine-tuned model would decide (when a
