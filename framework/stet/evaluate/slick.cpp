@@ -14,8 +14,6 @@ namespace stet {
 
 namespace {
 
-constexpr std::size_t facts_at_once = 32;  // of one relation and block; the same for any number of ranks
-
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 void check_options(const SlickOptions& o) {
@@ -186,8 +184,8 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
     facts += relations[r].facts.size();
     prepared.push_back(prepare(relations[r], tokenizer, options, model.config().context));
     for (std::size_t p = 0; p < static_cast<std::size_t>(options.prompts); ++p) {
-      for (std::size_t begin = 0; begin < relations[r].facts.size(); begin += facts_at_once) {
-        units.push_back({r, p, begin, std::min(begin + facts_at_once, relations[r].facts.size())});
+      for (std::size_t begin = 0; begin < relations[r].facts.size(); begin += slick_facts_at_once) {
+        units.push_back({r, p, begin, std::min(begin + slick_facts_at_once, relations[r].facts.size())});
       }
     }
   }
@@ -198,7 +196,7 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
   decoding.top_k = options.top_k;
   decoding.seed = options.seed;
   decoding.stop_tokens = stop_tokens(tokenizer, options.separator);
-  decoding.rows_at_once = static_cast<std::int64_t>(facts_at_once) * (options.samples + 1);
+  decoding.rows_at_once = static_cast<std::int64_t>(slick_facts_at_once) * (options.samples + 1);
 
   std::vector<std::int64_t> right(2 * facts);  // greedy and sampled of each fact; zeros for other ranks' units
   collectively(communicator, [&] {

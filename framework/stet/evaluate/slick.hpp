@@ -51,6 +51,9 @@ struct SlickOptions {
   [[nodiscard]] static SlickOptions twenty_samples();
 };
 
+/// Facts of one relation and block that are answered together; the same for any number of ranks.
+inline constexpr std::size_t slick_facts_at_once = 32;
+
 struct SlickLabel {
   std::uint64_t id = 0;
   std::int64_t greedy_right = 0;   ///< of `prompts` (0 without greedy answers)

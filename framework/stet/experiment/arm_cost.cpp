@@ -9,6 +9,7 @@
 #include <stet/experiment/probe_context.hpp>
 #include <stet/experiment/run_examples.hpp>
 #include <stet/experiment/run_sets.hpp>
+#include <stet/report/outcomes.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
@@ -110,7 +111,7 @@ class Bench {
   }
   /// Seconds of what a phase that ends at a plateau is judged by.
   [[nodiscard]] double validation() {
-    return scores([](const EvaluationSet& set) { return set.name == "validation"; });
+    return scores([](const EvaluationSet& set) { return set.name == report::validation_set; });
   }
   /// Seconds of the probes at a run's first evaluation, or (else) between a phase's ends.
   [[nodiscard]] double probes(bool at_the_ends) {
@@ -182,7 +183,6 @@ BaseCost measure_base(const RunConfig& config, double seconds) {
 }
 
 double measure_labels(const RunConfig& config) {
-  constexpr std::size_t asked = 32;  // as many as are answered together
   const BaseModel base = untrained_base(config.data, config.model);
   SlickOptions options = slick_options(config.slick, base.world);
   const double prompts = static_cast<double>(std::exchange(options.prompts, 1));
@@ -193,8 +193,8 @@ double measure_labels(const RunConfig& config) {
     std::size_t tokens = 0;  // a trained model ends its answers, and its samples are often the same; these weights would go on, each its own way
     for (const SlickFact& fact : relation.facts) tokens += base.tokenizer.encode(options.answer_lead + fact.answers.front()).size();
     options.max_new_tokens = std::max<std::int64_t>(1, std::llround(static_cast<double>(tokens) / static_cast<double>(relation.facts.size())));
-    const double groups = std::ceil(static_cast<double>(relation.facts.size()) / static_cast<double>(asked));
-    relation.facts.resize(std::min(relation.facts.size(), asked));
+    const double groups = std::ceil(static_cast<double>(relation.facts.size()) / static_cast<double>(slick_facts_at_once));
+    relation.facts.resize(std::min(relation.facts.size(), slick_facts_at_once));
     const ProcessorStopwatch watch;
     static_cast<void>(slick(base.model, base.weights, base.tokenizer, std::span(&relation, 1), options, *alone));
     seconds += watch.seconds() * groups * prompts;

@@ -8,21 +8,27 @@
 
 namespace stet {
 
+namespace {
+
+/// What was measured under the key, measured now if it was not.
+template <class Cost, class MeasureIt>
+const Cost& measured_once(std::map<std::string, Cost>& measured, const std::string& key, MeasureIt measure) {
+  const auto found = measured.find(key);
+  return found != measured.end() ? found->second : measured.emplace(key, measure()).first->second;
+}
+
+}  // namespace
+
 Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
                        const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   std::map<std::string, ArmCost> arms;
   std::map<std::string, BaseCost> kinds;  // bases that differ by their index alone cost the same
   const auto arm_of = [&](const PlannedRun& run) -> const ArmCost& {
-    const auto found = arms.find(run.arm);
-    if (found != arms.end()) return found->second;
-    return arms.emplace(run.arm, measure_arm(run, registry, seconds)).first->second;
+    return measured_once(arms, run.arm, [&] { return measure_arm(run, registry, seconds); });
   };
   const auto base_of = [&](const PlannedRun& run) -> const BaseCost& {
-    const std::string kind = config::config_hash(base_identity_of(run.config));
-    const auto found = kinds.find(kind);
-    if (found != kinds.end()) return found->second;
-    return kinds.emplace(kind, measure_base(run.config, seconds)).first->second;
+    return measured_once(kinds, config::config_hash(base_identity_of(run.config)), [&] { return measure_base(run.config, seconds); });
   };
   Estimate estimate;
   const auto remember = [&estimate](const BaseCost& base, const ArmCost& arm) {
@@ -49,8 +55,7 @@ Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::fu
   for (const PlannedLabels& one : plan.labels) {
     if (!left_labels(one)) continue;
     const std::string kind = config::config_hash(base_identity_of(one.config)) + config::config_hash(labels_identity_of(one.config));
-    const auto found = labels.find(kind);
-    estimate.label_seconds += found != labels.end() ? found->second : labels.emplace(kind, measure_labels(one.config)).first->second;
+    estimate.label_seconds += measured_once(labels, kind, [&] { return measure_labels(one.config); });
   }
   return estimate;
 }

@@ -14,8 +14,6 @@
 namespace stet {
 
 namespace {
-constexpr char validation_set[] = "validation";
-
 /// For a hint: where the run can be looked at as it was before it failed.
 std::string last_checkpoint(const std::filesystem::path& folder) {
   const std::filesystem::path checkpoints = folder / "checkpoints";
@@ -188,7 +186,7 @@ SetScore RunExecutor::score_set(const EvaluationSet& set) const {
 void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
   std::vector<SetScore> scores;
   for (const EvaluationSet& set : sets_) {
-    scores.push_back(validation && set.name == validation_set ? std::move(*validation) : score_set(set));
+    scores.push_back(validation && set.name == report::validation_set ? std::move(*validation) : score_set(set));
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
   run_probes(epoch);
@@ -197,7 +195,7 @@ void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
 std::optional<SetScore> RunExecutor::judge_plateau(std::int64_t epoch) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   // The phase ends by a set of its own: validation facts are neither trained on nor held.
-  const auto set = std::find_if(sets_.begin(), sets_.end(), [](const EvaluationSet& s) { return s.name == validation_set; });
+  const auto set = std::find_if(sets_.begin(), sets_.end(), [](const EvaluationSet& s) { return s.name == report::validation_set; });
   if (set == sets_.end()) return std::nullopt;
   SetScore validation = score_set(*set);
   const double accuracy = validation.accuracy();

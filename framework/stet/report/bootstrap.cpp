@@ -91,7 +91,6 @@ struct Side {
 Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapOptions& options) {
   struct Drawn {
     Sampler sampler;
-    double sign;
     std::size_t as;  // the first side with the same facts: its own place if they are new
     std::vector<std::uint32_t> facts;
   };
@@ -103,8 +102,8 @@ Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapO
     for (std::size_t side = 0; side < sides.size(); ++side) {
       const Trajectory& run = *sides[side].runs[i];
       std::size_t as = 0;
-      while (as < side && (run.fact_ids != sides[as].runs[i]->fact_ids || run.stratum != sides[as].runs[i]->stratum)) ++as;
-      pair.push_back({Sampler(run, which), sides[side].sign, as, {}});
+      while (!same_facts(run, *sides[as].runs[i])) ++as;
+      pair.push_back({Sampler(run, which), as, {}});
       value += sides[side].sign * measure(run, which);
     }
     per_seed.push_back(value);
@@ -114,7 +113,7 @@ Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapO
     for (std::size_t side = 0; side < sides.size(); ++side) {
       Drawn& drawn = all[run][side];
       if (drawn.as == side) drawn.sampler.draw(random, drawn.facts);
-      value += drawn.sign * drawn.sampler.value(all[run][drawn.as].facts);
+      value += sides[side].sign * drawn.sampler.value(all[run][drawn.as].facts);
     }
     return value;
   });

@@ -83,7 +83,7 @@ class SeedSampler {
   };
   static void add(Side& side, std::span<const Trajectory* const> runs, std::size_t arm) {
     std::size_t same = 0;
-    while (runs[same]->fact_ids != runs[arm]->fact_ids || runs[same]->stratum != runs[arm]->stratum) ++same;
+    while (!same_facts(*runs[same], *runs[arm])) ++same;
     side.drawn_with.push_back(same);
     side.samplers.emplace_back(*runs[arm], runs[arm]->first, runs[arm]->evaluations);
     side.drawn.emplace_back();

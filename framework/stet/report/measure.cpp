@@ -96,15 +96,21 @@ Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation
     const auto row = std::span(validation.correct).subspan(std::size_t{s} * validation.facts, validation.facts);
     return std::accumulate(row.begin(), row.end(), std::uint32_t{0});
   };
-  std::uint32_t best = trajectory.first;
+  std::uint32_t best = trajectory.first, most = right_at(best);
   for (std::uint32_t s = best + 1; s < trajectory.evaluations; ++s) {
-    if (right_at(s) > right_at(best)) best = s;
+    const std::uint32_t right = right_at(s);
+    if (right <= most) continue;
+    best = s;
+    most = right;
   }
-  Trajectory result = trajectory;
+  Trajectory result;
   result.evaluations = best + 1;
-  result.correct.resize(std::size_t{result.evaluations} * result.facts);
-  result.probability.clear();
-  result.extra.clear();
+  result.facts = trajectory.facts;
+  const auto end = trajectory.correct.begin() + static_cast<std::ptrdiff_t>(std::size_t{result.evaluations} * result.facts);
+  result.correct.assign(trajectory.correct.begin(), end);
+  result.fact_ids = trajectory.fact_ids;
+  result.stratum = trajectory.stratum;
+  result.first = trajectory.first;
   return result;
 }
 

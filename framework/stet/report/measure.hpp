@@ -61,8 +61,6 @@ inline constexpr char recorded_array[] = "recorded";
 /// "probability", "confidence" or "recorded" if the measure reads it and the run has not recorded it at every evaluation, else "".
 [[nodiscard]] std::string missing_array(const Trajectory& trajectory, Measure which);
 
-inline constexpr char validation_set[] = "validation";
-
 /// The trajectory up to s*, the first evaluation from `first` on at which `validation` (of the same run: as many evaluations, assertion) has its best accuracy:
 /// where early stopping by that set would have ended the run. Without probabilities and extra arrays.
 [[nodiscard]] Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation);

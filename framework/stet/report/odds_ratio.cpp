@@ -45,7 +45,7 @@ std::optional<OddsRatio> paired_odds_ratio(std::span<const Trajectory* const> a,
   std::vector<FactSampler> pairs;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (!odds_evaluation(*a[i], measure)) return std::nullopt;
-    if (a[i]->fact_ids != b[i]->fact_ids || a[i]->stratum != b[i]->stratum) continue;
+    if (!same_facts(*a[i], *b[i])) continue;
     const Trajectory pair = discordance(*a[i], *b[i], measure);
     for (std::size_t fact = 0; fact < pair.facts; ++fact) {
       result.only_a += pair.correct[fact];

@@ -30,6 +30,12 @@ struct RunOutcome {
   std::uint64_t base = 0;                  ///< the base model that it started from, by its number among the experiment's
 };
 
+/// The same facts in the same order and strata: what is drawn for one may be drawn for the other.
+[[nodiscard]] inline bool same_facts(const Trajectory& a, const Trajectory& b) { return a.fact_ids == b.fact_ids && a.stratum == b.stratum; }
+
+/// The fact set that a phase or a run is stopped by: known facts, neither trained on nor held.
+inline constexpr char validation_set[] = "validation";
+
 /// Throws Error (data) unless there is at least one evaluation and one fact, all arrays have their sizes, every outcome
 /// is 0 or 1, and `first` is below `evaluations`. `where` names the run and the set in the message.
 void check(const Trajectory& trajectory, std::string_view where);

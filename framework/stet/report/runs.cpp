@@ -43,27 +43,21 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
   for (const auto& [seed, run] : of(arm)) {
     const Trajectory* a = find(*run, set, measure);
     if (a == nullptr) continue;
-    if (!baseline.empty()) {
-      const auto partner = of(baseline).find(seed);
-      if (partner == of(baseline).end()) continue;
-      const Trajectory* b = find(*partner->second, set, measure);
-      if (b == nullptr) continue;
-      if (a->fact_ids != b->fact_ids || a->stratum != b->stratum) apart.push_back(seed);
-      sample.b.push_back(b);
-    }
+    const auto beside = [&, of_seed = seed](const std::string& other, const std::string& its_set) {
+      const auto partner = of(other).find(of_seed);
+      return partner == of(other).end() ? nullptr : find(*partner->second, its_set, measure);
+    };
+    const Trajectory* b = baseline.empty() ? nullptr : beside(baseline, set);
+    if (!baseline.empty() && b == nullptr) continue;
     if (than.named()) {
-      const Trajectory* sides[2] = {nullptr, nullptr};
-      for (const bool right : {false, true}) {
-        const BySeed& runs = of(right ? than.baseline : than.arm);
-        const auto found = runs.find(seed);
-        if (found != runs.end()) sides[right] = find(*found->second, than.set, measure);
-      }
-      if (sides[0] == nullptr || sides[1] == nullptr) {
-        if (!baseline.empty()) sample.b.pop_back();
-        continue;
-      }
-      sample.than_a.push_back(sides[0]);
-      sample.than_b.push_back(sides[1]);
+      const Trajectory *than_a = beside(than.arm, than.set), *than_b = beside(than.baseline, than.set);
+      if (than_a == nullptr || than_b == nullptr) continue;
+      sample.than_a.push_back(than_a);
+      sample.than_b.push_back(than_b);
+    }
+    if (b != nullptr) {
+      if (!same_facts(*a, *b)) apart.push_back(seed);
+      sample.b.push_back(b);
     }
     sample.seeds.push_back(seed);
     sample.bases.push_back(run->base);
