@@ -89,6 +89,31 @@ TEST_F(MiniatureTest, TheBaseIsExportedAndContinued) {
   EXPECT_EQ(ours.out, theirs.out);
 }
 
+TEST_F(MiniatureTest, AFinishedRunKeepsItsModelWhereAsked) {
+  copy_results();
+  const fs::path run = run_folder(mine_ / "runs", "sft", 1);
+  const Outcome none = stet(mine_.path(), {"export", run.string(), "exported"});
+  ASSERT_TRUE(ended_with(none, 3));
+  EXPECT_TRUE(has(none.err, "--set checkpoint.keep_weights=true"));
+  fs::remove_all(run);
+  const Outcome again = stet(mine_.path(), {"run", file, "--set", "checkpoint.keep_weights=true"});
+  ASSERT_TRUE(ended_with(again, 0));
+  EXPECT_EQ(my_csv(), csv());
+  EXPECT_TRUE(has(again.err, "9 runs were finished without checkpoint.keep_weights"));
+  ASSERT_TRUE(ended_with(stet(mine_.path(), {"export", run.string(), "exported"}), 0));
+  const fs::path base = find_all(mine_ / "runs" / ".bases", "model.safetensors").at(0).parent_path();
+  EXPECT_EQ(read(run / "tokenizer.json"), read(base / "tokenizer.json"));
+  EXPECT_NE(read(run / "model.safetensors"), read(base / "model.safetensors"));
+  const Outcome ours = stet(mine_.path(), {"generate", run.string(), "--prompt", "the", "--max-tokens", "8"});
+  const Outcome theirs = stet(mine_.path(), {"generate", "exported", "--prompt", "the", "--max-tokens", "8"});
+  ASSERT_TRUE(ended_with(ours, 0));
+  EXPECT_EQ(ours.out, theirs.out);
+  // Another experiment takes the run with its model, and makes those anew that have none.
+  const Outcome other = stet(mine_.path(), {"run", file, "--set", "checkpoint.keep_weights=true", "--set", "experiment.name=other", "--set", "experiment.seeds=1"});
+  ASSERT_TRUE(ended_with(other, 0));
+  EXPECT_EQ(find_all(mine_ / "runs" / "other", "model.safetensors").size(), arms.size());
+}
+
 TEST_F(MiniatureTest, RunsToItsTable) {
   for (const std::string label : {"known facts only", "SFT", "self-distillation", "attention only", "L2 to the start", "Forgetting", "Held, before"}) {
     EXPECT_TRUE(has(first_->out, label));

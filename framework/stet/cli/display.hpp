@@ -4,6 +4,7 @@
 
 #include <stet/base/clock.hpp>
 
+#include <optional>
 #include <string>
 
 namespace stet {
@@ -15,8 +16,8 @@ class Display {
   Display(const Display&) = delete;
   Display& operator=(const Display&) = delete;
 
-  /// `done` of `all` work units; the remaining time is estimated from the speed so far.
-  void update(double done, double all, const std::string& text, double tokens_per_second);
+  /// `fraction` of the work is done; `left` seconds remain, if that is known.
+  void update(double fraction, std::optional<double> left, const std::string& text, double tokens_per_second);
   /// A line that stays.
   void line(const std::string& text);
 
@@ -24,9 +25,7 @@ class Display {
   void clear();
   bool terminal_;
   bool drawn_ = false;
-  double first_done_ = -1, last_done_ = -1;
-  Stopwatch watch_, since_drawn_;
-  std::string last_;
+  Stopwatch since_drawn_;
 };
 
 }  // namespace stet

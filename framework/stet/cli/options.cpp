@@ -68,7 +68,7 @@ Options parse_options(int argc, char** argv, int& code) {
   verify->add_option("folder", o.file, "config.json, model.safetensors, expected.safetensors")->required();
   verify->callback([&o] { o.command = Options::Command::model_verify; });
   auto* exporting = app.add_subcommand("export", "write a model as a folder in Hugging Face's layout");
-  exporting->add_option("source", o.file, "Hugging Face folder, base model, run or step-N checkpoint")->required();
+  exporting->add_option("source", o.file, "Hugging Face folder, base model, run that kept its weights, or step-N checkpoint")->required();
   exporting->add_option("destination", o.destination, "new folder")->required();
   exporting->add_option("--tokenizer", o.tokenizer, "tokenizer.json to go with it (default: the source's)");
   exporting->callback([&o] { o.command = Options::Command::model_export; });

@@ -9,6 +9,7 @@
 #include <stet/cli/workers.hpp>
 #include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/results.hpp>
+#include <stet/experiment/work_forecast.hpp>
 #include <stet/experiment/worker.hpp>
 #include <stet/report/render.hpp>
 
@@ -38,20 +39,26 @@ std::string session_name() {
   return given != nullptr ? given : fmt::format("{}-{}", ::getpid(), std::chrono::system_clock::now().time_since_epoch().count());
 }
 
-/// Weight of a base model in the progress, in runs. Only for the display.
-constexpr double base_weight = 6;
-
-void show(Display& display, const PlanStatus& status, const std::vector<Progress>& active) {
-  double done = base_weight * status.bases_finished + status.runs_finished + status.failed, rate = 0;
+void show(Display& display, const PlanStatus& status, WorkForecast& forecast, const std::vector<Progress>& active, int processes) {
+  double rate = 0;
   std::string tasks;
   for (const Progress& progress : active) {
-    // A task that has just finished may still have its file here: then it is counted above.
-    if (progress.fraction < 1) done += progress.fraction * (progress.task.starts_with("base ") ? base_weight : 1.0);
     rate += progress.tokens_per_second;
     tasks += (tasks.empty() ? "" : ", ") + progress.task;
   }
-  display.update(done, base_weight * status.bases + status.runs,
+  const auto [fraction, left] = forecast.look(active, processes);
+  display.update(fraction, left,
                  fmt::format("{}/{} bases, {}/{} runs [{}]", status.bases_finished, status.bases, status.runs_finished, status.runs, tasks), rate);
+}
+
+/// A finished run is not made again for the model that it was not asked to keep.
+void warn_of_missing_models(const Plan& plan, const Workspace& workspace) {
+  const auto lacks_model = [&](const PlannedRun& run) {
+    const std::filesystem::path folder = workspace.run_folder(run);
+    return run.config.checkpoint.keep_weights && Workspace::finished(folder) && !Workspace::holds_model(folder);
+  };
+  const auto count = std::count_if(plan.runs.begin(), plan.runs.end(), lacks_model);
+  if (count > 0) log::warning("{} runs were finished without checkpoint.keep_weights; those whose folders you remove are made again and keep their models", count);
 }
 
 /// Tells how well the processes were used, if there were several and something was done.
@@ -74,6 +81,7 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
   bool forwarded = false;
   {
     Display display;
+    WorkForecast forecast(plan, workspace, session);
     int bases = -1, runs = -1;
     while (workers.poll() > 0) {
       if (stop_requested() && !forwarded) {
@@ -87,7 +95,7 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
       }
       bases = status.bases_finished;
       runs = status.runs_finished;
-      show(display, status, board.progress());
+      show(display, status, forecast, board.progress(), jobs);
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }
@@ -134,10 +142,14 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
     board.create();
   });
   std::optional<Display> display;
-  if (world.rank() == 0) display.emplace();
+  std::optional<WorkForecast> forecast;
+  if (world.rank() == 0) {
+    display.emplace();
+    forecast.emplace(plan, workspace, session);
+  }
   const ProgressSink sink = [&](const Progress& progress) {
     board.publish(progress);
-    if (display) show(*display, status_of(plan, workspace, session), board.progress());
+    if (display) show(*display, status_of(plan, workspace, session), *forecast, board.progress(), groups);
   };
   if (world.rank() == 0 && groups > 1) {
     log::info("{}: {} groups of {} ranks, each with a run of its own", plan.title, groups, world.size() / groups);
@@ -162,6 +174,7 @@ int run_command(const Options& options, Session& session) {
   const Workspace workspace(options.out, plan.name);
   int code = 0;
   if (options.worker) return run_as_worker(plan, workspace, registry, world);
+  if (world.rank() == 0) warn_of_missing_models(plan, workspace);
   if (session.uses_mpi()) {
     code = run_with_ranks(options, plan, workspace, registry, world);
     if (world.rank() != 0) return code;

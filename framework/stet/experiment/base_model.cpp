@@ -107,13 +107,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
 
 void write_base(const std::filesystem::path& folder, const PlannedBase& base, const Transformer& model, const at::Tensor& weights,
                 const Tokenizer& tokenizer, const std::vector<std::vector<bool>>& knowledge, const std::string& certification) {
-  std::vector<TensorView> views;
-  for (const ParameterInfo& info : model.table().entries()) {
-    const auto* data = weights.data_ptr<float>() + info.offset;
-    views.push_back(view_of<float>(info.name, std::span<const float>(data, static_cast<std::size_t>(info.count)),
-                                   std::vector<std::uint64_t>(info.shape.begin(), info.shape.end())));
-  }
-  write_tensor_file(folder / "model.safetensors", views, {{"format", "pt"}});
+  save_own_weights(folder, model.table(), weights);
   tokenizer.save(folder / "tokenizer.json");
   const std::size_t wordings = knowledge.empty() ? 0 : knowledge[0].size();
   std::vector<std::uint8_t> bits;
@@ -223,7 +217,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
         losses += fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}\n", trainer.optimizer().step, report.loss,
                               report.learning_rate, report.gradient_norm);
         if (progress && since_progress.seconds() > 0.5) {
-          progress({fmt::format("base {}", base.index + 1), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds()});
+          progress({task_name(base), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds(), spent().wall});
           since_progress.restart();
         }
       }

@@ -13,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* shape_file = "model.toml";
+
 /// [model] of a TOML file of ours; the vocabulary is the embedding's.
 ModelConfig read_own_shape(const fs::path& toml, std::int64_t vocabulary) {
   const config::Value document = config::parse(read_file(toml), toml.string());
@@ -60,6 +62,23 @@ void open_checkpoint(const fs::path& folder, at::ScalarType type, ModelFolder& r
 
 }  // namespace
 
+void save_own_weights(const fs::path& folder, const ParameterTable& table, const at::Tensor& weights) {
+  std::vector<TensorView> views;
+  for (const ParameterInfo& info : table.entries()) {
+    const std::span<const float> values(weights.data_ptr<float>() + info.offset, static_cast<std::size_t>(info.count));
+    views.push_back(view_of<float>(info.name, values, std::vector<std::uint64_t>(info.shape.begin(), info.shape.end())));
+  }
+  write_tensor_file(folder / single_weights_file, views, {{"format", "pt"}});
+}
+
+void save_model_folder(const fs::path& folder, const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer) {
+  save_own_weights(folder, model.table(), weights);
+  tokenizer.save(folder / "tokenizer.json");
+  config::Value document = config::Value::table();
+  document.set("model", ModelConfig::schema().resolve(model.config()));
+  write_file_atomically(folder / shape_file, config::to_toml(document));
+}
+
 std::string model_shape_text(const ModelConfig& shape) {
   config::Value value = ModelConfig::schema().resolve(shape);
   value.set("vocabulary", shape.vocabulary);
@@ -86,14 +105,15 @@ ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
     result.weights = load_foreign_weights(folder, *result.foreign, ParameterTable(result.config), type);
   } else if (fs::exists(folder / single_weights_file) && fs::exists(folder / "base.toml")) {
     open_own(folder, folder / "base.toml", type, result);
-  } else if (fs::exists(folder / single_weights_file) && fs::exists(folder / "run.toml")) {
-    open_own(folder, folder / "run.toml", type, result);
+  } else if (fs::exists(folder / single_weights_file) && fs::exists(folder / shape_file)) {
+    open_own(folder, folder / shape_file, type, result);
   } else if (fs::exists(folder / "manifest.json")) {
     open_checkpoint(folder, type, result);
   } else {
     throw Error(ErrorKind::data, "the folder holds no model")
         .at(folder.string())
-        .expected("config.json (Hugging Face), base.toml or run.toml with model.safetensors (stet), or manifest.json (a step-N checkpoint)");
+        .expected("config.json (Hugging Face), base.toml or model.toml with model.safetensors (stet), or manifest.json (a step-N checkpoint)")
+        .hint(fs::exists(folder / "run.toml") ? "a run keeps its model with `--set checkpoint.keep_weights=true`" : "");
   }
   if (fs::exists(folder / "tokenizer.json")) result.tokenizer = folder / "tokenizer.json";
   return result;

@@ -126,6 +126,10 @@ std::string PlannedRun::folder_name() const {
   return name;
 }
 
+std::string task_name(const PlannedBase& base) { return fmt::format("base {}", base.index + 1); }
+std::string task_name(const PlannedLabels& labels) { return fmt::format("labels of base {}", labels.base + 1); }
+std::string task_name(const PlannedRun& run) { return fmt::format("{} seed {}", run.arm, run.seed); }
+
 std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file) {
   const Value document = config::load(file);
   std::vector<std::filesystem::path> folders;

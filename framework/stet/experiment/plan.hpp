@@ -52,6 +52,11 @@ struct Plan {
   report::TableSpec table;
 };
 
+/// What users are shown: "base 1", "labels of base 1", "sft seed 2".
+[[nodiscard]] std::string task_name(const PlannedBase& base);
+[[nodiscard]] std::string task_name(const PlannedLabels& labels);
+[[nodiscard]] std::string task_name(const PlannedRun& run);
+
 /// Collective (plugins are loaded). Reads the file, applies inheritance and `overrides`, expands arms, sweep and seeds,
 /// resolves plugin tables. Throws Error (config or plugin).
 [[nodiscard]] Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides,

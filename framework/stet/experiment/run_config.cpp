@@ -75,7 +75,8 @@ Schema<EvaluateConfig> evaluate_schema() {
 Schema<CheckpointConfig> checkpoint_schema() {
   Schema<CheckpointConfig> schema("checkpoint", "how often");
   schema.field("seconds", &CheckpointConfig::seconds, "between checkpoints", Limits{.min = 0, .unit = "s"})
-      .field("keep", &CheckpointConfig::keep, "whole checkpoints kept", Limits{.min = 1});
+      .field("keep", &CheckpointConfig::keep, "whole checkpoints kept", Limits{.min = 1})
+      .field("keep_weights", &CheckpointConfig::keep_weights, "a finished run keeps its model, for `stet export` and `stet generate`");
   return schema;
 }
 

@@ -152,7 +152,7 @@ void RunExecutor::train_phase() {
     }
     checkpoint_if_due();
   }
-  if (trainer_->replace_weights()) evaluate(static_cast<float>(phase.epochs));
+  if (trainer_->replace_weights()) evaluate(static_cast<float>(state_.position / data.epoch_size));
 }
 
 void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
@@ -176,7 +176,7 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
   }
   state_.metrics.push_back(line + "}");
   clocks_.tokens += static_cast<double>(report.tokens);
-  report_progress(clocks_.tokens);
+  report_progress();
 }
 
 SetScore RunExecutor::score_set(const EvaluationSet& set) const {
@@ -265,7 +265,7 @@ void RunExecutor::end_phase() {
   state_.in_phase = false;
 }
 
-void RunExecutor::report_progress(double tokens) {
+void RunExecutor::report_progress() {
   if (!progress_ || communicator_.rank() != 0 || clocks_.since_progress.seconds() < 0.5) return;
   double done = 0, all = 0;
   for (std::size_t p = 0; p < run_.config.phases.size(); ++p) {
@@ -278,7 +278,7 @@ void RunExecutor::report_progress(double tokens) {
     all += work;
     done += p < state_.phase ? work : p == state_.phase ? static_cast<double>(state_.position) : 0.0;
   }
-  progress_({fmt::format("{} seed {}", run_.arm, run_.seed), done / all, tokens / clocks_.total.spent().wall});
+  progress_({task_name(run_), done / all, clocks_.tokens / clocks_.since_begin.seconds(), state_.spent.wall + clocks_.total.spent().wall});
   clocks_.since_progress.restart();
 }
 

@@ -46,7 +46,7 @@ class RunExecutor {
   void checkpoint_if_due();
   bool resume();
   void write_record();
-  void report_progress(double tokens);
+  void report_progress();
 
   const PlannedRun& run_;
   const BaseModel& base_;
@@ -68,9 +68,9 @@ class RunExecutor {
   at::Tensor phase_start_;       // weights at the start of the phase, to check what is frozen
   std::string manifest_;
   struct Clocks {
-    TaskStopwatch total;
-    Stopwatch since_checkpoint, since_progress;
-    double tokens = 0;
+    TaskStopwatch total;  ///< since `spent` was last brought up to date
+    Stopwatch since_begin, since_checkpoint, since_progress;
+    double tokens = 0;    ///< since_begin
   } clocks_;
 };
 

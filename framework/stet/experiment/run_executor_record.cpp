@@ -86,6 +86,7 @@ void RunExecutor::write_record() {
   }
   write_file_atomically(folder_ / "manifest.txt", manifest_);
   if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
+  if (run_.config.checkpoint.keep_weights) save_model_folder(folder_, base_.model, weights_, base_.tokenizer);
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   state_.spent += clocks_.total.spent();

@@ -11,6 +11,7 @@ struct Progress {
   std::string task;               ///< "base 1", "sft seed 2"
   double fraction = 0;            ///< 0..1 of this task
   double tokens_per_second = 0;
+  double seconds = 0;             ///< that the task has taken, of the wall, earlier sessions' included
 };
 using ProgressSink = std::function<void(const Progress&)>;
 

@@ -69,7 +69,7 @@ class Worker {
   }
 
   Turn attempt_base(const PlannedBase& base) {
-    return attempt(workspace_.base_folder(base), "base " + std::to_string(base.index + 1),
+    return attempt(workspace_.base_folder(base), task_name(base),
                    [&](const std::filesystem::path& folder) { train_base(base, folder, communicator_, progress_); });
   }
 
@@ -83,7 +83,7 @@ class Worker {
   Turn attempt_labels(const PlannedLabels& labels) {
     const PlannedBase& base = plan_.bases[labels.base];
     if (const Need base_is = need(workspace_.base_folder(base)); base_is != Need::ready) return base_is == Need::open ? Turn::busy : Turn::done;
-    return attempt(workspace_.labels_folder(labels, base), "labels of base " + std::to_string(base.index + 1),
+    return attempt(workspace_.labels_folder(labels, base), task_name(labels),
                    [&](const std::filesystem::path& folder) { label_facts(labels, base_of(labels.base), folder, communicator_, progress_); });
   }
 
@@ -94,7 +94,7 @@ class Worker {
     for (const std::filesystem::path& folder : needed) {
       if (const Need is = need(folder); is != Need::ready) return is == Need::open ? Turn::busy : Turn::done;
     }
-    return attempt(workspace_.run_folder(run), run.arm + " seed " + std::to_string(run.seed), [&](const std::filesystem::path& folder) {
+    return attempt(workspace_.run_folder(run), task_name(run), [&](const std::filesystem::path& folder) {
       bool adopted = false;
       collectively(communicator_, [&] {
         if (communicator_.rank() == 0) adopted = workspace_.adopt(run);
@@ -192,16 +192,15 @@ PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::st
   };
   for (const PlannedBase& base : plan.bases) {
     ++status.bases;
-    look(workspace.base_folder(base), "base " + std::to_string(base.index + 1), status.bases_finished);
+    look(workspace.base_folder(base), task_name(base), status.bases_finished);
   }
   for (const PlannedLabels& labels : plan.labels) {
     int finished = 0;  // not part of what is counted
-    const PlannedBase& base = plan.bases[labels.base];
-    look(workspace.labels_folder(labels, base), "labels of base " + std::to_string(base.index + 1), finished);
+    look(workspace.labels_folder(labels, plan.bases[labels.base]), task_name(labels), finished);
   }
   for (const PlannedRun& run : plan.runs) {
     ++status.runs;
-    look(workspace.run_folder(run), run.arm + " seed " + std::to_string(run.seed), status.runs_finished);
+    look(workspace.run_folder(run), task_name(run), status.runs_finished);
   }
   return status;
 }

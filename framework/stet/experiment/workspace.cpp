@@ -8,11 +8,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 namespace stet {
 
 namespace {
+/// Of a run: what save_model_folder() writes.
+constexpr std::array<const char*, 3> model_files = {"model.safetensors", "tokenizer.json", "model.toml"};
+
 std::string host_name() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
@@ -53,6 +57,7 @@ std::optional<std::filesystem::path> Workspace::finished_elsewhere(const Planned
   line.resize(line.find_last_not_of('\n') + 1);
   const std::filesystem::path theirs = root_ / line;
   if (line.empty() || theirs == run_folder(run) || !finished(theirs)) return std::nullopt;
+  if (run.config.checkpoint.keep_weights && !holds_model(theirs)) return std::nullopt;
   return theirs;
 }
 
@@ -66,9 +71,16 @@ bool Workspace::adopt(const PlannedRun& run) const {
   for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
     if (std::filesystem::exists(theirs / name)) write_file_atomically(mine / name, read_file(theirs / name));
   }
+  if (run.config.checkpoint.keep_weights) {
+    for (const char* name : model_files) std::filesystem::copy_file(theirs / name, mine / name, std::filesystem::copy_options::overwrite_existing);
+  }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
   write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));
   return true;
+}
+
+bool Workspace::holds_model(const std::filesystem::path& task) {
+  return std::all_of(model_files.begin(), model_files.end(), [&](const char* name) { return std::filesystem::exists(task / name); });
 }
 
 bool Workspace::finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }

@@ -1,6 +1,6 @@
 // Where results lie:
 //   ROOT/NAME/            table.md, table.tex, table.csv, plan.toml
-//   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json
+//   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json; its model, if kept
 //   ROOT/.runs/HASH       the folder, relative to ROOT, of a finished run of that identity: other experiments copy its results
 //   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 // A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
@@ -30,13 +30,15 @@ class Workspace {
 
   /// Makes a finished run known to other experiments under the same root.
   void announce(const PlannedRun& run) const;
-  /// The folder of a run of this identity that another experiment under the root has finished, if there is one.
+  /// The folder of a run of this identity that another experiment under the root has finished, if there is one (with its model, if this run is to keep it).
   [[nodiscard]] std::optional<std::filesystem::path> finished_elsewhere(const PlannedRun& run) const;
   /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies what it
   /// left into this run's folder, marks it finished, and returns true. Not collective; the run's lock must be held.
   [[nodiscard]] bool adopt(const PlannedRun& run) const;
 
   [[nodiscard]] static bool finished(const std::filesystem::path& task);
+  /// Whether a task's folder holds a model that `stet export` can read.
+  [[nodiscard]] static bool holds_model(const std::filesystem::path& task);
   /// The message of a failure in this session, if there was one. A later session tries again.
   [[nodiscard]] static std::optional<std::string> failure(const std::filesystem::path& task, const std::string& session);
 

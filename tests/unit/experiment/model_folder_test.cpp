@@ -4,6 +4,7 @@
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
+#include <stet/experiment/base_model.hpp>
 #include <stet/model/foreign_export.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
@@ -47,7 +48,7 @@ void write_own(const Folder& folder, const std::string& toml, const ModelConfig&
 TEST(ModelFolderTest, OurOwnFolders) {
   const ModelConfig config = small();
   const at::Tensor weights = initial_values(ParameterTable(config), config, 3, at::kFloat);
-  for (const std::string toml : {"base.toml", "run.toml"}) {
+  for (const std::string toml : {"base.toml", "model.toml"}) {
     const Folder folder;
     write_own(folder, toml, config, weights);
     const ModelFolder model = open_model_folder(folder.path());
@@ -80,6 +81,23 @@ TEST(ModelFolderTest, OurOwnFolders) {
     write_file_atomically(folder / toml, "[train]\n");
     EXPECT_TRUE(has(error_of([&] { (void)open_model_folder(folder.path()); }).what(), "[model]"));
   }
+}
+
+TEST(ModelFolderTest, WhatARunKeepsIsReadBack) {
+  ModelConfig config = small();
+  const Tokenizer tokenizer = make_world({}).make_tokenizer();
+  config.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+  const Transformer model(config);
+  const at::Tensor weights = initial_values(model.table(), config, 3, at::kFloat);
+  const Folder folder;
+  save_model_folder(folder.path(), model, weights, tokenizer);
+  const ModelFolder again = open_model_folder(folder.path());
+  EXPECT_EQ(again.config, config);
+  EXPECT_TRUE(again.weights.equal(weights));
+  EXPECT_EQ(again.tokenizer, folder / "tokenizer.json");
+  const Folder without;
+  write_file_atomically(without / "run.toml", "");
+  EXPECT_TRUE(has(error_of([&] { (void)open_model_folder(without.path()); }).what(), "checkpoint.keep_weights=true"));
 }
 
 TEST(ModelFolderTest, Checkpoints) {

@@ -57,6 +57,33 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   EXPECT_FALSE(second.finished_elsewhere(run).has_value());
 }
 
+TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
+  const Workspace first(folder_.path(), "first"), second(folder_.path(), "second");
+  PlannedRun run;
+  run.arm = "sft";
+  run.seed = 3;
+  run.identity = "0123456789abcdef";
+  const std::filesystem::path theirs = first.run_folder(run), mine = second.run_folder(run);
+  std::filesystem::create_directories(theirs);
+  report::save_outcomes(theirs / "outcomes.safetensors", {3, "sft", {0}, {0.0F}, {0}, {"facts"}, {}});
+  Workspace::mark_finished(theirs, {1.5, 1.25}, 2);
+  first.announce(run);
+  run.config.checkpoint.keep_weights = true;
+  write_file_atomically(theirs / "model.safetensors", "weights");
+  write_file_atomically(theirs / "tokenizer.json", "{}");
+  EXPECT_FALSE(Workspace::holds_model(theirs));  // model.toml is written last
+  EXPECT_FALSE(second.adopt(run));
+  EXPECT_FALSE(Workspace::finished(mine));
+  write_file_atomically(theirs / "model.toml", "[model]\n");
+  ASSERT_TRUE(second.adopt(run));
+  EXPECT_TRUE(Workspace::holds_model(mine));
+  EXPECT_EQ(read_file(mine / "model.safetensors"), "weights");
+  std::filesystem::remove_all(mine);
+  run.config.checkpoint.keep_weights = false;
+  ASSERT_TRUE(second.adopt(run));
+  EXPECT_FALSE(Workspace::holds_model(mine));
+}
+
 TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {
   std::optional<FileLock> mine, other;
   EXPECT_TRUE(Workspace::claim(*alone_, task_, mine));
