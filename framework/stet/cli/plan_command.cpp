@@ -60,7 +60,7 @@ int plan_command(const Options& options, Session& session) {
   fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
   if (!plan.labels.empty()) fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(estimate.label_seconds));
-  fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (plateau phases counted in full)\n",
+  fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase that ends at a plateau counted half way between its shortest and longest)\n",
              format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
              format_duration(bases + (estimate.label_seconds + estimate.run_seconds) / workers), workers);
   return 0;

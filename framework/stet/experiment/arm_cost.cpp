@@ -102,7 +102,7 @@ class Bench {
     trainer.begin_phase(selection, active, snapshots_, base_.weights);
     const double begun = beginning.seconds();
     speed = time_steps(trainer, data, seconds_);
-    return begun + static_cast<double>(phase.epochs) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
+    return begun + planned_epochs(phase) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
   }
 
   /// Seconds of one evaluation between a phase's ends: scores of all sets, and probes.
@@ -202,6 +202,13 @@ double measure_labels(const RunConfig& config) {
   return seconds;
 }
 
+double planned_epochs(const PhaseConfig& phase) {
+  const auto most = static_cast<double>(phase.epochs);
+  if (phase.until == Until::epochs) return most;
+  const auto fewest = static_cast<double>(std::max(phase.min_epochs, phase.patience + 1));  // the first epoch is the best so far
+  return (std::min(fewest, most) + most) / 2;
+}
+
 ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seconds) {
   const RunConfig& config = run.config;
   Bench bench(run, registry, seconds);
@@ -211,9 +218,9 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   Speed speed;
   for (const PhaseConfig& phase : config.phases) {
     cost.run_seconds += bench.phase(phase, speed);
-    evaluations += std::ceil(static_cast<double>(phase.epochs) / static_cast<double>(config.evaluate.every_epochs));
+    evaluations += std::ceil(planned_epochs(phase) / static_cast<double>(config.evaluate.every_epochs));
     if (phase.until == Until::plateau && config.evaluate.every_epochs > 1) {  // the other epochs score one set to judge by
-      cost.run_seconds += static_cast<double>(phase.epochs) * bench.validation();
+      cost.run_seconds += planned_epochs(phase) * bench.validation();
     }
   }
   cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);

@@ -18,7 +18,7 @@ struct BaseCost {
 };
 
 struct ArmCost {
-  double run_seconds = 0;         ///< one core; phases that end at a plateau counted in full
+  double run_seconds = 0;         ///< one core; phases of planned_epochs()
   double tokens_per_second = 0;   ///< of the last phase
   double snapshot_bytes = 0;      ///< what a process holds beside what pre-training holds
 };
@@ -29,8 +29,10 @@ struct ArmCost {
 /// Seconds of labelling the world's facts by SLiCK, one core: one block a relation is asked about its first facts, on random weights, for answers of the mean length.
 [[nodiscard]] double measure_labels(const RunConfig& config);
 
-/// Times parts for about `seconds` each. One process. All base facts count as known. What a fine-tuned model would decide (when a
-/// plateau ends) is not known: plateau phases count in full. Labels are not in it. Throws what the run would throw for sets that cannot be drawn.
+/// How long a phase is taken to be. Where it ends at a plateau, the model will decide: half way between the fewest and the most epochs that it may take.
+[[nodiscard]] double planned_epochs(const PhaseConfig& phase);
+
+/// Times parts for about `seconds` each. One process. All base facts count as known. Labels are not in it. Throws what the run would throw for sets that cannot be drawn.
 [[nodiscard]] ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seconds);
 
 }  // namespace stet

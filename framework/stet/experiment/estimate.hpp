@@ -10,7 +10,7 @@ namespace stet {
 
 struct Estimate {
   double base_seconds = 0;   ///< all base models that are left, one core
-  double run_seconds = 0;    ///< all runs that are left, one core; phases that end at a plateau counted in full
+  double run_seconds = 0;    ///< all runs that are left, one core; see planned_epochs()
   double label_seconds = 0;  ///< all labels that are left, one core
   double longest_base = 0;   ///< the longest of the base models that are left
   ArmCost first;             ///< of the plan's first arm
