@@ -39,7 +39,7 @@ Runs::Runs(std::span<const RunOutcome> runs) {
 Sample Runs::sample(const std::string& arm, const std::string& baseline, const std::string& set,
                     std::optional<Measure> measure, const Contrast& than) {
   Sample sample;
-  std::vector<std::uint64_t> apart;
+  std::vector<std::uint64_t> apart, than_apart, both_apart;
   for (const auto& [seed, run] : of(arm)) {
     const Trajectory* a = find(*run, set, measure);
     if (a == nullptr) continue;
@@ -52,6 +52,8 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
     if (than.named()) {
       const Trajectory *than_a = beside(than.arm, than.set), *than_b = beside(than.baseline, than.set);
       if (than_a == nullptr || than_b == nullptr) continue;
+      if (!same_facts(*than_a, *than_b)) than_apart.push_back(seed);
+      if (than.set == set && !same_facts(*a, *than_a)) both_apart.push_back(seed);  // of two sets everybody expects it
       sample.than_a.push_back(than_a);
       sample.than_b.push_back(than_b);
     }
@@ -63,9 +65,13 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
     sample.bases.push_back(run->base);
     sample.a.push_back(a);
   }
-  if (!apart.empty()) {
-    note(fmt::format("'{}' and '{}' have different facts in '{}' at {}: their facts are drawn apart.", arm, baseline, set, list_of_seeds(apart)));
-  }
+  const auto note_apart = [&](const std::vector<std::uint64_t>& seeds, const std::string& one, const std::string& other, const std::string& its_set) {
+    if (seeds.empty()) return;
+    note(fmt::format("'{}' and '{}' have different facts in '{}' at {}: their facts are drawn apart.", one, other, its_set, list_of_seeds(seeds)));
+  };
+  note_apart(apart, arm, baseline, set);
+  note_apart(than_apart, than.arm, than.baseline, than.set);
+  note_apart(both_apart, arm, than.arm, set);
   return sample;
 }
 

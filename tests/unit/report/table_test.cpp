@@ -249,6 +249,21 @@ TEST(ComputeTable, DifferentFactsArePairedBySeedOnlyAndSaid) {
   EXPECT_TRUE(has_note(table, "different facts in 'held' at seed 1"));
 }
 
+TEST(ComputeTable, TwoDifferencesOfDifferentFactsSaySo) {
+  TableSpec spec = two_arms();
+  spec.comparisons.front().than = {"wide", "narrow", "held"};
+  const Trajectory ours = fixed(6, 10), theirs = fixed(6, 12);
+  const std::vector<RunOutcome> runs{run("sd", 1, {{"held", ours}, {"other", theirs}}), run("sft", 1, {{"held", ours}}),
+                                     run("wide", 1, {{"held", theirs}, {"other", theirs}}), run("narrow", 1, {{"held", theirs}, {"other", ours}})};
+  const Table table = compute_table(spec, runs);
+  EXPECT_EQ(std::count_if(table.notes.begin(), table.notes.end(), [](const std::string& n) { return n.find("drawn apart") != n.npos; }), 1);
+  EXPECT_TRUE(has_note(table, "'sd' and 'wide' have different facts in 'held' at seed 1"));
+  spec.comparisons.front().than.set = "other";  // of another set: what differs from our facts is no news
+  const Table other = compute_table(spec, runs);
+  EXPECT_FALSE(has_note(other, "'sd' and 'wide'"));
+  EXPECT_TRUE(has_note(other, "'wide' and 'narrow' have different facts in 'other' at seed 1"));
+}
+
 TEST(ComputeTable, MeansOfWhatWasRecorded) {
   std::vector<RunOutcome> runs;
   for (const std::uint64_t seed : {1U, 2U}) {
