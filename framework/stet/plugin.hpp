@@ -8,7 +8,7 @@
 //     registrar.regularizer<Mine>("mine", "what it does", stet::config::Schema<Parameters>("mine").field(...));
 //   }
 //
-// Mine's constructor takes `const Parameters&`. See plugins/l2_sp for the smallest complete one.
+// Mine's constructor takes `const Parameters&`. See plugins/confidence_penalty for the smallest complete one.
 #pragma once
 
 #include <stet/base/error.hpp>

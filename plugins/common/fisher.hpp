@@ -47,7 +47,7 @@ void add_fisher_fields(config::Schema<P>& schema) {
       .field("seed", member(&FisherOptions::seed), "of the draws");
 }
 
-/// Collective. F [n] in kDouble, the same bits on every number of ranks. `weights` are left alone. Throws Error (config) if there is no
+/// Collective. F [n] in kDouble, the same bits on every number of ranks that divides the micro-shards. `weights` are left alone. Throws Error (config) if there is no
 /// such set, or the vocabulary is too large for the exact estimator.
 [[nodiscard]] at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights,
                                          std::int64_t vocabulary);

@@ -29,7 +29,7 @@ class SynapticIntelligence final : public stet::Regularizer {
     before_ = gradient_ = at::Tensor();
   }
 
-  /// The gradient at hand is that of the task and of the regularizers listed before; ours is not part of the path.
+  /// The gradient at hand is that of the task, of regularizers on outputs and of those on weights listed before; ours is not part of the path.
   [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
     if (off()) return 0;  // not a bit of the gradient may change
     keep(before_, context.values);

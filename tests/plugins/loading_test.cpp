@@ -35,6 +35,15 @@ TEST_F(Loading, MissingNameListsWhereItLooked) {
   EXPECT_TRUE(has(error_of([&] { (void)registry.regularizer("freeze"); }), "offers no regularizer 'freeze'"));
 }
 
+TEST_F(Loading, AClassInAFileOfAnotherName) {
+  fs::copy_file(good_, folder_ / "collection.so");
+  write("bad.so", "text");  // nobody asked for it
+  PluginRegistry registry(*alone_, {folder_.path(), STET_PLUGIN_FOLDER});
+  EXPECT_EQ(registry.regularizer("good").name, "good");
+  EXPECT_EQ(registry.origin("good")->file, folder_ / "collection.so");
+  EXPECT_TRUE(has(error_of([&] { (void)registry.probe("good"); }), "no probe 'good' is known"));
+}
+
 TEST_F(Loading, ByNameOrFile) {
   EXPECT_EQ(registry_.load_named("l2_sp").facts.name, "l2_sp");
   EXPECT_EQ(registry_.load_named("l2_sp").file, good);  // again

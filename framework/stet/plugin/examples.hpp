@@ -43,7 +43,7 @@ class Examples {
   virtual ~Examples() = default;
 
   [[nodiscard]] virtual std::vector<std::string> sets() const = 0;
-  /// Examples of a set. Throws Error (config) if there is none of this name; the message lists those that exist.
+  /// Examples of a set. Throws Error (config) if there is none of this name, or it is empty; the message lists those that exist.
   [[nodiscard]] virtual std::int64_t size(const std::string& set) const = 0;
 
   /// Collective. The sum, over all groups of the range and all gradients of each, of what `add` adds to its third argument (flat,

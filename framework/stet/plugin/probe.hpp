@@ -63,7 +63,7 @@ struct ProbeContext {
 class Probe {
  public:
   virtual ~Probe() = default;
-  /// Called at every evaluation, on every rank with the same arguments; must not communicate but through `examples`. What it
+  /// Called at every evaluation of the phases in which it acts, on every rank with the same arguments; must not communicate but through `examples`. What it
   /// returns must follow from `context` alone, since a run that goes on from a checkpoint makes its probes anew.
   [[nodiscard]] virtual std::vector<Measurement> measure(const ProbeContext& context) = 0;
   /// Called after measure(), with the same context. A set and name recorded at some evaluations only keep their last values at

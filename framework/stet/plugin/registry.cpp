@@ -202,7 +202,11 @@ const Offer<Base>& PluginRegistry::find(const std::string& name, const char* kin
   };
   if (const Offer<Base>* found = look()) return *found;
   const std::string chosen = search_for(name);
-  if (chosen.empty()) throw not_found(name, kind);
+  if (chosen.empty()) {  // or in a file of another name
+    static_cast<void>(load_all());
+    if (const Offer<Base>* found = look()) return *found;
+    throw not_found(name, kind);
+  }
   load(chosen);
   if (const Offer<Base>* found = look()) return *found;
   throw Error(ErrorKind::plugin, std::string("the plugin file offers no ") + kind + " '" + name + "'")

@@ -40,7 +40,8 @@ class PluginRegistry {
   /// or the file there that offers a class of this name. Throws Error (plugin).
   const LoadedPlugin& load_named(const std::string& name);
 
-  /// Collective if the plugin is not loaded yet. Throws Error (plugin) listing where it looked.
+  /// Collective if the plugin is not loaded yet: NAME.so of the search path, or the file there that offers a class of this name. Throws Error
+  /// (plugin) listing where it looked.
   [[nodiscard]] const Offer<Regularizer>& regularizer(const std::string& name);
   [[nodiscard]] const Offer<FreezeStrategy>& freeze_strategy(const std::string& name);
   [[nodiscard]] const Offer<Probe>& probe(const std::string& name);

@@ -35,8 +35,8 @@ struct OutputContext {
   at::Tensor task_weights;
   std::span<const std::int32_t> sequence_of;  ///< [P] sequence of a row, 0..B-1
   std::span<const std::uint64_t> examples;    ///< [B] a number for each sequence: equal numbers, equal tokens
-  std::span<const std::int32_t> set_of;       ///< [B] the fact set of a sequence, an index into `sets`; -1: none
-  std::span<const std::string> sets;          ///< names of the fact sets
+  std::span<const std::int32_t> set_of;       ///< [B] the set of examples that a sequence is of, an index into `sets`; -1: none
+  std::span<const std::string> sets;          ///< as Examples::sets()
   /// Logits [P, V] of a snapshot at the same rows, without gradient. Its final hidden states are computed once an example
   /// and cached, since a frozen teacher's answer to fixed data is a constant.
   std::function<at::Tensor(const std::string& snapshot)> snapshot_logits;
@@ -47,7 +47,7 @@ struct OutputContext {
 /// Sequences that an output regularizer wants to see instead of the batch.
 struct Rehearsal {
   std::string set;              ///< of Examples
-  std::int64_t per_step = 16;   ///< sequences, over all ranks; drawn in a keyed order, each once before any comes again
+  std::int64_t per_step = 16;   ///< sequences, over all ranks; drawn in a keyed order, in a phase each once before any comes again
 };
 
 struct WeightContext {

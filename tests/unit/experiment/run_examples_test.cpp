@@ -17,14 +17,16 @@ class RunExamplesTest : public ::testing::Test {
     config.synthetic.relations = 2;
     return config;
   }
-  static BaseModel base(std::int64_t context) {
+  static BaseModel base(std::int64_t context, double frequency_exponent = 0) {
     ModelConfig shape;
     shape.width = 8;
     shape.layers = 1;
     shape.heads = 2;
     shape.feed_forward = 8;
     shape.context = context;
-    return untrained_base(data(), shape);
+    DataConfig config = data();
+    config.synthetic.frequency_exponent = frequency_exponent;
+    return untrained_base(config, shape);
   }
   std::vector<EvaluationSet> sets(const BaseModel& base) const {
     std::vector<EvaluationSet> result;
@@ -61,6 +63,24 @@ TEST_F(RunExamplesTest, TextsWithAndWithoutTheHeldFacts) {
   seen.clear();
   for (const TokenSequence& text : store.sequences("pretraining")) seen.insert(text.ids);
   EXPECT_TRUE(seen == with_held);
+}
+
+// A world where some facts are met often and most rarely: a text's place in an epoch is not its fact's.
+TEST_F(RunExamplesTest, HeldFactsAreLeftOutOfUnequalTextsToo) {
+  const BaseModel model = base(200, 1.0);
+  const std::vector<EvaluationSet> facts = sets(model);
+  ExampleStore store(model.model, *alone_, 1);
+  fill_examples(store, facts, model, 3);
+  std::multiset<std::vector<TokenId>> expected, seen;
+  std::uint64_t elsewhere = 0;
+  for (std::uint64_t i = 0; i < model.world.base_facts().size(); ++i) {
+    const std::uint64_t shown = model.world.shown(3, i);
+    elsewhere += shown == i ? 0 : 1;
+    if (shown < 9 || shown >= 21) expected.insert(tokenize(model.tokenizer, model.world.pretraining_example(3, i), true, i).ids);
+  }
+  ASSERT_GT(elsewhere, 20U);
+  for (const TokenSequence& text : store.sequences("pretraining_not_held")) seen.insert(text.ids);
+  EXPECT_TRUE(seen == expected);
 }
 
 TEST_F(RunExamplesTest, NoTextIsLongerThanTheContext) {
