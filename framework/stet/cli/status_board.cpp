@@ -39,7 +39,7 @@ void StatusBoard::write(const std::string& name, const std::string& text) const 
 }
 
 void StatusBoard::publish(const Progress& progress) const {
-  write(writer_, fmt::format("{} {} {} {}", progress.fraction, progress.tokens_per_second, progress.seconds, progress.task));
+  write(writer_, fmt::format("{} {} {} {} {}", progress.fraction, progress.tokens_per_second, progress.seconds, progress.identity, progress.task));
 }
 
 void StatusBoard::publish(const WorkAccount& account) const {
@@ -56,7 +56,8 @@ std::vector<Progress> StatusBoard::progress() const {
     if (name.starts_with('.') || name.ends_with(account_suffix)) continue;
     Progress progress;
     std::ifstream in(entry.path());
-    if (in >> progress.fraction >> progress.tokens_per_second >> progress.seconds && std::getline(in >> std::ws, progress.task)) all.push_back(progress);
+    in >> progress.fraction >> progress.tokens_per_second >> progress.seconds >> progress.identity >> std::ws;
+    if (std::getline(in, progress.task)) all.push_back(progress);
   }
   return all;
 }

@@ -217,7 +217,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
         losses += fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}\n", trainer.optimizer().step, report.loss,
                               report.learning_rate, report.gradient_norm);
         if (progress && since_progress.seconds() > 0.5) {
-          progress({task_name(base), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds(), spent().wall});
+          progress({task_name(base), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds(), spent().wall, base.identity});
           since_progress.restart();
         }
       }

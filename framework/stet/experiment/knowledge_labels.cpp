@@ -92,7 +92,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
   const std::vector<SlickRelation> relations = slick_questions(world);
   const SlickOptions options = slick_options(labels.config.slick, world);
   const auto report = [&](double share) {
-    if (progress && communicator.rank() == 0) progress({task_name(labels), share, 0, watch.spent().wall});
+    if (progress && communicator.rank() == 0) progress({task_name(labels), share, 0, watch.spent().wall, labels.identity});
   };
   const std::vector<std::vector<SlickLabel>> result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report);
   collectively(communicator, [&] {

@@ -278,7 +278,7 @@ void RunExecutor::report_progress() {
     all += work;
     done += p < state_.phase ? work : p == state_.phase ? static_cast<double>(state_.position) : 0.0;
   }
-  progress_({task_name(run_), done / all, clocks_.tokens / clocks_.since_begin.seconds(), state_.spent.wall + clocks_.total.spent().wall});
+  progress_({task_name(run_), done / all, clocks_.tokens / clocks_.since_begin.seconds(), state_.spent.wall + clocks_.total.spent().wall, run_.identity});
   clocks_.since_progress.restart();
 }
 

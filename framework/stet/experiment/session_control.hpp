@@ -12,6 +12,7 @@ struct Progress {
   double fraction = 0;            ///< 0..1 of this task
   double tokens_per_second = 0;
   double seconds = 0;             ///< that the task has taken, of the wall, earlier sessions' included
+  std::string identity;           ///< the task's; names of base models of several kinds are the same
 };
 using ProgressSink = std::function<void(const Progress&)>;
 

@@ -33,7 +33,7 @@ class Costs {
     std::array<Mean, 3> under_way;
     for (const ForecastTask& task : tasks) {
       if (!task.costs) continue;
-      const auto found = active.find(task.name);
+      const auto found = active.find(task.identity);
       if (task.seconds) {
         like_[{task.kind, task.like}].add(*task.seconds);
         kinds_[index_of(task.kind)].add(*task.seconds);
@@ -69,12 +69,12 @@ class Costs {
 
 Forecast forecast(std::span<const ForecastTask> tasks, std::span<const Progress> active, int processes) {
   std::map<std::string, Progress> under_way;
-  for (const Progress& progress : active) under_way[progress.task] = progress;
+  for (const Progress& progress : active) under_way[progress.identity] = progress;
   const Costs costs(tasks, under_way);
   double done = 0, left = 0, longest = 0;
   for (const ForecastTask& task : tasks) {
     if (!task.costs) continue;
-    const auto found = under_way.find(task.name);
+    const auto found = under_way.find(task.identity);
     const double share = task.seconds ? 1 : found != under_way.end() ? std::clamp(found->second.fraction, 0.0, 1.0) : 0;
     const double cost = costs.of(task), rest = cost * (1 - share);
     done += cost * share;
@@ -96,15 +96,15 @@ WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::st
     return fmt::format("{} x {}, {} epochs", config.model.width, config.model.layers, config.pretrain.epochs);
   };
   for (const PlannedBase& base : plan.bases) {
-    add({ForecastTask::Kind::base, task_name(base), size(base.config)}, workspace.base_folder(base));
+    add({ForecastTask::Kind::base, base.identity, size(base.config)}, workspace.base_folder(base));
   }
   for (const PlannedLabels& labels : plan.labels) {
-    add({ForecastTask::Kind::labels, task_name(labels), size(labels.config)}, workspace.labels_folder(labels, plan.bases[labels.base]));
+    add({ForecastTask::Kind::labels, labels.identity, size(labels.config)}, workspace.labels_folder(labels, plan.bases[labels.base]));
   }
   for (const PlannedRun& run : plan.runs) {
     const std::filesystem::path folder = workspace.run_folder(run);
     const bool copied = !Workspace::finished(folder) && workspace.finished_elsewhere(run);
-    add({.kind = ForecastTask::Kind::run, .name = task_name(run), .like = run.arm, .costs = !copied}, folder);
+    add({.kind = ForecastTask::Kind::run, .identity = run.identity, .like = run.arm, .costs = !copied}, folder);
   }
 }
 

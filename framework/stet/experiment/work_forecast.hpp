@@ -18,7 +18,7 @@ namespace stet {
 struct ForecastTask {
   enum class Kind { base, labels, run };
   Kind kind = Kind::run;
-  std::string name;                 ///< as in Progress::task
+  std::string identity;             ///< as in Progress
   std::string like;                 ///< tasks of a kind that share it should cost the same: of one arm, of one size
   std::optional<double> seconds{};  ///< what it took, of the wall; empty: not finished
   bool costs = true;                ///< false: it failed, or its result is copied

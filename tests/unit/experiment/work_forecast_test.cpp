@@ -10,21 +10,21 @@ namespace {
 using Kind = ForecastTask::Kind;
 
 ForecastTask finished(Kind kind, const std::string& like, double seconds) { return {kind, "finished", like, seconds}; }
-ForecastTask waiting(Kind kind, const std::string& name, const std::string& like) { return {kind, name, like}; }
+ForecastTask waiting(Kind kind, const std::string& identity, const std::string& like) { return {kind, identity, like}; }
 
 TEST(WorkForecast, NothingIsForetoldOfTheUnknown) {
   const std::vector<ForecastTask> tasks = {waiting(Kind::base, "base 1", "128"), waiting(Kind::run, "sft seed 1", "sft")};
   const Forecast begin = forecast(tasks, {}, 1);
   EXPECT_EQ(begin.fraction, 0);
   EXPECT_FALSE(begin.left);
-  const std::vector<Progress> too_early = {{"base 1", 0.01, 1000, 1}};
+  const std::vector<Progress> too_early = {{"", 0.01, 1000, 1, "base 1"}};
   EXPECT_FALSE(forecast(tasks, too_early, 1).left);
 }
 
 TEST(WorkForecast, GoesByWhatIsUnderWayUntilSomethingIsFinished) {
   // Half a base in 30 s: 30 s more, and 10 s for a run, which is taken for a sixth of a base.
   const std::vector<ForecastTask> tasks = {waiting(Kind::base, "base 1", "128"), waiting(Kind::run, "sft seed 1", "sft")};
-  const std::vector<Progress> active = {{"base 1", 0.5, 1000, 30}};
+  const std::vector<Progress> active = {{"", 0.5, 1000, 30, "base 1"}};
   const Forecast now = forecast(tasks, active, 1);
   EXPECT_DOUBLE_EQ(now.left.value(), 40);
   EXPECT_DOUBLE_EQ(now.fraction, 30.0 / 70);
@@ -36,7 +36,7 @@ TEST(WorkForecast, ArmsHaveTheirOwnCosts) {
                                            finished(Kind::run, "long", 96),             waiting(Kind::run, "short seed 3", "short"),
                                            waiting(Kind::run, "long seed 2", "long"),      waiting(Kind::run, "new seed 1", "new")};
   EXPECT_DOUBLE_EQ(forecast(tasks, {}, 1).left.value(), 12 + 96 + 40);
-  const std::vector<Progress> active = {{"long seed 2", 0.75, 1000, 50}};
+  const std::vector<Progress> active = {{"", 0.75, 1000, 50, "long seed 2"}};
   EXPECT_DOUBLE_EQ(forecast(tasks, active, 1).left.value(), 12 + 24 + 40);
   EXPECT_DOUBLE_EQ(forecast(tasks, active, 1).fraction, (1120.0 + 72) / (1120 + 148));
 }
@@ -62,7 +62,7 @@ TEST(WorkForecast, WhatFailedOrIsCopiedCostsNothing) {
 
 TEST(WorkForecast, AFinishedTaskThatStillSaysItIsUnderWayCountsOnce) {
   const std::vector<ForecastTask> tasks = {{Kind::run, "sft seed 1", "sft", 10}, waiting(Kind::run, "sft seed 2", "sft")};
-  const std::vector<Progress> late = {{"sft seed 1", 0.99, 1000, 10}};
+  const std::vector<Progress> late = {{"", 0.99, 1000, 10, "sft seed 1"}};
   EXPECT_DOUBLE_EQ(forecast(tasks, late, 1).fraction, 0.5);
 }
 
