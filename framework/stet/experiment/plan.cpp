@@ -91,9 +91,9 @@ std::vector<Arm> expand_sweep(const Value& document, const std::vector<Arm>& arm
           for (const Value& value : values.items()) {
             const std::string text = config::canonical(value);
             Arm one = point;
-            one.name += "@" + key + "=" + text;
-            one.label += ", " + key + " = " + text;
-            config::apply_override(one.table, key + "=" + text);
+            one.name += fmt::format("@{}={}", key, text);
+            one.label += fmt::format(", {} = {}", key, text);
+            config::apply_override(one.table, fmt::format("{}={}", key, text));
             next.push_back(std::move(one));
           }
         }
