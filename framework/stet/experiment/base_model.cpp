@@ -55,7 +55,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
   }
   const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording, std::vector<Recall>& rows) {
     const EvaluationSet set = make_evaluation_set(label, chosen, tokenizer, wording);
-    const SetScore result = score(model, weights, set, communicator);
+    SetScore result = score(model, weights, set, communicator);
     rows.push_back({label, chosen.size(), result.accuracy()});
     return result;
   };
@@ -146,7 +146,7 @@ std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
 BaseModel untrained_base(const DataConfig& data, ModelConfig shape) {
   World world = make_world(data);
   Tokenizer tokenizer = make_tokenizer(data, world);
-  Transformer model = make_model(std::move(shape), tokenizer);
+  Transformer model = make_model(shape, tokenizer);
   at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
   std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
   return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};

@@ -4,6 +4,7 @@
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
+#include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <algorithm>
 

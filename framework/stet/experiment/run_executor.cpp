@@ -152,7 +152,8 @@ void RunExecutor::train_phase() {
     }
     checkpoint_if_due();
   }
-  if (trainer_->replace_weights()) evaluate(static_cast<float>(state_.position / data.epoch_size));
+  const std::uint64_t epochs = state_.position / data.epoch_size;  // whole ones: a phase ends with an epoch
+  if (trainer_->replace_weights()) evaluate(static_cast<float>(epochs));
 }
 
 void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
