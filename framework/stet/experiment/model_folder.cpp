@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* shape_file = "model.toml";
+constexpr const char *tokenizer_file = own_model_files[1], *shape_file = own_model_files[2];
 
 /// [model] of a TOML file of ours; the vocabulary is the embedding's.
 ModelConfig read_own_shape(const fs::path& toml, std::int64_t vocabulary) {
@@ -74,7 +74,7 @@ void save_own_weights(const fs::path& folder, const ParameterTable& table, const
 
 void save_model_folder(const fs::path& folder, const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer) {
   save_own_weights(folder, model.table(), weights);
-  tokenizer.save(folder / "tokenizer.json");
+  tokenizer.save(folder / tokenizer_file);
   config::Value document = config::Value::table();
   document.set("model", ModelConfig::schema().resolve(model.config()));
   write_file_atomically(folder / shape_file, config::to_toml(document));
@@ -116,7 +116,7 @@ ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
         .expected("config.json (Hugging Face), base.toml or model.toml with model.safetensors (stet), or manifest.json (a step-N checkpoint)")
         .hint(fs::exists(folder / "run.toml") ? "a run keeps its model with `--set checkpoint.keep_weights=true`" : "");
   }
-  if (fs::exists(folder / "tokenizer.json")) result.tokenizer = folder / "tokenizer.json";
+  if (fs::exists(folder / tokenizer_file)) result.tokenizer = folder / tokenizer_file;
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
 
+#include <array>
 #include <filesystem>
 #include <optional>
 
@@ -24,7 +25,8 @@ struct ModelFolder {
 
 /// Writes model.safetensors: every parameter under its name. What makes the folder one of ours, a base.toml or model.toml, comes after it.
 void save_own_weights(const std::filesystem::path& folder, const ParameterTable& table, const at::Tensor& weights);
-/// A whole folder of ours: weights, model.toml, tokenizer.json.
+/// What save_model_folder() writes, in this order.
+inline constexpr std::array<const char*, 3> own_model_files = {single_weights_file, "tokenizer.json", "model.toml"};
 void save_model_folder(const std::filesystem::path& folder, const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer);
 
 /// The shape as text, for a checkpoint's metadata (key "model"), and back.

@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/experiment/model_folder.hpp>
 #include <stet/report/outcomes_file.hpp>
 
 #include <nlohmann/json.hpp>
@@ -14,9 +15,6 @@
 namespace stet {
 
 namespace {
-/// Of a run: what save_model_folder() writes.
-constexpr std::array<const char*, 3> model_files = {"model.safetensors", "tokenizer.json", "model.toml"};
-
 std::string host_name() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
@@ -72,7 +70,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
     if (std::filesystem::exists(theirs / name)) write_file_atomically(mine / name, read_file(theirs / name));
   }
   if (run.config.checkpoint.keep_weights) {
-    for (const char* name : model_files) std::filesystem::copy_file(theirs / name, mine / name, std::filesystem::copy_options::overwrite_existing);
+    for (const char* name : own_model_files) std::filesystem::copy_file(theirs / name, mine / name, std::filesystem::copy_options::overwrite_existing);
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
   write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));
@@ -80,7 +78,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
 }
 
 bool Workspace::holds_model(const std::filesystem::path& task) {
-  return std::all_of(model_files.begin(), model_files.end(), [&](const char* name) { return std::filesystem::exists(task / name); });
+  return std::all_of(own_model_files.begin(), own_model_files.end(), [&](const char* name) { return std::filesystem::exists(task / name); });
 }
 
 bool Workspace::finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }

@@ -6,7 +6,6 @@
 #include <stet/config/document.hpp>
 #include <stet/experiment/base_model.hpp>
 #include <stet/model/foreign_export.hpp>
-#include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <shared_folder.hpp>
 #include <unit/experiment/experiment_support.hpp>
@@ -33,13 +32,7 @@ ModelConfig small() {
 
 /// As write_base() leaves it.
 void write_own(const Folder& folder, const std::string& toml, const ModelConfig& config, const at::Tensor& weights) {
-  std::vector<TensorView> views;
-  const ParameterTable table(config);
-  for (const ParameterInfo& info : table.entries()) {
-    views.push_back(view_of<float>(info.name, std::span<const float>(weights.data_ptr<float>() + info.offset, static_cast<std::size_t>(info.count)),
-                                   {info.shape.begin(), info.shape.end()}));
-  }
-  write_tensor_file(folder / "model.safetensors", views, {{"format", "pt"}});
+  save_own_weights(folder.path(), ParameterTable(config), weights);
   config::Value document = config::Value::table();
   document.set("model", ModelConfig::schema().resolve(config));
   write_file_atomically(folder / toml, config::to_toml(document));

@@ -9,6 +9,17 @@ namespace {
 
 class WorkspaceTest : public ::testing::Test {
  protected:
+  static PlannedRun planned() {
+    PlannedRun run;
+    run.arm = "sft";
+    run.seed = 3;
+    run.identity = "0123456789abcdef";
+    return run;
+  }
+  static void leave_outcomes(const std::filesystem::path& run) {
+    std::filesystem::create_directories(run);
+    report::save_outcomes(run / "outcomes.safetensors", {3, "sft", {0}, {0.0F}, {0}, {"facts"}, {}});
+  }
   testing::Folder folder_;
   const std::unique_ptr<Communicator> alone_ = make_single_process();
   const std::filesystem::path task_ = folder_ / "task";
@@ -18,10 +29,7 @@ TEST_F(WorkspaceTest, LaysOutFolders) {
   const Workspace workspace(folder_.path(), "name");
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / "name" / "runs"));
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / ".bases"));
-  PlannedRun run;
-  run.arm = "sft";
-  run.seed = 3;
-  run.identity = "0123456789abcdef";
+  PlannedRun run = planned();
   EXPECT_EQ(workspace.run_folder(run), folder_ / "name" / "runs" / "sft-s3-0123456789");
   PlannedBase base;
   base.identity = "feed";
@@ -30,13 +38,9 @@ TEST_F(WorkspaceTest, LaysOutFolders) {
 
 TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   const Workspace first(folder_.path(), "first"), second(folder_.path(), "second");
-  PlannedRun run;
-  run.arm = "sft";
-  run.seed = 3;
-  run.identity = "0123456789abcdef";
+  PlannedRun run = planned();
   const std::filesystem::path theirs = first.run_folder(run);
-  std::filesystem::create_directories(theirs);
-  report::save_outcomes(theirs / "outcomes.safetensors", {3, "sft", {0}, {0.0F}, {0}, {"facts"}, {}});
+  leave_outcomes(theirs);
   write_file_atomically(theirs / "metrics.jsonl", "{}\n");
   EXPECT_FALSE(second.adopt(run));  // nobody has heard of it
   first.announce(run);
@@ -59,13 +63,9 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
 
 TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
   const Workspace first(folder_.path(), "first"), second(folder_.path(), "second");
-  PlannedRun run;
-  run.arm = "sft";
-  run.seed = 3;
-  run.identity = "0123456789abcdef";
+  PlannedRun run = planned();
   const std::filesystem::path theirs = first.run_folder(run), mine = second.run_folder(run);
-  std::filesystem::create_directories(theirs);
-  report::save_outcomes(theirs / "outcomes.safetensors", {3, "sft", {0}, {0.0F}, {0}, {"facts"}, {}});
+  leave_outcomes(theirs);
   Workspace::mark_finished(theirs, {1.5, 1.25}, 2);
   first.announce(run);
   run.config.checkpoint.keep_weights = true;
