@@ -10,6 +10,7 @@ namespace stet {
 
 /// The sort of a user error. The value is the program's exit code (design, section 12).
 enum class ErrorKind : int {
+  internal = 1,       ///< nothing that a user did: an exception of another type, out of memory
   config = 2,         ///< usage, command line, configuration
   data = 3,           ///< a data, tokenizer or model file
   plugin = 4,         ///< a plugin that cannot be used
@@ -32,20 +33,37 @@ class Error : public std::runtime_error {
   Error& expected(std::string text);
   Error& received(std::string text);
   Error& hint(std::string text);
+  /// What serves who mends it and nobody else, such as the stack of a foreign exception: part of a run's record, not of what().
+  Error& detail(std::string text);
+  /// Puts an outer place before the present one: "arm sft, step 3" before "plugin 'x'".
+  Error& within(const std::string& outer);
 
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
   [[nodiscard]] int exit_code() const noexcept { return static_cast<int>(kind_); }
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
   [[nodiscard]] const std::string& where() const noexcept { return where_; }
-  /// The whole text, one line for each part that is present.
+  [[nodiscard]] const std::string& expected() const noexcept { return expected_; }
+  [[nodiscard]] const std::string& received() const noexcept { return received_; }
+  [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+  [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
+  /// The whole text, one line for each part that is present; detail() is not shown.
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
 
  private:
   void compose();
 
   ErrorKind kind_;
-  std::string message_, where_, expected_, received_, hint_, text_;
+  std::string message_, where_, expected_, received_, hint_, detail_, text_;
 };
+
+/// All parts as one text of bytes, for another process; the second undoes the first. unpack_error throws Error (internal) for
+/// anything else than what pack_error gave.
+[[nodiscard]] std::string pack_error(const Error& error);
+[[nodiscard]] Error unpack_error(std::string_view packed);
+
+/// The exception that is being handled (call it in a catch block) as an Error: an Error as it is, anything else as `kind` with its
+/// type, the first lines of its text, and the rest as detail().
+[[nodiscard]] Error current_error(ErrorKind kind);
 
 /// The message for an exception of any type (Error's whole text, or what()).
 [[nodiscard]] std::string describe(const std::exception& error);

@@ -79,7 +79,7 @@ class Communicator {
 
 /// Collective verdict: runs `work` on this rank, then all ranks learn whether every one succeeded. If any failed, every
 /// rank throws an Error with the kind and texts of the first failing rank, whose number is put before `where`
-/// ("rank 2: file.toml:3:1"); an exception that is not an Error gets kind communication. So there is one message to
+/// ("rank 2: file.toml:3:1"); an exception that is not an Error gets kind internal. So there is one message to
 /// print, by rank 0 say, and not one a rank.
 ///
 /// `work` must not itself communicate unless a failure in it is sure to be met by all ranks: a rank that throws leaves

@@ -11,7 +11,7 @@
 #include <string_view>
 
 /// Raised with every change of the classes in stet/plugin/.
-#define STET_PLUGIN_ABI 4
+#define STET_PLUGIN_ABI 5
 
 /// Whose std::string and std::vector cross the boundary. Debug mode has other containers than the release mode. (The
 /// compiler's own version does not matter: g++ and clang++ agree on layouts and calls.)

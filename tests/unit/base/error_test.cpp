@@ -43,6 +43,65 @@ TEST(Error, ExitCodesAreThoseOfTheDesign) {
   EXPECT_EQ(exit_resumable, 75);
 }
 
+TEST(Error, DetailIsForTheRecordAlone) {
+  const Error error = Error(ErrorKind::plugin, "m").detail("frame #0");
+  EXPECT_STREQ(error.what(), "m");
+  EXPECT_EQ(error.detail(), "frame #0");
+}
+
+TEST(Error, AnOuterPlaceComesBeforeAnInnerOne) {
+  EXPECT_EQ(Error(ErrorKind::plugin, "m").within("arm a").where(), "arm a");
+  EXPECT_EQ(Error(ErrorKind::plugin, "m").at("plugin p").within("arm a").where(), "arm a: plugin p");
+}
+
+TEST(Error, TravelsAsFieldsWhateverTheyHold) {
+  const Error sent = Error(ErrorKind::numerical, "m\n  hint: not one").at("w").expected("e").received("").hint("h\n  where: x").detail(std::string("d\0", 2));
+  const Error got = unpack_error(pack_error(sent));
+  EXPECT_EQ(got.kind(), sent.kind());
+  EXPECT_STREQ(got.what(), sent.what());
+  EXPECT_EQ(got.message(), sent.message());
+  EXPECT_EQ(got.expected(), "e");
+  EXPECT_EQ(got.received(), "");
+  EXPECT_EQ(got.hint(), sent.hint());
+  EXPECT_EQ(got.detail(), sent.detail());
+  const std::string packed = pack_error(sent);
+  for (std::size_t size = 0; size < packed.size(); ++size) {
+    try {
+      (void)unpack_error(packed.substr(0, size));
+      ADD_FAILURE() << size;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::internal);
+    }
+  }
+}
+
+Error caught(const auto& work) {
+  try {
+    work();
+  } catch (...) {
+    return current_error(ErrorKind::plugin);
+  }
+  return Error(ErrorKind::internal, "nothing was thrown");
+}
+
+TEST(Error, AnyExceptionBecomesOneThatNamesItsType) {
+  EXPECT_EQ(caught([] { throw Error(ErrorKind::data, "own").at("f"); }).where(), "f");
+  EXPECT_EQ(caught([] { throw Error(ErrorKind::data, "own"); }).kind(), ErrorKind::data);
+  EXPECT_EQ(caught([] { throw std::runtime_error("boom"); }).message(), "std::runtime_error: boom");
+  EXPECT_EQ(caught([] { throw 3; }).message(), "int");
+  EXPECT_EQ(caught([] { throw std::bad_alloc(); }).message(), "out of memory (std::bad_alloc)");
+  EXPECT_EQ(caught([] { throw 3; }).kind(), ErrorKind::plugin);
+}
+
+TEST(Error, AForeignStackGoesIntoTheDetail) {
+  const std::string text = "shapes do not fit\nException raised from matmul\nframe #0: a\nframe #1: b\n";
+  const Error error = caught([&] { throw std::runtime_error(text); });
+  EXPECT_EQ(error.message(), "std::runtime_error: shapes do not fit");
+  EXPECT_EQ(error.detail(), text);
+  EXPECT_EQ(caught([] { throw std::runtime_error("1\n2\n3\n4"); }).message(), "std::runtime_error: 1\n2");
+  EXPECT_EQ(caught([] { throw std::runtime_error(std::string(9000, 'x')); }).message().size(), std::string("std::runtime_error: ").size() + 504);
+}
+
 TEST(Error, IsCaughtAsAStandardException) {
   try {
     throw Error(ErrorKind::plugin, "m").at("p.so");
