@@ -1,6 +1,6 @@
 // The commands beside a run, and what a user's mistakes lead to: the right exit code and a message to mend them by.
 #include "program.hpp"
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <cstring>
 
@@ -123,7 +123,7 @@ TEST_F(CommandsTest, ARefusedPluginFileIsReportedAndTheOthersAreListed) {
 
 TEST_F(CommandsTest, ModelsAgreeWithTheirReferenceOrAreFoundOut) {
   for (const std::string name : {"qwen2-tiny", "gpt2-tiny"}) {
-    const fs::path model = shared_folder() / "fixtures" / "models" / name;
+    const fs::path model = fixtures_folder() / "models" / name;
     const Outcome good = run({"model", "verify", model.string()});
     EXPECT_TRUE(ended_with(good, 0));
     EXPECT_EQ(count_of(good.out, ": agrees"), 2U);

@@ -1,6 +1,6 @@
 // `stet data build` and `stet data inspect`, alone and under mpirun, whole and killed.
 #include "program.hpp"
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <csignal>
 
@@ -10,7 +10,7 @@ namespace {
 class DataTest : public ::testing::Test {
  protected:
   DataTest() {
-    fs::copy_file(shared_folder() / "fixtures/tokenizers/gpt2-style/tokenizer.json", folder_ / "tokenizer.json");
+    fs::copy_file(fixtures_folder() / "tokenizers/gpt2-style/tokenizer.json", folder_ / "tokenizer.json");
     write(folder_ / "chat.jsonl",
           "\xEF\xBB\xBF{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Capital of Italy?\"}, "
           "{\"role\": \"assistant\", \"content\": \"Rome\"}, {\"role\": \"user\", \"content\": \"Sure?\"}, {\"role\": \"assistant\", \"content\": \"Yes.\"}]}\r\n");

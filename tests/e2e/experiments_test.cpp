@@ -2,7 +2,7 @@
 // file rots. The numbers mean nothing; that each arm trains and each cell is filled is what is looked at.
 #include "program.hpp"
 
-#include <unit/text/shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <algorithm>
 #include <map>
@@ -64,7 +64,7 @@ Words miniature_of(const std::string& file) {
   if (contains(read(file), "out_of_relation")) set("sets.out_of_relation=8");
   if (contains(read(file), "never_seen")) set("sets.never_seen=8");
   if (fs::path(file).parent_path().filename() == "entity-questions") {
-    const std::string data = (shared_folder() / "data" / "entity-questions").string();
+    const std::string data = entity_questions_folder().string();
     for (const std::string& value : {"data.path=" + data, std::string("data.entity_questions.facts_per_relation=80"),
                                      std::string("data.entity_questions.new_per_relation=16"), std::string("data.entity_questions.vocabulary=600")}) {
       words.insert(words.end(), {"--set", value});

@@ -1,6 +1,6 @@
 // `stet export` and `stet generate` as a user has them.
 #include "program.hpp"
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <algorithm>
 
@@ -10,7 +10,7 @@ namespace {
 class ModelCommandsTest : public ::testing::Test {
  protected:
   Outcome run(const Words& arguments) { return stet(folder_.path(), arguments); }
-  static std::string fixture(const std::string& name) { return (shared_folder() / "fixtures/models" / name).string(); }
+  static std::string fixture(const std::string& name) { return (fixtures_folder() / "models" / name).string(); }
 
   Folder folder_;
 };
@@ -52,11 +52,11 @@ TEST_F(ModelCommandsTest, GenerateContinuesIds) {
 }
 
 TEST_F(ModelCommandsTest, GenerateRefusesWhatMakesNoSense) {
-  const std::string model = fixture("gpt2-tiny");  // vocabulary 384, context 64
+  const std::string model = fixture("gpt2-tiny");  // vocabulary 256, context 64
   EXPECT_TRUE(ended_with(run({"generate", model, "--prompt", "hello"}), 2));
   EXPECT_TRUE(ended_with(run({"generate", model, "--prompt", "1 2", "--samples", "2"}), 2));
   EXPECT_TRUE(ended_with(run({"generate", model, "--prompt", "1 2", "--temperature", "-1"}), 2));
-  EXPECT_TRUE(ended_with(run({"generate", model, "--prompt", "384"}), 3));
+  EXPECT_TRUE(ended_with(run({"generate", model, "--prompt", "256"}), 3));
   EXPECT_TRUE(ended_with(run({"generate", model, "--prompt", ""}), 3));
   std::string long_prompt;
   for (int i = 0; i < 65; ++i) long_prompt += "1 ";

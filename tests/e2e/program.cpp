@@ -58,7 +58,7 @@ namespace {
 /// Environment variables by which a launcher, or stet, would speak to the program through us.
 bool is_foreign(std::string_view name) {
   for (const std::string_view prefix : {"OMPI_", "PMIX_", "PMI_", "PRTE_", "SLURM_", "STET_"}) {
-    if (name.starts_with(prefix) && !name.starts_with("OMPI_ALLOW_") && name != "STET_SHARED") return true;
+    if (name.starts_with(prefix) && !name.starts_with("OMPI_ALLOW_")) return true;
   }
   return false;
 }

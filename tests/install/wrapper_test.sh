@@ -25,6 +25,8 @@ enable_testing()
 add_test(NAME passes COMMAND stet)
 set_tests_properties(passes PROPERTIES PASS_REGULAR_EXPRESSION "arguments 0")
 add_test(NAME fails COMMAND stet)
+add_test(NAME needs.more COMMAND stet)
+set_tests_properties(needs.more PROPERTIES LABELS reference PASS_REGULAR_EXPRESSION "arguments 0")
 END
 cat >"$project/main.c" <<'END'
 #include <stdio.h>
@@ -80,6 +82,14 @@ run "$project/stet" test
 run "$project/stet" test -R passes
 same "$status" 0 "a passing test: $out"
 [[ $(tail -n 1 <<<"$out") == "Total Test time"* ]] || die "the last line is not CTest's: $out"
+
+# Tests with the label `reference` run when they are asked for, and only then.
+run "$project/stet" test -E fails
+same "$status" 0 "all but one test: $out"
+grep -q 'out of 1$' <<<"$out" && ! grep -q needs.more <<<"$out" || die "tests with the label reference run unasked: $out"
+run "$project/stet" test -L reference
+same "$status" 0 "-L reference: $out"
+grep -q 'needs.more .*Passed' <<<"$out" && grep -q 'out of 1$' <<<"$out" || die "-L reference: $out"
 
 # A mistake in the source: status 2, and the compiler's words.
 echo 'int mistake = ;' >>"$project/main.c"

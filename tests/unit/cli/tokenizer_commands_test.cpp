@@ -1,5 +1,8 @@
 // `stet tokenizer ...` as a user runs it: the program's output and exit code.
+#include <fixtures_folder.hpp>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <sys/wait.h>
 
@@ -39,8 +42,7 @@ class TokenizerCommands : public ::testing::Test {
   }
 
   [[nodiscard]] static std::string fixture(const char* style) {
-    const char* shared = std::getenv("STET_SHARED");
-    return (fs::path(shared != nullptr ? shared : STET_SOURCE_DIR "/../shared") / "fixtures" / "tokenizers" / style).string();
+    return (stet::fixtures_folder() / "tokenizers" / style).string();
   }
 
   fs::path folder_;
@@ -69,7 +71,10 @@ TEST_F(TokenizerCommands, VerifySaysWhatDiffersAndFails) {
   for (const char* style : {"gpt2-style", "llama3-style", "qwen2-style"}) {
     const auto [code, output] = stet("verify '" + fixture(style) + "'");
     EXPECT_EQ(code, 0);
-    EXPECT_NE(output.find("232 of 232 texts agree: agrees"), std::string::npos) << output;
+    std::ifstream file(fixture(style) + "/expected.json");
+    const std::string texts = std::to_string(nlohmann::json::parse(file).size());
+    EXPECT_GT(texts, "200");
+    EXPECT_NE(output.find(texts + " of " + texts + " texts agree: agrees"), std::string::npos) << output;
   }
   fs::copy_file(fixture("gpt2-style") + "/tokenizer.json", folder_ / "tokenizer.json");
   std::ofstream(folder_ / "expected.json") << R"([{"text": "!\n", "ids": [0, 5]}, {"text": "!", "ids": [0]}])";

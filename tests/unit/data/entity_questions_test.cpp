@@ -3,7 +3,7 @@
 #include <stet/data/entity_questions_file.hpp>
 #include <stet/data/entity_questions_wordings.hpp>
 #include <stet/data/entity_questions_world.hpp>
-#include <unit/text/shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -16,21 +16,21 @@
 namespace stet {
 namespace {
 
-std::string real_data() { return (shared_folder() / "data" / "entity-questions").string(); }
+std::string data() { return entity_questions_folder().string(); }
 
 EntityQuestionsOptions small() {
   EntityQuestionsOptions options;
-  options.path = real_data();
+  options.path = data();
   options.facts_per_relation = 300;
   options.new_per_relation = 80;
   options.vocabulary = 1500;
   return options;
 }
 
-TEST(EntityQuestions, EveryPublishedFileIsRead) {
-  const auto templates = read_question_templates(real_data());
+TEST(EntityQuestions, EveryFileIsRead) {
+  const auto templates = read_question_templates(data());
   std::size_t files = 0, questions = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(real_data()) / "train")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(data()) / "train")) {
     const std::string property = entry.path().filename().string().substr(0, entry.path().filename().string().find('.'));
     ASSERT_TRUE(templates.contains(property)) << property;
     questions += read_entity_questions(entry.path(), templates.at(property)).size();
@@ -41,16 +41,16 @@ TEST(EntityQuestions, EveryPublishedFileIsRead) {
     EXPECT_EQ(relation.probe.find("value of"), std::string::npos) << property << " has no wordings of its own";
   }
   EXPECT_EQ(files, 24U);
-  EXPECT_EQ(questions, 176560U);  // as published
+  EXPECT_EQ(questions, on_reference_data() ? 176560U : 3825U);  // 176,560: as published
 }
 
 TEST(EntityQuestions, SubjectsAreWhatTheTemplateLeaves) {
-  const auto items = read_entity_questions(std::filesystem::path(real_data()) / "train" / "P17.train.json",
-                                           "Which country is [X] located in?");
-  ASSERT_GT(items.size(), 3U);
-  EXPECT_EQ(items[0].subject, "Painblanc");
-  EXPECT_EQ(items[0].answers, std::vector<std::string>{"France"});
-  EXPECT_EQ(items[2].subject, "Lac de Pierre-Percée");
+  const bool published = on_reference_data();
+  const auto items = read_entity_questions(std::filesystem::path(data()) / "train" / "P17.train.json", read_question_templates(data()).at("P17"));
+  ASSERT_GT(items.size(), 5U);
+  EXPECT_EQ(items[0].subject, published ? "Painblanc" : "Lake Bratestal");
+  EXPECT_EQ(items[0].answers, std::vector<std::string>{published ? "France" : "Kehuga"});
+  EXPECT_EQ(items[2].subject, published ? "Lac de Pierre-Percée" : "Homas-Tofan");
 }
 
 TEST(EntityQuestionsWorld, SplitsFactsBySubject) {
@@ -92,8 +92,8 @@ TEST(EntityQuestionsWorld, IsAFunctionOfItsOptions) {
 TEST(EntityQuestionsWorld, RelationsThatShareAQuestionShareNoSubject) {
   auto options = small();
   options.relations = {"P131", "P276"};  // both "Where is [X] located?"
-  options.facts_per_relation = 5000;
-  options.new_per_relation = 500;
+  options.facts_per_relation = on_reference_data() ? 5000 : 60;
+  options.new_per_relation = on_reference_data() ? 500 : 15;
   const World world = make_entity_questions_world(options);
   std::set<std::string> subjects;
   for (const auto* facts : {&world.base_facts(), &world.new_facts()}) {
@@ -104,9 +104,9 @@ TEST(EntityQuestionsWorld, RelationsThatShareAQuestionShareNoSubject) {
 // The fixed part of a probe, in the subject's place a word, is made of tokens that pre-training text has.
 TEST(EntityQuestionsWorld, EveryProbeTokenOccursInPretrainingText) {
   auto options = small();
-  const auto templates = read_question_templates(real_data());
+  const auto templates = read_question_templates(data());
   options.relations.clear();
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(real_data()) / "train")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(data()) / "train")) {
     const std::string file = entry.path().filename().string();
     options.relations.push_back(file.substr(0, file.find('.')));
   }
@@ -201,16 +201,17 @@ TEST(EntityQuestionsWorld, OnlyThreeRelationsHaveASplitWithoutOverlap) {
 
 TEST(EntityQuestionsWorld, TooFewFactsSayWhich) {
   auto options = small();
+  const bool published = on_reference_data();
   options.relations = {"P17", "P800"};
-  options.facts_per_relation = 1300;
-  options.new_per_relation = 500;
+  options.facts_per_relation = published ? 1300 : 250;
+  options.new_per_relation = published ? 500 : 60;
   try {
     static_cast<void>(make_entity_questions_world(options));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::config);
     EXPECT_NE(std::string(error.what()).find("P800"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("1300 base facts and 500 new facts"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find(published ? "1300 base facts and 500 new facts" : "250 base facts and 60 new facts"), std::string::npos);
   }
 }
 
@@ -304,7 +305,7 @@ TEST(EntityQuestionsWorld, TheEnvironmentVariableNamesTheFolder) {
   EXPECT_EQ(find_entity_questions(""), folder.path());
   ASSERT_EQ(setenv("STET_DATA", folder.path().parent_path().c_str(), 1), 0);
   EXPECT_THROW(static_cast<void>(find_entity_questions("")), Error);
-  ASSERT_EQ(setenv("STET_DATA", (shared_folder() / "data").c_str(), 1), 0);
+  ASSERT_EQ(setenv("STET_DATA", entity_questions_folder().parent_path().c_str(), 1), 0);
   EXPECT_EQ(find_entity_questions("").filename(), "entity-questions");
   ASSERT_EQ(unsetenv("STET_DATA"), 0);
 }

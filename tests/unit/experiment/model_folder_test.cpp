@@ -7,7 +7,7 @@
 #include <stet/experiment/base_model.hpp>
 #include <stet/model/foreign_export.hpp>
 
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 #include <unit/experiment/experiment_support.hpp>
 
 namespace stet {
@@ -112,7 +112,7 @@ TEST(ModelFolderTest, Checkpoints) {
 }
 
 TEST(ModelFolderTest, ForeignFoldersAndOthers) {
-  const ModelFolder foreign = open_model_folder(shared_folder() / "fixtures/models/pythia-tiny");
+  const ModelFolder foreign = open_model_folder(fixtures_folder() / "models/pythia-tiny");
   EXPECT_EQ(foreign.foreign->architecture, "gpt_neox");
   EXPECT_EQ(foreign.weights.numel(), ParameterTable(foreign.config).total());
   const Folder folder;

@@ -5,7 +5,7 @@
 #include <stet/model/generation.hpp>
 #include <stet/model/token_sampler.hpp>
 
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ using Tokens = std::vector<std::int32_t>;
 
 struct Loaded {
   Loaded(const std::string& name, at::ScalarType type)
-      : folder(shared_folder() / "fixtures/models" / name),
+      : folder(fixtures_folder() / "models" / name),
         foreign(read_foreign_config(folder)),
         model(foreign.config),
         weights(load_foreign_weights(folder, foreign, model.table(), type)) {}

@@ -6,7 +6,7 @@
 #include <stet/model/transformer.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 #include <unit/tensorfile/temporary.hpp>
 
 #include <nlohmann/json.hpp>
@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-fs::path fixture(const std::string& name) { return shared_folder() / "fixtures/models" / name; }
+fs::path fixture(const std::string& name) { return fixtures_folder() / "models" / name; }
 
 ::testing::AssertionResult says(const Error& error, const std::string& part) {
   if (error.kind() != ErrorKind::data) return ::testing::AssertionFailure() << "kind " << error.exit_code();

@@ -2,7 +2,7 @@
 #include <stet/model/hugging_face.hpp>
 #include <stet/model/rope_tables.hpp>
 
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace stet {
 namespace {
 
 TEST(Rope, FrequenciesAreStretchedAsLlama3Says) {
-  ModelConfig c = read_foreign_config(shared_folder() / "fixtures/models/llama3-tiny").config;
+  ModelConfig c = read_foreign_config(fixtures_folder() / "models/llama3-tiny").config;
   c.head_width = 64;
   const std::vector<double> scaled = rope_frequencies(c);
   c.rope_scaling.factor = 1;

@@ -1,6 +1,6 @@
 #include <stet/model/verify.hpp>
 
-#include <shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@ class Fixture : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Fixture, AgreesInDoubleAndFloat) {
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-    const Verification result = verify_model(shared_folder() / "fixtures/models" / GetParam(), type);
+    const Verification result = verify_model(fixtures_folder() / "models" / GetParam(), type);
     EXPECT_GT(result.deviations.size(), 20U);
     for (const Deviation& deviation : result.deviations) {
       EXPECT_LE(deviation.relative, result.tolerance) << deviation.name;

@@ -1,5 +1,7 @@
 #include "temporary.hpp"
 
+#include <fixtures_folder.hpp>
+
 #include <stet/base/files.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
@@ -220,11 +222,7 @@ TEST(TensorFileWriterDeathTest, MisuseIsAnAssertion) {
   EXPECT_DEATH((void)view_of("x", values, {3}), "byte_count");
 }
 
-std::filesystem::path models() {
-  const char* shared = std::getenv("STET_SHARED");
-  return (shared != nullptr ? std::filesystem::path(shared) : std::filesystem::path(STET_SOURCE_DIR) / "../shared") /
-         "fixtures/models";
-}
+std::filesystem::path models() { return fixtures_folder() / "models"; }
 
 /// Both files hold the same tensors, bit by bit.
 void expect_same(const TensorFile& a, const TensorFile& b) {
@@ -240,7 +238,6 @@ void expect_same(const TensorFile& a, const TensorFile& b) {
 }
 
 TEST(TensorFile, ReadsAndRewritesOtherPeoplesModels) {
-  ASSERT_TRUE(std::filesystem::is_directory(models())) << models() << " is missing: set STET_SHARED";
   const Folder folder;
   std::size_t files = 0;
   for (const auto& model : std::filesystem::directory_iterator(models())) {

@@ -3,7 +3,7 @@
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
-#include <unit/text/shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using nlohmann::json;
 
 class Fixture : public ::testing::TestWithParam<const char*> {
  protected:
-  [[nodiscard]] static std::filesystem::path folder() { return shared_folder() / "fixtures" / "tokenizers" / GetParam(); }
+  [[nodiscard]] static std::filesystem::path folder() { return fixtures_folder() / "tokenizers" / GetParam(); }
   Tokenizer tokenizer = Tokenizer::load(folder() / "tokenizer.json");
   json expected = parse_json(read_file(folder() / "expected.json"), "expected.json");
 };

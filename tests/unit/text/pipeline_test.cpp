@@ -9,7 +9,7 @@
 #include <stet/text/tokenizer.hpp>
 #include <stet/text/utf8.hpp>
 #include <stet/text/word_cache.hpp>
-#include <unit/text/shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 json fixture_json(const char* style) {
-  return parse_json(read_file(shared_folder() / "fixtures" / "tokenizers" / style / "tokenizer.json"), style);
+  return parse_json(read_file(fixtures_folder() / "tokenizers" / style / "tokenizer.json"), style);
 }
 
 Tokenizer made(const json& file) { return Tokenizer::from_json(file.dump(), "made.json"); }

@@ -2,7 +2,7 @@
 #include <stet/base/files.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
-#include <unit/text/shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-std::filesystem::path fixture(const std::string& name) { return shared_folder() / "fixtures" / "tokenizers" / name; }
+std::filesystem::path fixture(const std::string& name) { return fixtures_folder() / "tokenizers" / name; }
 
 Tokenizer gpt2() { return Tokenizer::load(fixture("gpt2-style") / "tokenizer.json"); }
 

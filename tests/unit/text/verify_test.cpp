@@ -2,7 +2,7 @@
 #include <stet/base/files.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/verify.hpp>
-#include <unit/text/shared_folder.hpp>
+#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace stet {
 namespace {
 
 TEST(VerifyTokenizer, CountsWhatAgreesAndShowsWhatDoesNot) {
-  const auto source = shared_folder() / "fixtures" / "tokenizers" / "llama3-style";
+  const auto source = fixtures_folder() / "tokenizers" / "llama3-style";
   const TokenizerVerification good = verify_tokenizer(source);
   EXPECT_TRUE(good.passed());
   EXPECT_GE(good.texts, 200U);
