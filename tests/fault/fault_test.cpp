@@ -120,12 +120,15 @@ TEST_F(FaultTest, ARunSurvivesDeathBetweenStepsAndBesideItsRecord) {
   finish_and_compare();
 }
 
-TEST_F(FaultTest, AWorkersDeathIsReportedWithWhatToDo) {
+TEST_F(FaultTest, ARunThatKillsEachOfItsWorkersFailsAfterTheSecondAndTheOthersGoOn) {
   copy_base();
-  const Outcome killed = stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "run.step:5"}});
+  const Outcome killed = stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "run.step:5"}});  // of every worker
   ASSERT_TRUE(ended_with(killed, 7));
-  EXPECT_TRUE(has(killed.err, "a worker process was killed by signal 9"));
-  EXPECT_TRUE(has(killed.err, "run the same command again"));
+  EXPECT_EQ(count_of(killed.err, "it is tried once more"), 2U);
+  EXPECT_EQ(count_of(killed.err, "two processes died in this task"), 2U);  // each of the two runs
+  EXPECT_TRUE(has(killed.err, "phase 'format', step 4"));
+  EXPECT_TRUE(has(killed.err, "the same command tries again"));
+  finish_and_compare();
 }
 
 TEST_F(FaultTest, SurvivesBeingKilledAgainAndAgain) {

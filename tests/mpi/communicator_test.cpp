@@ -321,6 +321,39 @@ TEST(Collectively, NestedVerdictsNameTheRankOnce) {
   EXPECT_EQ(error.where(), size() == 1 ? "file" : "rank " + std::to_string(size() - 1) + ": file");
 }
 
+TEST(Collectively, ARankThatLeavesEarlyIsMetByTheOthersNextVerdict) {
+  if (size() == 1) return;
+  for (int round = 0; round < 10; ++round) {
+    int reached = 0;
+    const Error error = verdict([&] {
+      if (rank() == 1) throw Error(ErrorKind::plugin, "early").at("hook");
+      collectively(*world, [] {});  // rank 1 is at the outer verdict already
+      reached = 1;
+      world->barrier();
+    });
+    EXPECT_EQ(error.message(), "early");
+    EXPECT_EQ(error.where(), "rank 1: hook");
+    EXPECT_TRUE(error.is_known_to_all());
+    EXPECT_EQ(reached, 0);
+  }
+  std::array<std::int64_t, 1> count{1};
+  world->all_reduce_sum(count);
+  EXPECT_EQ(count[0], size());
+}
+
+TEST(Collectively, TextsTravelWhole) {
+  const Error error = verdict([&] {
+    if (rank() == size() - 1) {
+      throw Error(ErrorKind::data, "m\n  hint: part of the message").at("w").expected("e").received("r").hint("h\n  expected: x").detail("d");
+    }
+  });
+  EXPECT_EQ(error.message(), "m\n  hint: part of the message");
+  EXPECT_EQ(error.expected(), "e");
+  EXPECT_EQ(error.received(), "r");
+  EXPECT_EQ(error.hint(), "h\n  expected: x");
+  EXPECT_EQ(error.detail(), "d");
+}
+
 TEST(Collectively, TheGroupGoesOnAfterAnError) {
   for (int round = 0; round < 20; ++round) {
     const Error error = verdict([&] {

@@ -38,6 +38,13 @@ class Error : public std::runtime_error {
   /// Puts an outer place before the present one: "arm sft, step 3" before "plugin 'x'".
   Error& within(const std::string& outer);
 
+  /// Every rank of the group throws this error at the same place (collectively() says so): nobody needs to be told of it.
+  Error& known_to_all() noexcept {
+    known_to_all_ = true;
+    return *this;
+  }
+
+  [[nodiscard]] bool is_known_to_all() const noexcept { return known_to_all_; }
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
   [[nodiscard]] int exit_code() const noexcept { return static_cast<int>(kind_); }
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
@@ -54,6 +61,7 @@ class Error : public std::runtime_error {
 
   ErrorKind kind_;
   std::string message_, where_, expected_, received_, hint_, detail_, text_;
+  bool known_to_all_ = false;
 };
 
 /// All parts as one text of bytes, for another process; the second undoes the first. unpack_error throws Error (internal) for

@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
     return code;
   } catch (const stet::Error& error) {
     return leave(session.get(), error.what(), error.exit_code());
-  } catch (const std::exception& error) {
-    return leave(session.get(), error.what(), 1);
+  } catch (...) {
+    const stet::Error error = stet::current_error(stet::ErrorKind::internal);
+    return leave(session.get(), error.what(), error.exit_code());
   }
 }

@@ -32,7 +32,12 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* plan = experiment(app.add_subcommand("plan", "what would run, how long, how much memory"), Options::Command::plan);
   plan->add_flag("--resolved", o.resolved, "print the merged configuration instead");
   plan->add_flag("--no-estimate", o.no_estimate, "do not time a few steps for an estimate");
-  experiment(app.add_subcommand("slick", "label what the base models know by few-shot answers; print the shares"), Options::Command::slick);
+  auto* slick = experiment(app.add_subcommand("slick", "label what the base models know by few-shot answers; print the shares"), Options::Command::slick);
+  for (auto* command : {run, slick}) {
+    command->add_option("--hang-timeout", o.hang_timeout,
+                        "end a task whose rank or plugin shows no sign of life for so many seconds while others wait for it (default: 600; 0: wait for ever)")
+        ->check(CLI::Range(0.0, 1e9));
+  }
   auto* table = experiment(app.add_subcommand("table", "compute the table again from finished runs"), Options::Command::table);
   table->add_option("--format", o.format, "terminal, markdown, latex or csv")->check(CLI::IsMember({"terminal", "markdown", "latex", "csv"}));
   for (auto* command : {run, table}) {

@@ -37,6 +37,7 @@ struct Options {
   std::filesystem::path file;            ///< experiment, model folder, checkpoint folder or shard folder
   std::filesystem::path out = "runs";    ///< of results; data build, tokenizer train: what is made
 
+  double hang_timeout = 600;             ///< run, slick: seconds; 0: never
   // run, plan, table, slick
   std::vector<std::string> overrides;    ///< --set a.b=c; also plugin check
   int jobs = 0;                          ///< worker processes; 0: one a core

@@ -22,7 +22,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace stet {
 
@@ -66,6 +68,26 @@ void report_use(int processes, const std::string& kind, double busy) {
   if (processes > 1) log::info("{} {} were busy {:.1f} % of the time until their last task ended", processes, kind, 100 * busy);
 }
 
+/// How many workers that died, or left because their task hung, are to be replaced: all as long as something is open, but not without end.
+class Replacements {
+ public:
+  /// A task is given up after two deaths; some more are for those who die outside of any.
+  explicit Replacements(int tasks) : left_(2 * tasks + 2) {}
+
+  [[nodiscard]] int wanted(const std::vector<WorkerProcesses::Ended>& ended, const StatusBoard& board, const PlanStatus& status) {
+    int early = 0;
+    for (; seen_ < ended.size(); ++seen_) early += board.accounted(std::to_string(ended[seen_].process)) ? 0 : 1;
+    if (status.runs_finished + status.failed >= status.runs) return 0;
+    early = std::min(early, left_);
+    left_ -= early;
+    return early;
+  }
+
+ private:
+  std::size_t seen_ = 0;
+  int left_;
+};
+
 /// Starts workers on the experiment and watches the folder until they are done.
 int run_with_workers(const Options& options, const Plan& plan, const Workspace& workspace, int jobs) {
   const std::string session = session_name();
@@ -74,57 +96,72 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
   board.create();
   ::setenv("STET_STATUS_FOLDER", board.folder().c_str(), 1);
   std::vector<std::string> arguments = {"run", options.file.string(), "--worker", "--out", options.out.string()};
+  arguments.insert(arguments.end(), {"--hang-timeout", fmt::format("{}", options.hang_timeout)});
   for (const std::string& assignment : options.overrides) arguments.insert(arguments.end(), {"--set", assignment});
   if (options.verbose) arguments.insert(arguments.begin(), "--verbose");
   WorkerProcesses workers;
   for (int i = 0; i < jobs; ++i) workers.start(arguments);
   bool forwarded = false;
+  Replacements replacements(static_cast<int>(plan.bases.size() + plan.labels.size() + plan.runs.size()));
   {
     Display display;
     WorkForecast forecast(plan, workspace, session);
     int bases = -1, runs = -1;
-    while (workers.poll() > 0) {
+    while (true) {
+      const std::size_t running = workers.poll();
       if (stop_requested() && !forwarded) {
         display.line("stopping: the workers finish their step and write a checkpoint");
         workers.signal(SIGTERM);
         forwarded = true;
       }
+      if (options.hang_timeout > 0 && workers.end_stopped(options.hang_timeout) > 0) {
+        display.line(fmt::format("a worker process was stopped for {:.0f} s: ended, another takes its task", options.hang_timeout));
+      }
       const PlanStatus status = status_of(plan, workspace, session);
+      const int wanted = forwarded ? 0 : replacements.wanted(workers.ended(), board, status);
+      if (wanted > 0) display.line("a worker process ended early; another takes its place");
+      for (int i = 0; i < wanted; ++i) workers.start(arguments);
       if (bases >= 0 && (status.bases_finished != bases || status.runs_finished != runs)) {
         display.line(fmt::format("finished {}/{} bases, {}/{} runs", status.bases_finished, status.bases, status.runs_finished, status.runs));
       }
       bases = status.bases_finished;
       runs = status.runs_finished;
       show(display, status, forecast, board.progress(), jobs);
+      if (running == 0 && wanted == 0) break;
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }
   const WorkAccount account = board.account();
   board.remove();
-  int code = 0;
-  for (const int worker : workers.exit_codes()) {
-    if (worker != 0 && (code == 0 || code == exit_resumable)) code = worker;
-  }
   // The workers have said each failure when it happened.
   const PlanStatus status = status_of(plan, workspace, session);
   if (status.failed > 0) log::error("{} of {} tasks failed; the message is in failed.json of each folder", status.failed, status.bases + status.runs);
-  if (code > 128) {
-    throw Error(ErrorKind::communication, fmt::format("a worker process was killed by signal {}", code - 128))
-        .hint("run the same command again: it goes on where it was");
+  int code = status.first_error;
+  for (const WorkerProcesses::Ended& worker : workers.ended()) {
+    if (worker.code == exit_resumable && code == 0) code = worker.code;
+  }
+  if (code == 0 && status.runs_finished < status.runs) {  // workers died in no task: their end is all there is to say
+    for (const auto& [process, ended] : workers.ended()) {
+      if (ended > 128) {
+        throw Error(ErrorKind::communication, fmt::format("a worker process was killed by signal {}", ended - 128))
+            .hint("run the same command again: it goes on where it was");
+      }
+      if (ended != 0 && code == 0) code = ended;
+    }
   }
   if (account.span_seconds > 0) report_use(jobs, "worker processes", account.busy_seconds / account.span_seconds);
   return code;
 }
 
 /// Works as one of the processes that run_with_workers() started.
-int run_as_worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
+int run_as_worker(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
   ProgressSink sink;
   std::optional<StatusBoard> board;
   if (const char* folder = std::getenv("STET_STATUS_FOLDER")) {
     board.emplace(folder, std::to_string(::getpid()));
     sink = [&board](const Progress& progress) { board->publish(progress); };
   }
-  const WorkerResult result = work_on(plan, workspace, registry, world, session_name(), sink);
+  const WorkerResult result = work_on(plan, workspace, registry, world, {session_name(), options.hang_timeout}, sink);
   if (board) board->publish(WorkAccount{result.busy_seconds, result.span_seconds});
   return result.stopped ? exit_resumable : result.first_error;
 }
@@ -154,7 +191,7 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
   if (world.rank() == 0 && groups > 1) {
     log::info("{}: {} groups of {} ranks, each with a run of its own", plan.title, groups, world.size() / groups);
   }
-  const EnsembleResult result = work_in_groups(plan, workspace, registry, world, ranks_per_run, session, sink);
+  const EnsembleResult result = work_in_groups(plan, workspace, registry, world, ranks_per_run, folder, {session, options.hang_timeout}, sink);
   if (world.rank() == 0) {
     display.reset();
     board.remove();
@@ -173,7 +210,7 @@ int run_command(const Options& options, Session& session) {
   const Plan plan = make_plan(options.file, options.overrides, registry);
   const Workspace workspace(options.out, plan.name);
   int code = 0;
-  if (options.worker) return run_as_worker(plan, workspace, registry, world);
+  if (options.worker) return run_as_worker(options, plan, workspace, registry, world);
   if (world.rank() == 0) warn_of_missing_models(plan, workspace);
   if (session.uses_mpi()) {
     code = run_with_ranks(options, plan, workspace, registry, world);

@@ -27,7 +27,7 @@ int slick_command(const Options& options, Session& session) {
     sink = [&display](const Progress& progress) { display->update(progress.fraction, 1, progress.task, progress.tokens_per_second); };
   }
   const std::string name = world.broadcast_text(std::to_string(::getpid()), 0);
-  const WorkerResult result = work_on(plan, workspace, registry, world, name, sink);
+  const WorkerResult result = work_on(plan, workspace, registry, world, {name, options.hang_timeout}, sink);
   display.reset();
   if (result.stopped) return exit_resumable;
   if (result.first_error != 0) return result.first_error;

@@ -62,6 +62,13 @@ std::vector<Progress> StatusBoard::progress() const {
   return all;
 }
 
+bool StatusBoard::accounted(const std::string& writer) const {
+  std::error_code ignored;
+  if (std::filesystem::exists(folder_ / (writer + std::string(account_suffix)), ignored)) return true;
+  std::filesystem::remove(folder_ / writer, ignored);
+  return false;
+}
+
 WorkAccount StatusBoard::account() const {
   WorkAccount sum;
   std::error_code ignored;

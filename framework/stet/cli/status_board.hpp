@@ -31,6 +31,8 @@ class StatusBoard {
   void publish(const WorkAccount& account) const;
 
   [[nodiscard]] std::vector<Progress> progress() const;      ///< of every process
+  /// Whether this writer published what it did in all; one that died did not. What it had under way is then taken off the board.
+  [[nodiscard]] bool accounted(const std::string& writer) const;
   [[nodiscard]] WorkAccount account() const;                 ///< summed over the processes that wrote one
 
   /// Removes boards in an experiment's folder whose owner is gone.

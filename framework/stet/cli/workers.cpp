@@ -8,8 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 namespace stet {
 
@@ -41,13 +44,34 @@ std::size_t WorkerProcesses::poll() {
   for (std::size_t i = 0; i < running_.size();) {
     int status = 0;
     if (::waitpid(running_[i], &status, WNOHANG) == running_[i]) {
-      codes_.push_back(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+      ended_.push_back({running_[i], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)});
       running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
     } else {
       ++i;
     }
   }
   return running_.size();
+}
+
+int WorkerProcesses::end_stopped(double seconds) {
+  // A look that comes late: this process was stopped as well (Ctrl-Z), and that time is not the workers' fault.
+  const double passed = std::min(since_look_.seconds(), 1.0);
+  since_look_.restart();
+  int killed = 0;
+  for (const pid_t pid : running_) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const std::size_t name_end = text.rfind(')');  // "PID (NAME) STATE ...", and NAME may hold anything
+    const bool stopped = name_end != std::string::npos && name_end + 2 < text.size() && (text[name_end + 2] == 'T' || text[name_end + 2] == 't');
+    double& so_far = stopped_[pid];
+    so_far = stopped ? so_far + passed : 0;
+    if (so_far <= seconds) continue;
+    ::kill(pid, SIGKILL);
+    so_far = 0;
+    ++killed;
+  }
+  return killed;
 }
 
 void WorkerProcesses::signal(int number) const {

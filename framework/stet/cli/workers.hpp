@@ -1,10 +1,13 @@
 // Worker processes of `stet run`: copies of this program that work on the same experiment folder, one a core. They share
-// nothing but the folder; a crash of one is the failure of its run alone.
+// nothing but the folder; when one dies another takes its place and its task.
 #pragma once
+
+#include <stet/base/clock.hpp>
 
 #include <sys/types.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,12 +25,21 @@ class WorkerProcesses {
   /// Reaps those that ended. Returns how many still run.
   [[nodiscard]] std::size_t poll();
   void signal(int number) const;
-  /// Exit codes of those that ended; 128 + n if killed by signal n.
-  [[nodiscard]] const std::vector<int>& exit_codes() const noexcept { return codes_; }
+  struct Ended {
+    pid_t process;
+    int code;  ///< 128 + n if killed by signal n
+  };
+  /// Those that ended, in that order.
+  [[nodiscard]] const std::vector<Ended>& ended() const noexcept { return ended_; }
+  /// Kills workers that have been stopped (SIGSTOP) for `seconds`, while this process itself ran: they hold tasks that others could do.
+  /// To be called every now and then; returns how many were killed.
+  [[nodiscard]] int end_stopped(double seconds);
 
  private:
   std::vector<pid_t> running_;
-  std::vector<int> codes_;
+  std::map<pid_t, double> stopped_;  // seconds seen so
+  Stopwatch since_look_;
+  std::vector<Ended> ended_;
 };
 
 }  // namespace stet

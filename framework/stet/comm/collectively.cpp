@@ -2,9 +2,10 @@
 
 #include <stet/base/error.hpp>
 
-#include <array>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace stet {
 
@@ -18,13 +19,16 @@ bool names_rank(std::string_view where) {
 /// The Error that was packed, with the rank it came from put before its place.
 Error unpack(const std::string& packed, std::size_t rank) {
   Error error = unpack_error(packed);
-  if (!names_rank(error.where())) error.within("rank " + std::to_string(rank));
+  if (error.where().empty() || !names_rank(error.where())) error.within("rank " + std::to_string(rank));
   return error;
 }
 
 std::optional<Error> failure_of(const std::function<void()>& work) {
   try {
     work();
+  } catch (const Error& error) {
+    if (error.is_known_to_all()) throw;  // the ranks have settled this one
+    return error;
   } catch (...) {
     return current_error(ErrorKind::internal);
   }
@@ -36,13 +40,14 @@ std::optional<Error> failure_of(const std::function<void()>& work) {
 void collectively(Communicator& communicator, const std::function<void()>& work) {
   if (communicator.size() == 1) return work();
   const std::optional<Error> failure = failure_of(work);
-  // One small reduction decides; texts travel only after a failure.
-  std::array<double, 1> failed{failure ? 1.0 : 0.0};
-  communicator.all_reduce_max(failed);
-  if (failed[0] == 0.0) return;
-  const std::vector<std::string> all = communicator.all_gather(failure ? pack_error(*failure) : "");
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    if (!all[rank].empty()) throw unpack(all[rank], rank);
+  if (failure && communicator.broken()) throw *failure;
+  const std::string packed = failure ? pack_error(*failure) : "";
+  const std::optional<std::vector<std::string>> all = communicator.settle(failure ? &packed : nullptr);
+  if (!all) throw *failure;
+  for (std::size_t rank = 0; rank < all->size(); ++rank) {
+    if ((*all)[rank].empty()) continue;
+    Error error = unpack((*all)[rank], rank);
+    throw error.known_to_all();
   }
 }
 

@@ -1,12 +1,16 @@
 // A group of processes that compute together, over MPI or alone. Not a message queue: everything here is collective.
 #pragma once
 
+#include <stet/comm/flight_recorder.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace stet {
@@ -25,7 +29,14 @@ class SharedCounter {
 /// Failures of MPI are Error (communication). A communicator must be destroyed before the Session it came from.
 class Communicator {
  public:
+  /// What the process does is published in `recorder`, which the communicators made from this one share.
+  explicit Communicator(std::shared_ptr<FlightRecorder> recorder = std::make_shared<FlightRecorder>()) : recorder_(std::move(recorder)) {}
   virtual ~Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  /// Not collective, as are the members of what it returns.
+  [[nodiscard]] FlightRecorder& recorder() const noexcept { return *recorder_; }
 
   [[nodiscard]] virtual int rank() const = 0;  ///< 0 .. size() - 1
   [[nodiscard]] virtual int size() const = 0;
@@ -70,20 +81,37 @@ class Communicator {
   /// others do.
   [[nodiscard]] virtual bool everyone_arrives(double seconds) = 0;
 
+  /// Tells the ranks of each other's failures, on a channel of its own that no other member meets: `failure` is this rank's, packed
+  /// (pack_error), or null. Every rank must call it as often as the others do between two collectives; a rank that failed may be early, and
+  /// is met by the others' next call. Empty: nobody failed. Otherwise each rank's failure, "" for one without. Nothing: this rank
+  /// failed and the others wait in a collective that it will never enter; the group is lost (see broken()).
+  [[nodiscard]] virtual std::optional<std::vector<std::string>> settle(const std::string* failure) = 0;
+  /// The ranks cannot come together any more: nothing but abort() may follow.
+  [[nodiscard]] bool broken() const noexcept { return broken_; }
+
   /// Ends all processes of the launch at once with this exit code. For a rank that fails where the others cannot know.
   [[noreturn]] virtual void abort(int exit_code) = 0;
+
+ protected:
+  void mark_broken() noexcept { broken_ = true; }
+  [[nodiscard]] const std::shared_ptr<FlightRecorder>& shared_recorder() const noexcept { return recorder_; }
+
+ private:
+  std::shared_ptr<FlightRecorder> recorder_;
+  bool broken_ = false;
 };
 
 /// A group of one. No MPI is touched.
 [[nodiscard]] std::unique_ptr<Communicator> make_single_process();
 
 /// Collective verdict: runs `work` on this rank, then all ranks learn whether every one succeeded. If any failed, every
-/// rank throws an Error with the kind and texts of the first failing rank, whose number is put before `where`
+/// rank throws an Error with the kind and parts of the first failing rank, whose number is put before `where`
 /// ("rank 2: file.toml:3:1"); an exception that is not an Error gets kind internal. So there is one message to
-/// print, by rank 0 say, and not one a rank.
+/// print, by rank 0 say, and not one a rank. Such an Error is known_to_all(): an outer collectively() lets it pass.
 ///
-/// `work` must not itself communicate unless a failure in it is sure to be met by all ranks: a rank that throws leaves
-/// the others waiting. In a group of one, exceptions pass unchanged.
+/// `work` may communicate. A rank that fails in it is met by the others at their next verdict, inside `work` or at its end. Where they
+/// wait for it in another collective instead, which shows in their flight recorders (during a task), it throws its own error at
+/// once and the communicator is broken() there. In a group of one, exceptions pass unchanged.
 void collectively(Communicator& communicator, const std::function<void()>& work);
 
 }  // namespace stet

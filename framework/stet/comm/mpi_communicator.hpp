@@ -13,6 +13,7 @@
 #include <mpi.h>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace stet {
 
@@ -22,8 +23,10 @@ class MpiCommunicator final : public Communicator {
   static constexpr std::size_t default_piece = std::size_t{1} << 30;
 
   /// Takes `handle` over and frees it at the end. Messages are cut into pieces of at most `piece` elements (smaller
-  /// values serve tests; every rank must give the same).
+  /// values serve tests; every rank must give the same). Collective: a channel for settle() is made.
   explicit MpiCommunicator(MPI_Comm handle, std::size_t piece = default_piece);
+  /// `group`: a number that its ranks agree on and that no other living communicator of theirs has.
+  MpiCommunicator(MPI_Comm handle, std::size_t piece, std::shared_ptr<FlightRecorder> recorder, std::uint64_t group);
   ~MpiCommunicator() override;
   MpiCommunicator(const MpiCommunicator&) = delete;
   MpiCommunicator& operator=(const MpiCommunicator&) = delete;
@@ -45,6 +48,7 @@ class MpiCommunicator final : public Communicator {
   [[nodiscard]] std::unique_ptr<SharedCounter> make_counter() override;
   [[nodiscard]] bool concurrent() const override;
   [[nodiscard]] bool everyone_arrives(double seconds) override;
+  [[nodiscard]] std::optional<std::vector<std::string>> settle(const std::string* failure) override;
   [[noreturn]] void abort(int exit_code) override;
 
   /// For what this class does not offer (one-sided windows); stays owned by this object.
@@ -57,8 +61,15 @@ class MpiCommunicator final : public Communicator {
   void tree_all_reduce(std::span<T> values, MPI_Datatype type);
   void check(int code, const char* call) const;
 
-  MPI_Comm handle_;
+  [[nodiscard]] FlightRecorder::Inside inside(const char* what, std::size_t elements = 0) const {
+    return FlightRecorder::Inside(recorder(), slot_, what, elements);
+  }
+  [[nodiscard]] std::uint64_t next_group(int color);
+
+  MPI_Comm handle_, verdicts_ = MPI_COMM_NULL;
   std::size_t piece_;
+  std::uint64_t group_, children_ = 0;
+  int slot_, verdict_slot_;
   int rank_ = 0, size_ = 1;
 };
 

@@ -20,6 +20,7 @@ class OwnCounter final : public SharedCounter {
 
 class SingleProcess final : public Communicator {
  public:
+  using Communicator::Communicator;
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
   void barrier() override {}
@@ -35,14 +36,17 @@ class SingleProcess final : public Communicator {
     STET_ASSERT(root == 0);
     return text;
   }
-  [[nodiscard]] std::unique_ptr<Communicator> duplicate() override { return make_single_process(); }
+  [[nodiscard]] std::unique_ptr<Communicator> duplicate() override { return std::make_unique<SingleProcess>(shared_recorder()); }
   [[nodiscard]] std::unique_ptr<Communicator> split(int color) override {
     STET_ASSERT(color >= 0);
-    return make_single_process();
+    return std::make_unique<SingleProcess>(shared_recorder());
   }
   [[nodiscard]] std::unique_ptr<SharedCounter> make_counter() override { return std::make_unique<OwnCounter>(); }
   [[nodiscard]] bool concurrent() const override { return true; }
   [[nodiscard]] bool everyone_arrives(double /*seconds*/) override { return true; }
+  [[nodiscard]] std::optional<std::vector<std::string>> settle(const std::string* failure) override {
+    return failure == nullptr ? std::vector<std::string>() : std::vector<std::string>{*failure};
+  }
   [[noreturn]] void abort(int exit_code) override {
     std::fflush(nullptr);
     std::_Exit(exit_code);  // like MPI_Abort: no destructors, which could wait for other threads

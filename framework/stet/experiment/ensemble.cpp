@@ -1,8 +1,15 @@
 #include <stet/experiment/ensemble.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/log.hpp>
+
+#include <fmt/format.h>
 
 #include <array>
+#include <chrono>
+#include <fstream>
+#include <thread>
+#include <utility>
 
 namespace stet {
 
@@ -17,13 +24,78 @@ int group_count(int ranks, std::int64_t ranks_per_run) {
   return static_cast<int>(ranks / ranks_per_run);
 }
 
+namespace {
+
+/// Which groups of a job are through, and how: "group-G.done", or "group-G.lost" with an exit code.
+class GroupRoster {
+ public:
+  GroupRoster(std::filesystem::path board, int groups, int mine) : board_(std::move(board)), groups_(groups), mine_(mine) {}
+
+  void done() const noexcept { note(mine_, ".done", 0); }
+  void lost(int exit_code) const noexcept { note(mine_, ".lost", exit_code); }
+  [[nodiscard]] bool any_lost() const {
+    for (int group = 0; group < groups_; ++group) {
+      if (there(group, ".lost")) return true;
+    }
+    return false;
+  }
+  void wait_for_all() const {
+    for (int group = 0; group < groups_;) {
+      if (there(group, ".done") || there(group, ".lost")) {
+        ++group;
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+    }
+  }
+  /// Of the first group that was lost.
+  [[nodiscard]] int exit_code() const {
+    for (int group = 0; group < groups_; ++group) {
+      if (int code = 0; std::ifstream(file(group, ".lost")) >> code) return code;
+    }
+    return static_cast<int>(ErrorKind::communication);
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path file(int group, const char* end) const { return board_ / fmt::format(".group-{}{}", group, end); }
+  [[nodiscard]] bool there(int group, const char* end) const {
+    std::error_code ignored;
+    return std::filesystem::exists(file(group, end), ignored);
+  }
+  void note(int group, const char* end, int code) const noexcept {
+    try {
+      std::ofstream(file(group, end)) << code << '\n';
+    } catch (const std::exception&) {
+      // Without a board nobody can wait for anybody: the job ends with the first group that is lost.
+    }
+  }
+
+  std::filesystem::path board_;
+  int groups_, mine_;
+};
+
+}  // namespace
+
 EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world,
-                              std::int64_t ranks_per_run, const std::string& session, const ProgressSink& progress) {
+                              std::int64_t ranks_per_run, const std::filesystem::path& board, WorkOptions options,
+                              const ProgressSink& progress) {
   const int groups = group_count(world.size(), ranks_per_run);
   const int ranks = world.size() / groups;
   const std::unique_ptr<Communicator> group = world.split(world.rank() / ranks);
   const std::unique_ptr<SharedCounter> counter = groups > 1 ? world.make_counter() : nullptr;
-  const WorkerResult mine = work_on(plan, workspace, registry, *group, session, progress, counter.get());
+  const GroupRoster roster(board, groups, world.rank() / ranks);
+  const auto end_job = [&] {
+    roster.wait_for_all();
+    world.abort(roster.exit_code());
+  };
+  options.leave = [&](int exit_code) {
+    roster.lost(exit_code);
+    if (groups > 1) log::warning("the ranks of this group are lost to each other; the other groups go on, then the job ends");
+    end_job();
+  };
+  const WorkerResult mine = work_on(plan, workspace, registry, *group, options, progress, counter.get());
+  if (group->rank() == 0) roster.done();
+  if (roster.any_lost()) end_job();
   EnsembleResult result;
   const bool speaks = group->rank() == 0;
   std::array<std::int64_t, 3> counts{speaks ? mine.finished : 0, speaks ? mine.failed : 0, mine.stopped ? 1 : 0};

@@ -3,6 +3,8 @@
 
 #include <stet/experiment/worker.hpp>
 
+#include <filesystem>
+
 namespace stet {
 
 struct EnsembleResult {
@@ -18,9 +20,12 @@ struct EnsembleResult {
 [[nodiscard]] int group_count(int ranks, std::int64_t ranks_per_run);
 
 /// Collective over `world`. Groups draw tasks from a shared counter, then take what is left, also from other jobs on the same
-/// folder that died. A failed run is its group's alone; a group whose ranks lose each other (Error communication) ends the job.
+/// folder that died. A failed run is its group's alone. A group whose ranks lose each other is out: the others go on, and when they have
+/// no more to do the job ends (Communicator::abort) with the exit code of that group's error; the same command finishes what is left.
+/// `board`: a folder of this job alone that all ranks see, where groups say that they are through. `options.leave` is not used.
 /// `progress` is called on the first rank of each group.
 [[nodiscard]] EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world,
-                                            std::int64_t ranks_per_run, const std::string& session, const ProgressSink& progress);
+                                            std::int64_t ranks_per_run, const std::filesystem::path& board, WorkOptions options,
+                                            const ProgressSink& progress);
 
 }  // namespace stet

@@ -8,6 +8,7 @@
 #include <stet/experiment/probe_context.hpp>
 #include <stet/experiment/run_examples.hpp>
 #include <stet/experiment/run_sets.hpp>
+#include <stet/plugin/guard.hpp>
 
 #include <algorithm>
 
@@ -36,9 +37,13 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
   sets_ = std::move(sets.sets);
   curation_ = std::move(sets.curation);
   for (const PluginUse& use : run.config.regularizers) {
-    regularizers_.push_back({&use, registry.regularizer(use.plugin).create(use.parameters)});
+    const Offer<Regularizer>& offer = registry.regularizer(use.plugin);
+    regularizers_.push_back({&use, hook("regularizer", use, "create", [&] { return offer.create(use.parameters); })});
   }
-  for (const PluginUse& use : run.config.probes) probes_.emplace_back(&use, registry.probe(use.plugin).create(use.parameters));
+  for (const PluginUse& use : run.config.probes) {
+    const Offer<Probe>& offer = registry.probe(use.plugin);
+    probes_.emplace_back(&use, hook("probe", use, "create", [&] { return offer.create(use.parameters); }));
+  }
   trainer_ = std::make_unique<Trainer>(base.model, weights_, run.config.train, communicator);
   snapshots_.put("base", base.weights);
   fill_examples(trainer_->examples(), sets_, base, run.seed);
@@ -48,6 +53,27 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
 }
 
 void RunExecutor::execute() {
+  try {
+    run();
+  } catch (const Stopped&) {
+    throw;
+  } catch (...) {
+    Error error = current_error(ErrorKind::internal);
+    if (error.kind() == ErrorKind::numerical) {
+      error.hint((error.hint().empty() ? "lower train.learning_rate" : error.hint()) + last_checkpoint(folder_));
+    }
+    throw error.within(place());
+  }
+}
+
+std::string RunExecutor::place() const {
+  std::string text = fmt::format("arm {}, seed {}", run_.arm, run_.seed);
+  if (state_.phase >= run_.config.phases.size()) return text;
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  return text + fmt::format(", phase '{}' on {}, step {} of the run", phase.name, join(phase.sets, " + "), state_.step);
+}
+
+void RunExecutor::run() {
   const bool resumed = resume();
   if (!resumed) {
     record_covariates(base_, world_, sets_, communicator_, state_.outcomes);
@@ -91,7 +117,9 @@ TrainableSelection RunExecutor::select_trainable(bool listed) {
   std::string strategy = "none";
   for (const PluginUse& use : run_.config.freezes) {
     if (!use.acts_in(phase)) continue;
-    selection = registry_.freeze_strategy(use.plugin).create(use.parameters)->select(table);
+    const Offer<FreezeStrategy>& offer = registry_.freeze_strategy(use.plugin);
+    const std::unique_ptr<FreezeStrategy> chosen = hook("freeze strategy", use, "create", [&] { return offer.create(use.parameters); });
+    selection = hook("freeze strategy", use, "select", [&] { return chosen->select(table); });
     strategy = use.key;
     if (selection.trains.size() != table.size()) {
       throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection of the wrong length");
@@ -106,12 +134,16 @@ TrainableSelection RunExecutor::select_trainable(bool listed) {
 
 void RunExecutor::begin_phase(bool resumed) {
   const std::string& phase = run_.config.phases[state_.phase].name;
+  communicator_.recorder().step(phase, state_.step);
   std::vector<ActiveRegularizer> active;
-  for (Instance& instance : regularizers_) {
-    if (!instance.use->acts_in(phase)) continue;
-    active.push_back({instance.use->key, instance.regularizer.get()});
-    instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}, resumed);
-  }
+  collectively(communicator_, [&] {
+    for (Instance& instance : regularizers_) {
+      if (!instance.use->acts_in(phase)) continue;
+      active.push_back({instance.use->key, instance.regularizer.get()});
+      hook("regularizer", *instance.use, "begin_phase",
+           [&] { instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}, resumed); });
+    }
+  });
   if (!resumed) {
     state_.in_phase = true;
     state_.position = 0;
@@ -121,7 +153,7 @@ void RunExecutor::begin_phase(bool resumed) {
     phase_start_ = weights_.clone();
   }
   const OptimizerState kept = trainer_->optimizer();
-  trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_, phase_start_);
+  collectively(communicator_, [&] { trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_, phase_start_); });
   if (resumed) {
     if (kept.first.numel() != trainer_->trainable_elements() || kept.factors.defined() != trainer_->optimizer().factors.defined()) {
       throw Error(ErrorKind::checkpoint, "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
@@ -153,21 +185,15 @@ void RunExecutor::train_phase() {
     checkpoint_if_due();
   }
   const std::uint64_t epochs = state_.position / data.epoch_size;  // whole ones: a phase ends with an epoch
-  if (trainer_->replace_weights()) evaluate(static_cast<float>(epochs));
+  bool replaced = false;
+  collectively(communicator_, [&] { replaced = trainer_->replace_weights(); });
+  if (replaced) evaluate(static_cast<float>(epochs));
 }
 
 void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
-  StepReport report;
-  try {
-    report = trainer_->step(data, sampler, range, total_steps);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::numerical) throw;
-    throw Error(ErrorKind::numerical, error.message())
-        .at(fmt::format("arm {}, seed {}, phase '{}' on {}, step {} of the run", run_.arm, run_.seed, phase.name, data.name, state_.step))
-        .received(fmt::format("learning rate {}", rate_at(run_.config.train, trainer_->optimizer().step, total_steps)))
-        .hint("lower train.learning_rate" + last_checkpoint(folder_));
-  }
+  communicator_.recorder().step(phase.name, state_.step);
+  const StepReport report = trainer_->step(data, sampler, range, total_steps);
   ++state_.step;
   std::string line = fmt::format("{{\"step\":{},\"phase\":\"{}\",\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
                                  state_.step, phase.name, report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
@@ -224,18 +250,20 @@ void RunExecutor::run_probes(float epoch) {
   std::vector<std::int32_t> later;
   for (std::size_t p = state_.phase + 1; p < run_.config.phases.size(); ++p) later.push_back(static_cast<std::int32_t>(p));
   const std::vector<std::int32_t>& evaluated = state_.outcomes.phase;  // this evaluation is the last of them
-  for (auto& [use, probe] : probes_) {
-    if (!use->acts_in(phase.name)) continue;
-    context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
-    context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
-    for (const Measurement& m : probe->measure(context)) {
-      state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase.name, epoch, m.value));
+  collectively(communicator_, [&] {
+    for (auto& [use, probe] : probes_) {
+      if (!use->acts_in(phase.name)) continue;
+      context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
+      context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
+      for (const Measurement& m : hook("probe", *use, "measure", [&, &probe = probe] { return probe->measure(context); })) {
+        state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase.name, epoch, m.value));
+      }
+      for (const FactMeasurement& m : hook("probe", *use, "measure_facts", [&, &probe = probe] { return probe->measure_facts(context); })) {
+        if (const std::string wrong = wrong_with(m, sets_); !wrong.empty()) throw Error(ErrorKind::plugin, "probe." + use->key + ": " + wrong);
+        state_.record_facts(m.set, use->key + "." + m.name, m.values);
+      }
     }
-    for (const FactMeasurement& m : probe->measure_facts(context)) {
-      if (const std::string wrong = wrong_with(m, sets_); !wrong.empty()) throw Error(ErrorKind::plugin, "probe." + use->key + ": " + wrong);
-      state_.record_facts(m.set, use->key + "." + m.name, m.values);
-    }
-  }
+  });
   state_.complete_facts();
 }
 
@@ -258,9 +286,13 @@ void RunExecutor::check_frozen() const {
 void RunExecutor::end_phase() {
   const std::string& phase = run_.config.phases[state_.phase].name;
   check_frozen();
-  for (Instance& instance : regularizers_) {
-    if (instance.use->acts_in(phase)) instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()});
-  }
+  collectively(communicator_, [&] {
+    for (Instance& instance : regularizers_) {
+      if (!instance.use->acts_in(phase)) continue;
+      hook("regularizer", *instance.use, "end_phase",
+           [&] { instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}); });
+    }
+  });
   snapshots_.put(phase, weights_.clone());
   ++state_.phase;
   state_.in_phase = false;

@@ -4,11 +4,13 @@
 #include <stet/base/clock.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/run_state.hpp>
+#include <stet/plugin/guard.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace stet {
 
@@ -19,10 +21,17 @@ class RunExecutor {
               std::filesystem::path folder, ProgressSink progress);
 
   /// Collective. Goes on from the newest checkpoint if there is one. Throws Stopped after a stop was asked for and
-  /// a checkpoint written, and Error.
+  /// a checkpoint written, and for whatever goes wrong Error, with arm, seed, phase and step.
   void execute();
 
  private:
+  void run();
+  [[nodiscard]] std::string place() const;  ///< "arm sft, seed 1, phase 'main' on known, step 3 of the run"
+  template <class Call>
+  decltype(auto) hook(const char* kind, const PluginUse& use, const char* name, Call&& call) const {
+    return guarded(communicator_.recorder(), kind, use.key, name, std::forward<Call>(call));
+  }
+
   struct Instance {
     const PluginUse* use;
     std::unique_ptr<Regularizer> regularizer;

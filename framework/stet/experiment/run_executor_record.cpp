@@ -16,6 +16,12 @@ namespace stet {
 
 void RunExecutor::checkpoint() {
   Checkpoint checkpoint;
+  std::map<std::string, PluginState> saved;
+  collectively(communicator_, [&] {
+    for (const Instance& instance : regularizers_) {
+      saved[instance.use->key] = hook("regularizer", *instance.use, "save", [&] { return instance.regularizer->save(); });
+    }
+  });
   state_.spent += clocks_.total.spent();
   clocks_.total.restart();
   state_.save_to(checkpoint);
@@ -31,8 +37,8 @@ void RunExecutor::checkpoint() {
   for (const auto& [name, weights] : snapshots_.all()) {
     if (name != "base") checkpoint.tensors["snapshot." + name] = weights;  // the base is an artifact of its own
   }
-  for (const Instance& instance : regularizers_) {
-    for (const auto& [name, tensor] : instance.regularizer->save()) checkpoint.tensors["plugin." + instance.use->key + "." + name] = tensor;
+  for (const auto& [key, state] : saved) {
+    for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + key + "." + name] = tensor;
   }
   store_.save(checkpoint);
   clocks_.since_checkpoint.restart();
@@ -72,7 +78,7 @@ bool RunExecutor::resume() {
     for (const auto& [name, tensor] : checkpoint->tensors) {
       if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor.clone();
     }
-    instance.regularizer->load(own);
+    hook("regularizer", *instance.use, "load", [&] { instance.regularizer->load(own); });
   }
   return true;
 }

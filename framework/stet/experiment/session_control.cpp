@@ -1,5 +1,7 @@
 #include <stet/experiment/session_control.hpp>
 
+#include <stet/comm/flight_recorder.hpp>
+
 #include <atomic>
 #include <csignal>
 
@@ -9,7 +11,10 @@ namespace {
 std::atomic<bool> stop{false};  // the one thing that a signal handler may touch
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void on_signal(int /*number*/) { stop.store(true); }
+void on_signal(int /*number*/) {
+  stop.store(true);
+  FlightRecorder::note_stop();
+}
 }  // namespace
 
 void install_stop_handlers() {

@@ -3,10 +3,15 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/comm/watchdog.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/run_executor.hpp>
+#include <stet/experiment/task_deaths.hpp>
 
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <thread>
 
 namespace stet {
@@ -18,9 +23,18 @@ enum class Turn { done, worked, busy };
 
 class Worker {
  public:
-  Worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator, const std::string& session,
+  Worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator, const WorkOptions& options,
          const ProgressSink& progress)
-      : plan_(plan), workspace_(workspace), registry_(registry), communicator_(communicator), session_(session), progress_(progress) {}
+      : plan_(plan),
+        workspace_(workspace),
+        registry_(registry),
+        communicator_(communicator),
+        options_(options),
+        progress_(progress),
+        watchdog_(communicator.recorder(), options.hang_timeout, [this](const Error& error) { lose(error); }) {
+    communicator_.recorder().note_fatal_signals();
+    find_suspects();
+  }
 
   WorkerResult run(SharedCounter* counter) {
     try {
@@ -41,8 +55,8 @@ class Worker {
       if (drawn >= bases + runs) return;
       if (drawn < bases) {
         (void)attempt_base(plan_.bases[static_cast<std::size_t>(drawn)]);
-      } else {
-        (void)attempt_run(plan_.runs[static_cast<std::size_t>(drawn - bases)]);
+      } else if (const PlannedRun& run = plan_.runs[static_cast<std::size_t>(drawn - bases)]; !suspects_.contains(run.arm)) {
+        (void)attempt_run(run);
       }
     }
   }
@@ -57,8 +71,12 @@ class Worker {
       };
       for (const PlannedBase& base : plan_.bases) note(attempt_base(base));
       for (const PlannedLabels& labels : plan_.labels) note(attempt_labels(labels));
-      for (const PlannedRun& run : plan_.runs) {
-        if (note(attempt_run(run)) && any_base_open()) break;  // look at the bases again
+      for (const bool suspect : {false, true}) {
+        if (suspect && waiting) break;  // the others are not through yet
+        for (const PlannedRun& run : plan_.runs) {
+          if (suspects_.contains(run.arm) != suspect) continue;
+          if (note(attempt_run(run)) && any_base_open()) break;  // look at the bases again
+        }
       }
       if (!worked && !waiting) return;
       if (!worked) {
@@ -66,6 +84,18 @@ class Worker {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
       }
     }
+  }
+
+  /// Arms that went wrong in an earlier session, as rank 0 sees it: where they end the group or the job, the others are done by then.
+  void find_suspects() {
+    std::string names;
+    if (communicator_.rank() == 0) {
+      for (const PlannedRun& run : plan_.runs) {
+        const std::filesystem::path folder = workspace_.run_folder(run);
+        if (!Workspace::finished(folder) && is_suspect(folder)) names += run.arm + '\n';
+      }
+    }
+    for (const std::string& name : split(communicator_.broadcast_text(names, 0), '\n')) suspects_.insert(name);
   }
 
   Turn attempt_base(const PlannedBase& base) {
@@ -77,7 +107,7 @@ class Worker {
   enum class Need { ready, open, failed };
   Need need(const std::filesystem::path& folder) const {
     if (agreed(Workspace::finished(folder))) return Need::ready;
-    return agreed(Workspace::failure(folder, session_).has_value()) ? Need::failed : Need::open;
+    return agreed(Workspace::failure(folder, options_.session).has_value()) ? Need::failed : Need::open;
   }
 
   Turn attempt_labels(const PlannedLabels& labels) {
@@ -121,7 +151,7 @@ class Worker {
 
   template <class Task>
   Turn attempt(const std::filesystem::path& folder, const std::string& name, const Task& task) {
-    if (agreed(Workspace::finished(folder) || Workspace::failure(folder, session_).has_value())) {
+    if (agreed(Workspace::finished(folder) || Workspace::failure(folder, options_.session).has_value())) {
       if (communicator_.rank() == 0) Workspace::tidy(folder);
       return Turn::done;
     }
@@ -130,26 +160,67 @@ class Worker {
     if (!Workspace::claim(communicator_, folder, lock)) return Turn::busy;
     if (agreed(Workspace::finished(folder))) return Turn::done;  // by another process, between the look and the claim
     const double begin = watch_.seconds();
-    const auto account = [&] {
-      result_.span_seconds = watch_.seconds();
-      result_.busy_seconds += result_.span_seconds - begin;
-    };
+    bool stopped = false;
+    std::optional<Error> failure;
+    {
+      const std::lock_guard guard(task_mutex_);
+      task_folder_ = folder;
+      task_name_ = name;
+    }
     try {
-      task(folder);
-      account();
+      collectively(communicator_, [&] {
+        if (communicator_.rank() != 0) return;
+        if (std::optional<Error> verdict = judge_last_death(folder, options_.session)) throw *verdict;
+      });
+      communicator_.recorder().begin_task(flight_folder(folder), communicator_.rank(), communicator_.size());
+      communicator_.barrier();  // every rank's page is there
+      collectively(communicator_, [&] {
+        try {
+          task(folder);
+        } catch (const Stopped&) {  // decided by all ranks
+          stopped = true;
+        }
+      });
+    } catch (...) {
+      failure = current_error(ErrorKind::internal);
+    }
+    // An error of MPI's that the ranks could not tell each other of.
+    const bool cut_off = failure && failure->kind() == ErrorKind::communication && !failure->is_known_to_all() && communicator_.size() > 1;
+    if (failure && (communicator_.broken() || cut_off)) lose(*failure);
+    communicator_.recorder().end_task();
+    if (communicator_.rank() == 0) forget_deaths(folder);
+    result_.span_seconds = watch_.seconds();
+    if (stopped) throw Stopped{};
+    result_.busy_seconds += result_.span_seconds - begin;
+    if (!failure) {
       ++result_.finished;
       if (communicator_.rank() == 0) log::debug("finished: {}", name);
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::communication) throw;  // the group itself is broken
-      account();
-      ++result_.failed;
-      if (result_.first_error == 0) result_.first_error = error.exit_code();
-      if (communicator_.rank() == 0) {
-        Workspace::mark_failed(folder, session_, error.what(), error.exit_code());
-        log::error("{} failed: {}", name, error.what());
-      }
+      return Turn::worked;
     }
+    ++result_.failed;
+    if (result_.first_error == 0) result_.first_error = failure->exit_code();
+    if (communicator_.rank() == 0) record(folder, name, *failure);
     return Turn::worked;
+  }
+
+  /// A failure that cannot be written down (a full disk) is at least said.
+  void record(const std::filesystem::path& folder, const std::string& name, const Error& error) const noexcept {
+    try {
+      Workspace::mark_failed(folder, options_.session, error);
+    } catch (const std::exception& unwritten) {
+      log::error("{}: the failure cannot be recorded: {}", name, unwritten.what());
+    }
+    log::error("{} failed: {}", name, error.what());
+  }
+
+  /// The group's ranks cannot come together any more. On any thread; does not return.
+  void lose(const Error& error) {
+    {
+      const std::lock_guard guard(task_mutex_);
+      if (!task_folder_.empty()) record(task_folder_, task_name_, error);
+    }
+    if (options_.leave) options_.leave(error.exit_code());
+    communicator_.abort(error.exit_code());
   }
 
   const BaseModel& base_of(std::size_t index) {
@@ -165,19 +236,24 @@ class Worker {
   const Workspace& workspace_;
   PluginRegistry& registry_;
   Communicator& communicator_;
-  const std::string& session_;
+  const WorkOptions& options_;
   const ProgressSink& progress_;
+  std::set<std::string> suspects_;  // arms
   WorkerResult result_;
   std::unique_ptr<BaseModel> base_;
   std::size_t base_index_ = 0;
   Stopwatch watch_;
+  std::mutex task_mutex_;  // the watchdog's thread may ask which task hangs
+  std::filesystem::path task_folder_;
+  std::string task_name_;
+  Watchdog watchdog_;  // last: it looks at what is above
 };
 
 }  // namespace
 
 WorkerResult work_on(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator,
-                     const std::string& session, const ProgressSink& progress, SharedCounter* counter) {
-  return Worker(plan, workspace, registry, communicator, session, progress).run(counter);
+                     const WorkOptions& options, const ProgressSink& progress, SharedCounter* counter) {
+  return Worker(plan, workspace, registry, communicator, options, progress).run(counter);
 }
 
 PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session) {
@@ -185,9 +261,10 @@ PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::st
   const auto look = [&](const std::filesystem::path& folder, const std::string& name, int& finished) {
     if (Workspace::finished(folder)) {
       ++finished;
-    } else if (const std::optional<std::string> message = Workspace::failure(folder, session)) {
+    } else if (const std::optional<Workspace::Failure> failure = Workspace::failure(folder, session)) {
       ++status.failed;
-      status.failures.push_back(name + ": " + *message);
+      status.failures.push_back(name + ": " + failure->message);
+      if (status.first_error == 0) status.first_error = failure->exit_code;
     }
   };
   for (const PlannedBase& base : plan.bases) {

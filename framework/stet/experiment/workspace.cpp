@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace stet {
 
@@ -83,12 +84,12 @@ bool Workspace::holds_model(const std::filesystem::path& task) {
 
 bool Workspace::finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
 
-std::optional<std::string> Workspace::failure(const std::filesystem::path& task, const std::string& session) {
+std::optional<Workspace::Failure> Workspace::failure(const std::filesystem::path& task, const std::string& session) {
   if (!std::filesystem::exists(task / "failed.json")) return std::nullopt;
   try {
     const auto json = nlohmann::json::parse(read_file(task / "failed.json"));
     if (json.at("session").get<std::string>() != session) return std::nullopt;
-    return json.at("message").get<std::string>();
+    return Failure{json.at("message").get<std::string>(), json.at("exit_code").get<int>()};
   } catch (const std::exception&) {
     return std::nullopt;  // written half by a dying process: not a failure of this session
   }
@@ -106,11 +107,13 @@ bool Workspace::claim(Communicator& communicator, const std::filesystem::path& t
   return !communicator.broadcast_text(got, 0).empty();
 }
 
-void Workspace::tidy(const std::filesystem::path& task) {
-  if (!finished(task) || !std::filesystem::exists(task / "checkpoints")) return;
-  const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock");
-  std::error_code ignored;  // untidy is not wrong
-  if (lock) std::filesystem::remove_all(task / "checkpoints", ignored);
+void Workspace::tidy(const std::filesystem::path& task) noexcept {
+  try {
+    if (!finished(task) || !std::filesystem::exists(task / "checkpoints")) return;
+    if (const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock")) std::filesystem::remove_all(task / "checkpoints");
+  } catch (const std::exception&) {
+    // Untidy is not wrong, and one rank alone calls this: it must not fail alone.
+  }
 }
 
 Workspace::Record Workspace::record(const std::filesystem::path& task) {
@@ -127,8 +130,13 @@ void Workspace::mark_finished(const std::filesystem::path& task, const TimeSpent
   write_file_atomically(task / "finished.json", json.dump(1) + "\n");
 }
 
-void Workspace::mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code) {
-  const nlohmann::json json{{"session", session}, {"message", message}, {"exit_code", code}, {"time", utc_now()}, {"host", host_name()}};
+void Workspace::mark_failed(const std::filesystem::path& task, const std::string& session, const Error& error) {
+  nlohmann::json json{{"session", session}, {"message", error.what()}, {"exit_code", error.exit_code()}, {"time", utc_now()}, {"host", host_name()}};
+  const std::pair<const char*, const std::string&> parts[] = {{"what", error.message()},      {"where", error.where()}, {"expected", error.expected()},
+                                                              {"received", error.received()}, {"hint", error.hint()},   {"detail", error.detail()}};
+  for (const auto& [name, part] : parts) {
+    if (!part.empty()) json[name] = part;
+  }
   write_file_atomically(task / "failed.json", json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 

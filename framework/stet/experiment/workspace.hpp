@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/comm/communicator.hpp>
 #include <stet/experiment/plan.hpp>
@@ -39,15 +40,19 @@ class Workspace {
   [[nodiscard]] static bool finished(const std::filesystem::path& task);
   /// Whether a task's folder holds a model that `stet export` can read.
   [[nodiscard]] static bool holds_model(const std::filesystem::path& task);
-  /// The message of a failure in this session, if there was one. A later session tries again.
-  [[nodiscard]] static std::optional<std::string> failure(const std::filesystem::path& task, const std::string& session);
+  struct Failure {
+    std::string message;
+    int exit_code = 1;
+  };
+  /// A failure in this session, if there was one. A later session tries again.
+  [[nodiscard]] static std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session);
 
   /// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it. Half-written
   /// files that a killed owner left are removed.
   [[nodiscard]] static bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock);
 
   /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
-  static void tidy(const std::filesystem::path& task);
+  static void tidy(const std::filesystem::path& task) noexcept;
 
   /// `spent`: by rank 0.
   static void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks);
@@ -58,7 +63,8 @@ class Workspace {
     double ended = 0;  ///< seconds since 1970
   };
   [[nodiscard]] static Record record(const std::filesystem::path& task);
-  static void mark_failed(const std::filesystem::path& task, const std::string& session, const std::string& message, int code);
+  /// All parts of the error go into failed.json.
+  static void mark_failed(const std::filesystem::path& task, const std::string& session, const Error& error);
 
  private:
   std::filesystem::path root_, folder_;

@@ -237,20 +237,24 @@ const LoadedPlugin* PluginRegistry::origin(const std::string& name) const {
 }
 
 std::vector<std::string> PluginRegistry::load_all() {
-  std::vector<std::string> failures;
+  // Rank 0 says which files there are: every rank must make the same calls of load(), whatever its own disk holds.
+  std::string listed;
   for (const std::filesystem::path& folder : search_) {
     std::error_code error;
-    std::vector<std::filesystem::path> files;
+    std::vector<std::string> files;
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-      if (entry.path().extension() == ".so") files.push_back(entry.path());
+      if (entry.path().extension() == ".so") files.push_back(entry.path().string());
     }
     std::sort(files.begin(), files.end());
-    for (const auto& file : files) {
-      try {
-        load(file);
-      } catch (const Error& refused) {
-        failures.emplace_back(refused.what());
-      }
+    for (const std::string& file : files) listed += file + '\0';
+  }
+  std::vector<std::string> failures;
+  for (const std::string& file : split(communicator_.broadcast_text(listed, 0), '\0')) {
+    if (file.empty()) continue;
+    try {
+      load(file);
+    } catch (const Error& refused) {
+      failures.emplace_back(refused.what());
     }
   }
   return failures;

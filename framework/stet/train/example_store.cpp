@@ -93,6 +93,7 @@ ExampleStore::Part ExampleStore::part(const ExampleRange& range) const {
 void ExampleStore::with_rows(std::span<const TokenSequence> group, std::int64_t first, const at::Tensor& weights, Activations* kept,
                              const std::function<void(const ExampleRows&, const PackedBatch&)>& visit) const {
   const at::NoGradGuard guard;
+  communicator_.recorder().beat();
   const PackedBatch batch = pack(group);
   const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
   const at::Tensor rows = at::tensor(batch.loss_rows);

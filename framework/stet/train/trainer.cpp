@@ -49,9 +49,9 @@ void Trainer::begin_phase(const TrainableSelection& selection, std::vector<Activ
   all_rows_ = false;
   rehearsals_.clear();
   for (const ActiveRegularizer& r : regularizers_) {
-    const bool outputs = r.object->site() == Site::outputs;
-    all_rows_ = all_rows_ || (outputs && r.object->scope() == RowScope::all);
-    rehearsals_.push_back(outputs ? r.object->rehearsal() : std::nullopt);
+    const bool outputs = hook(r, "site", [&] { return r.object->site(); }) == Site::outputs;
+    all_rows_ = all_rows_ || (outputs && hook(r, "scope", [&] { return r.object->scope(); }) == RowScope::all);
+    rehearsals_.push_back(outputs ? hook(r, "rehearsal", [&] { return r.object->rehearsal(); }) : std::nullopt);
     if (rehearsals_.back() && rehearsals_.back()->per_step > 0) static_cast<void>(examples_.sequences(rehearsals_.back()->set));
   }
   snapshots_ = &snapshots;
@@ -69,46 +69,80 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   std::vector<TokenSequence> sequences;
   double rows = 0;
   StepReport report;
-  for (std::uint64_t place = 0; place < range.end - range.begin; ++place) {
-    const std::uint64_t epoch = sampler.epoch(range.begin + place), index = sampler.index(range.begin + place);
-    if (place >= own.begin && place < own.end) sequences.push_back(data.sequence(epoch, index));
-    const SequenceSize size =
-        data.size ? data.size(epoch, index) : SequenceSize{sequences.back().ids.size(), sequences.back().loss_tokens()};
-    rows += static_cast<double>(size.loss_tokens);
-    report.tokens += static_cast<std::int64_t>(size.tokens);
-  }
+  // What fails on one rank does not keep it from the reductions that the others wait in: the step is finished with whatever
+  // the buffers hold, and the failure told with the sums.
+  std::optional<Error> failure;
+  const auto attempt = [&](const auto& work) {
+    if (communicator_.size() == 1) return work();
+    if (failure) return;
+    try {
+      work();
+    } catch (...) {
+      failure = current_error(ErrorKind::internal);
+    }
+  };
+  attempt([&] {
+    for (std::uint64_t place = 0; place < range.end - range.begin; ++place) {
+      const std::uint64_t epoch = sampler.epoch(range.begin + place), index = sampler.index(range.begin + place);
+      if (place >= own.begin && place < own.end) sequences.push_back(data.sequence(epoch, index));
+      const SequenceSize size =
+          data.size ? data.size(epoch, index) : SequenceSize{sequences.back().ids.size(), sequences.back().loss_tokens()};
+      rows += static_cast<double>(size.loss_tokens);
+      report.tokens += static_cast<std::int64_t>(size.tokens);
+    }
+  });
   std::vector<std::vector<double>> sums;
   for (std::int64_t local = 0; local < reducer_.local_shards(); ++local) {
     const BatchRange part = positions_of(local);
     const at::Tensor& gradient = reducer_.begin_shard();
-    const std::span<const TokenSequence> mine(sequences.data() + (part.begin - own.begin), part.end - part.begin);
-    const ShardSums shard = run_shard(mine, reducer_.first_shard() + local, rows, static_cast<double>(range.end - range.begin), gradient,
-                                      local + 1 == reducer_.local_shards());
+    ShardSums shard;
+    attempt([&] {
+      const std::span<const TokenSequence> mine(sequences.data() + (part.begin - own.begin), part.end - part.begin);
+      shard = run_shard(mine, reducer_.first_shard() + local, rows, static_cast<double>(range.end - range.begin), gradient,
+                        local + 1 == reducer_.local_shards());
+    });
     reducer_.end_shard();
+    shard.penalties.resize(regularizers_.size());
     sums.push_back(shard.penalties);
     sums.back().push_back(shard.task);
+    sums.back().push_back(failure ? 1.0 : 0.0);
   }
   const at::Tensor& gradient = reducer_.finish();
   std::vector<double> totals = reducer_.sum(sums);
+  if (totals.back() > 0) {
+    collectively(communicator_, [&] {
+      if (failure) throw *failure;
+    });
+  }
+  totals.pop_back();
   report.task_loss = totals.back();
   totals.pop_back();
   report.penalties = std::move(totals);
 
+  // Hooks that every rank calls alike may yet fail on one.
+  if (regularizers_.empty()) {
+    update(gradient, report, total_steps);
+  } else {
+    collectively(communicator_, [&] { update(gradient, report, total_steps); });
+  }
+  if (options_.replica_check_steps > 0 && optimizer_.step % options_.replica_check_steps == 0) check_replicas();
+  return report;
+}
+
+void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
+  const at::NoGradGuard guard;
   const WeightContext context = weight_context(gradient);
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    if (regularizers_[i].object->site() != Site::weights) continue;
-    const at::NoGradGuard guard;
-    report.penalties[i] = regularizers_[i].object->add_gradient(context);
+    const ActiveRegularizer& regularizer = regularizers_[i];
+    if (regularizer.object->site() != Site::weights) continue;
+    report.penalties[i] = hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(context); });
   }
   report.loss = report.task_loss;
   for (const double penalty : report.penalties) report.loss += penalty;
   apply(gradient, report, total_steps);
-  {
-    const at::NoGradGuard guard;
-    for (const ActiveRegularizer& regularizer : regularizers_) regularizer.object->after_step(context);
+  for (const ActiveRegularizer& regularizer : regularizers_) {
+    hook(regularizer, "after_step", [&] { regularizer.object->after_step(context); });
   }
-  if (options_.replica_check_steps > 0 && optimizer_.step % options_.replica_check_steps == 0) check_replicas();
-  return report;
 }
 
 WeightContext Trainer::weight_context(const at::Tensor& gradient) const {
@@ -120,7 +154,8 @@ bool Trainer::replace_weights() {
   const at::Tensor gradient = at::zeros_like(weights_);
   bool replaced = false;
   for (const ActiveRegularizer& regularizer : regularizers_) {
-    const std::optional<at::Tensor> weights = regularizer.object->replace_weights(weight_context(gradient));
+    const std::optional<at::Tensor> weights =
+        hook(regularizer, "replace_weights", [&] { return regularizer.object->replace_weights(weight_context(gradient)); });
     if (!weights) continue;
     if (weights->sizes() != weights_.sizes() || weights->scalar_type() != weights_.scalar_type()) {
       throw Error(ErrorKind::plugin, "replace_weights returned a tensor of another shape or type than the weights").at(regularizer.name);

@@ -5,6 +5,7 @@
 #include <stet/comm/communicator.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/plugin/freeze_strategy.hpp>
+#include <stet/plugin/guard.hpp>
 #include <stet/plugin/regularizer.hpp>
 #include <stet/train/example_store.hpp>
 #include <stet/train/gradient_reducer.hpp>
@@ -61,7 +62,8 @@ class Trainer {
                    const Snapshots& snapshots, const at::Tensor& phase_start = {});
 
   /// Collective. Trains on the sequences at `range` of the sampler's order. `total_steps` of the phase, for the schedule.
-  /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step.
+  /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step. What fails on one rank, a
+  /// plugin's hook or a sequence that is too long, all ranks throw, and may go on with other work.
   StepReport step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
 
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
@@ -106,6 +108,12 @@ class Trainer {
   [[nodiscard]] double task_loss(const Rows& rows, const at::Tensor& logits, at::Tensor& d_logits) const;
   [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const Rows& rows, const Share& share, const at::Tensor& hidden,
                                             const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums);
+  /// Penalties by weights, the optimizer, after_step.
+  void update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
+  template <class Call>
+  decltype(auto) hook(const ActiveRegularizer& regularizer, const char* name, Call&& call) const {
+    return guarded(communicator_.recorder(), "regularizer", regularizer.name, name, std::forward<Call>(call));
+  }
   [[nodiscard]] WeightContext weight_context(const at::Tensor& gradient) const;
   void apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
   void apply_low_rank(const at::Tensor& factor_gradient, double rate, double scale);

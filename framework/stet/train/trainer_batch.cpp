@@ -155,14 +155,15 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows,
     };
     context.logits_under = [&](const at::Tensor& weights) {
       const at::NoGradGuard guard;
+      communicator_.recorder().beat();
       return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows.index, nullptr).matmul(model_.head(weights).t());
     };
     at::Tensor loss;
-    {
+    hook(regularizers_[i], "output_loss", [&] {
       const at::AutoGradMode enable(true);
       loss = regularizer.output_loss(context);
       if (loss.requires_grad()) loss.backward();
-    }
+    });
     sums.penalties[i] += loss.item<double>();
     if (context.logits.grad().defined()) d_logits.add_(context.logits.grad());
     if (context.hidden.grad().defined()) {

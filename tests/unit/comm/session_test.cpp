@@ -108,14 +108,14 @@ TEST(Session, StartedDirectlyIsASingleProcess) {
 }
 
 TEST(SessionDeathTest, DoesNotBeginAmongStrangers) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_EXIT(begin_with("SLURM_STEP_NUM_TASKS", "4"), testing::ExitedWithCode(7), "srun --mpi=pmix");
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(begin_with("SLURM_STEP_NUM_TASKS", "4"), ::testing::ExitedWithCode(7), "srun --mpi=pmix");
 }
 
 TEST(SessionDeathTest, DoesNotBeginInAGroupSmallerThanTheLaunch) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   // As under the mpiexec of another MPI: four processes are started, and each finds itself alone.
-  EXPECT_EXIT(begin_with("PMI_SIZE", "4"), testing::ExitedWithCode(7), "4 processes, started by PMI");
+  EXPECT_EXIT(begin_with("PMI_SIZE", "4"), ::testing::ExitedWithCode(7), "4 processes, started by PMI");
 }
 
 }  // namespace

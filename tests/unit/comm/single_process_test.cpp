@@ -53,12 +53,12 @@ TEST(SingleProcess, DuplicateAndSplitAreGroupsOfOne) {
 }
 
 TEST(SingleProcessDeathTest, MisuseAndAbort) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   const auto group = make_single_process();
   EXPECT_DEATH(group->broadcast({}, 1), "root == 0");
   EXPECT_DEATH((void)group->broadcast_text("", -1), "root == 0");
   EXPECT_DEATH((void)group->split(-1), "color >= 0");
-  EXPECT_EXIT(group->abort(7), testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(group->abort(7), ::testing::ExitedWithCode(7), "");
 }
 
 TEST(Collectively, RunsTheWorkOnce) {

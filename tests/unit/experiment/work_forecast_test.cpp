@@ -89,7 +89,7 @@ TEST(WorkForecast, LooksAtTheFolders) {
   finish(workspace.run_folder(plan.runs[0]), 20);
   EXPECT_DOUBLE_EQ(forecast.look({}, 1).left.value(), 40);
   std::filesystem::create_directories(workspace.run_folder(plan.runs[1]));
-  Workspace::mark_failed(workspace.run_folder(plan.runs[1]), "now", "no room", 1);
+  Workspace::mark_failed(workspace.run_folder(plan.runs[1]), "now", Error(ErrorKind::checkpoint, "no room"));
   EXPECT_DOUBLE_EQ(forecast.look({}, 1).left.value(), 20);
   // A run of another experiment that is the same as ours will be copied.
   plan.runs[2].arm = "plain";

@@ -95,9 +95,11 @@ TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {
 TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
   std::filesystem::create_directory(task_);
   EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
-  Workspace::mark_failed(task_, "one", "it broke \xFF", 6);
+  Workspace::mark_failed(task_, "one", Error(ErrorKind::numerical, "it broke \xFF").detail("frame #0"));
   ASSERT_TRUE(Workspace::failure(task_, "one").has_value());
-  EXPECT_TRUE(Workspace::failure(task_, "one")->starts_with("it broke"));
+  EXPECT_TRUE(Workspace::failure(task_, "one")->message.starts_with("it broke"));
+  EXPECT_EQ(Workspace::failure(task_, "one")->exit_code, 6);
+  EXPECT_NE(read_file(task_ / "failed.json").find("frame #0"), std::string::npos);
   EXPECT_FALSE(Workspace::failure(task_, "two").has_value());
   EXPECT_FALSE(Workspace::finished(task_));
   Workspace::mark_finished(task_, {1.5, 1.25}, 2);
