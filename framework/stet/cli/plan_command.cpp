@@ -2,6 +2,7 @@
 
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
+#include <stet/experiment/data_present.hpp>
 #include <stet/experiment/estimate.hpp>
 #include <stet/experiment/worker.hpp>
 
@@ -37,6 +38,7 @@ int plan_command(const Options& options, Session& session) {
     return 0;
   }
   const Workspace workspace(options.out, plan.name);
+  check_data_present(plan);
   const PlanStatus status = status_of(plan, workspace, "");
   fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
   fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);

@@ -7,6 +7,7 @@
 #include <stet/cli/results_file.hpp>
 #include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
+#include <stet/experiment/data_present.hpp>
 #include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/results.hpp>
 #include <stet/experiment/work_forecast.hpp>
@@ -211,6 +212,7 @@ int run_command(const Options& options, Session& session) {
   const Workspace workspace(options.out, plan.name);
   int code = 0;
   if (options.worker) return run_as_worker(options, plan, workspace, registry, world);
+  collectively(world, [&] { check_data_present(plan); });
   if (world.rank() == 0) warn_of_missing_models(plan, workspace);
   if (session.uses_mpi()) {
     code = run_with_ranks(options, plan, workspace, registry, world);

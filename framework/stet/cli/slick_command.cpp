@@ -1,5 +1,6 @@
 #include <stet/cli/commands.hpp>
 #include <stet/cli/display.hpp>
+#include <stet/experiment/data_present.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/worker.hpp>
 
@@ -20,6 +21,7 @@ int slick_command(const Options& options, Session& session) {
   }
   plan.runs.clear();
   const Workspace workspace(options.out, plan.name);
+  collectively(world, [&] { check_data_present(plan); });
   std::unique_ptr<Display> display;
   ProgressSink sink;
   if (world.rank() == 0) {

@@ -40,6 +40,20 @@ std::filesystem::path find_entity_questions(const std::string& path) {
   return folder;
 }
 
+void require_entity_questions_files(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& files) {
+  constexpr std::size_t shown = 4;
+  std::string names;
+  std::size_t missing = 0;
+  for (const std::filesystem::path& file : files) {
+    std::error_code ignored;
+    if (std::filesystem::exists(file, ignored) || ++missing > shown) continue;
+    names += (names.empty() ? "" : ", ") + file.lexically_relative(folder).string();
+  }
+  if (missing == 0) return;
+  if (missing > shown) names += fmt::format(" and {} more", missing - shown);
+  throw Error(ErrorKind::data, "files of the EntityQuestions data are missing: " + names).at(folder.string()).hint(hint);
+}
+
 std::map<std::string, std::string> read_question_templates(const std::filesystem::path& folder) {
   const std::string file = (folder / templates_name).string();
   const nlohmann::json root = parse_json(read_file(file), file);

@@ -18,6 +18,9 @@ struct EntityQuestion {
 /// variable). Throws Error (data), with a hint where to get the data, unless the templates are there.
 [[nodiscard]] std::filesystem::path find_entity_questions(const std::string& path);
 
+/// Throws Error (data), with the same hint, that names those of the files below `folder` that are not there.
+void require_entity_questions_files(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& files);
+
 /// Property to question with "[X]", from `folder`/relation_query_templates.json.
 [[nodiscard]] std::map<std::string, std::string> read_question_templates(const std::filesystem::path& folder);
 

@@ -218,6 +218,18 @@ std::vector<std::string> tokenizer_corpus(const WorldContent& world) {
 
 }  // namespace
 
+void check_entity_questions_files(const EntityQuestionsOptions& o) {
+  check(o);
+  const std::filesystem::path folder = find_entity_questions(o.path);
+  static_cast<void>(make_relations(o, read_question_templates(folder)));  // refuses unknown ones
+  std::vector<std::filesystem::path> files;
+  for (const std::string& property : o.relations) {
+    files.push_back(file_of(folder, property, o.base_from));
+    if (o.new_from != o.base_from) files.push_back(file_of(folder, property, o.new_from));
+  }
+  require_entity_questions_files(folder, files);
+}
+
 World make_entity_questions_world(const EntityQuestionsOptions& o) {
   check(o);
   WorldContent world;

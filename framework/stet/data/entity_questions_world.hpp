@@ -41,4 +41,8 @@ struct EntityQuestionsOptions {
 /// where to get it if it is missing, and Error (config) if there are fewer facts than asked for.
 [[nodiscard]] World make_entity_questions_world(const EntityQuestionsOptions& options);
 
+/// Looks whether all files are there that the world of these options is made from, without reading them. Throws what
+/// make_entity_questions_world() would, once for all missing files.
+void check_entity_questions_files(const EntityQuestionsOptions& options);
+
 }  // namespace stet

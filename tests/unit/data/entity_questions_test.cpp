@@ -297,6 +297,30 @@ TEST(EntityQuestionsWorld, MissingDataSaysWhereToGetIt) {
   EXPECT_NE(std::string(missing.what()).find("/nowhere/at-all"), std::string::npos);
 }
 
+TEST(EntityQuestionsWorld, AllMissingFilesAreNamedAtOnce) {
+  DataFolder folder;
+  auto options = folder.options();
+  EXPECT_NO_THROW(check_entity_questions_files(options));
+  options.relations = {"P1", "P2"};
+  options.new_from = EntityQuestionsSplit::test;
+  const auto failed = [&options] {
+    try {
+      check_entity_questions_files(options);
+    } catch (const Error& error) {
+      return error;
+    }
+    return Error(ErrorKind::numerical, "accepted");
+  };
+  EXPECT_EQ(failed().kind(), ErrorKind::data);
+  EXPECT_NE(std::string(failed().what()).find("missing: test/P1.test.json, train/P2.train.json, test/P2.test.json\n"), std::string::npos) << failed().what();
+  options.new_from = EntityQuestionsSplit::no_overlap;
+  EXPECT_EQ(failed().kind(), ErrorKind::config);
+  options.relations = {"P11"};
+  EXPECT_EQ(failed().kind(), ErrorKind::config);
+  options.path = "/nowhere";
+  EXPECT_EQ(failed().kind(), ErrorKind::data);
+}
+
 TEST(EntityQuestionsWorld, TheEnvironmentVariableNamesTheFolder) {
   DataFolder folder;
   ASSERT_EQ(unsetenv("STET_DATA"), 0);
