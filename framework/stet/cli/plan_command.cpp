@@ -37,8 +37,8 @@ int plan_command(const Options& options, Session& session) {
     fmt::print("{}", config::to_toml(all));
     return 0;
   }
-  const Workspace workspace(options.out, plan.name);
   check_data_present(plan);
+  const Workspace workspace(options.out, plan.name);
   const PlanStatus status = status_of(plan, workspace, "");
   fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
   fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);

@@ -209,10 +209,10 @@ int run_command(const Options& options, Session& session) {
   install_stop_handlers();
   PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file)));
   const Plan plan = make_plan(options.file, options.overrides, registry);
+  if (!options.worker) collectively(world, [&] { check_data_present(plan); });  // by the parent
   const Workspace workspace(options.out, plan.name);
   int code = 0;
   if (options.worker) return run_as_worker(options, plan, workspace, registry, world);
-  collectively(world, [&] { check_data_present(plan); });
   if (world.rank() == 0) warn_of_missing_models(plan, workspace);
   if (session.uses_mpi()) {
     code = run_with_ranks(options, plan, workspace, registry, world);

@@ -20,8 +20,8 @@ int slick_command(const Options& options, Session& session) {
     for (std::size_t base = 0; base < plan.bases.size(); ++base) (void)plan_labels(plan, base, plan.bases[base].config);
   }
   plan.runs.clear();
-  const Workspace workspace(options.out, plan.name);
   collectively(world, [&] { check_data_present(plan); });
+  const Workspace workspace(options.out, plan.name);
   std::unique_ptr<Display> display;
   ProgressSink sink;
   if (world.rank() == 0) {

@@ -14,8 +14,7 @@ namespace {
 constexpr char templates_name[] = "relation_query_templates.json";
 constexpr char hint[] =
     "get dataset.zip and relation_query_templates.json from https://github.com/princeton-nlp/EntityQuestions, put "
-    "train/ "
-    "and the templates into one folder, and name it by --set data.path=FOLDER or the environment variable STET_DATA";
+    "the folders of the one (train/, test/ and so on) and the templates into one folder, and name it by --set data.path=FOLDER or the environment variable STET_DATA";
 
 }  // namespace
 
