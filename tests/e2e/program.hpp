@@ -55,8 +55,10 @@ class Process {
   /// Until it ends; a program that takes longer than `limit` is killed and fails the test.
   Outcome wait(std::chrono::seconds limit = std::chrono::seconds(150));
 
- private:
+  /// This process and all its descendants, parents first.
   [[nodiscard]] std::vector<pid_t> tree() const;
+
+ private:
   void bury(const std::vector<pid_t>& pids);
 
   Folder output_;
