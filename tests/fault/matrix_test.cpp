@@ -76,7 +76,7 @@ TEST_P(MatrixTest, TheBadArmIsNamedAndTheGoodArmIsTheSame) {
   const bool dies = fault == "exit" || fault == "segv";
   const bool launched = setting != Setting::workers;
   const std::string rank = setting == Setting::workers ? "-1" : setting == Setting::rank_0_of_2 ? "0" : "1";
-  const Words words = {"--set", "arm.bad.regularizer.faulty.fault=" + fault, "--set", "arm.bad.regularizer.faulty.rank=" + rank, "--set",
+  const Words words = {"--set", "arm.bad.regularizer.faulty.fault='" + fault + "'", "--set", "arm.bad.regularizer.faulty.rank=" + rank, "--set",
                        "arm.bad.regularizer.faulty.call=2"};
   // A launcher ends all ranks with the first that dies, and the job ends with ranks that hang: the next start goes on.
   const int starts = launched && dies ? 3 : launched && fault == "loop" ? 2 : 1;
@@ -136,7 +136,7 @@ TEST_F(HookTest, EveryHookMayFailOnOneRank) {
     fs::create_directories(mine / "runs");
     fs::copy(base / "runs" / ".bases", mine / "runs" / ".bases", fs::copy_options::recursive);
     const std::string kind = hook.starts_with("measure") ? "probe" : "regularizer", key = "arm.bad." + kind + ".faulty.";
-    const Words words = {"run",   file, "--hang-timeout", "60", "--set", key + "hook=" + hook, "--set", key + "fault=std", "--set", key + "rank=1",
+    const Words words = {"run",   file, "--hang-timeout", "60", "--set", key + "hook=" + hook, "--set", key + "fault='std'", "--set", key + "rank=1",
                          "--set", key + (hook == "add_gradient" ? "site=weights" : "call=0")};
     const auto begin = std::chrono::steady_clock::now();
     Outcome outcome = mpi_stet(2, mine.path(), words, {{"STET_PLUGIN_PATH", plugins}});

@@ -85,9 +85,13 @@ std::optional<Error> Watchdog::look(double seconds) {
 Error Watchdog::waits_too_long(const Flight& own, const Flight::Collective& in) const {
   std::vector<std::string> waiting, away;
   bool in_hook = false;
+  // Its watchdog's thread is silent. A rank may be stopped inside the very collective.
+  const auto runs = [&](int rank) {
+    const auto alive = alive_.find(rank);
+    return rank == recorder_.rank() || alive == alive_.end() || alive->second.seconds <= std::min(timeout_ / 2, 60.0);
+  };
   const auto describe_away = [&](int rank, const std::optional<Flight>& flight) {
     if (!flight) return fmt::format("rank {} (its process ended, or its page cannot be read)", rank);
-    const auto alive = alive_.find(rank);
     std::string text = fmt::format("rank {} ({}, process {}): ", rank, flight->host, flight->process);
     if (const std::string step = flight->step_text(); !step.empty()) text += step + ", ";
     const auto elsewhere = std::find_if(flight->collectives.begin(), flight->collectives.end(), [](const auto& c) { return c.inside; });
@@ -95,13 +99,11 @@ Error Watchdog::waits_too_long(const Flight& own, const Flight::Collective& in) 
       in_hook = true;
       text += flight->place;
     } else if (elsewhere != flight->collectives.end()) {
-      text += "in another collective: " + elsewhere->what;
+      text += (elsewhere->group == in.group && elsewhere->count == in.count && elsewhere->what == in.what ? "in " : "in another collective: ") + elsewhere->what;
     } else {
       text += "computing";
     }
-    if (rank != recorder_.rank() && alive != alive_.end() && alive->second.seconds > std::min(timeout_ / 2, 60.0)) {
-      text += "; the process does not run (stopped, or its machine is gone)";
-    }
+    if (!runs(rank)) text += "; the process does not run (stopped, or its machine is gone)";
     return text;
   };
   const std::vector<std::optional<Flight>> group = recorder_.group();
@@ -110,7 +112,7 @@ Error Watchdog::waits_too_long(const Flight& own, const Flight::Collective& in) 
     if (group[rank]) {
       for (const auto& c : group[rank]->collectives) there = c.group == in.group ? &c : there;
     }
-    if (there != nullptr && there->count >= in.count && (!there->inside || there->what == in.what)) {
+    if (runs(static_cast<int>(rank)) && there != nullptr && there->count >= in.count && (!there->inside || there->what == in.what)) {
       waiting.push_back(fmt::format("{}", rank));
     } else {
       away.push_back(describe_away(static_cast<int>(rank), group[rank]));

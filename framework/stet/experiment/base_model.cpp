@@ -210,6 +210,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   try {
     while (position < end) {
       const BatchRange range = batch_at(position, data.epoch_size, batch_size);
+      communicator.recorder().step("pre-training", trainer.optimizer().step);
       const StepReport report = trainer.step(data, sampler, range, total_steps);
       position = range.end;
       tokens += static_cast<double>(report.tokens);

@@ -73,6 +73,14 @@ TEST_F(WatchdogTest, AProcessWhoseWatchdogIsSilentDoesNotRun) {
   EXPECT_NE(said->message().find("the process does not run"), std::string::npos) << said->what();
 }
 
+TEST_F(WatchdogTest, ARankMayBeStoppedInsideTheCollective) {
+  const FlightRecorder::Inside waiting(zero_, slots_.first, "barrier"), stopped(one_, slots_.second, "barrier");
+  const std::optional<Error> said = said_within(5s);
+  ASSERT_TRUE(said.has_value());
+  EXPECT_NE(said->message().find("rank 0 waited in barrier for rank 1"), std::string::npos) << said->what();
+  EXPECT_NE(said->message().find("the process does not run"), std::string::npos) << said->what();
+}
+
 TEST_F(WatchdogTest, AHookWithoutASignOfLifeHangs) {
   zero_.step("main", 2);
   const FlightRecorder::Hook loop(zero_, "probe 'bad', measure");
