@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 
 namespace stet::log {
@@ -37,6 +39,16 @@ void write(Level level, std::string_view line) {
   const std::string_view label = level == Level::warning ? "warning: " : level == Level::error ? "error: " : "";
   logger().log(to_spdlog(level), "{}{}", label, line);
   logger().flush();
+}
+
+void once(Level level, std::string_view line) {
+  static std::mutex mutex;
+  static std::set<std::string, std::less<>> written;
+  {
+    const std::lock_guard lock(mutex);
+    if (!written.emplace(line).second) return;
+  }
+  write(level, line);
 }
 
 }  // namespace stet::log

@@ -14,6 +14,8 @@ void set_level(Level level);
 /// Prefix of every line, for instance "[rank 2] "; empty by default.
 void set_prefix(std::string_view prefix);
 void write(Level level, std::string_view line);
+/// Writes a line that this process has not written by once() before. May be called from several threads.
+void once(Level level, std::string_view line);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {

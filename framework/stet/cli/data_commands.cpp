@@ -106,6 +106,7 @@ int data_build_command(const Options& options, Session& session) {
   ShardBuildOptions build;
   build.inputs = options.files;
   build.tokenizer = options.tokenizer;
+  build.end_token = options.end_token;
   build.out = options.out;
   build.context = options.context;
   build.shard_megabytes = options.shard_megabytes;

@@ -47,6 +47,15 @@ std::vector<std::int32_t> read_ids(const std::string& text) {
   return ids;
 }
 
+/// With what the tokenizer's template puts before a text, once: a prompt that begins with it is left as it is.
+std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, const std::string& text, bool special) {
+  std::vector<TokenId> ids = tokenizer.encode(text);
+  const std::span<const TokenId> before = tokenizer.before_text();
+  const bool has_it = ids.size() >= before.size() && std::equal(before.begin(), before.end(), ids.begin());
+  if (special && !has_it) ids.insert(ids.begin(), before.begin(), before.end());
+  return ids;
+}
+
 }  // namespace
 
 int export_command(const Options& options) {
@@ -87,8 +96,12 @@ int generate_command(const Options& options) {
   decoding.top_k = options.top_k;
   decoding.seed = options.seed;
   if (folder.foreign) decoding.stop_tokens = folder.foreign->end_tokens;
-  if (tokenizer) decoding.stop_tokens.push_back(tokenizer->end_of_text());
-  const Prompt prompt{tokenizer ? tokenizer->encode(options.prompt) : read_ids(options.prompt), 0};
+  if (tokenizer && !options.end_token.empty()) {
+    decoding.stop_tokens = {tokenizer->with_end_of_text(options.end_token).end_of_text()};
+  } else if (tokenizer && decoding.stop_tokens.empty()) {
+    decoding.stop_tokens = {tokenizer->end_of_text()};
+  }
+  const Prompt prompt{tokenizer ? encode_prompt(*tokenizer, options.prompt, !options.no_special) : read_ids(options.prompt), 0};
   const std::int64_t room = model.config().context - static_cast<std::int64_t>(prompt.tokens.size()) + 1;
   decoding.max_new_tokens = std::max<std::int64_t>(1, std::min<std::int64_t>(options.max_tokens, room));
   Generator generator(model, folder.weights);

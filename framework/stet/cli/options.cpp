@@ -1,6 +1,7 @@
 #include <stet/cli/options.hpp>
 
 #include <stet/base/strings.hpp>
+#include <stet/cli/literal_arguments.hpp>
 #include <stet/cli/tokenizer_options.hpp>
 
 #include <CLI/CLI.hpp>
@@ -19,7 +20,7 @@ Options parse_options(int argc, char** argv, int& code) {
   app.add_flag("-v,--verbose", o.verbose, "more log lines");
   const auto experiment = [&o](CLI::App* command, Options::Command value) {
     command->add_option("experiment", o.file, "experiment file (TOML)")->required();
-    command->add_option("--set", o.overrides, "override a value: --set train.learning_rate=1e-4")->take_all();
+    add_literal_list(*command, "--set", o.overrides, "override a value: --set train.learning_rate=1e-4")->take_all();
     command->add_option("--out", o.out, "folder of results (default: runs)");
     command->callback([&o, value] { o.command = value; });
     return command;
@@ -53,7 +54,7 @@ Options parse_options(int argc, char** argv, int& code) {
 
   auto* check = plugin->add_subcommand("check", "try everything that a plugin registers on a tiny model: gradients, resuming, ranks, ...");
   check->add_option("plugin", o.name, "its name, or its file")->required();
-  check->add_option("--set", o.overrides, "a parameter: --set strength=0.5, or NAME.strength=0.5 for the class NAME")->take_all();
+  add_literal_list(*check, "--set", o.overrides, "a parameter: --set strength=0.5, or NAME.strength=0.5 for the class NAME")->take_all();
   check->add_option("--digest", o.digest)->group("");
   check->callback([&o] { o.command = Options::Command::plugin_check; });
 
@@ -80,6 +81,8 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* generate = app.add_subcommand("generate", "continue a prompt");
   generate->add_option("folder", o.file, "a folder as for export")->required();
   generate->add_option("--prompt", o.prompt, "text, or token ids if the folder has no tokenizer.json")->required();
+  generate->add_flag("--no-special", o.no_special, "do not put the token for a text's beginning, which the tokenizer's template declares, before the prompt");
+  generate->add_option("--end-token", o.end_token, "the token that ends a text (default: what the folder says)");
   generate->add_option("--max-tokens", o.max_tokens, "new tokens at most (default: 64)")->check(CLI::Range(1, 1 << 28));
   generate->add_option("--temperature", o.temperature, "0 (default): greedy")->check(CLI::Range(0.0, 1000.0));
   generate->add_option("--top-k", o.top_k, "draw from so many tokens; 0 (default): all")->check(CLI::Range(0, 1 << 28));
@@ -89,9 +92,10 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* data = app.add_subcommand("data", "token shards for training");
   data->require_subcommand(1);
   auto* build = data->add_subcommand("build", "tokenize JSON lines into shards (under mpirun: by all ranks); continues a build that was killed");
-  build->add_option("inputs", o.files, "files of JSON lines: {prompt, completion}, {messages} or {text}")->required();
+  add_literal_list(*build, "inputs", o.files, "files of JSON lines: {prompt, completion}, {messages} or {text}")->required();
   build->add_option("--tokenizer", o.tokenizer, "tokenizer.json")->required();
   build->add_option("--out", o.out, "folder of the shards")->required();
+  build->add_option("--end-token", o.end_token, "the token that ends a text, as the tokenizer spells it (default: what its folder says, or its name)");
   build->add_option("--context", o.context, "longest sequence in tokens (default: 1024): longer texts are cut, the others left out")->check(CLI::Range(2, 1 << 30));
   build->add_option("--shard-megabytes", o.shard_megabytes, "input a shard (default: 64)")->check(CLI::Range(1e-6, 1e6));
   build->callback([&o] { o.command = Options::Command::data_build; });
@@ -106,7 +110,10 @@ Options parse_options(int argc, char** argv, int& code) {
     throw CLI::RuntimeError("`stet test` is run by the wrapper ./stet in the source folder", 2);
   });
   try {
-    app.parse(argc, argv);
+    const LiteralArguments arguments(argc, argv);
+    app.parse(arguments.count(), arguments.values());
+    for (std::filesystem::path* path : {&o.file, &o.out, &o.results, &o.destination, &o.tokenizer}) *path = LiteralArguments::original(path->native());
+    for (std::string* text : {&o.name, &o.prompt, &o.end_token}) *text = LiteralArguments::original(*text);
     code = 0;
   } catch (const CLI::ParseError& error) {
     if (argc > 1 && argv[1][0] != '-') {  // CLI11 only says that it misses a command

@@ -1,5 +1,7 @@
 #include <stet/cli/tokenizer_options.hpp>
 
+#include <stet/cli/literal_arguments.hpp>
+
 #include <CLI/CLI.hpp>
 
 namespace stet {
@@ -10,7 +12,7 @@ void add_tokenizer_options(CLI::App& app, Options& options) {
   tokenizer->require_subcommand(1);
 
   auto* train = tokenizer->add_subcommand("train", "train byte-level BPE on text files or JSON lines with \"text\"");
-  train->add_option("inputs", o->inputs, "text files, a text a line; .jsonl: an object a line")->required();
+  add_literal_list(*train, "inputs", o->inputs, "text files, a text a line; .jsonl: an object a line")->required();
   train->add_option("--out", o->file, "the tokenizer.json to write")->required();
   train->add_option("--vocabulary", o->vocabulary, "number of tokens, at least 257")->required();
   train->add_option("--min-frequency", o->min_frequency, "merge no pair that is rarer (default: 2)");
@@ -18,14 +20,14 @@ void add_tokenizer_options(CLI::App& app, Options& options) {
 
   auto* encode = tokenizer->add_subcommand("encode", "texts to ids, a line for a text");
   encode->add_option("tokenizer", o->file, "tokenizer.json, or its folder")->required();
-  encode->add_option("text", o->inputs, "texts (default: the lines of standard input)");
+  add_literal_list(*encode, "text", o->inputs, "texts (default: the lines of standard input)");
   encode->add_flag("--special", o->special, "add what the post-processor puts around a text");
   encode->add_flag("--tokens", o->tokens, "show the pieces, not the ids");
   encode->callback([o] { o->command = Options::Command::tokenizer_encode; });
 
   auto* decode = tokenizer->add_subcommand("decode", "ids to text");
   decode->add_option("tokenizer", o->file, "tokenizer.json, or its folder")->required();
-  decode->add_option("id", o->inputs, "ids (default: the lines of standard input)");
+  add_literal_list(*decode, "id", o->inputs, "ids (default: the lines of standard input)");
   decode->add_flag("--special", o->special, "keep special tokens");
   decode->callback([o] { o->command = Options::Command::tokenizer_decode; });
 

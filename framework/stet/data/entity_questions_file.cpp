@@ -3,9 +3,11 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/json.hpp>
+#include <stet/text/utf8.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace stet {
@@ -113,14 +115,18 @@ std::vector<EntityQuestion> read_entity_questions(const std::filesystem::path& f
     EntityQuestion question;
     question.question = item["question"].get<std::string>();
     for (const nlohmann::json& answer : item["answers"]) {
-      if (!answer.is_string() || answer.get_ref<const std::string&>().empty()) throw refuse("malformed answer", shape);
-      question.answers.push_back(answer.get<std::string>());
+      if (!answer.is_string()) throw refuse("malformed answer", shape);
+      const auto& text_of_answer = answer.get_ref<const std::string&>();
+      if (is_blank(text_of_answer)) throw refuse("a blank answer", shape);
+      auto& answers = question.answers;  // equal ones are one
+      if (std::find(answers.begin(), answers.end(), text_of_answer) == answers.end()) answers.push_back(text_of_answer);
     }
     const std::string& whole = question.question;
     if (whole.size() <= before.size() + after.size() || !whole.starts_with(before) || !whole.ends_with(after)) {
       throw refuse("question does not follow the template of its relation", fmt::format("\"{}\"", question_template));
     }
     question.subject = whole.substr(before.size(), whole.size() - before.size() - after.size());
+    if (is_blank(question.subject)) throw refuse("question without a subject", fmt::format("\"{}\"", question_template));
     questions.push_back(std::move(question));
   }
   return questions;

@@ -11,7 +11,7 @@ namespace stet {
 
 struct EntityQuestion {
   std::string question, subject;
-  std::vector<std::string> answers;  ///< at least one
+  std::vector<std::string> answers;  ///< at least one; no two are equal, none is blank
 };
 
 /// The folder of the data: `path` if it is not empty, else STET_DATA/entity-questions or STET_DATA (the environment

@@ -57,7 +57,7 @@ class File {
   int descriptor_;
 };
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool is_blank_line(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
 std::size_t count_lines(std::string_view text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
 
@@ -113,13 +113,13 @@ void for_each_line(const InputChunk& chunk, std::string_view text, const std::fu
     begin = end + 1;
     if (line.ends_with('\r')) line.remove_suffix(1);
     try {
-      if (!is_blank(line)) {
+      if (!is_blank_line(line)) {
         use(line);
         continue;
       }
-      bool more = begin < text.size() && !is_blank(text.substr(begin));
+      bool more = begin < text.size() && !is_blank_line(text.substr(begin));
       const File file(chunk.file);
-      for (std::uint64_t at = chunk.end; !more && at < chunk.file_bytes; at += read_bytes) more = !is_blank(file.read(at, read_bytes));
+      for (std::uint64_t at = chunk.end; !more && at < chunk.file_bytes; at += read_bytes) more = !is_blank_line(file.read(at, read_bytes));
       if (more) throw Error(ErrorKind::data, "a blank line").expected("one record a line; blank lines at the end of the file alone");
       return;
     } catch (Error& error) {

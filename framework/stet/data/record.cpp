@@ -180,6 +180,16 @@ std::string_view name_of(RecordKind kind) noexcept {
 }
 
 Record parse_record(std::string_view line) {
+  if (looks_like_utf16(line)) {
+    throw Error(ErrorKind::data, "text that is not UTF-8").expected("UTF-8").received("UTF-16").hint(utf16_hint);
+  }
+  // The parser takes a NUL byte for the end of the text, and would not look at what hides behind it.
+  if (const std::size_t nul = line.find('\0'); nul != std::string_view::npos) {
+    throw Error(ErrorKind::data, "malformed JSON")
+        .expected("one JSON object a line")
+        .received(fmt::format("a NUL byte at byte {} of the line", nul + 1))
+        .hint("the file was damaged, by a full disk or a crash while it was written, say: write it again");
+  }
   Handler handler;
   if (!nlohmann::json::sax_parse(line.begin(), line.end(), &handler)) {
     // The parser calls bytes that are not UTF-8 malformed too; that has a better name.

@@ -170,6 +170,8 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
   collectively(communicator, [&] {
     check(options);
     tokenizer = Tokenizer::load(options.tokenizer);
+    if (!options.end_token.empty()) tokenizer = tokenizer->with_end_of_text(options.end_token);
+    static_cast<void>(tokenizer->end_of_text());  // throws now if nobody says which it is
     chunks = cut_into_chunks(options.inputs, static_cast<std::uint64_t>(std::llround(options.shard_megabytes * 1e6)));
     if (!first) return;
     std::error_code failure;
@@ -182,6 +184,8 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
     sync_folder(options.out);
     sweep(options.out, chunks.size());
     write_file_atomically(options.out / "tokenizer.json", read_file(options.tokenizer));
+    std::filesystem::remove(options.out / "tokenizer_config.json");  // an earlier build's
+    tokenizer->save_end_token(options.out);
   });
   // All ranks must see the same files, or the shards would not fit together.
   std::string plan = tokenizer->hash();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace stet {
@@ -19,6 +20,7 @@ namespace stet {
 struct ShardBuildOptions {
   std::vector<std::filesystem::path> inputs;  ///< JSON lines (record.hpp), at least one file
   std::filesystem::path tokenizer;            ///< a tokenizer.json; copied into the folder
+  std::string end_token;                      ///< which token ends a text; empty: what the tokenizer's folder says, or its name
   std::filesystem::path out;                  ///< made if it is not there
   std::uint64_t context = 1024;               ///< longest sequence, in tokens; at least 2
   double shard_megabytes = 64;                ///< of input a shard (10^6 bytes)

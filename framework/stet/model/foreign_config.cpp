@@ -4,6 +4,8 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/text/end_token.hpp>
+#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -18,12 +20,8 @@ using Json = nlohmann::json;
 
 class ConfigReader {
  public:
-  explicit ConfigReader(const std::filesystem::path& file) : file_(file.string()) {
-    try {
-      json_ = Json::parse(read_file(file));
-    } catch (const Json::exception& error) {
-      throw Error(ErrorKind::data, "not valid JSON").at(file_).received(error.what());
-    }
+  explicit ConfigReader(const std::filesystem::path& file)
+      : file_(file.string()), json_(parse_json(read_file(file), file_, NonFinite::as_text)) {
     if (!json_.is_object()) throw Error(ErrorKind::data, "config.json is not an object").at(file_);
   }
   ConfigReader(std::string file, Json object) : file_(std::move(file)), json_(std::move(object)) {}
@@ -65,11 +63,6 @@ class ConfigReader {
         throw Error(ErrorKind::data, std::string("unsupported value in '") + key + "'").at(file_).expected(value.dump()).received(element.dump());
       }
     }
-  }
-  /// An id, a list of ids, or nothing.
-  [[nodiscard]] std::vector<std::int32_t> ids(const char* key) const {
-    if (!has(key)) return {};
-    return json_[key].is_array() ? convert<std::vector<std::int32_t>>(key) : std::vector<std::int32_t>{convert<std::int32_t>(key)};
   }
   [[nodiscard]] const std::string& file() const { return file_; }
 
@@ -206,7 +199,7 @@ ForeignModel read_foreign_config(const std::filesystem::path& folder) {
   const ConfigReader json(folder / "config.json");
   const auto type = json.get<std::string>("model_type");
   json.expect("quantization_config", {});
-  ForeignModel model{type, {}, json.ids("eos_token_id")};
+  ForeignModel model{type, {}, read_end_ids(folder)};
   if (type == "qwen2") {
     model.config = read_qwen2(json);
   } else if (type == "llama") {

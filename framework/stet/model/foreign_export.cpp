@@ -11,6 +11,7 @@
 #include <bit>
 #include <fstream>
 #include <map>
+#include <set>
 
 namespace stet {
 
@@ -55,6 +56,29 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()};
 }
 
+/// Whether a file holds weights, in whatever format: those of the source are not those of the export.
+bool holds_weights(const std::filesystem::path& file) {
+  static const std::set<std::string> formats = {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".ggml", ".onnx", ".onnx_data", ".ot", ".tflite", ".npz"};
+  const std::string name = file.filename().string();
+  return formats.contains(file.extension().string()) || name.ends_with(".index.json");
+}
+
+/// Every other file, in subfolders too: tokenizer, chat templates, licence, ... Hidden ones are the tools', not the model's.
+void copy_companions(const std::filesystem::path& source, const std::filesystem::path& destination) {
+  for (const auto& entry : std::filesystem::directory_iterator(source)) {
+    const std::filesystem::path name = entry.path().filename();
+    if (name.string().starts_with(".") || name == "config.json") continue;
+    if (entry.is_directory() && !entry.is_symlink()) {
+      std::error_code ignored;
+      if (std::filesystem::equivalent(entry.path(), destination, ignored)) continue;
+      copy_companions(entry.path(), destination / name);
+    } else if (entry.is_regular_file() && !holds_weights(name)) {  // a hub's cache holds links to files
+      std::filesystem::create_directories(destination);
+      write_file_atomically(destination / name, read_file(entry.path()));
+    }
+  }
+}
+
 /// What makes a shape no architecture's; the first that applies.
 std::string obstacle(const ModelConfig& c) {
   if (c.norm == Norm::rms && c.activation != Activation::swiglu) return "RMS norm without gated feed-forward layers";
@@ -93,11 +117,9 @@ void export_like(const std::filesystem::path& source, const ForeignModel& model,
     }
     out.commit();
   }
-  // config.json comes last: a folder without it is not taken for a model.
-  for (const char* name : {weights_index_file, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
-                           "generation_config.json", "config.json"}) {
-    if (std::filesystem::exists(source / name)) write_file_atomically(destination / name, read_file(source / name));
-  }
+  if (files.sharded()) write_file_atomically(destination / weights_index_file, read_file(source / weights_index_file));
+  copy_companions(source, destination);
+  write_file_atomically(destination / "config.json", read_file(source / "config.json"));  // last: a folder without it is not taken for a model
 }
 
 std::optional<std::string> foreign_architecture_of(const ModelConfig& c) {

@@ -11,8 +11,8 @@
 namespace stet {
 
 /// Writes `weights` (flat, kFloat or kDouble) in the form of the folder that they were loaded from: the same files with the
-/// same headers (tensor order, dtypes, metadata, padding), buffers and other small files (config.json, tokenizer.json, ...)
-/// copied. Weights that have not changed give the same bytes. `destination` must be absent or empty.
+/// same headers (tensor order, dtypes, metadata, padding) and buffers. Every other file of the folder is copied (config.json, tokenizer,
+/// chat templates, licence, ...) but for weights in other formats, which would be stale, and hidden files. Weights that have not changed give the same bytes. `destination` must be absent or empty.
 /// Throws Error (data) as load_foreign_weights() does, if a value does not fit the files' dtype, or if the disk fails.
 void export_like(const std::filesystem::path& source, const ForeignModel& model, const ParameterTable& table,
                  const at::Tensor& weights, const std::filesystem::path& destination);

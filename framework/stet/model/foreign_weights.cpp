@@ -3,6 +3,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -31,21 +32,29 @@ class NameLists {
 /// weight_map of the index: tensor name to file name.
 std::map<std::string, std::string> read_index(const std::filesystem::path& file) {
   std::map<std::string, std::string> map;
+  const nlohmann::json json = parse_json(read_file(file), file.string(), NonFinite::as_text);
   try {
-    const nlohmann::json json = nlohmann::json::parse(read_file(file));
     for (const auto& [name, target] : json.at("weight_map").items()) map[name] = target.get<std::string>();
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::data, "not an index of weight files").at(file.string()).expected("{\"weight_map\": {TENSOR: FILE}}").received(error.what());
   }
-  for (const auto& [name, target] : map) {
+  for (auto& [name, target] : map) {
+    while (target.starts_with("./")) target.erase(0, 2);
     if (target.empty() || target == ".." || target == "." || target.find('/') != std::string::npos) {
-      throw Error(ErrorKind::data, "the index names a file outside its folder").at(file.string()).received(name + ": " + target);
+      throw Error(ErrorKind::data, "the index names a file that does not lie in its folder").at(file.string()).received(name + ": " + target);
     }
   }
   return map;
 }
 
 bool is_float(DType type) { return type == DType::f64 || type == DType::f32 || type == DType::f16 || type == DType::bf16; }
+
+/// The name of the tensor that our first parameter, the embedding, is read from: a tied model may store it as its head alone.
+std::string stored_embedding(const ForeignFiles& files, const ForeignModel& model, const std::string& name) {
+  const std::string head = foreign_head_name(model.architecture);
+  const bool head_alone = model.config.tied_head && files.find(name).second == nullptr && files.find(head).second != nullptr;
+  return head_alone ? head : name;
+}
 
 /// Shape of their form of a tensor.
 std::vector<std::uint64_t> foreign_shape(const ForeignTensor& tensor, const ParameterTable& table) {
@@ -118,11 +127,12 @@ std::string foreign_head_name(std::string_view architecture) {
 std::vector<ForeignTensor> checked_layout(const ForeignFiles& files, const ForeignModel& model, const ParameterTable& table) {
   std::vector<ForeignTensor> layout = foreign_layout(model, table);
   const std::string prefix = "transformer.";
-  if (model.architecture == "gpt2" && files.find(prefix + "wte.weight").second == nullptr && files.find("wte.weight").second != nullptr) {
+  if (model.architecture == "gpt2" && files.find(prefix + "wpe.weight").second == nullptr && files.find("wpe.weight").second != nullptr) {
     for (ForeignTensor& tensor : layout) {
       if (tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
     }
   }
+  layout[0].name = stored_embedding(files, model, layout[0].name);
   NameLists wrong;
   std::set<std::string> known;
   const auto check_shape = [&](const TensorInfo& info, const std::vector<std::uint64_t>& shape) {

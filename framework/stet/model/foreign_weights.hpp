@@ -40,7 +40,8 @@ inline constexpr const char* weights_index_file = "model.safetensors.index.json"
 
 /// foreign_layout() with the names that this checkpoint uses: published GPT-2 files lack the prefix "transformer.".
 /// Throws Error (data) with the full list of names for missing, surplus, misshapen and non-floating tensors. Causal masks and
-/// rotary frequencies known by name are accepted; so is a repeated head (lm_head.weight, embed_out.weight) of a tied model.
+/// rotary frequencies known by name are accepted; so is a repeated head (lm_head.weight, embed_out.weight) of a tied model, and the head
+/// alone: the first entry, the embedding, then has its name.
 [[nodiscard]] std::vector<ForeignTensor> checked_layout(const ForeignFiles& files, const ForeignModel& model,
                                                         const ParameterTable& table);
 

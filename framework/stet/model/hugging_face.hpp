@@ -24,10 +24,10 @@ struct ForeignTensor {
 struct ForeignModel {
   std::string architecture;  ///< "gpt2", "gpt_neox", "llama", "qwen2"
   ModelConfig config;
-  std::vector<std::int32_t> end_tokens = {};  ///< eos_token_id
+  std::vector<std::int32_t> end_tokens = {};  ///< every eos_token_id of generation_config.json, else of config.json
 };
 
-/// Reads config.json. Throws Error (data) naming the field for an unknown architecture or a value that we do not compute.
+/// Reads config.json (and generation_config.json for the end tokens). Throws Error (data) naming the field for an unknown architecture or a value that we do not compute.
 [[nodiscard]] ForeignModel read_foreign_config(const std::filesystem::path& folder);
 
 /// Their tensors, in the order of our table.

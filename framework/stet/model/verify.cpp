@@ -4,6 +4,9 @@
 #include <stet/model/foreign_weights.hpp>
 #include <stet/model/transformer.hpp>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,10 +16,23 @@ namespace stet {
 
 namespace {
 double relative_deviation(const at::Tensor& ours, const at::Tensor& expected) {
-  STET_ASSERT(ours.sizes() == expected.sizes());
   const double scale = std::max(expected.abs().max().item<double>(), 1e-30);
   const double deviation = (ours.to(at::kDouble) - expected).abs().max().item<double>();
   return std::isfinite(deviation) ? deviation / scale : std::numeric_limits<double>::infinity();
+}
+
+std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", ")); }
+
+/// [B, T] token ids with something to predict.
+void check_ids(const at::Tensor& ids, const ModelConfig& config, const std::string& file) {
+  const auto refuse = [&](const std::string& expected, const std::string& received) {
+    return Error(ErrorKind::data, "the expectations' input_ids cannot be used").at(file).expected(expected).received(received);
+  };
+  if (ids.dim() != 2 || ids.size(0) < 1 || ids.size(1) < 2) throw refuse("[B, T] with at least one row of two tokens", shape_text(ids));
+  if (ids.scalar_type() != at::kLong) throw refuse("whole numbers", "floating-point numbers");
+  if (ids.size(1) > config.context) throw refuse(fmt::format("rows of at most {} tokens, the model's context", config.context), shape_text(ids));
+  const auto least = ids.min().item<std::int64_t>(), most = ids.max().item<std::int64_t>();
+  if (least < 0 || most >= config.vocabulary) throw refuse(fmt::format("ids from 0 to {}", config.vocabulary - 1), fmt::format("{} to {}", least, most));
 }
 }  // namespace
 
@@ -26,7 +42,7 @@ Verification verify_model(const std::filesystem::path& folder, at::ScalarType ty
   at::Tensor weights = load_foreign_weights(folder, foreign, model.table(), type);
   const TensorFile expected = TensorFile::open(folder / "expected.safetensors");
   const at::Tensor ids = read_tensor(expected, expected.require("input_ids"));
-  if (ids.dim() != 2) throw Error(ErrorKind::data, "input_ids is not [B, T]").at(expected.path().string());
+  check_ids(ids, foreign.config, expected.path().string());
   const std::int64_t B = ids.size(0), T = ids.size(1), V = foreign.config.vocabulary;
 
   std::vector<std::int32_t> tokens, offsets{0}, positions;
@@ -59,7 +75,15 @@ Verification verify_model(const std::filesystem::path& folder, at::ScalarType ty
 
   Verification result{foreign.architecture, type, type == at::kDouble ? 1e-6 : 1e-4, {}};
   const auto compare = [&](const std::string& name, const at::Tensor& ours) {
-    result.deviations.push_back({name, relative_deviation(ours, read_tensor(expected, expected.require(name)))});
+    at::Tensor theirs = read_tensor(expected, expected.require(name));
+    if (theirs.numel() == 1 && ours.numel() == 1) theirs = theirs.reshape(ours.sizes());  // a number is [] or [1]
+    if (theirs.sizes() != ours.sizes()) {
+      throw Error(ErrorKind::data, "an expectation has another shape than the model's value")
+          .at(expected.path().string() + ", tensor '" + name + "'")
+          .expected(shape_text(ours))
+          .received(shape_text(theirs));
+    }
+    result.deviations.push_back({name, relative_deviation(ours, theirs)});
   };
   compare("logits", logits.detach().view({B, T, V}));
   compare("loss", loss.detach().view({1}));

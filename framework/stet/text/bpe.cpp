@@ -17,8 +17,8 @@ std::uint64_t pair_key(TokenId left, TokenId right) {
 }  // namespace
 
 Bpe::Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
-         std::span<const std::string> token_bytes, bool ignore_merges)
-    : byte_ids_(byte_ids), rules_(merges.size()) {
+         std::span<const std::string> token_bytes, bool ignore_merges, UnknownByte unknown)
+    : byte_ids_(byte_ids), unknown_(unknown), rules_(merges.size()) {
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const bool added = rules_.insert(pair_key(merges[i].left, merges[i].right),
                                      std::uint64_t{i} << 32 | static_cast<std::uint32_t>(merges[i].result));
@@ -61,12 +61,26 @@ void Bpe::merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch&
   }
 }
 
+std::size_t Bpe::start(std::string_view bytes, TokenId* ids) const {
+  std::size_t size = 0;
+  bool in_unknown = false;
+  for (const char byte : bytes) {
+    const TokenId id = byte_ids_[static_cast<unsigned char>(byte)];
+    if (id != no_token) {
+      ids[size++] = id;
+    } else if (unknown_.id != no_token && !(unknown_.fuse && in_unknown)) {
+      ids[size++] = unknown_.id;
+    }
+    in_unknown = id == no_token;
+  }
+  return size;
+}
+
 // Quadratic in the length, but without a heap: for words of text the faster way.
 void Bpe::merge_short(std::string_view bytes, std::vector<TokenId>& out) const {
   std::array<TokenId, longest_short_word> ids;
   std::array<Rule, longest_short_word> rules;  // rules[i]: of the pair (i, i + 1)
-  std::size_t size = bytes.size();
-  for (std::size_t i = 0; i < size; ++i) ids[i] = byte_ids_[static_cast<unsigned char>(bytes[i])];
+  std::size_t size = start(bytes, ids.data());
   for (std::size_t i = 0; i + 1 < size; ++i) rules[i] = rule(ids[i], ids[i + 1]);
   for (;;) {
     std::size_t best = 0;
@@ -88,15 +102,14 @@ void Bpe::merge_short(std::string_view bytes, std::vector<TokenId>& out) const {
 // made stale is recognized because the pair at its position no longer has its rank (ranks are unique to pairs).
 void Bpe::merge_long(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const {
   STET_ASSERT(bytes.size() < static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
-  const auto size = static_cast<std::int32_t>(bytes.size());
   constexpr TokenId gone = -1;
   auto& [ids, next, previous, heap] = scratch;
   ids.resize(bytes.size());
+  const auto size = static_cast<std::int32_t>(start(bytes, ids.data()));
   next.resize(bytes.size());
   previous.resize(bytes.size());
   heap.clear();
   for (std::int32_t i = 0; i < size; ++i) {
-    ids[i] = byte_ids_[static_cast<unsigned char>(bytes[i])];
     next[i] = i + 1 < size ? i + 1 : -1;
     previous[i] = i - 1;
   }

@@ -29,6 +29,32 @@ std::optional<std::size_t> find_too_deep(std::string_view text) {
   return std::nullopt;
 }
 
+/// 1-based column of the byte at `offset`.
+std::size_t column_of(std::string_view text, std::size_t offset) {
+  const std::size_t begin_of_line = offset == 0 ? std::string_view::npos : text.rfind('\n', offset - 1);
+  return begin_of_line == std::string_view::npos ? offset + 1 : offset - begin_of_line;
+}
+
+/// `text` with quotes around each Infinity, -Infinity and NaN outside of strings; empty if there is none.
+std::string quote_non_finite(std::string_view text) {
+  std::string out;
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+      continue;
+    }
+    for (const std::string_view name : {"Infinity", "-Infinity", "NaN"}) {
+      if (!text.substr(i).starts_with(name)) continue;
+      out.append(text, done, i - done).append("\"").append(name).append("\"");
+      done = i + name.size();
+      i = done - 1;
+      break;
+    }
+  }
+  return out.empty() ? out : out.append(text, done);
+}
+
 /// Knows the keys of the objects that are open.
 class DuplicateKeys : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -83,7 +109,19 @@ std::size_t line_of(std::string_view text, std::size_t offset) {
          static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
 }
 
-nlohmann::json parse_json(const std::string& text, const std::string& where) {
+nlohmann::json parse_json(const std::string& given, const std::string& where, NonFinite non_finite) {
+  if (looks_like_utf16(given)) {
+    throw Error(ErrorKind::data, "text that is not UTF-8").at(where, 1).expected("UTF-8").received("UTF-16").hint(utf16_hint);
+  }
+  // The parser takes a NUL byte for the end of the text, and would not look at what hides behind it.
+  if (const std::size_t nul = given.find('\0'); nul != std::string::npos) {
+    throw Error(ErrorKind::data, "malformed JSON")
+        .at(where, line_of(given, nul), column_of(given, nul))
+        .received("a NUL byte")
+        .hint("the file was damaged, by a full disk or a crash while it was written, say: write it again");
+  }
+  const std::string replaced = non_finite == NonFinite::as_text ? quote_non_finite(given) : "";
+  const std::string& text = replaced.empty() ? given : replaced;
   if (const auto offset = find_too_deep(text)) {
     throw Error(ErrorKind::data, "JSON that is nested too deep")
         .at(where, line_of(text, *offset))
@@ -94,13 +132,11 @@ nlohmann::json parse_json(const std::string& text, const std::string& where) {
   } catch (const nlohmann::json::parse_error& error) {
     // `byte` counts from 1 and is the position of the last byte read.
     const std::size_t offset = std::min<std::size_t>(error.byte > 0 ? error.byte - 1 : 0, text.size());
-    const std::size_t begin_of_line = offset == 0 ? std::string::npos : text.rfind('\n', offset - 1);
-    const std::size_t column = begin_of_line == std::string::npos ? offset + 1 : offset - begin_of_line;
     const std::string what = error.what();
     const std::size_t colon = what.find("column ");
     const std::size_t detail = colon == std::string::npos ? std::string::npos : what.find(": ", colon);
     throw Error(ErrorKind::data, "malformed JSON")
-        .at(where, line_of(text, offset), column)
+        .at(where, line_of(text, offset), column_of(text, offset))
         .received(mend_utf8(detail == std::string::npos ? what : what.substr(detail + 2)));
   }
 }

@@ -3,7 +3,9 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
+#include <stet/base/log.hpp>
 #include <stet/text/encoder.hpp>
+#include <stet/text/end_token.hpp>
 #include <stet/text/tokenizer_tables.hpp>
 #include <stet/text/utf8.hpp>
 
@@ -20,7 +22,7 @@ Error bad_field(const std::string& where, const char* field, const std::string& 
   return Error(ErrorKind::data, fmt::format("tokenizer field \"{}\": {}", field, what)).at(where);
 }
 
-Bpe build_bpe(const TokenizerTables& tables, const std::string& where) {
+Bpe build_bpe(TokenizerTables& tables, const std::string& where) {
   std::vector<bool> outside(tables.parts.tokens.size(), false);  // added tokens that the model does not know
   for (const AddedToken& added : tables.parts.added) {
     outside[static_cast<std::size_t>(added.id)] = !added.in_vocabulary;
@@ -32,9 +34,15 @@ Bpe build_bpe(const TokenizerTables& tables, const std::string& where) {
   };
   std::array<TokenId, 256> byte_ids{};
   for (unsigned byte = 0; byte < 256; ++byte) {
-    const auto found = id(byte_character(static_cast<unsigned char>(byte)));
-    if (!found) throw bad_field(where, "model.vocab", fmt::format("no token for byte 0x{:02x}", byte));
-    byte_ids[byte] = *found;
+    byte_ids[byte] = id(byte_character(static_cast<unsigned char>(byte))).value_or(no_token);
+  }
+  UnknownByte unknown{no_token, tables.parts.fuse_unknown};
+  if (tables.parts.unknown && std::count(byte_ids.begin(), byte_ids.end(), no_token) > 0) {
+    const auto found = id(*tables.parts.unknown);
+    if (!found) {
+      throw bad_field(where, "model.unk_token", fmt::format("\"{}\" is not in model.vocab, and some bytes have no token", *tables.parts.unknown));
+    }
+    unknown.id = *found;
   }
   std::vector<Merge> merges;
   merges.reserve(tables.parts.merges.size());
@@ -57,7 +65,8 @@ Bpe build_bpe(const TokenizerTables& tables, const std::string& where) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (!outside[i]) words[i] = characters_to_bytes(tables.parts.tokens[i]).value_or("");
   }
-  return Bpe(byte_ids, merges, words, tables.parts.ignore_merges);
+  tables.bytes_without_token = static_cast<std::size_t>(std::count(byte_ids.begin(), byte_ids.end(), no_token));
+  return Bpe(byte_ids, merges, words, tables.parts.ignore_merges, unknown);
 }
 
 /// The patterns of the added tokens, special ones first: of two with the same content the first is found.
@@ -85,6 +94,7 @@ Tokenizer TokenizerBuilder::build(TokenizerParts parts, const std::string& where
   tables->parts = std::move(parts);
   const auto& tokens = tables->parts.tokens;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].empty()) continue;  // no token has this id
     if (!tables->ids.emplace(tokens[i], static_cast<TokenId>(i)).second) {
       throw bad_field(where, "model.vocab", fmt::format("token \"{}\" occurs twice", tokens[i]));
     }
@@ -97,12 +107,8 @@ Tokenizer TokenizerBuilder::build(TokenizerParts parts, const std::string& where
     const auto found = tables->ids.find(name);
     return found != tables->ids.end() && tables->special[static_cast<std::size_t>(found->second)];
   });
-  if (end == end_of_text_names.end()) {
-    throw bad_field(where, "added_tokens", "the special token that ends a text is missing")
-        .expected(fmt::format("one of {}", fmt::join(end_of_text_names, ", ")))
-        .hint("texts end with it; add it as a special token");
-  }
-  tables->end_of_text = tables->ids.find(*end)->second;
+  if (end != end_of_text_names.end()) tables->end_of_text = tables->ids.find(*end)->second;
+  tables->where = where;
   tables->raw = AddedTokenMatcher(added_patterns(tables->parts, false, where));
   tables->normalized = AddedTokenMatcher(added_patterns(tables->parts, true, where));
   if (tables->parts.word_level) {
@@ -120,10 +126,45 @@ Tokenizer TokenizerBuilder::build(TokenizerParts parts, const std::string& where
 }
 
 Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
-  return from_json(read_file(tokenizer_json), tokenizer_json.string());
+  Tokenizer tokenizer = from_json(read_file(tokenizer_json), tokenizer_json.string());
+  const nlohmann::json& rest = tokenizer.tables_->parts.rest;
+  if (rest.contains("truncation") && !rest["truncation"].is_null()) {
+    log::once(log::Level::info, fmt::format("{}: its \"truncation\" is not applied: a text gives all of its tokens", tokenizer_json.string()));
+  }
+  if (const std::size_t count = tokenizer.bytes_without_token(); count > 0) {
+    log::once(log::Level::info, fmt::format("{}: {} of 256 bytes have no token and give {}", tokenizer_json.string(), count,
+                                            tokenizer.tables_->parts.unknown ? "\"" + *tokenizer.tables_->parts.unknown + "\"" : "nothing"));
+  }
+  if (const auto told = told_end_token(tokenizer_json.parent_path(), tokenizer)) return tokenizer.with_end_of_text(*told);
+  return tokenizer;
 }
 
-void Tokenizer::save(const std::filesystem::path& path) const { write_file_atomically(path, to_json()); }
+void Tokenizer::save(const std::filesystem::path& path) const {
+  save_end_token(path.parent_path());
+  write_file_atomically(path, to_json());
+}
+
+void Tokenizer::save_end_token(const std::filesystem::path& folder) const {
+  if (told_end_ && told_end_ != tables_->end_of_text) write_told_end_token(folder, token(*told_end_));
+}
+
+Tokenizer Tokenizer::with_end_of_text(TokenId id) const {
+  STET_ASSERT(id >= 0 && static_cast<std::size_t>(id) < vocabulary_size() && !token(id).empty());
+  Tokenizer result = *this;
+  result.told_end_ = id;
+  return result;
+}
+
+Tokenizer Tokenizer::with_end_of_text(std::string_view token) const {
+  const auto id = id_of(token);
+  if (!id) {
+    throw Error(ErrorKind::config, "the tokenizer has no such end token")
+        .at(tables_->where)
+        .expected("one of its special tokens: " + special_tokens())
+        .received("\"" + mend_utf8(token) + "\"");
+  }
+  return with_end_of_text(*id);
+}
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
   std::vector<TokenId> out;
@@ -158,9 +199,34 @@ const std::string& Tokenizer::token(TokenId id) const {
   return tables_->parts.tokens[static_cast<std::size_t>(id)];
 }
 
-TokenId Tokenizer::end_of_text() const { return tables_->end_of_text; }
+TokenId Tokenizer::end_of_text() const {
+  if (told_end_) return *told_end_;
+  if (tables_->end_of_text) return *tables_->end_of_text;
+  throw Error(ErrorKind::data, "the tokenizer does not say which token ends a text")
+      .at(tables_->where)
+      .expected(fmt::format("a special token of one of the names {}, or \"eos_token\" in tokenizer_config.json beside it", fmt::join(end_of_text_names, ", ")))
+      .received("the special tokens " + special_tokens())
+      .hint("name it: --end-token TOKEN (data build, generate), or {\"eos_token\": \"TOKEN\"} in tokenizer_config.json");
+}
+
+std::string Tokenizer::special_tokens() const {
+  constexpr std::size_t most = 40;
+  std::vector<std::string> names;
+  for (std::size_t id = 0; id < vocabulary_size() && names.size() <= most; ++id) {
+    if (is_special(static_cast<TokenId>(id))) names.push_back(names.size() == most ? "..." : token(static_cast<TokenId>(id)));
+  }
+  return names.empty() ? "(none)" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool Tokenizer::is_special(TokenId id) const { return tables_->special[static_cast<std::size_t>(id)]; }
+std::size_t Tokenizer::bytes_without_token() const { return tables_->bytes_without_token; }
+std::span<const TokenId> Tokenizer::before_text() const { return tables_->parts.before; }
 bool Tokenizer::is_word_level() const { return tables_->parts.word_level; }
-std::string Tokenizer::hash() const { return hash_hex(to_json()); }
+std::string Tokenizer::hash() const {
+  std::string content = to_json();
+  if (told_end_ && told_end_ != tables_->end_of_text) content += fmt::format("end of text: {}\n", *told_end_);
+  return hash_hex(content);
+}
 
 Tokenizer make_word_level(std::span<const std::string> words) {
   TokenizerParts parts;

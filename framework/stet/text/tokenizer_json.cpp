@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Fills `tokens` and `added`. The ids of the vocabulary and of the added tokens together are 0, 1, 2, ...
+/// Fills `tokens` and `added`. Ids that no token has may lie between those of the vocabulary and of the added tokens.
 void read_tokens(const TokenizerReader& reader, const json& vocabulary, const json& added, TokenizerParts& parts) {
   constexpr std::int64_t largest = 1 << 28;
   const auto id_of = [&](const std::string& field, const json& value) {
@@ -63,10 +63,14 @@ void read_tokens(const TokenizerReader& reader, const json& vocabulary, const js
     parts.added.push_back(entry);
   }
   std::sort(entries.begin(), entries.end());
+  constexpr std::int64_t most_holes = 1 << 20;
   for (auto& [id, token] : entries) {
-    if (id != static_cast<std::int64_t>(parts.tokens.size())) {
-      throw reader.malformed("model.vocab", fmt::format("ids 0, 1, 2, ... without holes: {}", parts.tokens.size()), id);
+    const auto next = static_cast<std::int64_t>(parts.tokens.size());
+    if (id < next) throw reader.malformed("model.vocab", "each id once", id);
+    if (id - static_cast<std::int64_t>(entries.size()) > most_holes) {
+      throw reader.malformed("model.vocab", fmt::format("ids of {} tokens, with at most {} that no token has", entries.size(), most_holes), id);
     }
+    parts.tokens.resize(static_cast<std::size_t>(id));
     parts.tokens.push_back(std::move(token));
   }
 }
@@ -92,10 +96,10 @@ void read_byte_level(const TokenizerReader& reader, const json& root, const json
   reader.only(model, "model.",
               {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
                "byte_fallback", "ignore_merges", "vocab", "merges"});
-  // Every byte has a token, so nothing is ever unknown: "unk_token" and "fuse_unk" have no effect, whatever they say.
   const json& unknown = TokenizerReader::member(model, "unk_token");
   if (!unknown.is_null() && !unknown.is_string()) throw reader.malformed("model.unk_token", "a text or null", unknown);
-  static_cast<void>(reader.flag(model, "model.", "fuse_unk", false));
+  if (unknown.is_string()) parts.unknown = unknown.get<std::string>();
+  parts.fuse_unknown = reader.flag(model, "model.", "fuse_unk", false);
   reader.neutral(model, "model.", "dropout", {0.0});
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     reader.neutral(model, "model.", key, {""});
@@ -155,7 +159,10 @@ Tokenizer Tokenizer::from_json(const std::string& text, const std::string& where
               {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
                "decoder", "model"});
   reader.neutral(root, "", "version", {"1.0"});
-  for (const char* key : {"truncation", "padding"}) reader.neutral(root, "", key, {});
+  // Settings of batching, which are no property of the text.
+  for (const char* key : {"truncation", "padding"}) {
+    if (const json& value = TokenizerReader::member(root, key); !value.is_null()) reader.require_object(value, key);
+  }
   const json& model = TokenizerReader::member(root, "model");
   reader.require_object(model, "model");
   TokenizerParts parts;
@@ -192,7 +199,7 @@ std::string Tokenizer::to_json() const {
                      {"special", token.special}});
   }
   for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
-    if (!outside[id]) vocabulary[parts.tokens[id]] = id;
+    if (!outside[id] && !parts.tokens[id].empty()) vocabulary[parts.tokens[id]] = id;
   }
   for (const auto& [left, right] : parts.merges) {
     if (left.find(' ') == std::string::npos && right.find(' ') == std::string::npos) {

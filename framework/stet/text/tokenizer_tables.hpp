@@ -29,10 +29,12 @@ struct AddedToken {
 /// What is in the file.
 struct TokenizerParts {
   bool word_level = false;
-  std::vector<std::string> tokens;                          ///< by id, added tokens included
+  std::vector<std::string> tokens;                          ///< by id, added tokens included; empty: no token has this id
   std::vector<std::pair<std::string, std::string>> merges;  ///< first is applied first
   std::vector<AddedToken> added;
   bool ignore_merges = false;
+  std::optional<std::string> unknown;  ///< byte level: what a byte without a token gives
+  bool fuse_unknown = false;           ///< one for a run of such bytes
   std::vector<NormalForm> normalizers;   ///< applied in order
   PreTokenizer pre_tokenizer;            ///< byte level
   std::vector<TokenId> before, after;    ///< what the post-processor puts around a text
@@ -45,7 +47,10 @@ struct TokenizerTables {
   StringMap<TokenId> ids;
   std::vector<std::string> bytes;  ///< byte level: by id, what decode() writes
   std::vector<bool> special;       ///< by id
-  TokenId end_of_text = 0, unknown = 0;
+  std::string where;               ///< for messages
+  std::optional<TokenId> end_of_text;  ///< the special token that has one of the usual names
+  TokenId unknown = 0;
+  std::size_t bytes_without_token = 0;  ///< byte level, of 256
   std::optional<Bpe> bpe;
   AddedTokenMatcher raw{{}};         ///< looked for in the text as it is given
   AddedTokenMatcher normalized{{}};  ///< looked for in the normalized text

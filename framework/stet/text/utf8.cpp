@@ -87,4 +87,24 @@ bool is_white_space(char32_t value) {
          value == 0x205F || value == 0x3000;
 }
 
+bool is_blank(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint point = decode_code_point(text.substr(i));
+    if (!is_white_space(point.value)) return false;
+    i += point.size;
+  }
+  return true;
+}
+
+bool looks_like_utf16(std::string_view bytes) {
+  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) return true;
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] != '\0') continue;
+    if (i > 0 && bytes[i - 1] == '\0') return false;
+    ++zeros;
+  }
+  return bytes.size() >= 4 && 3 * zeros >= bytes.size();
+}
+
 }  // namespace stet

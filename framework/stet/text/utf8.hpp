@@ -27,6 +27,14 @@ void append_utf8(std::string& out, char32_t value);
 /// `text` with every maximal ill-formed part replaced by U+FFFD.
 [[nodiscard]] std::string mend_utf8(std::string_view text);
 
+/// Whether valid UTF-8 holds white space alone, or nothing.
+[[nodiscard]] bool is_blank(std::string_view text);
+
+/// Whether bytes look like UTF-16: a byte order mark of it, or single NUL bytes between others throughout.
+[[nodiscard]] bool looks_like_utf16(std::string_view bytes);
+/// What to do about such a file.
+inline constexpr const char* utf16_hint = "convert the file: iconv -f UTF-16 -t UTF-8";
+
 /// Unicode's White_Space property (as Rust's char::is_whitespace; unlike JavaScript's \s, without U+FEFF and with
 /// U+0085).
 [[nodiscard]] bool is_white_space(char32_t value);

@@ -61,6 +61,28 @@ TEST_F(TokenizerCommands, TrainEncodeAndDecode) {
   EXPECT_EQ(stet("decode t.json --special 256,0").second, "<|endoftext|>!\n");
 }
 
+TEST_F(TokenizerCommands, TextsAreTakenAsTheyAre) {
+  const std::string gpt2 = "'" + fixture("gpt2-style") + "'";
+  EXPECT_EQ(stet("encode " + gpt2 + " --tokens -- '[MASK]' '[a,b]' '{}' '%%' '[]' '-v' 'a b'").second, stet("encode " + gpt2 + " --tokens", "[MASK]\n[a,b]\n{}\n%%\n[]\n-v\na b\n").second);
+  EXPECT_EQ(stet("encode " + gpt2 + " --tokens '[MASK]'").second, stet("encode " + gpt2 + " --tokens", "[MASK]\n").second);
+  EXPECT_EQ(stet("encode " + gpt2 + " '{}'").second, stet("encode " + gpt2, "{}\n").second);
+  EXPECT_EQ(stet("encode " + gpt2 + " ''").second, "\n");
+  std::ofstream(folder_ / "[a,b]") << "low low low\n";
+  const auto [code, output] = stet("train --out '[t]' --vocabulary 258 '[a,b]'");
+  EXPECT_EQ(code, 0) << output;
+  EXPECT_EQ(stet("encode '[t]' low").second, stet("encode ./'[t]' low").second);
+}
+
+TEST_F(TokenizerCommands, WhatATokenizerLeavesOutIsSaidOnce) {
+  const auto said = [&](const char* style) { return stet(std::string("encode '") + (fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers" / style).string() + "'", "a\x04" "b\n\n").second; };
+  const std::string lacking = said("lacking"), padded = said("padded");
+  EXPECT_NE(lacking.find("210 of 256 bytes have no token and give nothing"), std::string::npos) << lacking;
+  EXPECT_NE(lacking.find("16 17\n"), std::string::npos) << lacking;
+  EXPECT_NE(said("lacking-unk").find("210 of 256 bytes have no token and give \"<unk>\""), std::string::npos);
+  EXPECT_NE(padded.find("truncation"), std::string::npos) << padded;
+  EXPECT_EQ(padded.find("truncation"), padded.rfind("truncation")) << padded;
+}
+
 TEST_F(TokenizerCommands, SpecialTokensAreAddedOnRequest) {
   const std::string llama3 = "'" + fixture("llama3-style") + "'";
   EXPECT_EQ(stet("encode " + llama3 + " ''").second, "\n");

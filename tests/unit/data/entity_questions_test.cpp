@@ -264,6 +264,9 @@ TEST(EntityQuestionsWorld, MalformedFilesAreNamedWithTheirLine) {
       "{\"question\": \"Where is B?\", \"answers\": [1]}",
       "{\"question\": \"Where is B?\", \"answers\": [\"\"]}",
       "{\"question\": \"Where is B?\", \"answers\": \"b\"}",
+      "{\"question\": \"Where is B?\", \"answers\": [\" \\t\"]}",
+      "{\"question\": \"Where is B?\", \"answers\": [\"b\", \"\\u00a0\"]}",
+      "{\"question\": \"Where is  ?\", \"answers\": [\"b\"]}",
       "\"text\"",
       "null",
   };
@@ -275,6 +278,10 @@ TEST(EntityQuestionsWorld, MalformedFilesAreNamedWithTheirLine) {
   }
   folder.write("train/P1.train.json", good + "  {\"question\" \"Where is B?\"}\n]");
   EXPECT_NE(failure(folder.options()).where().find("P1.train.json:3:"), std::string::npos);
+  folder.write("train/P1.train.json", good + std::string("\0\n {", 4));  // what stands before a NUL byte is no whole file
+  EXPECT_NE(failure(folder.options()).where().find("P1.train.json:3:1"), std::string::npos);
+  folder.write("train/P1.train.json", good.substr(0, good.size() - 2) + std::string("]\n\0\0", 4));
+  EXPECT_NE(failure(folder.options()).where().find("P1.train.json:3:1"), std::string::npos);
   folder.write("train/P1.train.json", "{}");
   EXPECT_EQ(failure(folder.options()).kind(), ErrorKind::data);
   folder.write("train/P1.train.json", "");
@@ -356,6 +363,21 @@ TEST(EntityQuestionsWorld, AmbiguousDuplicateAndLongItemsAreLeftOut) {
   EXPECT_EQ(failure(options).kind(), ErrorKind::config);
   options.drop_ambiguous = false;
   EXPECT_EQ(make_entity_questions_world(options).base_facts().size(), 3U);
+}
+
+TEST(EntityQuestionsWorld, EqualAnswersAreOne) {
+  DataFolder folder;
+  folder.write("train/P1.train.json", R"([
+    {"question": "Where is A?", "answers": ["a", "a"]},
+    {"question": "Where is B?", "answers": ["b", "c", "b"]},
+    {"question": "Where is D?", "answers": ["d"]},
+    {"question": "Where is E?", "answers": ["e"]}
+  ])");
+  const auto questions = read_entity_questions(folder.path() / "train/P1.train.json", "Where is [X]?");
+  EXPECT_EQ(questions.at(0).answers, std::vector<std::string>{"a"});
+  EXPECT_EQ(questions.at(1).answers, (std::vector<std::string>{"b", "c"}));
+  const World world = make_entity_questions_world(folder.options());  // A, D and E: B is ambiguous
+  EXPECT_EQ(world.base_facts().size() + world.new_facts().size(), 3U);
 }
 
 TEST(EntityQuestionsWorld, MalformedTemplatesAreRefused) {

@@ -1,3 +1,4 @@
+#include <stet/data/input_chunks.hpp>
 #include <stet/data/record.hpp>
 #include <stet/data/record_tokens.hpp>
 
@@ -61,6 +62,32 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"{\"messages\": [{\"role\": \"assistant\", \"content\": \"\"}]}", "empty assistant turn"},
         Wrong{"{\"messages\": [{\"role\": \"assistant\", \"content\": [\"a\"]}]}", "\"content\" is of another type"},
         Wrong{"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}], \"messages\": []}", "occurs twice"}));
+
+TEST(Record, ANulByteIsAnErrorAndNothingBehindItIsLost) {
+  const auto read_all = [](const char* name, std::size_t& records) {
+    const std::filesystem::path file = std::filesystem::path(STET_SOURCE_DIR) / "tests/fixtures/jsonl" / name;
+    const InputChunk whole = cut_into_chunks({file}, 1U << 20U).at(0);
+    for_each_line(whole, read_chunk(whole), [&](std::string_view line) {
+      (void)parse_record(line);
+      ++records;
+    });
+  };
+  const auto refused = [&](const char* name, std::size_t before, const std::string& line, const char* part) {
+    std::size_t records = 0;
+    const Error error = error_of([&] { read_all(name, records); });
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_TRUE(error.where().ends_with(std::string(name) + line)) << error.where();
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    EXPECT_EQ(records, before);
+  };
+  refused("nul-gap.jsonl", 1, ":2", "a NUL byte at byte 36 of the line");
+  refused("nul-garbage.jsonl", 0, ":1", "a NUL byte at byte 24 of the line");
+  refused("nul-tail.jsonl", 2, ":3", "a NUL byte at byte 1 of the line");
+  refused("utf16.jsonl", 0, ":1", "iconv -f UTF-16 -t UTF-8");
+  const Error second_line = error_of([] { (void)parse_record(std::string_view("\0{\0\"\0t\0\"\0:\0 \0\"\0a\0\"\0}\0", 21)); });
+  EXPECT_NE(second_line.hint().find("UTF-16"), std::string::npos);
+  EXPECT_NE(error_of([] { (void)parse_record("{\"text\": \"caf\xE9\"}"); }).hint().find("LATIN1"), std::string::npos);
+}
 
 TEST(Record, DeepNestingDoesNotCrash) {
   const std::string deep = "{\"text\": " + std::string(1000000, '[');

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <tuple>
 
 namespace stet {
@@ -126,6 +127,81 @@ TEST_F(ForeignFolder, ReadsTheWaysOfSayingTheSame) {
   EXPECT_EQ(neox.rotated_width(), 16);
   config("gpt2-tiny", {{"activation_function", "gelu"}});
   EXPECT_EQ(read_foreign_config(folder_.path()).config.activation, Activation::gelu_erf);
+}
+
+TEST_F(ForeignFolder, EndTokensAreThoseOfGenerationConfigIfItSays) {
+  config("llama3-tiny", {{"eos_token_id", 7}});
+  const auto ends = [&] { return read_foreign_config(folder_.path()).end_tokens; };
+  EXPECT_EQ(ends(), std::vector<std::int32_t>{7});
+  put(folder_ / "generation_config.json", R"({"eos_token_id": [5, 9]})");
+  EXPECT_EQ(ends(), (std::vector<std::int32_t>{5, 9}));
+  put(folder_ / "generation_config.json", R"({"eos_token_id": 4, "max_length": Infinity})");
+  EXPECT_EQ(ends(), std::vector<std::int32_t>{4});
+  put(folder_ / "generation_config.json", R"({"do_sample": true})");
+  EXPECT_EQ(ends(), std::vector<std::int32_t>{7});
+  put(folder_ / "generation_config.json", R"({"eos_token_id": ["5"]})");
+  EXPECT_TRUE(says(error_of([&] { (void)ends(); }), "eos_token_id"));
+}
+
+TEST_F(ForeignFolder, InfinityMattersOnlyWhereItIsRead) {
+  const std::string text = read_file(fixture("llama3-tiny") / "config.json");
+  const auto with = [&](const std::string& member) { put(folder_ / "config.json", "{" + member + "," + text.substr(text.find('{') + 1)); };
+  with(R"("some_limit": Infinity, "other": [-Infinity, NaN])");
+  EXPECT_EQ(read_foreign_config(folder_.path()).config, read_foreign_config(fixture("llama3-tiny")).config);
+  with(R"("partial_rotary_factor": Infinity)");
+  EXPECT_TRUE(says(error_of([&] { (void)read_foreign_config(folder_.path()); }), "partial_rotary_factor"));
+  put(folder_ / "config.json", text + '\0' + text);
+  const Error nul = error_of([&] { (void)read_foreign_config(folder_.path()); });
+  EXPECT_TRUE(says(nul, "a NUL byte"));
+  EXPECT_TRUE(nul.where().starts_with((folder_ / "config.json").string() + ":" + std::to_string(1 + std::count(text.begin(), text.end(), '\n')) + ":")) << nul.where();
+}
+
+TEST_F(ForeignFolder, ATiedModelMayStoreItsHeadAlone) {
+  for (const auto& [model, embedding, prefix] : {std::tuple{"qwen2-tiny", "model.embed_tokens.weight", ""}, std::tuple{"gpt2-tiny", "transformer.wte.weight", ""},
+                                                 std::tuple{"gpt2-tiny", "transformer.wte.weight", "transformer."}}) {
+    config(model);
+    std::vector<Stored> tensors = tensors_of(model);
+    for (Stored& tensor : tensors) {
+      if (tensor.name == embedding) tensor.name = "lm_head.weight";
+      if (*prefix != '\0' && tensor.name.starts_with(prefix)) tensor.name.erase(0, std::string(prefix).size());
+    }
+    store(folder_ / "model.safetensors", tensors);
+    EXPECT_TRUE(load().equal(original(model))) << model;
+    Folder out;
+    const ForeignModel foreign = read_foreign_config(folder_.path());
+    export_like(folder_.path(), foreign, ParameterTable(foreign.config), load(at::kFloat), out / "copy");
+    EXPECT_EQ(read_file(out / "copy/model.safetensors"), read_file(folder_ / "model.safetensors"));
+  }
+  config("qwen2-tiny-untied");
+  std::vector<Stored> tensors = tensors_of("qwen2-tiny-untied");
+  std::erase_if(tensors, [](const Stored& tensor) { return tensor.name == "model.embed_tokens.weight"; });
+  store(folder_ / "model.safetensors", tensors);
+  EXPECT_TRUE(says(error_of([&] { (void)load(); }), "missing: model.embed_tokens.weight"));
+}
+
+TEST_F(ForeignFolder, ExportCarriesEveryFileButWeightsOfOtherFormats) {
+  config("gpt2-tiny");
+  store(folder_ / "model.safetensors", tensors_of("gpt2-tiny"));
+  std::map<std::string, std::string> companions;
+  for (const std::string name : {"chat_template.jinja", "added_tokens.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "LICENSE", "README.md", "merges.txt",
+                                 "generation_config.json", "additional_chat_templates/tool_use.jinja"}) {
+    companions[name] = name == "tokenizer.model" ? std::string("\x0a\0\xff", 3) : "{\"of\": \"" + name + "\"}";
+    folder_.write(name, companions[name]);
+  }
+  Folder elsewhere;  // as a hub's cache has it
+  put(elsewhere / "blob", "notice");
+  fs::create_symlink(elsewhere / "blob", folder_ / "NOTICE");
+  companions["NOTICE"] = "notice";
+  for (const std::string name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.gguf", "expected.safetensors", ".gitattributes", "onnx/model.onnx"}) folder_.write(name, "stale");
+  Folder out;
+  const ForeignModel foreign = read_foreign_config(folder_.path());
+  export_like(folder_.path(), foreign, ParameterTable(foreign.config), load(at::kFloat), out / "copy");
+  std::map<std::string, std::string> found;
+  for (const auto& entry : fs::recursive_directory_iterator(out / "copy")) {
+    if (entry.is_regular_file()) found[entry.path().lexically_relative(out / "copy").string()] = read_file(entry.path());
+  }
+  EXPECT_TRUE(found.erase("config.json") == 1 && found.erase("model.safetensors") == 1);
+  EXPECT_EQ(found, companions);
 }
 
 TEST_F(ForeignFolder, ListsAllTensorsThatAreWrong) {
@@ -253,6 +329,17 @@ TEST_F(Sharded, LoadsAndExportsTheSameFiles) {
   export_like(folder_.path(), foreign, ParameterTable(foreign.config), flat, out / "copy");
   for (const std::string& name : {file_name(0), file_name(1), file_name(2), std::string("config.json"), std::string("model.safetensors.index.json")}) {
     EXPECT_EQ(read_file(out / ("copy/" + name)), read_file(folder_ / name)) << name;
+  }
+}
+
+TEST_F(Sharded, NamesMayBeginWithTheFolderItself) {
+  for (auto& [tensor, file] : map_) file.insert(0, "./");
+  write_index();
+  EXPECT_TRUE(load().equal(original("pythia-tiny")));
+  for (const std::string outside : {"/tmp/x.safetensors", "./../x.safetensors", "..", "./", "sub/x.safetensors"}) {
+    map_.begin()->second = outside;
+    write_index();
+    EXPECT_TRUE(says(error(), "does not lie in its folder")) << outside;
   }
 }
 

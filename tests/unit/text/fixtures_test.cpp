@@ -47,7 +47,6 @@ TEST_P(Fixture, RoundTripsThroughItsJsonWithEveryField) {
   const Tokenizer again = Tokenizer::from_json(text, "copy");
   EXPECT_EQ(again.to_json(), text);
   EXPECT_EQ(again.hash(), tokenizer.hash());
-  EXPECT_EQ(again.end_of_text(), tokenizer.end_of_text());
   json original = parse_json(read_file(folder() / "tokenizer.json"), "original");
   for (json& merge : original["model"]["merges"]) {
     if (merge.is_array()) merge = merge[0].get<std::string>() + " " + merge[1].get<std::string>();
@@ -77,8 +76,22 @@ TEST_P(Fixture, AnEncoderAThreadGivesTheSameIds) {
   EXPECT_EQ(wrong, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Styles, Fixture, ::testing::Values("gpt2-style", "llama3-style", "qwen2-style"),
-                         [](const auto& given) { return std::string(given.param, 4); });
+/// The form in which SmolLM2's own comes is too large for the repository; `lacking` and its like stand for it there.
+std::vector<const char*> styles() {
+  std::vector<const char*> names = {"gpt2-style", "llama3-style", "qwen2-style"};
+  if (on_reference_data()) {
+    names.push_back("smollm2");
+  } else {
+    names.insert(names.end(), {"lacking", "lacking-unk", "lacking-fused", "padded", "hole-cl100k", "other-eos"});
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Styles, Fixture, ::testing::ValuesIn(styles()), [](const auto& given) {
+  std::string name = given.param;
+  std::erase(name, '-');
+  return name;
+});
 
 }  // namespace
 }  // namespace stet
