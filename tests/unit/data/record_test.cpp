@@ -80,8 +80,8 @@ TEST(Record, ANulByteIsAnErrorAndNothingBehindItIsLost) {
     EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     EXPECT_EQ(records, before);
   };
-  refused("nul-gap.jsonl", 1, ":2", "a NUL byte at byte 36 of the line");
-  refused("nul-garbage.jsonl", 0, ":1", "a NUL byte at byte 24 of the line");
+  refused("nul-gap.jsonl", 1, ":2", "a NUL byte at byte 34 of the line");
+  refused("nul-garbage.jsonl", 0, ":1", "a NUL byte at byte 23 of the line");
   refused("nul-tail.jsonl", 2, ":3", "a NUL byte at byte 1 of the line");
   refused("utf16.jsonl", 0, ":1", "iconv -f UTF-16 -t UTF-8");
   const Error second_line = error_of([] { (void)parse_record(std::string_view("\0{\0\"\0t\0\"\0:\0 \0\"\0a\0\"\0}\0", 21)); });
