@@ -9,6 +9,8 @@
 #include <array>
 #include <cstdio>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 namespace stet {
 namespace {
@@ -89,6 +91,68 @@ TEST_F(MpiTrainer, TheSameBitsOnAnyNumberOfRanks) {
       expect_same_bits(ours, alone);
     }
   }
+}
+
+/// Throws in one hook on the last rank.
+class FailsOnOneRank final : public Regularizer {
+ public:
+  FailsOnOneRank(Site site, int calls) : site_(site), calls_(calls) {}
+  [[nodiscard]] Site site() const override { return site_; }
+  [[nodiscard]] at::Tensor output_loss(const OutputContext& context) override {
+    fail();
+    return context.logits.sum() * 0.0;
+  }
+  [[nodiscard]] double add_gradient(const WeightContext& /*context*/) override {
+    fail();
+    return 0;
+  }
+
+ private:
+  void fail() {
+    if (rank() == size() - 1 && calls_-- == 0) throw std::out_of_range("far");
+  }
+  Site site_;
+  int calls_;
+};
+
+TEST_F(MpiTrainer, WhatFailsOnOneRankAllRanksThrowAndTheGroupGoesOn) {
+  const Result before = train(*world, at::kFloat, options_, false);
+  for (const Site site : {Site::outputs, Site::weights}) {
+    MapSnapshots snapshots;
+    FailsOnOneRank fails(site, 1);
+    at::Tensor weights = initial_values(model_.table(), model_.config(), 1, at::kFloat);
+    Trainer trainer(model_, weights, options_, *world);
+    trainer.begin_phase({}, {{"fails", &fails}}, snapshots);
+    try {
+      for (std::uint64_t step = 0; step < 4; ++step) (void)trainer.step(data_, sampler_, {step * 5, step * 5 + 5}, 10);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::plugin);
+      EXPECT_EQ(error.message(), "std::out_of_range: far");
+      const std::string place = std::string("regularizer 'fails', ") + (site == Site::outputs ? "output_loss" : "add_gradient");
+      EXPECT_EQ(error.where(), size() == 1 ? place : "rank " + std::to_string(size() - 1) + ": " + place);
+      EXPECT_EQ(error.is_known_to_all(), size() > 1);
+    }
+  }
+  // A sequence that is too long, on one rank's share.
+  TrainingData longer = data_;
+  longer.sequence = [this](std::uint64_t epoch, std::uint64_t index) {
+    TokenSequence sequence = data_.sequence(epoch, index);
+    if (index == sampler_.index(0)) sequence.ids.resize(static_cast<std::size_t>(model_.config().context) + 1);
+    return sequence;
+  };
+  MapSnapshots snapshots;
+  at::Tensor weights = initial_values(model_.table(), model_.config(), 1, at::kFloat);
+  Trainer trainer(model_, weights, options_, *world);
+  trainer.begin_phase({}, {}, snapshots);
+  try {
+    (void)trainer.step(longer, sampler_, {0, 5}, 10);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_EQ(error.message(), "a sequence is longer than the model's context");
+  }
+  expect_same_bits(train(*world, at::kFloat, options_, false), before);
 }
 
 TEST_F(MpiTrainer, TheSameBitsWithManyBucketsMoreShardsAndPieces) {

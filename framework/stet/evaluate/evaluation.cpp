@@ -30,6 +30,18 @@ EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts,
   return set;
 }
 
+void check_lengths(const EvaluationSet& set, std::int64_t context) {
+  for (std::size_t i = 0; i < set.sequences.size(); ++i) {
+    const std::size_t length = set.sequences[i].ids.size();
+    if (length <= static_cast<std::size_t>(context)) continue;
+    throw Error(ErrorKind::data, "a fact" + (set.name.empty() ? "" : " of set '" + set.name + "'") + " is longer than the model's context")
+        .at("subject '" + set.facts[i].subject + "', answer '" + set.facts[i].answer + "'")
+        .expected("at most " + std::to_string(context) + " tokens (model.context)")
+        .received(std::to_string(length) + " tokens")
+        .hint("raise model.context, or leave the fact out");
+  }
+}
+
 double SetScore::accuracy() const {
   if (correct.empty()) return 0;
   return static_cast<double>(std::count(correct.begin(), correct.end(), 1)) / static_cast<double>(correct.size());
@@ -38,6 +50,7 @@ double SetScore::accuracy() const {
 SetScore score(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set, Communicator& communicator,
                std::size_t batch_size) {
   const at::NoGradGuard guard;
+  check_lengths(set, model.config().context);
   const std::size_t n = set.sequences.size();
   // Each rank fills its own batches and leaves zeros elsewhere; the sum over ranks is then exact.
   std::vector<double> log_probability(n), confidence(n), entropy(n);
@@ -46,6 +59,7 @@ SetScore score(const Transformer& model, const at::Tensor& weights, const Evalua
   const at::Tensor head = model.head(weights);
   for (std::size_t begin = 0, index = 0; begin < n; begin += batch_size, ++index) {
     if (index % ranks != rank) continue;
+    communicator.recorder().beat();
     const std::size_t end = std::min(begin + batch_size, n);
     const PackedBatch batch = pack(std::span(set.sequences).subspan(begin, end - begin));
     const at::Tensor rows = at::tensor(batch.loss_rows);

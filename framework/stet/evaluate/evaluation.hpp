@@ -30,6 +30,10 @@ struct EvaluationSet {
 [[nodiscard]] EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
                                                 const std::function<const std::string&(const Fact&)>& wording);
 
+/// Throws Error (data), naming set, fact and both lengths, if a fact's text is longer than `context` tokens. Not collective, and the same
+/// on every rank: called before ranks share the work.
+void check_lengths(const EvaluationSet& set, std::int64_t context);
+
 struct SetScore {
   std::vector<std::uint8_t> correct;       ///< greedy decoding gives the whole answer and then ends
   std::vector<float> probability;          ///< of the whole answer with its end
@@ -43,7 +47,7 @@ struct SetScore {
   [[nodiscard]] double accuracy() const;
 };
 
-/// Collective. Batches are dealt to ranks and are the same for any number of ranks, so the result is, too. Greedy decoding
+/// Collective. Throws as check_lengths() does. Batches are dealt to ranks and are the same for any number of ranks, so the result is, too. Greedy decoding
 /// is not run: an answer is greedily right exactly if each of its tokens is the arg-max after those before it.
 [[nodiscard]] SetScore score(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
                              Communicator& communicator, std::size_t batch_size = 128);

@@ -1,6 +1,7 @@
 // Scores against what they stand for: decoding token by token, with the whole forward pass each time.
 #include <stet/evaluate/evaluation.hpp>
 
+#include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
 
 #include <gtest/gtest.h>
@@ -70,6 +71,23 @@ class EvaluationTest : public ::testing::TestWithParam<at::ScalarType> {
   const at::Tensor weights_ = initial_values(model_.table(), model_.config(), 11, GetParam());
   const std::unique_ptr<Communicator> alone_ = make_single_process();
 };
+
+TEST_P(EvaluationTest, AFactLongerThanTheContextIsNamedBeforeAnythingIsComputed) {
+  EvaluationSet set = make_set(300);
+  set.sequences[270].ids.resize(25);  // of the third batch
+  try {
+    (void)score(model_, weights_, set, *alone_);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_EQ(error.message(), "a fact of set 'test' is longer than the model's context");
+    EXPECT_EQ(error.where(), "subject 's270', answer 'a'");
+    EXPECT_EQ(error.expected(), "at most 24 tokens (model.context)");
+    EXPECT_EQ(error.received(), "25 tokens");
+  }
+  set.sequences[270].ids.resize(24);
+  EXPECT_NO_THROW(check_lengths(set, 24));
+}
 
 TEST_P(EvaluationTest, AgreesWithDecodingTokenByToken) {
   const EvaluationSet set = make_set(60);
