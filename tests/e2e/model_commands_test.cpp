@@ -119,7 +119,7 @@ TEST_F(ModelCommandsTest, AnEndTokenOfAnotherNameIsAskedFor) {
   EXPECT_TRUE(has(asked.err, "--end-token"));
   EXPECT_TRUE(ended_with(built({"--end-token", "<|fin|>"}), 2));
   ASSERT_TRUE(ended_with(built({"--end-token", "<|end|>"}), 0));
-  EXPECT_TRUE(has(run({"data", "inspect", "shards", "--samples", "1"}).out, "the quick fox<|end|>]]"));
+  EXPECT_TRUE(has(run({"data", "inspect", "shards", "--samples", "1"}).out, "t[[he quick fox<|end|>]]"));
   write(folder_ / "tokenizer_config.json", R"({"eos_token": "<|end|>"})");
   EXPECT_TRUE(ended_with(built({}), 0));
 }
