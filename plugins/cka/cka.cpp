@@ -41,6 +41,11 @@ class Cka final : public stet::Probe {
  public:
   explicit Cka(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
+  void check(const stet::CheckContext& context) const override {
+    for (const std::string& set : parameters_.sets) context.require_fact_set("sets", set);
+    context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     for (const std::string& set : parameters_.sets) static_cast<void>(facts_of(context, probe_name, set));

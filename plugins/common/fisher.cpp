@@ -76,13 +76,17 @@ void add_squares(const at::Tensor& gradient, double factor, at::Tensor& sum) {
 
 }  // namespace
 
-at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights, std::int64_t vocabulary) {
+void check_vocabulary(const FisherOptions& options, std::int64_t vocabulary) {
   if (options.fisher == Estimator::exact && vocabulary > options.largest_vocabulary) {
     throw Error(ErrorKind::config, "the exact Fisher information takes a backward pass for every token of the vocabulary at every answer position")
         .expected(fmt::format("a vocabulary of at most {} (largest_vocabulary)", options.largest_vocabulary))
         .received(fmt::format("{}", vocabulary))
         .hint("fisher = \"sampled\" is an unbiased estimate of it; or raise largest_vocabulary");
   }
+}
+
+at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights, std::int64_t vocabulary) {
+  check_vocabulary(options, vocabulary);
   const std::int64_t count = example_count(examples, options.set, options.limit);
   ExampleRange range{options.set, options.limit, 1};
   double parts = static_cast<double>(count), factor = 1;

@@ -47,6 +47,9 @@ void add_fisher_fields(config::Schema<P>& schema) {
       .field("seed", member(&FisherOptions::seed), "of the draws");
 }
 
+/// Throws Error (config) if the vocabulary is too large for the exact estimator.
+void check_vocabulary(const FisherOptions& options, std::int64_t vocabulary);
+
 /// Collective. F [n] in kDouble, the same bits on every number of ranks that divides the micro-shards. `weights` are left alone. Throws Error (config) if there is no
 /// such set, or the vocabulary is too large for the exact estimator.
 [[nodiscard]] at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights,

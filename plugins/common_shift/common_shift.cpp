@@ -32,6 +32,12 @@ class CommonShift final : public stet::Probe {
  public:
   explicit CommonShift(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
+  void check(const stet::CheckContext& context) const override {
+    context.require_fact_set("set", parameters_.set);
+    context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
+    context.require_layer("layer", parameters_.layer);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     per_fact_.clear();

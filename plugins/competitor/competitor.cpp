@@ -32,6 +32,13 @@ class Competitor final : public stet::Probe {
  public:
   explicit Competitor(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
+  void check(const stet::CheckContext& context) const override {
+    context.require_fact_set("set", parameters_.set);
+    context.require_fact_set("new_set", parameters_.new_set);
+    context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
+    context.require_layer("layer", parameters_.layer);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     per_fact_.clear();

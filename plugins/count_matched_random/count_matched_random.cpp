@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace {
 
@@ -28,21 +29,10 @@ class CountMatchedRandom final : public stet::FreezeStrategy {
     }
   }
 
+  void check(const stet::CheckContext& context) const override { static_cast<void>(counts(context.table, context.vocabulary_known)); }
+
   [[nodiscard]] stet::TrainableSelection select(const stet::ParameterTable& table) const override {
-    const std::vector<bool> named =
-        matched_.of(table, [this](const stet::ParameterInfo& parameter) { return parameters_.biases || !parameter.bias; });
-    const std::vector<bool> drawn_from =
-        within_.of(table, [](const stet::ParameterInfo& parameter) { return parameter.shape.size() == 2; }, "matrix");
-    std::int64_t wanted = 0, available = 0;
-    for (std::size_t i = 0; i < table.size(); ++i) {
-      if (named[i]) wanted += table[i].count;
-      if (drawn_from[i]) available += table[i].count;
-    }
-    if (wanted > available) {
-      throw stet::Error(stet::ErrorKind::config, std::string(owner) + ": there is too little to draw from")
-          .expected("matrices with at least " + std::to_string(wanted) + " elements in 'within'")
-          .received(std::to_string(available));
-    }
+    const auto [drawn_from, wanted, available] = counts(table, true);
     stet::TrainableSelection selection{std::vector<bool>(table.size(), false), {}};
     const std::vector<std::int64_t> quotas = share(table, drawn_from, wanted, available);
     for (std::size_t i = 0; i < table.size(); ++i) {
@@ -54,6 +44,30 @@ class CountMatchedRandom final : public stet::FreezeStrategy {
   }
 
  private:
+  struct Counts {
+    std::vector<bool> drawn_from;  // one a parameter
+    std::int64_t wanted = 0, available = 0;
+  };
+
+  /// Throws for selectors that match nothing; with `sizes_known` also where there is too little to draw from.
+  [[nodiscard]] Counts counts(const stet::ParameterTable& table, bool sizes_known) const {
+    const std::vector<bool> named =
+        matched_.of(table, [this](const stet::ParameterInfo& parameter) { return parameters_.biases || !parameter.bias; });
+    std::vector<bool> drawn_from =
+        within_.of(table, [](const stet::ParameterInfo& parameter) { return parameter.shape.size() == 2; }, "matrix");
+    std::int64_t wanted = 0, available = 0;
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      if (named[i]) wanted += table[i].count;
+      if (drawn_from[i]) available += table[i].count;
+    }
+    if (sizes_known && wanted > available) {
+      throw stet::Error(stet::ErrorKind::config, std::string(owner) + ": there is too little to draw from")
+          .expected("matrices with at least " + std::to_string(wanted) + " elements in 'within'")
+          .received(std::to_string(available));
+    }
+    return {std::move(drawn_from), wanted, available};
+  }
+
   /// Every matrix trains the same share of its elements; what rounding leaves goes to the largest remainders, in the order
   /// of the table where they are equal. The quotas add up to `wanted`.
   static std::vector<std::int64_t> share(const stet::ParameterTable& table, const std::vector<bool>& drawn_from,

@@ -32,6 +32,12 @@ class Drift final : public stet::Probe {
  public:
   explicit Drift(const Parameters& parameters) : parameters_(parameters) {}
 
+  void check(const stet::CheckContext& context) const override {
+    context.require_fact_set("set", parameters_.set);
+    context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
+    context.require_layer("layer", parameters_.layer);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     if (std::find(context.sets.begin(), context.sets.end(), parameters_.set) == context.sets.end()) {

@@ -19,6 +19,13 @@ class Ewc final : public stet::Regularizer {
     stet::plugins::refuse_held(parameters.set, "regularizer.ewc");
   }
 
+  void check(const stet::CheckContext& context) const override {
+    if (parameters_.strength == 0) return;
+    if (parameters_.reference) context.require_snapshot("reference", *parameters_.reference);
+    context.require_examples("set", parameters_.set);
+    if (context.vocabulary_known) stet::plugins::check_vocabulary(parameters_, context.model.vocabulary);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
 
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {

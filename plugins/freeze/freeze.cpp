@@ -18,6 +18,10 @@ class Freeze final : public stet::FreezeStrategy {
   explicit Freeze(const Parameters& parameters)
       : train_(parameters.train.has_value()), biases_(parameters.biases), chosen_(list_of(parameters), "freeze.freeze") {}
 
+  void check(const stet::CheckContext& context) const override {
+    static_cast<void>(select(context.table));  // every selector must match something
+  }
+
   [[nodiscard]] stet::TrainableSelection select(const stet::ParameterTable& table) const override {
     // With biases = false no bias can be asked to train.
     const auto eligible = [this](const stet::ParameterInfo& parameter) { return !(train_ && parameter.bias && !biases_); };

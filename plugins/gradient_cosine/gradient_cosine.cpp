@@ -48,6 +48,11 @@ class GradientCosine final : public stet::Probe {
  public:
   explicit GradientCosine(const Parameters& parameters) : parameters_(parameters) {}
 
+  void check(const stet::CheckContext& context) const override {
+    context.require_fact_set("set", parameters_.set);
+    context.require_fact_set("new_set", parameters_.new_set);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     per_fact_.clear();

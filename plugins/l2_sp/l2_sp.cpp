@@ -26,6 +26,14 @@ class L2Sp final : public stet::Regularizer {
  public:
   explicit L2Sp(const Parameters& parameters) : parameters_(parameters), strength_(parameters.strength) {}
 
+  void check(const stet::CheckContext& context) const override {
+    if (parameters_.strength == 0) return;
+    context.require_snapshot("reference", parameters_.reference);
+    if (!matches()) return;
+    context.require_snapshot("match_teacher", parameters_.match_teacher);
+    for (const char* set : calibration_sets) context.require_examples("match", set);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
 
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {

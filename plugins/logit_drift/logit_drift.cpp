@@ -26,6 +26,11 @@ class LogitDrift final : public stet::Probe {
  public:
   explicit LogitDrift(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
+  void check(const stet::CheckContext& context) const override {
+    for (const std::string& set : parameters_.sets) context.require_examples("sets", set);
+    context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     per_fact_.clear();

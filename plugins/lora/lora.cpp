@@ -24,6 +24,10 @@ class LoRa final : public stet::FreezeStrategy {
     }
   }
 
+  void check(const stet::CheckContext& context) const override {
+    static_cast<void>(select(context.table));  // every selector must match something
+  }
+
   [[nodiscard]] stet::TrainableSelection select(const stet::ParameterTable& table) const override {
     const auto is_matrix = [](const stet::ParameterInfo& parameter) { return parameter.shape.size() == 2; };
     stet::TrainableSelection selection{chosen_.of(table, is_matrix, "matrix"), {}};

@@ -33,6 +33,12 @@ class Mas final : public stet::Regularizer {
     stet::plugins::refuse_held(parameters.set, "regularizer.mas");
   }
 
+  void check(const stet::CheckContext& context) const override {
+    if (parameters_.strength == 0) return;
+    if (parameters_.reference) context.require_snapshot("reference", *parameters_.reference);
+    context.require_examples("set", parameters_.set);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
 
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {

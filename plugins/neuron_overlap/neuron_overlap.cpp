@@ -45,6 +45,13 @@ class NeuronOverlap final : public stet::Probe {
  public:
   explicit NeuronOverlap(const Parameters& parameters) : parameters_(parameters) {}
 
+  void check(const stet::CheckContext& context) const override {
+    context.require_fact_set("set", parameters_.set);
+    context.require_fact_set("new_set", parameters_.new_set);
+    context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::first_phase);
+    context.require_layer("layer", parameters_.layer);
+  }
+
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
     const at::NoGradGuard guard;
     per_fact_.clear();

@@ -18,6 +18,12 @@ class OnlineEwc final : public stet::Regularizer {
     stet::plugins::refuse_held(parameters.set, "regularizer.online_ewc");
   }
 
+  void check(const stet::CheckContext& context) const override {
+    if (parameters_.strength == 0) return;
+    context.require_examples("set", parameters_.set);
+    if (context.vocabulary_known) stet::plugins::check_vocabulary(parameters_, context.model.vocabulary);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
 
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {

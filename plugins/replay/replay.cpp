@@ -54,6 +54,10 @@ class Replay final : public stet::Regularizer {
     }
   }
 
+  void check(const stet::CheckContext& context) const override {
+    if (parameters_.weight != 0) context.require_examples("source", parameters_.source);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::outputs; }
 
   [[nodiscard]] std::optional<stet::Rehearsal> rehearsal() const override {

@@ -29,6 +29,12 @@ class SelfDistillation final : public stet::Regularizer {
  public:
   explicit SelfDistillation(const Parameters& parameters) : parameters_(parameters) {}
 
+  void check(const stet::CheckContext& context) const override {
+    if (off()) return;
+    if (parameters_.on != "batch") context.require_examples("on", parameters_.on);
+    if (parameters_.target != Target::uniform && parameters_.teacher != average_name) context.require_snapshot("teacher", parameters_.teacher);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::outputs; }
   /// At strength 0 no more rows are asked for than without the plugin, so that the run is plain fine-tuning bit for bit.
   [[nodiscard]] stet::RowScope scope() const override { return off() ? stet::RowScope::answer : parameters_.mask; }

@@ -14,6 +14,10 @@ class WiseFt final : public stet::Regularizer {
  public:
   explicit WiseFt(const Parameters& parameters) : parameters_(parameters) {}
 
+  void check(const stet::CheckContext& context) const override {
+    if (parameters_.pull != 0) context.require_snapshot("reference", parameters_.reference);
+  }
+
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
   [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override { return 0; }  // training is left alone
 

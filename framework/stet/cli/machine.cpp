@@ -1,5 +1,6 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/cli/control_group.hpp>
 #include <stet/cli/launcher.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/comm/launch.hpp>
@@ -11,7 +12,6 @@
 
 #include <ATen/Version.h>
 #include <dlfcn.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,36 +104,14 @@ void inspect_blas(MachineReport& report) {
   report.blas_loaded.assign(files.begin(), files.end());
 }
 
-/// Limits of the control groups (version 2) from ours up to the root; the smallest counts.
-void inspect_control_group(MachineReport& report) {
-  const fs::path root = "/sys/fs/cgroup";
-  std::string own = line_after("/proc/self/cgroup", "0::");
-  for (fs::path group = fs::path(own.empty() ? "/" : own).lexically_normal();; group = group.parent_path()) {
-    const fs::path folder = root / group.relative_path();
-    std::string text;
-    if (std::ifstream(folder / "memory.max") >> text && text != "max") {
-      const std::uint64_t limit = number(text);
-      if (limit > 0 && (report.memory_limit == 0 || limit < report.memory_limit)) report.memory_limit = limit;
-    }
-    double period = 0;
-    if (std::ifstream quota(folder / "cpu.max"); quota >> text >> period && text != "max" && period > 0) {
-      const double cores = static_cast<double>(number(text)) / period;
-      if (cores > 0 && (report.cpu_quota == 0 || cores < report.cpu_quota)) report.cpu_quota = cores;
-    }
-    if (!group.has_relative_path()) return;
-  }
-}
-
 void inspect_processor(MachineReport& report) {
   report.cpu = line_after("/proc/cpuinfo", "model name");
   const launcher::CpuFeatures features = launcher::detect_cpu();
   report.cpu_simd = features.avx512 ? "AVX-512" : features.avx2 ? "AVX2" : "less than AVX2";
   report.aten_simd = piece(at::show_config(), "CPU capability usage: ", "\n");
   report.kernel_simd = kernels::compiled_for();
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
   const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  report.cores = sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : online;
+  report.cores = bound_cores();
   report.threads = at::get_num_threads();
   const launcher::GetVariable get = [](const char* name) -> const char* { return std::getenv(name); };
   report.ranks_here = launcher::ranks_here(get);
@@ -171,7 +149,9 @@ MachineReport inspect_machine(bool measure) {
   if (!blas_info.empty()) report.torch_blas = "BLAS_INFO=" + blas_info;
   inspect_blas(report);
   inspect_processor(report);
-  inspect_control_group(report);
+  const ControlGroupLimits limits = control_group_limits();
+  report.memory_limit = limits.memory;
+  report.cpu_quota = limits.cores;
   report.memory_available = number(line_after("/proc/meminfo", "MemAvailable")) * 1024;
 #ifdef STET_HAVE_MPI
   report.mpi = MpiEnvironment::library();
@@ -234,7 +214,9 @@ std::string format(const MachineReport& report) {
     if (file != report.blas_file) line("", "also loaded: " + file);
   }
   line("processor", fmt::format("{}, {} usable{}", report.cpu.empty() ? "unknown" : report.cpu, cores(report.cores),
-                                report.cpu_quota > 0 ? ", limited to " + cores(report.cpu_quota) : ""));
+                                report.cpu_quota > 0 ? fmt::format(", limited to {}: {} worker processes by default", cores(report.cpu_quota),
+                                                                   usable_cores(report.cores, report.cpu_quota))
+                                                     : ""));
   line("SIMD",
        fmt::format("processor {}, libtorch {}, stet {}", report.cpu_simd, report.aten_simd, report.kernel_simd));
   line("threads",

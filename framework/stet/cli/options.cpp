@@ -20,17 +20,21 @@ Options parse_options(int argc, char** argv, int& code) {
   app.add_flag("-v,--verbose", o.verbose, "more log lines");
   const auto experiment = [&o](CLI::App* command, Options::Command value) {
     command->add_option("experiment", o.file, "experiment file (TOML)")->required();
-    add_literal_list(*command, "--set", o.overrides, "override a value: --set train.learning_rate=1e-4")->take_all();
+    add_literal_list(*command, "--set", o.overrides,
+                     "override a value: --set train.learning_rate=1e-4. Wins over the file and over an arm's own key (--set arm.NAME.key=... sets it in one "
+                     "arm); a plugin's key reaches the arms that have the plugin")
+        ->take_all();
     command->add_option("--out", o.out, "folder of results (default: runs)");
     command->callback([&o, value] { o.command = value; });
     return command;
   };
   auto* run = experiment(app.add_subcommand("run", "run what is not finished, then print the table"), Options::Command::run);
-  run->add_option("-j,--jobs", o.jobs, "worker processes when not started by mpirun (default: one a core)")->check(CLI::Range(0, 4096));
+  run->add_option("-j,--jobs", o.jobs, "worker processes when not started by mpirun (default: one a core, within a container's quota)")->check(CLI::Range(0, 4096));
   run->add_option("--ranks-per-run", o.ranks_per_run, "under mpirun: ranks that train one run together; groups share the runs (0: all ranks)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
   run->add_flag("--worker", o.worker)->group("");
   auto* plan = experiment(app.add_subcommand("plan", "what would run, how long, how much memory"), Options::Command::plan);
+  plan->add_option("-j,--jobs", o.jobs, "worker processes that the time is estimated for (default: as run)")->check(CLI::Range(0, 4096));
   plan->add_flag("--resolved", o.resolved, "print the merged configuration instead");
   plan->add_flag("--no-estimate", o.no_estimate, "do not time a few steps for an estimate");
   auto* slick = experiment(app.add_subcommand("slick", "label what the base models know by few-shot answers; print the shares"), Options::Command::slick);

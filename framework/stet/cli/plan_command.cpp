@@ -1,24 +1,32 @@
 #include <stet/cli/commands.hpp>
 
 #include <stet/base/strings.hpp>
+#include <stet/cli/workers.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/data_present.hpp>
+#include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/estimate.hpp>
+#include <stet/experiment/plan_check.hpp>
 #include <stet/experiment/worker.hpp>
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <thread>
 
 namespace stet {
 
 int plan_command(const Options& options, Session& session) {
-  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file)));
+  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   const Plan plan = make_plan(options.file, options.overrides, registry);
-  if (session.world().rank() != 0) return 0;
+  Communicator& world = session.world();
+  if (!options.resolved) {
+    collectively(world, [&] {
+      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), plan.ranks_per_run) : 1);
+      check_data_present(plan);
+    });
+  }
+  if (world.rank() != 0) return 0;
   if (options.resolved) {
     config::Value all = plan.document;
     config::Value arms = config::Value::array();
@@ -37,7 +45,6 @@ int plan_command(const Options& options, Session& session) {
     fmt::print("{}", config::to_toml(all));
     return 0;
   }
-  check_data_present(plan);
   const Workspace workspace(options.out, plan.name);
   const PlanStatus status = status_of(plan, workspace, "");
   fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
@@ -56,15 +63,19 @@ int plan_command(const Options& options, Session& session) {
       plan, registry, [&](const PlannedBase& base) { return !Workspace::finished(workspace.base_folder(base)); },
       [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
       [&](const PlannedLabels& labels) { return !Workspace::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
-  const double workers = std::max(1.0, static_cast<double>(std::thread::hardware_concurrency()));
-  const double bases = std::max(estimate.longest_base, estimate.base_seconds / workers);
+  const int workers = worker_count(options.jobs, status);
+  const double elapsed = elapsed_seconds(estimate, workers);
   fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
   fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
   if (!plan.labels.empty()) fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(estimate.label_seconds));
   fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase that ends at a plateau counted half way between its shortest and longest)\n",
              format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
-             format_duration(bases + (estimate.label_seconds + estimate.run_seconds) / workers), workers);
+             format_duration(elapsed), workers);
+  if (elapsed > 1.25 * elapsed_work(estimate) / workers && workers > 1) {
+    fmt::print("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
+               estimate.longest_base > 0 ? "a base model" : "a run", workers, 100 * elapsed_work(estimate) / workers / elapsed);
+  }
   return 0;
 }
 

@@ -9,13 +9,13 @@
 #include <stet/cli/workers.hpp>
 #include <stet/experiment/data_present.hpp>
 #include <stet/experiment/ensemble.hpp>
+#include <stet/experiment/plan_check.hpp>
 #include <stet/experiment/results.hpp>
 #include <stet/experiment/work_forecast.hpp>
 #include <stet/experiment/worker.hpp>
 #include <stet/report/render.hpp>
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,12 +30,6 @@
 namespace stet {
 
 namespace {
-
-int cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
 
 std::string session_name() {
   const char* given = std::getenv("STET_SESSION");
@@ -207,9 +201,14 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
 int run_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   install_stop_handlers();
-  PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file)));
+  PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   const Plan plan = make_plan(options.file, options.overrides, registry);
-  if (!options.worker) collectively(world, [&] { check_data_present(plan); });  // by the parent
+  if (!options.worker) {  // by the parent
+    collectively(world, [&] {
+      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run)) : 1);
+      check_data_present(plan);
+    });
+  }
   const Workspace workspace(options.out, plan.name);
   int code = 0;
   if (options.worker) return run_as_worker(options, plan, workspace, registry, world);
@@ -220,8 +219,7 @@ int run_command(const Options& options, Session& session) {
   } else {
     StatusBoard::remove_dead(workspace.folder());
     const PlanStatus status = status_of(plan, workspace, "");
-    const int open = status.runs - status.runs_finished + status.bases - status.bases_finished;
-    const int jobs = std::min(options.jobs > 0 ? options.jobs : cores(), std::max(open, 1));
+    const int jobs = worker_count(options.jobs, status);
     log::info("{}: {} base models, {} runs ({} finished); {} worker processes; results in {}", plan.title, status.bases, status.runs,
               status.runs_finished, jobs, workspace.folder().string());
     if (status.runs_finished < status.runs) code = run_with_workers(options, plan, workspace, jobs);
@@ -239,7 +237,7 @@ int run_command(const Options& options, Session& session) {
 }
 
 int table_command(const Options& options, Session& session) {
-  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file)));
+  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   const Plan plan = make_plan(options.file, options.overrides, registry);
   const Workspace workspace(options.out, plan.name);
   const report::Table table = compute_results(plan, workspace);

@@ -2,6 +2,7 @@
 #include <stet/cli/display.hpp>
 #include <stet/experiment/data_present.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
+#include <stet/experiment/plan_check.hpp>
 #include <stet/experiment/worker.hpp>
 
 #include <fmt/format.h>
@@ -14,13 +15,16 @@ namespace stet {
 int slick_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   install_stop_handlers();
-  PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file)));
+  PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   Plan plan = make_plan(options.file, options.overrides, registry);
   if (plan.labels.empty()) {  // the experiment draws its sets otherwise: label what its first arm would be labelled by
     for (std::size_t base = 0; base < plan.bases.size(); ++base) (void)plan_labels(plan, base, plan.bases[base].config);
   }
-  plan.runs.clear();
-  collectively(world, [&] { check_data_present(plan); });
+  collectively(world, [&] {
+    check_plan(plan, registry, world.size());
+    plan.runs.clear();
+    check_data_present(plan);
+  });
   const Workspace workspace(options.out, plan.name);
   std::unique_ptr<Display> display;
   ProgressSink sink;

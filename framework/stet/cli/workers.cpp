@@ -1,6 +1,7 @@
 #include <stet/cli/workers.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/cli/control_group.hpp>
 
 #include <csignal>
 #include <spawn.h>
@@ -15,6 +16,11 @@
 #include <string>
 
 namespace stet {
+
+int worker_count(int jobs, const PlanStatus& status) {
+  const int open = status.runs - status.runs_finished + status.bases - status.bases_finished;
+  return std::min(jobs > 0 ? jobs : usable_cores(), std::max(open, 1));
+}
 
 WorkerProcesses::~WorkerProcesses() {
   signal(SIGKILL);

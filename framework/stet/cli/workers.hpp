@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
+#include <stet/experiment/worker.hpp>
 
 #include <sys/types.h>
 
@@ -12,6 +13,9 @@
 #include <vector>
 
 namespace stet {
+
+/// How many worker processes `stet run` starts: `jobs`, or (0) one a usable core; no more than there are tasks left.
+[[nodiscard]] int worker_count(int jobs, const PlanStatus& status);
 
 class WorkerProcesses {
  public:

@@ -5,6 +5,7 @@
 #include <stet/experiment/plan.hpp>
 
 #include <functional>
+#include <vector>
 
 namespace stet {
 
@@ -16,7 +17,18 @@ struct Estimate {
   ArmCost first;             ///< of the plan's first arm
   BaseCost first_base;       ///< of the base model of that arm
   double memory_bytes = 0;   ///< of one process, the largest
+  /// What is left, by the base that it stands on: tasks of one base wait for it.
+  struct OfBase {
+    double base = 0, labels = 0;  ///< seconds; 0: finished
+    std::vector<double> runs;     ///< seconds of each
+  };
+  std::vector<OfBase> by_base;  ///< in the plan's order
 };
+
+/// All that is left, on one core.
+[[nodiscard]] double elapsed_work(const Estimate& estimate);
+/// How long it takes `workers` processes that take the tasks in order, each as soon as its base is there: no task can be divided.
+[[nodiscard]] double elapsed_seconds(const Estimate& estimate, int workers);
 
 /// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part. `left_base`, `left_run` and `left_labels` tell
 /// what is still to do.

@@ -4,6 +4,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/config/schema.hpp>
+#include <stet/experiment/arms.hpp>
 #include <stet/report/table_spec.hpp>
 
 #include <fmt/format.h>
@@ -26,9 +27,6 @@ struct Header {
   std::vector<std::string> plugins;
 };
 
-/// Names of experiments and arms become folders.
-bool is_folder_name(const std::string& name) { return !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos; }
-
 config::Schema<Header> header_schema() {
   using config::Limits;
   config::Schema<Header> schema("experiment", "name, seeds");
@@ -39,70 +37,6 @@ config::Schema<Header> header_schema() {
       .field("ranks_per_run", &Header::ranks_per_run, "MPI ranks that train one run together; 0: all of the job", Limits{.min = 0})
       .field("plugins", &Header::plugins, "folders with plugins, relative to this file");
   return schema;
-}
-
-struct Arm {
-  std::string name, label;
-  Value table;  // merged
-  Value sweep = Value::table();  // of this arm alone
-};
-
-std::vector<Arm> expand_arms(const Value& document) {
-  const Value* arms = document.find("arm");
-  if (arms == nullptr || arms->kind() != Value::Kind::array || arms->items().empty()) {
-    throw error_at(arms != nullptr ? *arms : document, "the experiment has no arm").expected("at least one [[arm]] with a name");
-  }
-  Value common = document;
-  for (const char* key : {"experiment", "arm", "sweep", "table"}) common.erase(key);
-  std::vector<Arm> result;
-  std::set<std::string> names;
-  for (const Value& arm : arms->items()) {
-    const Value* name = arm.find("name");
-    if (name == nullptr) throw error_at(arm, "an arm has no name");
-    if (!is_folder_name(name->as_string())) throw error_at(*name, "an arm's name is not a plain folder name").received("'" + name->as_string() + "'");
-    if (!names.insert(name->as_string()).second) throw error_at(*name, "two arms are named '" + name->as_string() + "'");
-    const Value* label = arm.find("label");
-    Value own = arm;
-    own.erase("name");
-    own.erase("label");
-    Arm expanded{name->as_string(), label != nullptr ? label->as_string() : name->as_string(), common};
-    if (const Value* sweep = own.find("sweep")) expanded.sweep = *sweep;
-    own.erase("sweep");
-    config::merge(expanded.table, own);
-    result.push_back(std::move(expanded));
-  }
-  return result;
-}
-
-/// Every arm at every combination of values: of the file's [sweep], then of the arm's own.
-std::vector<Arm> expand_sweep(const Value& document, const std::vector<Arm>& arms) {
-  const Value* common = document.find("sweep");
-  std::vector<Arm> result;
-  for (const Arm& arm : arms) {
-    std::vector<Arm> points = {arm};
-    for (const Value* sweep : {common, &arm.sweep}) {
-      if (sweep == nullptr) continue;
-      for (const auto& [key, values] : sweep->members()) {
-        if (values.kind() != Value::Kind::array || values.items().empty()) {
-          throw error_at(values, "sweep of '" + key + "' is not a list of values");
-        }
-        std::vector<Arm> next;
-        for (const Arm& point : points) {
-          for (const Value& value : values.items()) {
-            const std::string text = config::canonical(value);
-            Arm one = point;
-            one.name += fmt::format("@{}={}", key, text);
-            one.label += fmt::format(", {} = {}", key, text);
-            config::apply_override(one.table, fmt::format("{}={}", key, text));
-            next.push_back(std::move(one));
-          }
-        }
-        points = std::move(next);
-      }
-    }
-    result.insert(result.end(), points.begin(), points.end());
-  }
-  return result;
 }
 
 /// Fills in a plugin's defaults and adds its version to what the run depends on.
@@ -130,11 +64,23 @@ std::string task_name(const PlannedBase& base) { return fmt::format("base {}", b
 std::string task_name(const PlannedLabels& labels) { return fmt::format("labels of base {}", labels.base + 1); }
 std::string task_name(const PlannedRun& run) { return fmt::format("{} seed {}", run.arm, run.seed); }
 
-std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file) {
-  const Value document = config::load(file);
+std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  const Value document = config::load(file, overrides);
   std::vector<std::filesystem::path> folders;
-  if (const Value* experiment = document.find("experiment")) {
-    for (const std::string& folder : header_schema().read(*experiment).plugins) folders.push_back(file.parent_path() / folder);
+  const Value* experiment = document.find("experiment");
+  if (experiment == nullptr) return folders;
+  static_cast<void>(header_schema().read(*experiment));  // for its messages
+  const Value* list = experiment->find("plugins");
+  if (list == nullptr) return folders;
+  for (const Value& entry : list->items()) {
+    const std::filesystem::path named = entry.as_string();
+    // Who types a path means it from where he is.
+    folders.push_back(entry.source().file.starts_with("--set ") ? named : file.parent_path() / named);
+    std::error_code ignored;
+    if (std::filesystem::is_directory(folders.back(), ignored)) continue;
+    throw error_at(entry, "experiment.plugins names a folder that does not exist")
+        .expected("a folder, relative to the experiment file (with --set: to the present folder)")
+        .received(folders.back().string());
   }
   return folders;
 }
@@ -163,7 +109,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   plan.name = header.name;
   plan.ranks_per_run = header.ranks_per_run;
   plan.title = header.title.empty() ? header.name : header.title;
-  const std::vector<Arm> arms = expand_sweep(plan.document, expand_arms(plan.document));
+  const std::vector<Arm> arms = expand_arms(config::load(file), plan.document, overrides);
   for (const Arm& arm : arms) plan.arms.emplace_back(arm.name, arm.label);
 
   struct Expanded {

@@ -65,7 +65,8 @@ struct Plan {
 /// The labels that `config` asks for on base number `base` of the plan: those that are planned, or newly added to the plan.
 [[nodiscard]] std::size_t plan_labels(Plan& plan, std::size_t base, const RunConfig& config);
 
-/// Folders that the experiment file itself names for its plugins ([experiment] plugins = [...], relative to the file).
-[[nodiscard]] std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file);
+/// Folders that the experiment itself names for its plugins: [experiment] plugins = [...], relative to the file; where `overrides` name them, to
+/// the present folder. Throws Error (config) for one that does not exist.
+[[nodiscard]] std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
 
 }  // namespace stet

@@ -106,7 +106,7 @@ std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, con
   for (const PhaseConfig& phase : phases) names.push_back(phase.name);
   for (const auto& [key, table] : tables->members()) {
     if (table.kind() != Value::Kind::table) throw error_at(table, kind + "." + key + " is not a table");
-    PluginUse use{key, key, {}, table};
+    PluginUse use{key, key, {}, table, table};
     if (const Value* plugin = table.find("plugin")) use.plugin = plugin->as_string();
     if (const Value* in = table.find("phases")) {
       for (const Value& item : in->items()) {

@@ -63,6 +63,7 @@ struct PluginUse {
   std::string plugin;               ///< the registered name; by default the key
   std::vector<std::string> phases;  ///< in which it acts; empty: all
   config::Value parameters;         ///< the plugin's own keys
+  config::Value written = config::Value::table();  ///< its table as it stands in the file, for messages
 
   [[nodiscard]] bool acts_in(const std::string& phase) const;
 };

@@ -13,6 +13,9 @@ namespace stet {
 /// At most so many texts in each of the sets below.
 inline constexpr std::uint64_t rehearsal_texts = 2048;
 
+/// Names of the sets of texts that every run has.
+inline constexpr const char* text_set_names[] = {"neutral", "pretraining", "pretraining_not_held", "self_generated"};
+
 /// Adds the fact sets under their names (sets[i] must have number i), and, made when first asked for,
 ///   "neutral":        neutral lines of pre-training,
 ///   "pretraining":    texts about base facts, drawn anew for each seed (facts of the held set are among them),

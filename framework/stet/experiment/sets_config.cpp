@@ -4,6 +4,7 @@
 #include <stet/evaluate/knowledge_category.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace stet {
 
@@ -20,6 +21,15 @@ std::vector<std::string> SetsConfig::names() const {
   if (out_of_relation > 0) names.emplace_back("out_of_relation");
   if (per_category > 0) names.insert(names.end(), {"highly_known", "maybe_known", "weakly_known"});
   return names;
+}
+
+std::int64_t SetsConfig::size_of(const std::string& name) const {
+  for (const auto& [set, size] : {std::pair<const char*, std::int64_t>{"known", known}, {"unknown", unknown}, {"held", held}, {"validation", validation},
+                                  {"never_seen", never_seen}, {"out_of_relation", out_of_relation}, {"highly_known", per_category},
+                                  {"maybe_known", per_category}, {"weakly_known", per_category}}) {
+    if (name == set) return size;
+  }
+  return 0;
 }
 
 config::Schema<SetsConfig> sets_schema() {

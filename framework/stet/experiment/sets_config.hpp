@@ -54,6 +54,8 @@ struct SetsConfig {
   [[nodiscard]] std::int64_t facts() const;
   /// Names of the sets of a run: always known, unknown, held and validation, then those whose size is not 0.
   [[nodiscard]] std::vector<std::string> names() const;
+  /// Facts of the set of this name; 0 if there is none.
+  [[nodiscard]] std::int64_t size_of(const std::string& name) const;
 };
 
 [[nodiscard]] config::Schema<SetsConfig> sets_schema();

@@ -4,6 +4,7 @@
 #include <stet/model/parameters.hpp>
 #include <stet/model/torch.hpp>
 #include <stet/model/transformer.hpp>
+#include <stet/plugin/check_context.hpp>
 #include <stet/plugin/examples.hpp>
 
 #include <cstdint>

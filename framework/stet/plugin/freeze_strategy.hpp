@@ -31,6 +31,9 @@ struct TrainableSelection {
 class FreezeStrategy {
  public:
   virtual ~FreezeStrategy() = default;
+  /// Called before anything trains, by `stet plan` and `stet run`, on an object that is used for nothing else: throws Error (config),
+  /// for instance context.error(key, ...), for what the experiment file alone shows to be wrong. Not collective.
+  virtual void check(const CheckContext& /*context*/) const {}
   /// Called once a phase; must be a function of the table and the plugin's parameters alone.
   [[nodiscard]] virtual TrainableSelection select(const ParameterTable& table) const = 0;
 };

@@ -63,6 +63,9 @@ struct ProbeContext {
 class Probe {
  public:
   virtual ~Probe() = default;
+  /// Called before anything trains, by `stet plan` and `stet run`, on an object that is used for nothing else: throws Error (config),
+  /// for instance context.error(key, ...), for what the experiment file alone shows to be wrong. Not collective.
+  virtual void check(const CheckContext& /*context*/) const {}
   /// Called at every evaluation of the phases in which it acts, on every rank with the same arguments; must not communicate but through `examples`. What it
   /// returns must follow from `context` alone, since a run that goes on from a checkpoint makes its probes anew.
   [[nodiscard]] virtual std::vector<Measurement> measure(const ProbeContext& context) = 0;

@@ -130,6 +130,7 @@ consteval auto plugin_facts(const char (&known)[N]) {
   layout(", Offer", sizeof(Offer<Regularizer>), alignof(Offer<Regularizer>));
   layout(", OutputContext", sizeof(OutputContext), alignof(OutputContext));
   layout(", WeightContext", sizeof(WeightContext), alignof(WeightContext));
+  layout(", CheckContext", sizeof(CheckContext), alignof(CheckContext));
   layout(", PhaseContext", sizeof(PhaseContext), alignof(PhaseContext));
   layout(", ProbeContext", sizeof(ProbeContext), alignof(ProbeContext));
   layout(", Measurement", sizeof(Measurement), alignof(Measurement));

@@ -67,6 +67,10 @@ class Regularizer {
  public:
   virtual ~Regularizer() = default;
 
+  /// Called before anything trains, by `stet plan` and `stet run`, on an object that is used for nothing else: throws Error (config),
+  /// for instance context.error(key, ...), for what the experiment file alone shows to be wrong. Not collective.
+  virtual void check(const CheckContext& /*context*/) const {}
+
   [[nodiscard]] virtual Site site() const = 0;
   [[nodiscard]] virtual RowScope scope() const { return RowScope::answer; }
 

@@ -31,7 +31,11 @@ struct TrainOptions {
   [[nodiscard]] static config::Schema<TrainOptions> schema();
 };
 
-/// The learning rate of step `step` (0-based) of `total`.
+/// Below so many steps after its warm-up, a cosine ends visibly above final_rate (a tenth of the way and more), so that it is refused before a run.
+inline constexpr std::int64_t fewest_cosine_steps = 5;
+
+/// The learning rate of step `step` (0-based) of `total`. Cosine: the rate would be `final_rate` at step `total`, just after the last; the last of
+/// n steps after the warm-up has final_rate + (1 - final_rate) sin^2(pi / (2 n)) of the peak (n = 5: a tenth of the way, n = 50: a thousandth).
 [[nodiscard]] double rate_at(const TrainOptions& options, std::int64_t step, std::int64_t total);
 
 }  // namespace stet

@@ -1,0 +1,239 @@
+#include <stet/experiment/plan_check.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+#include <stet/data/fact_sets.hpp>
+#include <stet/experiment/base_model.hpp>
+#include <stet/experiment/knowledge_labels.hpp>
+#include <stet/experiment/plugin_use_check.hpp>
+#include <stet/experiment/pretraining_data.hpp>
+#include <stet/experiment/table_check.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace stet {
+
+namespace {
+
+using config::Value;
+
+/// Where the file says a value of an arm: in the arm's own tables, else above the arms, else at the table or the document.
+const Value& place_of(const Plan& plan, const std::string& arm, std::initializer_list<const char*> path) {
+  const Value* best = &plan.document;
+  std::size_t depth = 0;
+  const auto look = [&](const Value& root) {
+    const Value* at = &root;
+    std::size_t found = 0;
+    for (const char* key : path) {
+      const Value* next = at->find(key);
+      if (next == nullptr) break;
+      at = next;
+      ++found;
+    }
+    if (found > depth) {
+      best = at;
+      depth = found;
+    }
+  };
+  const std::string name = arm.substr(0, arm.find('@'));
+  if (const Value* arms = plan.document.find("arm")) {
+    for (const Value& one : arms->items()) {
+      const Value* its = one.find("name");
+      if (its != nullptr && its->as_string() == name) look(one);
+    }
+  }
+  look(plan.document);
+  return *best;
+}
+
+/// A world with its tokenizer, as a base that knows every fact; made once for all arms that share it.
+class Worlds {
+ public:
+  /// nullptr where making it would take long: a tokenizer is to be trained, or large files to be read.
+  const BaseModel* of(const RunConfig& config) {
+    if (config.data.world != WorldKind::synthetic) return nullptr;
+    std::unique_ptr<BaseModel>& made = made_[config::canonical(*resolve(config).find("data"))];
+    if (made == nullptr) {
+      World world = make_world(config.data);
+      Tokenizer tokenizer = make_tokenizer(config.data, world);
+      ModelConfig smallest;  // sets do not depend on the model
+      smallest.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+      smallest.layers = 1;
+      smallest.heads = 1;
+      smallest.width = 2;
+      smallest.complete();
+      std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
+      made = std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), Transformer(smallest), {}, std::move(knowledge), ""});
+    }
+    return made.get();
+  }
+
+ private:
+  std::map<std::string, std::unique_ptr<BaseModel>> made_;
+};
+
+/// One arm at one sweep point.
+class ArmCheck {
+ public:
+  ArmCheck(const Plan& plan, const PlannedRun& run, const BaseModel* world, int ranks)
+      : plan_(plan), run_(run), config_(run.config), world_(world), ranks_(ranks), model_(config_.model) {}
+
+  void check(PluginRegistry& registry) {
+    model();
+    check_optimizer(config_.pretrain.train, {"pretrain", "train", "micro_shards"}, "pretrain.train");
+    check_optimizer(config_.train, {"train", "micro_shards"}, "train");
+    sets();
+    schedules();
+    check_uses(run_.arm, config_, {model_, world_ != nullptr}, registry);
+  }
+
+ private:
+  [[nodiscard]] Error wrong(std::initializer_list<const char*> path, const std::string& message) const {
+    return error_at(place_of(plan_, run_.arm, path), fmt::format("arm {}: {}", run_.arm, message));
+  }
+
+  /// What an inner error says, placed in the file.
+  [[nodiscard]] Error placed(const Error& inner, std::initializer_list<const char*> path) const {
+    Error error = wrong(path, inner.message());
+    return error.expected(inner.expected()).received(inner.received()).hint(inner.hint());
+  }
+
+  void model() {
+    constexpr std::int64_t stand_in = 256;  // a vocabulary
+    model_.vocabulary = world_ != nullptr ? static_cast<std::int64_t>(world_->tokenizer.vocabulary_size()) : stand_in;
+    try {
+      model_.complete();
+    } catch (const Error& error) {
+      throw placed(error, {"model"});
+    }
+  }
+
+  void check_optimizer(const TrainOptions& options, std::initializer_list<const char*> path, const char* table) const {
+    const std::int64_t shards = options.micro_shards;
+    if (shards == 0) return;
+    if (!std::has_single_bit(static_cast<std::uint64_t>(shards))) {
+      throw wrong(path, fmt::format("{}.micro_shards is no power of two, so its parts cannot be added in a tree", table))
+          .expected("1, 2, 4, 8, ..., or 0: one a rank")
+          .received(std::to_string(shards));
+    }
+    if (shards % ranks_ != 0) {
+      throw wrong(path, fmt::format("{}.micro_shards cannot be shared out between {} ranks", table, ranks_))
+          .expected(fmt::format("a power of two that {} divides", ranks_))
+          .received(std::to_string(shards))
+          .hint("--ranks-per-run says how many ranks train one run");
+    }
+  }
+
+  /// Draws the sets from all facts of the world, as if the base knew them all.
+  void sets() const {
+    if (world_ == nullptr) return;
+    SetsConfig sets = config_.sets;
+    if (sets.labels == Labels::slick) {  // as if every fact were in the right category
+      sets.labels = Labels::recall;
+      sets.per_category = 0;
+    }
+    sets.knowledge = 0;
+    try {
+      const EligibleFacts eligible = eligible_facts(*world_, world_->world, sets, nullptr);
+      static_cast<void>(draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed));
+    } catch (const Error& error) {
+      throw placed(error, {"sets"});
+    }
+  }
+
+  void schedules() const {
+    if (world_ != nullptr) {
+      const TrainingData text = make_pretraining_data(config_, world_->world, world_->tokenizer, 0);
+      check_schedule(config_.pretrain.train, static_cast<std::int64_t>(text.epoch_size), config_.pretrain.epochs, "pre-training", "pretrain.train",
+                     {"pretrain", "train", "warmup_steps"}, {"pretrain", "train", "schedule"});
+    }
+    for (const PhaseConfig& phase : config_.phases) {
+      std::int64_t facts = 0;
+      for (const std::string& set : phase.sets) facts += config_.sets.size_of(set);
+      if (facts == 0) {
+        throw wrong({"phase"}, fmt::format("phase '{}' has nothing to train on", phase.name))
+            .expected("facts in one of its sets: " + join(phase.sets, ", "))
+            .received("sets of size 0");
+      }
+      check_schedule(config_.train, facts, phase.epochs, fmt::format("phase '{}'", phase.name), "train", {"train", "warmup_steps"}, {"train", "schedule"});
+    }
+  }
+
+  void check_schedule(const TrainOptions& options, std::int64_t examples, std::int64_t epochs, const std::string& what, const char* table,
+                      std::initializer_list<const char*> warmup, std::initializer_list<const char*> schedule) const {
+    const std::int64_t steps = (examples + options.batch_size - 1) / options.batch_size * epochs;
+    const std::string account = fmt::format("{} steps: {} epochs of {} examples, {} a step", steps, epochs, examples, options.batch_size);
+    if (options.warmup_steps > steps) {
+      throw wrong(warmup, fmt::format("{}.warmup_steps is longer than {}, whose rate would never be reached", table, what))
+          .expected(fmt::format("at most {} ({})", steps, account))
+          .received(std::to_string(options.warmup_steps));
+    }
+    if (options.schedule != Schedule::cosine || options.final_rate >= 1 || steps - options.warmup_steps >= fewest_cosine_steps) return;
+    throw wrong(schedule, fmt::format("{}.schedule = \"cosine\" has no room in {}: it would end at {:.2f} of the peak rate", table, what,
+                                      rate_at(options, steps - 1, steps) / options.learning_rate))
+        .expected(fmt::format("at least {} steps after the warm-up", fewest_cosine_steps))
+        .received(account + fmt::format(", {} of warm-up", options.warmup_steps))
+        .hint("a smaller batch, more epochs, or schedule = \"constant\"");
+  }
+
+  const Plan& plan_;
+  const PlannedRun& run_;
+  const RunConfig& config_;
+  const BaseModel* world_;  // may be null
+  int ranks_;
+  ModelConfig model_;
+};
+
+/// What a file system takes as one name, less what locks and temporary names add.
+void check_names(const Plan& plan) {
+  static constexpr std::size_t most = 255 - 31;
+  const auto too_long = [](const Value& at, const std::string& name, const std::string& what) {
+    return error_at(at, what + " is too long for the name of a folder")
+        .expected(fmt::format("at most {} bytes", most))
+        .received(fmt::format("{} bytes: {}...", name.size(), name.substr(0, 60)));
+  };
+  if (plan.name.size() > most) throw too_long(*plan.document.find("experiment"), plan.name, "experiment.name");
+  for (const PlannedRun& run : plan.runs) {
+    const std::string name = run.folder_name();
+    if (name.size() <= most) continue;
+    const bool swept = run.arm.find('@') != std::string::npos;
+    throw too_long(place_of(plan, run.arm, {swept ? "sweep" : "name"}), name, fmt::format("the name of arm '{}...'", run.arm.substr(0, 40)))
+        .hint(swept ? "sweep fewer keys, or shorter values: key and value are part of the name" : "a shorter name; its label may be long");
+  }
+}
+
+/// Two sweep points or arms of one arm's sweep that come to the same run.
+void check_points(const Plan& plan) {
+  std::map<std::string, std::string> seen;  // by arm and identity
+  for (const PlannedRun& run : plan.runs) {
+    const std::size_t at = run.arm.find('@');
+    if (at == std::string::npos) continue;
+    const auto [found, added] = seen.emplace(run.arm.substr(0, at) + " " + run.identity, run.arm);
+    if (added || found->second == run.arm) continue;
+    throw error_at(place_of(plan, run.arm, {"sweep"}), "two points of a sweep train the same run")
+        .expected("points that differ in something that a run depends on")
+        .received(found->second + " and " + run.arm);
+  }
+}
+
+}  // namespace
+
+void check_plan(const Plan& plan, PluginRegistry& registry, int ranks) {
+  check_names(plan);
+  check_points(plan);
+  Worlds worlds;
+  for (std::size_t a = 0; a < plan.arms.size() && a < plan.runs.size(); ++a) {  // the first seed's runs come first, one an arm
+    const PlannedRun& run = plan.runs[a];
+    ArmCheck(plan, run, worlds.of(run.config), ranks).check(registry);
+  }
+  check_table(plan);
+}
+
+}  // namespace stet
