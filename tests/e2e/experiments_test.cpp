@@ -57,7 +57,8 @@ Words miniature_of(const std::string& file) {
        {"experiment.seeds=2", "data.synthetic.entities=60", "data.synthetic.first_names=12", "data.synthetic.last_names=12",
         "data.synthetic.new_entities=16", "data.synthetic.answers_min=4", "data.synthetic.answers_max=6", "data.synthetic.countries=4",
         "model.width=16", "model.layers=1", "model.heads=2", "model.feed_forward=16", "pretrain.epochs=1", "sets.known=24", "sets.unknown=24",
-        "sets.held=24", "sets.validation=8", "sets.knowledge=0", "phase.format.epochs=1", "phase.facts.epochs=2", "table.bootstrap_draws=100"}) {
+        "sets.held=24", "sets.validation=8", "sets.knowledge=0", "phase.format.epochs=1", "phase.facts.epochs=2", "table.bootstrap_draws=100",
+        "train.schedule=constant", "pretrain.train.schedule=constant", "pretrain.train.warmup_steps=0"}) {
     set(value);
   }
   if (contains(read(file), "keys-world.toml")) set("data.synthetic.records=8");

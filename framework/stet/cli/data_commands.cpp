@@ -5,6 +5,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/cli/control_group.hpp>
 #include <stet/cli/display.hpp>
 #include <stet/data/shard_build.hpp>
 #include <stet/data/shard_set.hpp>
@@ -17,7 +18,6 @@
 #include <bit>
 #include <cstdlib>
 #include <memory>
-#include <thread>
 
 namespace stet {
 
@@ -110,7 +110,7 @@ int data_build_command(const Options& options, Session& session) {
   build.out = options.out;
   build.context = options.context;
   build.shard_megabytes = options.shard_megabytes;
-  if (world.size() == 1) build.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
+  if (world.size() == 1) build.threads = std::clamp(usable_cores(), 1, 64);
   const Stopwatch watch;
   ShardBuildResult result;
   {

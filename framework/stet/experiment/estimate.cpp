@@ -83,12 +83,16 @@ double elapsed_seconds(const Estimate& estimate, int workers) {
     end = std::max(end, start + seconds);
     return start + seconds;
   };
-  std::vector<std::pair<double, const Estimate::OfBase*>> ready;  // when the runs of a base can begin
-  for (const Estimate::OfBase& of : estimate.by_base) {
-    const double base = of.base > 0 ? work(0, of.base) : 0;
-    ready.emplace_back(of.labels > 0 ? work(base, of.labels) : base, &of);
+  std::vector<std::pair<double, const Estimate::OfBase*>> ready;  // when what stands on a base can begin
+  for (const Estimate::OfBase& of : estimate.by_base) ready.emplace_back(of.base > 0 ? work(0, of.base) : 0, &of);
+  const auto in_order = [&ready] {
+    std::stable_sort(ready.begin(), ready.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  };
+  in_order();
+  for (auto& [from, of] : ready) {
+    if (of->labels > 0) from = work(from, of->labels);
   }
-  std::stable_sort(ready.begin(), ready.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  in_order();
   for (const auto& [from, of] : ready) {
     for (const double seconds : of->runs) static_cast<void>(work(from, seconds));
   }

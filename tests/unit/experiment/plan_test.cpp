@@ -258,9 +258,36 @@ TEST_F(PlanTest, UnknownPluginsAreNamedWithWhereTheyWereLookedFor) {
 }
 
 TEST_F(PlanTest, NamesItsPluginFoldersRelativeToTheFile) {
-  const auto file = folder_.write("experiment.toml", replaced(experiment, "seeds = 3", "plugins = [\"mine\", \"/abs\"]"));
-  EXPECT_EQ(plugin_folders(file), (std::vector<std::filesystem::path>{folder_ / "mine", "/abs"}));
+  const auto absolute = folder_ / "abs";
+  for (const auto& made : {folder_ / "mine", absolute}) std::filesystem::create_directory(made);
+  const auto file = folder_.write("experiment.toml", replaced(experiment, "seeds = 3", "plugins = [\"mine\", \"" + absolute.string() + "\"]"));
+  EXPECT_EQ(plugin_folders(file), (std::vector<std::filesystem::path>{folder_ / "mine", absolute}));
+  EXPECT_EQ(plugin_folders(file, {"experiment.plugins=[\"" + absolute.string() + "\"]"}), (std::vector<std::filesystem::path>{absolute}));
+  EXPECT_EQ(plugin_folders(file, {"experiment.plugins=[\".\"]"}), (std::vector<std::filesystem::path>{"."}));  // of who types it
   EXPECT_TRUE(plugin_folders(folder_.write("plain.toml", experiment)).empty());
+  const Error error = error_of([&] { static_cast<void>(plugin_folders(folder_.write("none.toml", replaced(experiment, "seeds = 3", "plugins = [\"none\"]")))); });
+  EXPECT_EQ(error.kind(), ErrorKind::config);
+  EXPECT_TRUE(has(error.where(), "none.toml:4:12"));
+}
+
+TEST_F(PlanTest, OverridesWinOverAnArmsOwnKeys) {
+  const std::string own = replaced(experiment, "[arm.regularizer", "[arm.train]\nlearning_rate = 3e-3\n[arm.regularizer");
+  EXPECT_DOUBLE_EQ(plan(own).runs[1].config.train.learning_rate, 3e-3);
+  const Plan all = plan(own, {"arm.kl.train.clip=2.0", "train.learning_rate=5e-4", "train.clip=3.0"});
+  EXPECT_DOUBLE_EQ(all.runs[0].config.train.learning_rate, 5e-4);
+  EXPECT_DOUBLE_EQ(all.runs[1].config.train.learning_rate, 5e-4);
+  EXPECT_DOUBLE_EQ(all.runs[0].config.train.clip, 3);
+  EXPECT_DOUBLE_EQ(all.runs[1].config.train.clip, 2);  // an arm's name says more than none, wherever it stands
+}
+
+TEST_F(PlanTest, AnOverrideOfAPluginReachesTheArmsThatHaveIt) {
+  const Plan some = with({"regularizer.self_distillation.strength=0.25"});
+  EXPECT_TRUE(some.runs[0].config.regularizers.empty());
+  ASSERT_EQ(some.runs[1].config.regularizers.size(), 1U);
+  EXPECT_DOUBLE_EQ(some.runs[1].config.regularizers[0].parameters.find("strength")->as_real(), 0.25);
+  const Plan all = with({"regularizer.l2_sp.strength=0.25"});  // no arm has it: all get it
+  EXPECT_EQ(all.runs[0].config.regularizers.size(), 1U);
+  EXPECT_EQ(all.runs[1].config.regularizers.size(), 2U);
 }
 
 TEST_F(PlanTest, AFolderNameStaysOneFolder) {
