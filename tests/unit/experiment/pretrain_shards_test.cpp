@@ -35,7 +35,7 @@ class PretrainShards : public ::testing::Test {
   }
   void build(const std::string& name, std::uint64_t context) {
     const auto alone = make_single_process();
-    build_shards(*alone, {{folder_ / "more.jsonl"}, folder_ / "tokenizer.json", folder_ / name, context, 0.001, 1});
+    build_shards(*alone, {{folder_ / "more.jsonl"}, folder_ / "tokenizer.json", "", folder_ / name, context, 0.001, 1});
   }
   [[nodiscard]] std::string text(const std::string& pretrain, const std::string& data) const {
     return "[[phase]]\nname = \"facts\"\nsets = [\"known\"]\n[data]\nworld = \"entity-questions\"\npath = \"" + (folder_ / "eq").string() + "\"\n" + data +
