@@ -230,6 +230,20 @@ void check_entity_questions_files(const EntityQuestionsOptions& o) {
   require_entity_questions_files(folder, files);
 }
 
+EntityQuestionsFiles entity_questions_files(const EntityQuestionsOptions& o) {
+  check_entity_questions_files(o);
+  EntityQuestionsFiles files{find_entity_questions(o.path), {"relation_query_templates.json"}, {}};
+  const auto relative = [&files](const std::filesystem::path& file) { return file.lexically_relative(files.folder); };
+  for (const std::string& property : o.relations) files.base.push_back(relative(file_of(files.folder, property, o.base_from)));
+  files.all = files.base;
+  for (const std::string& property : o.relations) {
+    if (o.new_from != o.base_from) files.all.push_back(relative(file_of(files.folder, property, o.new_from)));
+    const std::filesystem::path development = files.folder / "dev" / (property + ".dev.json");
+    if (std::filesystem::exists(development)) files.all.push_back(relative(development));
+  }
+  return files;
+}
+
 World make_entity_questions_world(const EntityQuestionsOptions& o) {
   check(o);
   WorldContent world;

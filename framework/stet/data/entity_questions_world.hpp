@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -44,5 +45,14 @@ struct EntityQuestionsOptions {
 /// Looks whether all files are there that the world of these options is made from, without reading them. Throws what
 /// make_entity_questions_world() would, once for all missing files.
 void check_entity_questions_files(const EntityQuestionsOptions& options);
+
+/// The files that such a world is read from, relative to `folder`.
+struct EntityQuestionsFiles {
+  std::filesystem::path folder;
+  std::vector<std::filesystem::path> base;  ///< base facts and the texts of pre-training depend on these alone
+  std::vector<std::filesystem::path> all;   ///< these, those of the new facts, and those of the development facts that are there
+};
+/// Throws as check_entity_questions_files() does.
+[[nodiscard]] EntityQuestionsFiles entity_questions_files(const EntityQuestionsOptions& options);
 
 }  // namespace stet

@@ -87,7 +87,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
     static_cast<void>(recall(fmt::format("fine-tuning wording, {}", label), group,
                              [&](const Fact& f) -> const std::string& { return relation_of(f).probe; }, rows));
   }
-  static_cast<void>(recall("fine-tuning wording, new facts", world.new_facts(), [&](const Fact& f) -> const std::string& { return relation_of(f).probe; }, rows));
+  // Nothing of the new facts: they are an arm's, and the base may serve arms and experiments with others.
   std::string text = "| wording | facts | recall |\n| --- | ---: | ---: |\n";
   for (const Recall& row : rows) text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
   text += fmt::format("| guessing within the answer pool |  | {:.1f} |\n", 100 * guess / static_cast<double>(world.relations().size()));
@@ -253,6 +253,13 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
 }
 
 std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder) {
+  const std::filesystem::path made_from = folder / "base.toml";
+  if (!(config::load(made_from) == base_identity_of(base.config))) {
+    throw Error(ErrorKind::data, "the base was made from another world, or otherwise, than this experiment asks for")
+        .at(made_from.string())
+        .expected("what the experiment says of data, model and pre-training")
+        .hint("remove the folder " + folder.string() + "; the base is then made again");
+  }
   World world = make_world(base.config.data);
   Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
   Transformer model = make_model(base.config.model, tokenizer);

@@ -5,6 +5,7 @@
 #include <stet/config/document.hpp>
 #include <stet/config/schema.hpp>
 #include <stet/experiment/arms.hpp>
+#include <stet/experiment/input_content.hpp>
 #include <stet/report/table_spec.hpp>
 
 #include <fmt/format.h>
@@ -39,6 +40,13 @@ config::Schema<Header> header_schema() {
   return schema;
 }
 
+/// Whether a plugin's file lies in the installation's folder, links resolved.
+bool is_installed(const LoadedPlugin& plugin) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(PluginRegistry::installed_folder(), error);
+  return !error && plugin.real.parent_path() == folder;
+}
+
 /// Fills in a plugin's defaults and adds its version to what the run depends on.
 void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry& registry, const auto& offer) {
   for (PluginUse& use : uses) {
@@ -48,6 +56,9 @@ void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry&
     Value facts = Value::table();
     facts.set("version", origin->facts.version);
     facts.set("author", origin->facts.author);
+    // The installation's plugins are known by their version. Of any other file nobody vouches that another formula has another version.
+    const bool elsewhere = registry.communicator().broadcast_text(is_installed(*origin) ? "" : "elsewhere", 0) == "elsewhere";
+    if (elsewhere) facts.set("bytes", origin->hash);
     versions.set(use.plugin, facts);
   }
 }
@@ -118,11 +129,13 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     Value base;  // its identity but for the index
   };
   std::vector<Expanded> expanded;
+  InputContent content(registry.communicator());
   for (const Arm& arm : arms) {
     Expanded e{read_run_config(arm.table), Value::table(), Value()};
     resolve_uses(e.config.regularizers, e.versions, registry, [&](const std::string& n) -> auto& { return registry.regularizer(n); });
     resolve_uses(e.config.freezes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
     resolve_uses(e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
+    content.fill(e.config);
     e.base = base_identity_of(e.config);
     expanded.push_back(std::move(e));
   }

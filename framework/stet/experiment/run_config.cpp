@@ -208,6 +208,7 @@ Value data_identity_of(const RunConfig& config) {
   if (Value* real = data.find("entity_questions")) {
     if (config.data.entity_questions.base_from == EntityQuestionsSplit::train) real->erase("base_from");
     if (config.data.entity_questions.new_from == EntityQuestionsSplit::train) real->erase("new_from");
+    data.set("files", config.data.all_files);
   }
   return data;
 }
@@ -232,6 +233,7 @@ Value base_identity_of(const RunConfig& config) {
   if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
     for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity", "new_relation"}) synthetic->erase(key);
   }
+  if (data.find("files") != nullptr) data.set("files", config.data.base_files);
   if (Value* real = data.find("entity_questions"); real != nullptr && config.data.entity_questions.base_from != config.data.entity_questions.new_from) {
     for (const char* key : {"new_from", "new_per_relation"}) real->erase(key);
   }

@@ -23,6 +23,8 @@ struct DataConfig {
   EntityQuestionsOptions entity_questions;
   std::string path;  ///< EntityQuestions folder; also --set data.path=… or STET_DATA
   std::string tokenizer;  ///< EntityQuestions: this tokenizer.json instead of one trained on the world's text
+  /// EntityQuestions: hash of each file, by name, as the plan found them (InputContent); of those that a base depends on, and of all.
+  config::Value base_files, all_files;
 };
 
 struct PretrainConfig {
@@ -92,7 +94,7 @@ struct RunConfig {
 /// what they hold.
 [[nodiscard]] config::Value base_identity_of(const RunConfig& config);
 
-/// [data] without where files lie: what both a base and a run depend on. The tokenizer is the base's matter.
+/// [data] without where files lie, with what they hold (as InputContent found it): what both a base and a run depend on. The tokenizer is the base's matter.
 [[nodiscard]] config::Value data_identity_of(const RunConfig& config);
 
 /// What labels depend on: the protocol, and the new facts (the base is known by its own identity).

@@ -47,10 +47,14 @@ std::vector<std::filesystem::path> PluginRegistry::usual_search(std::vector<std:
       if (!folder.empty()) first.emplace_back(folder);
     }
   }
+  if (std::filesystem::path installed = installed_folder(); !installed.empty()) first.push_back(std::move(installed));
+  return first;
+}
+
+std::filesystem::path PluginRegistry::installed_folder() {
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) first.push_back(program.parent_path().parent_path() / "lib" / "stet-plugins");
-  return first;
+  return error ? std::filesystem::path() : program.parent_path().parent_path() / "lib" / "stet-plugins";
 }
 
 /// The first step that runs foreign code.

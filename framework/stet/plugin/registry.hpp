@@ -46,6 +46,10 @@ class PluginRegistry {
   [[nodiscard]] const Offer<FreezeStrategy>& freeze_strategy(const std::string& name);
   [[nodiscard]] const Offer<Probe>& probe(const std::string& name);
 
+  /// The group whose ranks load together.
+  [[nodiscard]] Communicator& communicator() const noexcept { return communicator_; }
+  /// The folder of the installation's plugins, beside the program; empty if the program's place is not known.
+  [[nodiscard]] static std::filesystem::path installed_folder();
   /// The plugin file that offers `name`; nullptr if none is loaded.
   [[nodiscard]] const LoadedPlugin* origin(const std::string& name) const;
   [[nodiscard]] const std::vector<std::unique_ptr<LoadedPlugin>>& loaded() const noexcept { return plugins_; }

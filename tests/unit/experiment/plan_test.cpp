@@ -1,9 +1,11 @@
 #include <stet/experiment/plan.hpp>
 
 #include <stet/config/document.hpp>
+#include <fixtures_folder.hpp>
 #include <unit/experiment/experiment_support.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 namespace stet {
@@ -234,6 +236,46 @@ TEST_F(PlanTest, TheQuickstartsBasesAreThoseOfEarlierVersions) {
   ASSERT_EQ(p.bases.size(), 2U);
   EXPECT_EQ(p.bases[0].identity.substr(0, 10), "065dffa12a");
   EXPECT_EQ(p.bases[1].identity.substr(0, 10), "d251aa9307");
+}
+
+TEST_F(PlanTest, APluginFromElsewhereIsKnownByItsBytes) {
+  const Plan installed = plan(experiment);
+  EXPECT_EQ(installed.runs[1].resolved.find("plugins")->find("self_distillation")->find("bytes"), nullptr);
+  const std::filesystem::path source = STET_BINARY_DIR "/lib/stet-plugins/self_distillation.so";
+  std::set<std::string> seen = {installed.runs[1].identity};
+  for (const std::string more : {"", "x", "y"}) {  // the same version, other bytes
+    const std::filesystem::path folder = folder_ / ("plugins" + more);
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy_file(source, folder / "self_distillation.so");
+    std::ofstream(folder / "self_distillation.so", std::ios::app | std::ios::binary) << more;
+    const auto alone = make_single_process();
+    PluginRegistry registry(*alone, {folder});
+    const Plan other = make_plan(folder_ / "experiment.toml", {}, registry);
+    EXPECT_TRUE(seen.insert(other.runs[1].identity).second) << more;
+    EXPECT_EQ(other.runs[0].identity, installed.runs[0].identity);  // sft uses no plugin
+    EXPECT_EQ(other.bases[0].identity, installed.bases[0].identity);
+  }
+}
+
+TEST_F(PlanTest, DataIsKnownByItsContentAndNotByItsPlace) {
+  const std::string text = replaced(experiment, "[data.synthetic]\nentities = 50\n",
+                                    "[data]\nworld = \"entity-questions\"\n[data.entity_questions]\nrelations = [\"P17\", \"P36\"]\nnew_from = \"test\"\n");
+  const auto on = [&](const std::string& folder) { return plan(text, {"data.path=" + (folder_ / folder).string()}); };
+  for (const char* folder : {"one", "two"}) std::filesystem::copy(entity_questions_folder(), folder_ / folder, std::filesystem::copy_options::recursive);
+  const Plan one = on("one");
+  EXPECT_EQ(identities(on("two")), identities(one));
+  const auto append = [&](const std::string& file) { std::ofstream(folder_ / "two" / file, std::ios::app) << " "; };
+  append("train/P50.train.json");  // of a relation that nobody asks for
+  EXPECT_EQ(identities(on("two")), identities(one));
+  append("test/P17.test.json");  // new facts: the base stays
+  const Plan fresh = on("two");
+  EXPECT_EQ(fresh.bases[0].identity, one.bases[0].identity);
+  for (std::size_t i = 0; i < one.runs.size(); ++i) EXPECT_NE(fresh.runs[i].identity, one.runs[i].identity);
+  append("train/P36.train.json");
+  EXPECT_NE(on("two").bases[0].identity, one.bases[0].identity);
+  const Error error = error_of([&] { static_cast<void>(on("nowhere")); });
+  EXPECT_EQ(error.kind(), ErrorKind::data);
+  EXPECT_TRUE(has(error.what(), "nowhere"));
 }
 
 TEST_F(PlanTest, ATableCanShowTheSetsThatEveryArmHas) {

@@ -1,0 +1,43 @@
+#include <stet/experiment/input_content.hpp>
+
+#include <stet/base/hash.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/config/document.hpp>
+
+#include <fmt/format.h>
+
+namespace stet {
+
+namespace {
+
+config::Value hashes_of(const EntityQuestionsOptions& options) {
+  const EntityQuestionsFiles files = entity_questions_files(options);
+  config::Value base = config::Value::table(), all = config::Value::table();
+  for (const auto& file : files.all) all.set(file.generic_string(), hash_file(files.folder / file));
+  for (const auto& file : files.base) base.set(file.generic_string(), *all.find(file.generic_string()));
+  config::Value both = config::Value::table();
+  both.set("base", base);
+  both.set("all", all);
+  return both;
+}
+
+}  // namespace
+
+void InputContent::fill(RunConfig& config) {
+  if (config.data.world != WorldKind::entity_questions) return;
+  const EntityQuestionsOptions& o = config.data.entity_questions;
+  const std::string key = fmt::format("{}\n{}\n{}\n{}", o.path, join(o.relations, ","), static_cast<int>(o.base_from), static_cast<int>(o.new_from));
+  auto found = known_.find(key);
+  if (found == known_.end()) {
+    std::string text;  // every rank goes by what rank 0 reads
+    collectively(communicator_, [&] {
+      if (communicator_.rank() == 0) text = config::to_toml(hashes_of(o));
+    });
+    const config::Value both = config::parse(communicator_.broadcast_text(text, 0), "hashes of the data");
+    found = known_.emplace(key, Content{*both.find("base"), *both.find("all")}).first;
+  }
+  config.data.base_files = found->second.base;
+  config.data.all_files = found->second.all;
+}
+
+}  // namespace stet

@@ -1,0 +1,29 @@
+// What the files hold that an experiment reads facts from: part of the identity of whatever is made from them, wherever they lie.
+#pragma once
+
+#include <stet/comm/communicator.hpp>
+#include <stet/experiment/run_config.hpp>
+
+#include <map>
+#include <string>
+
+namespace stet {
+
+/// Reads each data set once a plan, however many arms use it.
+class InputContent {
+ public:
+  explicit InputContent(Communicator& communicator) : communicator_(communicator) {}
+
+  /// Collective. Fills config.data.base_files and all_files with the hash of every EntityQuestions file, by its name below the data's
+  /// folder; nothing for a synthetic world. Rank 0 reads. Throws Error (data) on all ranks for files that are not there.
+  void fill(RunConfig& config);
+
+ private:
+  struct Content {
+    config::Value base, all;
+  };
+  Communicator& communicator_;
+  std::map<std::string, Content> known_;  // by what chooses the files
+};
+
+}  // namespace stet
