@@ -151,17 +151,8 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       if (added) plan.bases.push_back({base_hash, index, expanded[a].config});
 
       PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), ""};
-      Value config_value = resolve(run.config);
-      for (const char* key : {"checkpoint", "pretrain", "model"}) config_value.erase(key);  // in the base's identity, or without effect
-      config_value.set("data", data_identity_of(run.config));
-      for (const char* key : {"bucket_megabytes", "replica_check_steps"}) config_value.find("train")->erase(key);
-      if (!run.config.sets.held_out_known) config_value.find("sets")->erase("held_out_known");  // a key that came later
-      if (run.config.sets.labels == Labels::slick) {
-        run.labels = plan_labels(plan, run.base, run.config);
-      } else {
-        config_value.erase("slick");
-      }
-      run.resolved.set("config", config_value);
+      if (run.config.sets.labels == Labels::slick) run.labels = plan_labels(plan, run.base, run.config);
+      run.resolved.set("config", run_identity_of(run.config));
       run.resolved.set("plugins", expanded[a].versions);
       run.resolved.set("base", base_hash);
       run.resolved.set("seed", seed);

@@ -3,7 +3,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/config/schema.hpp>
+#include <stet/config/identity_schema.hpp>
 #include <stet/data/shard_index.hpp>
 #include <stet/data/world_schemas.hpp>
 #include <stet/text/tokenizer.hpp>
@@ -14,83 +14,108 @@ namespace stet {
 
 namespace {
 
+using config::every_part;
 using config::Limits;
-using config::Schema;
+using config::no_part;
+using config::Part;
 using config::Value;
 
-Schema<DataConfig> data_schema() {
-  Schema<DataConfig> schema("data", "the world");
-  schema.choice("world", &DataConfig::world,
+/// The hashes that InputContent found, of the files that `part` depends on.
+std::optional<Value> files_of(const DataConfig& data, Part part) {
+  if (data.world != WorldKind::entity_questions) return std::nullopt;
+  return part == Part::base ? data.base_files : data.all_files;
+}
+std::optional<Value> tokenizer_of(const DataConfig& data, Part) {
+  if (data.tokenizer.empty()) return std::nullopt;
+  return Value(Tokenizer::load(data.tokenizer).hash());
+}
+std::optional<Value> shards_of(const PretrainConfig& pretrain, Part) {
+  if (pretrain.shards.empty()) return std::nullopt;
+  return Value(ShardIndex::read(pretrain.shards).checksum());
+}
+
+config::IdentitySchema<DataConfig> data_schema() {
+  using Id = config::Identity<DataConfig>;
+  const auto made_up = [](const DataConfig& data) { return data.world == WorldKind::synthetic; };
+  const auto real = [](const DataConfig& data) { return data.world == WorldKind::entity_questions; };
+  config::IdentitySchema<DataConfig> schema("data", "the world");
+  // Of files it counts what they hold, and not where they lie.
+  schema.choice("world", &DataConfig::world, every_part,
                 {{"synthetic", WorldKind::synthetic}, {"entity-questions", WorldKind::entity_questions}}, "which world")
-      .table("synthetic", &DataConfig::synthetic, synthetic_world_schema())
-      .table("entity_questions", &DataConfig::entity_questions, entity_questions_schema())
-      .field("path", &DataConfig::path, "folder of EntityQuestions")
-      .field("tokenizer", &DataConfig::tokenizer, "tokenizer.json for an EntityQuestions world; empty: one is trained on its text");
+      .table("synthetic", &DataConfig::synthetic, Id(no_part).and_if(every_part, made_up), synthetic_world_schema())
+      .table("entity_questions", &DataConfig::entity_questions, Id(no_part).and_if(every_part, real), entity_questions_schema())
+      .field("path", &DataConfig::path, no_part, "folder of EntityQuestions")
+      .derived("files", every_part, files_of)
+      .field("tokenizer", &DataConfig::tokenizer, no_part, "tokenizer.json for an EntityQuestions world; empty: one is trained on its text")
+      .derived("tokenizer", Part::base, tokenizer_of);
   return schema;
 }
 
-Schema<PretrainConfig> pretrain_schema() {
-  Schema<PretrainConfig> schema("pretrain", "training of the base models");
-  schema.field("epochs", &PretrainConfig::epochs, "passes over the world's facts", Limits{.min = 1})
-      .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, "texts laid end to end as one sequence", Limits{.min = 1})
-      .field("seed", &PretrainConfig::seed, "of initial weights and order")
-      .field("shards", &PretrainConfig::shards, "folder of token shards (stet data build) added to each epoch; empty: none")
-      .table("train", &PretrainConfig::train, TrainOptions::schema());
+config::IdentitySchema<PretrainConfig> pretrain_schema() {
+  config::IdentitySchema<PretrainConfig> schema("pretrain", "training of the base models");
+  schema.field("epochs", &PretrainConfig::epochs, every_part, "passes over the world's facts", Limits{.min = 1})
+      .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, every_part, "texts laid end to end as one sequence", Limits{.min = 1})
+      .field("seed", &PretrainConfig::seed, every_part, "of initial weights and order")
+      .field("shards", &PretrainConfig::shards, no_part, "folder of token shards (stet data build) added to each epoch; empty: none")
+      .derived("shards", every_part, shards_of)
+      .table("train", &PretrainConfig::train, every_part, TrainOptions::schema());
   return schema;
 }
 
-Schema<SlickOptions> slick_schema() {
-  Schema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
+config::IdentitySchema<SlickOptions> slick_schema() {
+  config::IdentitySchema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
   schema
-      .choice("rule", &SlickOptions::rule, {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
+      .choice("rule", &SlickOptions::rule, every_part, {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
               "slick: Gekhman et al.; always_never: of the samples alone")
-      .field("prompts", &SlickOptions::prompts, "few-shot blocks a relation", Limits{.min = 1})
-      .field("shots", &SlickOptions::shots, "examples a block", Limits{.min = 0})
-      .field("samples", &SlickOptions::samples, "sampled answers a block", Limits{.min = 0})
-      .field("greedy", &SlickOptions::greedy, "one greedy answer a block")
-      .field("temperature", &SlickOptions::temperature, "of the samples", Limits{.min = 0})
-      .field("top_k", &SlickOptions::top_k, "tokens that samples are drawn from; 0: all", Limits{.min = 0})
-      .field("seed", &SlickOptions::seed, "of shots and samples");
+      .field("prompts", &SlickOptions::prompts, every_part, "few-shot blocks a relation", Limits{.min = 1})
+      .field("shots", &SlickOptions::shots, every_part, "examples a block", Limits{.min = 0})
+      .field("samples", &SlickOptions::samples, every_part, "sampled answers a block", Limits{.min = 0})
+      .field("greedy", &SlickOptions::greedy, every_part, "one greedy answer a block")
+      .field("temperature", &SlickOptions::temperature, every_part, "of the samples", Limits{.min = 0})
+      .field("top_k", &SlickOptions::top_k, every_part, "tokens that samples are drawn from; 0: all", Limits{.min = 0})
+      .field("seed", &SlickOptions::seed, every_part, "of shots and samples");
   return schema;
 }
 
-Schema<PhaseConfig> phase_schema() {
-  Schema<PhaseConfig> schema("phase", "a stretch of training");
-  schema.field("name", &PhaseConfig::name, "its name", Limits{.required = true})
-      .field("sets", &PhaseConfig::sets, "fact sets trained on together", Limits{.required = true})
-      .field("epochs", &PhaseConfig::epochs, "passes; with until = plateau at most", Limits{.min = 1})
-      .choice("until", &PhaseConfig::until, {{"epochs", Until::epochs}, {"plateau", Until::plateau}}, "what ends it")
-      .field("patience", &PhaseConfig::patience, "epochs without a better validation accuracy", Limits{.min = 1})
-      .field("min_epochs", &PhaseConfig::min_epochs, "at least so many", Limits{.min = 1});
+config::IdentitySchema<PhaseConfig> phase_schema() {
+  config::IdentitySchema<PhaseConfig> schema("phase", "a stretch of training");
+  schema.field("name", &PhaseConfig::name, every_part, "its name", Limits{.required = true})
+      .field("sets", &PhaseConfig::sets, every_part, "fact sets trained on together", Limits{.required = true})
+      .field("epochs", &PhaseConfig::epochs, every_part, "passes; with until = plateau at most", Limits{.min = 1})
+      .choice("until", &PhaseConfig::until, every_part, {{"epochs", Until::epochs}, {"plateau", Until::plateau}}, "what ends it")
+      .field("patience", &PhaseConfig::patience, every_part, "epochs without a better validation accuracy", Limits{.min = 1})
+      .field("min_epochs", &PhaseConfig::min_epochs, every_part, "at least so many", Limits{.min = 1});
   return schema;
 }
 
-Schema<EvaluateConfig> evaluate_schema() {
-  Schema<EvaluateConfig> schema("evaluate", "scoring");
-  schema.field("batch_size", &EvaluateConfig::batch_size, "facts at a time", Limits{.min = 1})
-      .field("every_epochs", &EvaluateConfig::every_epochs, "evaluate all sets after so many epochs, and at each phase's end", Limits{.min = 1});
+config::IdentitySchema<EvaluateConfig> evaluate_schema() {
+  config::IdentitySchema<EvaluateConfig> schema("evaluate", "scoring");
+  schema.field("batch_size", &EvaluateConfig::batch_size, every_part, "facts at a time", Limits{.min = 1})
+      .field("every_epochs", &EvaluateConfig::every_epochs, every_part, "evaluate all sets after so many epochs, and at each phase's end", Limits{.min = 1});
   return schema;
 }
 
-Schema<CheckpointConfig> checkpoint_schema() {
-  Schema<CheckpointConfig> schema("checkpoint", "how often");
-  schema.field("seconds", &CheckpointConfig::seconds, "between checkpoints", Limits{.min = 0, .unit = "s"})
-      .field("keep", &CheckpointConfig::keep, "whole checkpoints kept", Limits{.min = 1})
-      .field("keep_weights", &CheckpointConfig::keep_weights, "a finished run keeps its model, for `stet export` and `stet generate`");
+config::IdentitySchema<CheckpointConfig> checkpoint_schema() {
+  config::IdentitySchema<CheckpointConfig> schema("checkpoint", "how often");
+  schema.field("seconds", &CheckpointConfig::seconds, no_part, "between checkpoints", Limits{.min = 0, .unit = "s"})
+      .field("keep", &CheckpointConfig::keep, no_part, "whole checkpoints kept", Limits{.min = 1})
+      .field("keep_weights", &CheckpointConfig::keep_weights, no_part, "a finished run keeps its model, for `stet export` and `stet generate`");
   return schema;
 }
 
-Schema<RunConfig> run_schema() {
-  Schema<RunConfig> schema("experiment", "one arm");
-  schema.table("data", &RunConfig::data, data_schema())
-      .table("model", &RunConfig::model, ModelConfig::schema())
-      .table("pretrain", &RunConfig::pretrain, pretrain_schema())
-      .table("sets", &RunConfig::sets, sets_schema())
-      .table("slick", &RunConfig::slick, slick_schema())
-      .table("train", &RunConfig::train, TrainOptions::schema())
-      .table("evaluate", &RunConfig::evaluate, evaluate_schema())
-      .table("checkpoint", &RunConfig::checkpoint, checkpoint_schema())
-      .table("phase", &RunConfig::phases, phase_schema());
+config::IdentitySchema<RunConfig> run_schema() {
+  using Id = config::Identity<RunConfig>;
+  const auto by_slick = [](const RunConfig& config) { return config.sets.labels == Labels::slick; };
+  config::IdentitySchema<RunConfig> schema("experiment", "one arm");
+  schema.table("data", &RunConfig::data, every_part, data_schema())
+      .table("model", &RunConfig::model, Part::base, ModelConfig::schema())
+      .table("pretrain", &RunConfig::pretrain, Part::base, pretrain_schema())
+      .table("sets", &RunConfig::sets, Part::run, sets_schema())
+      .table("slick", &RunConfig::slick, Id(Part::labels).and_if(Part::run, by_slick), slick_schema())
+      .table("train", &RunConfig::train, Part::run, TrainOptions::schema())
+      .table("evaluate", &RunConfig::evaluate, Part::run, evaluate_schema())
+      .table("checkpoint", &RunConfig::checkpoint, no_part, checkpoint_schema())
+      .table("phase", &RunConfig::phases, Part::run, phase_schema());
   for (const char* key : {"regularizer", "freeze", "probe"}) schema.leave(key);
   return schema;
 }
@@ -137,6 +162,13 @@ Value write_uses(const std::vector<PluginUse>& uses) {
     table.set(use.key, entry);
   }
   return table;
+}
+
+Value with_uses(Value value, const RunConfig& config) {
+  if (!config.regularizers.empty()) value.set("regularizer", write_uses(config.regularizers));
+  if (!config.freezes.empty()) value.set("freeze", write_uses(config.freezes));
+  if (!config.probes.empty()) value.set("probe", write_uses(config.probes));
+  return value;
 }
 
 }  // namespace
@@ -187,58 +219,12 @@ RunConfig read_run_config(const Value& table) {
   return config;
 }
 
-Value resolve(const RunConfig& config) {
-  Value value = run_schema().resolve(config);
-  if (!config.regularizers.empty()) value.set("regularizer", write_uses(config.regularizers));
-  if (!config.freezes.empty()) value.set("freeze", write_uses(config.freezes));
-  if (!config.probes.empty()) value.set("probe", write_uses(config.probes));
-  return value;
-}
+Value resolve(const RunConfig& config) { return with_uses(run_schema().resolve(config), config); }
 
-Value data_identity_of(const RunConfig& config) {
-  Value data = *run_schema().resolve(config).find("data");
-  for (const char* key : {"path", "tokenizer"}) data.erase(key);  // where the data lies is not what it is
-  data.find("entity_questions")->erase("path");
-  data.erase(config.data.world == WorldKind::synthetic ? "entity_questions" : "synthetic");
-  if (Value* synthetic = data.find("synthetic")) {  // keys that came later: their defaults are what was before
-    if (config.data.synthetic.new_relation.empty()) synthetic->erase("new_relation");
-    if (config.data.synthetic.frequency_exponent == 0.0) synthetic->erase("frequency_exponent");
-    if (config.data.synthetic.records == 0) synthetic->erase("records");
-  }
-  if (Value* real = data.find("entity_questions")) {
-    if (config.data.entity_questions.base_from == EntityQuestionsSplit::train) real->erase("base_from");
-    if (config.data.entity_questions.new_from == EntityQuestionsSplit::train) real->erase("new_from");
-    data.set("files", config.data.all_files);
-  }
-  return data;
-}
+Value base_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, Part::base, content); }
 
-Value labels_identity_of(const RunConfig& config) {
-  Value identity = Value::table();
-  identity.set("slick", *run_schema().resolve(config).find("slick"));
-  identity.set("data", data_identity_of(config));
-  return identity;
-}
+Value labels_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, Part::labels, content); }
 
-Value base_identity_of(const RunConfig& config) {
-  const Value all = run_schema().resolve(config);
-  Value identity = Value::table();
-  identity.set("data", data_identity_of(config));
-  for (const char* key : {"model", "pretrain"}) identity.set(key, *all.find(key));
-  Value& data = *identity.find("data");
-  if (!config.data.tokenizer.empty()) data.set("tokenizer", Tokenizer::load(config.data.tokenizer).hash());
-  Value& pretrain = *identity.find("pretrain");
-  pretrain.erase("shards");
-  if (!config.pretrain.shards.empty()) pretrain.set("shards", ShardIndex::read(config.pretrain.shards).checksum());
-  if (Value* synthetic = data.find("synthetic")) {  // new facts never touch the pre-training text
-    for (const char* key : {"new_entities", "new_keys", "overlap", "answer_region", "new_per_entity", "new_relation"}) synthetic->erase(key);
-  }
-  if (data.find("files") != nullptr) data.set("files", config.data.base_files);
-  if (Value* real = data.find("entity_questions"); real != nullptr && config.data.entity_questions.base_from != config.data.entity_questions.new_from) {
-    for (const char* key : {"new_from", "new_per_relation"}) real->erase(key);
-  }
-  for (const char* key : {"bucket_megabytes", "replica_check_steps"}) pretrain.find("train")->erase(key);
-  return identity;
-}
+Value run_identity_of(const RunConfig& config, config::Content content) { return with_uses(run_schema().identity(config, Part::run, content), config); }
 
 }  // namespace stet

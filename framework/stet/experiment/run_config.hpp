@@ -1,6 +1,7 @@
 // An experiment file as typed structs. One RunConfig is what one arm (at one sweep point) resolves to.
 #pragma once
 
+#include <stet/config/identity.hpp>
 #include <stet/config/value.hpp>
 #include <stet/data/entity_questions_world.hpp>
 #include <stet/data/synthetic_world.hpp>
@@ -90,14 +91,15 @@ struct RunConfig {
 /// Every value, defaults included. Plugin tables are given as written; the experiment resolves them through the plugins.
 [[nodiscard]] config::Value resolve(const RunConfig& config);
 
-/// The parts that a base model depends on. Reads the tokenizer and the index of the shards if there are any: what counts is
-/// what they hold.
-[[nodiscard]] config::Value base_identity_of(const RunConfig& config);
+// What the things are the hash of that are made from a configuration: the keys that count for them, each as its schema declares
+// (config/identity.hpp), and what the files hold that these name: EntityQuestions as InputContent found it, the tokenizer, the index of
+// the shards. Throws Error (data) for a tokenizer or an index that cannot be read.
 
-/// [data] without where files lie, with what they hold (as InputContent found it): what both a base and a run depend on. The tokenizer is the base's matter.
-[[nodiscard]] config::Value data_identity_of(const RunConfig& config);
-
-/// What labels depend on: the protocol, and the new facts (the base is known by its own identity).
-[[nodiscard]] config::Value labels_identity_of(const RunConfig& config);
+/// A base model's, but for its number.
+[[nodiscard]] config::Value base_identity_of(const RunConfig& config, config::Content content = config::Content::hashed);
+/// That of labels of facts, but for the base's.
+[[nodiscard]] config::Value labels_identity_of(const RunConfig& config, config::Content content = config::Content::hashed);
+/// A run's, but for the base's, the seed and the plugins' versions.
+[[nodiscard]] config::Value run_identity_of(const RunConfig& config, config::Content content = config::Content::hashed);
 
 }  // namespace stet

@@ -1,7 +1,7 @@
 // [sets] of an experiment file: which facts are known, which sets are drawn from them, and what is done to them.
 #pragma once
 
-#include <stet/config/schema.hpp>
+#include <stet/config/identity_schema.hpp>
 #include <stet/data/fact_sets.hpp>
 
 #include <cstdint>
@@ -58,7 +58,7 @@ struct SetsConfig {
   [[nodiscard]] std::int64_t size_of(const std::string& name) const;
 };
 
-[[nodiscard]] config::Schema<SetsConfig> sets_schema();
+[[nodiscard]] config::IdentitySchema<SetsConfig> sets_schema();
 
 /// Throws Error (config), placed at `table` or the key in it, for values that make no sense together.
 void check_sets(const SetsConfig& sets, const config::Value& table);

@@ -5,43 +5,45 @@
 namespace stet {
 
 namespace {
-config::Schema<RopeScaling> scaling_schema() {
+config::IdentitySchema<RopeScaling> scaling_schema() {
+  using config::every_part;
   using config::Limits;
   using R = RopeScaling;
-  config::Schema<R> schema("rope_scaling", "Llama 3's stretching of the rotary frequencies");
-  schema.field("factor", &R::factor, "how much longer the context becomes; 1: no scaling", Limits{.min = 1})
-      .field("low_factor", &R::low_factor, "wavelengths above original_context / low_factor are stretched", Limits{.min = 0, .open_min = true})
-      .field("high_factor", &R::high_factor, "wavelengths below original_context / high_factor stay", Limits{.min = 0, .open_min = true})
-      .field("original_context", &R::original_context, "context of pre-training", Limits{.min = 1, .unit = "tokens"});
+  config::IdentitySchema<R> schema("rope_scaling", "Llama 3's stretching of the rotary frequencies");
+  schema.field("factor", &R::factor, every_part, "how much longer the context becomes; 1: no scaling", Limits{.min = 1})
+      .field("low_factor", &R::low_factor, every_part, "wavelengths above original_context / low_factor are stretched", Limits{.min = 0, .open_min = true})
+      .field("high_factor", &R::high_factor, every_part, "wavelengths below original_context / high_factor stay", Limits{.min = 0, .open_min = true})
+      .field("original_context", &R::original_context, every_part, "context of pre-training", Limits{.min = 1, .unit = "tokens"});
   return schema;
 }
 }  // namespace
 
-config::Schema<ModelConfig> ModelConfig::schema() {
+config::IdentitySchema<ModelConfig> ModelConfig::schema() {
+  using config::every_part;
   using config::Limits;
   using C = ModelConfig;
-  config::Schema<C> schema("model", "shape of the transformer");
-  schema.field("width", &C::width, "width of the residual stream", Limits{.min = 1})
-      .field("layers", &C::layers, "number of blocks", Limits{.min = 1})
-      .field("heads", &C::heads, "attention heads", Limits{.min = 1})
-      .field("kv_heads", &C::kv_heads, "key/value heads; 0: as many as heads", Limits{.min = 0})
-      .field("head_width", &C::head_width, "width of a head; 0: width / heads", Limits{.min = 0})
-      .field("feed_forward", &C::feed_forward, "feed-forward width; 0: chosen from width", Limits{.min = 0})
-      .field("context", &C::context, "longest sequence", Limits{.min = 2, .unit = "tokens"})
-      .choice("positions", &C::positions, {{"learned", Positions::learned}, {"rotary", Positions::rotary}},
+  config::IdentitySchema<C> schema("model", "shape of the transformer");
+  schema.field("width", &C::width, every_part, "width of the residual stream", Limits{.min = 1})
+      .field("layers", &C::layers, every_part, "number of blocks", Limits{.min = 1})
+      .field("heads", &C::heads, every_part, "attention heads", Limits{.min = 1})
+      .field("kv_heads", &C::kv_heads, every_part, "key/value heads; 0: as many as heads", Limits{.min = 0})
+      .field("head_width", &C::head_width, every_part, "width of a head; 0: width / heads", Limits{.min = 0})
+      .field("feed_forward", &C::feed_forward, every_part, "feed-forward width; 0: chosen from width", Limits{.min = 0})
+      .field("context", &C::context, every_part, "longest sequence", Limits{.min = 2, .unit = "tokens"})
+      .choice("positions", &C::positions, every_part, {{"learned", Positions::learned}, {"rotary", Positions::rotary}},
               "position encoding")
-      .choice("norm", &C::norm, {{"layer", Norm::layer}, {"rms", Norm::rms}}, "normalization")
-      .choice("activation", &C::activation, {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}, {"gelu_erf", Activation::gelu_erf}},
+      .choice("norm", &C::norm, every_part, {{"layer", Norm::layer}, {"rms", Norm::rms}}, "normalization")
+      .choice("activation", &C::activation, every_part, {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}, {"gelu_erf", Activation::gelu_erf}},
               "feed-forward activation")
-      .field("qkv_bias", &C::qkv_bias, "biases of query, key and value projections")
-      .field("linear_bias", &C::linear_bias, "biases of output projection and feed-forward layers")
-      .field("tied_head", &C::tied_head, "the output head is the embedding")
-      .field("norm_epsilon", &C::norm_epsilon, "added to the variance", Limits{.min = 0})
-      .field("rope_base", &C::rope_base, "base of the rotary frequencies", Limits{.min = 1})
-      .field("rope_share", &C::rope_share, "share of a head's width that rotates", Limits{.min = 0, .max = 1, .open_min = true})
-      .table("rope_scaling", &C::rope_scaling, scaling_schema())
-      .field("parallel_residual", &C::parallel_residual, "attention and feed-forward both read the block's input")
-      .field("init_scale", &C::init_scale, "standard deviation of initial weights", Limits{.min = 0, .open_min = true});
+      .field("qkv_bias", &C::qkv_bias, every_part, "biases of query, key and value projections")
+      .field("linear_bias", &C::linear_bias, every_part, "biases of output projection and feed-forward layers")
+      .field("tied_head", &C::tied_head, every_part, "the output head is the embedding")
+      .field("norm_epsilon", &C::norm_epsilon, every_part, "added to the variance", Limits{.min = 0})
+      .field("rope_base", &C::rope_base, every_part, "base of the rotary frequencies", Limits{.min = 1})
+      .field("rope_share", &C::rope_share, every_part, "share of a head's width that rotates", Limits{.min = 0, .max = 1, .open_min = true})
+      .table("rope_scaling", &C::rope_scaling, every_part, scaling_schema())
+      .field("parallel_residual", &C::parallel_residual, every_part, "attention and feed-forward both read the block's input")
+      .field("init_scale", &C::init_scale, every_part, "standard deviation of initial weights", Limits{.min = 0, .open_min = true});
   return schema;
 }
 

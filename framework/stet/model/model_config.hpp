@@ -2,7 +2,7 @@
 // and the tiny models.
 #pragma once
 
-#include <stet/config/schema.hpp>
+#include <stet/config/identity_schema.hpp>
 
 #include <cstdint>
 #include <string>
@@ -59,7 +59,7 @@ struct ModelConfig {
   /// Floating-point operations a token of one forward pass, the head excluded: 2 times the matrix weights.
   [[nodiscard]] double forward_flops_per_token() const;
 
-  [[nodiscard]] static config::Schema<ModelConfig> schema();
+  [[nodiscard]] static config::IdentitySchema<ModelConfig> schema();
 
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };

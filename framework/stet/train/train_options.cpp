@@ -6,27 +6,28 @@
 
 namespace stet {
 
-config::Schema<TrainOptions> TrainOptions::schema() {
+config::IdentitySchema<TrainOptions> TrainOptions::schema() {
+  using config::every_part;
   using config::Limits;
   using O = TrainOptions;
-  config::Schema<O> schema("train", "optimizer and batches");
-  schema.field("batch_size", &O::batch_size, "sequences a step, all ranks together", Limits{.min = 1})
-      .field("learning_rate", &O::learning_rate, "peak rate of AdamW", Limits{.min = 0, .max = 1, .open_min = true})
-      .choice("schedule", &O::schedule, {{"constant", Schedule::constant}, {"cosine", Schedule::cosine}},
+  config::IdentitySchema<O> schema("train", "optimizer and batches");
+  schema.field("batch_size", &O::batch_size, every_part, "sequences a step, all ranks together", Limits{.min = 1})
+      .field("learning_rate", &O::learning_rate, every_part, "peak rate of AdamW", Limits{.min = 0, .max = 1, .open_min = true})
+      .choice("schedule", &O::schedule, every_part, {{"constant", Schedule::constant}, {"cosine", Schedule::cosine}},
               "course of the learning rate in a phase")
-      .field("warmup_steps", &O::warmup_steps, "linear warm-up at the start of a phase", Limits{.min = 0, .unit = "steps"})
-      .field("final_rate", &O::final_rate, "cosine: last rate as a share of the peak", Limits{.min = 0, .max = 1})
-      .field("beta1", &O::beta1, "decay of the first moment", Limits{.min = 0, .max = 1, .open_max = true})
-      .field("beta2", &O::beta2, "decay of the second moment", Limits{.min = 0, .max = 1, .open_max = true})
-      .field("epsilon", &O::epsilon, "added to the root of the second moment", Limits{.min = 0, .open_min = true})
-      .field("weight_decay", &O::weight_decay, "decoupled decay of matrices", Limits{.min = 0})
-      .field("clip", &O::clip, "largest global gradient norm; 0: none", Limits{.min = 0})
-      .field("accumulation", &O::accumulation, "pieces a rank's share is computed in", Limits{.min = 1})
-      .field("micro_shards", &O::micro_shards, "canonical parts of a batch, a power of two; 0: one a rank", Limits{.min = 0})
-      .field("bucket_megabytes", &O::bucket_megabytes, "gradient bucket", Limits{.min = 0, .open_min = true, .unit = "MB"})
-      .choice("loss_mean", &O::loss_mean, {{"token", LossMean::token}, {"sequence", LossMean::sequence}},
+      .field("warmup_steps", &O::warmup_steps, every_part, "linear warm-up at the start of a phase", Limits{.min = 0, .unit = "steps"})
+      .field("final_rate", &O::final_rate, every_part, "cosine: last rate as a share of the peak", Limits{.min = 0, .max = 1})
+      .field("beta1", &O::beta1, every_part, "decay of the first moment", Limits{.min = 0, .max = 1, .open_max = true})
+      .field("beta2", &O::beta2, every_part, "decay of the second moment", Limits{.min = 0, .max = 1, .open_max = true})
+      .field("epsilon", &O::epsilon, every_part, "added to the root of the second moment", Limits{.min = 0, .open_min = true})
+      .field("weight_decay", &O::weight_decay, every_part, "decoupled decay of matrices", Limits{.min = 0})
+      .field("clip", &O::clip, every_part, "largest global gradient norm; 0: none", Limits{.min = 0})
+      .field("accumulation", &O::accumulation, every_part, "pieces a rank's share is computed in", Limits{.min = 1})
+      .field("micro_shards", &O::micro_shards, every_part, "canonical parts of a batch, a power of two; 0: one a rank", Limits{.min = 0})
+      .field("bucket_megabytes", &O::bucket_megabytes, config::no_part, "gradient bucket", Limits{.min = 0, .open_min = true, .unit = "MB"})
+      .choice("loss_mean", &O::loss_mean, every_part, {{"token", LossMean::token}, {"sequence", LossMean::sequence}},
               "what the loss is a mean over")
-      .field("replica_check_steps", &O::replica_check_steps, "compare the ranks' weights every so often; 0: never",
+      .field("replica_check_steps", &O::replica_check_steps, config::no_part, "compare the ranks' weights every so often; 0: never",
              Limits{.min = 0, .unit = "steps"});
   return schema;
 }

@@ -1,7 +1,7 @@
 // The [train] table: one optimizer block for every arm.
 #pragma once
 
-#include <stet/config/schema.hpp>
+#include <stet/config/identity_schema.hpp>
 
 #include <cstdint>
 
@@ -28,7 +28,7 @@ struct TrainOptions {
   LossMean loss_mean = LossMean::token;
   std::int64_t replica_check_steps = 200;  ///< all ranks compare a hash of their weights; 0: never
 
-  [[nodiscard]] static config::Schema<TrainOptions> schema();
+  [[nodiscard]] static config::IdentitySchema<TrainOptions> schema();
 };
 
 /// Below so many steps after its warm-up, a cosine ends visibly above final_rate (a tenth of the way and more), so that it is refused before a run.

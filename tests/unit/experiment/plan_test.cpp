@@ -259,7 +259,7 @@ TEST_F(PlanTest, APluginFromElsewhereIsKnownByItsBytes) {
 
 TEST_F(PlanTest, DataIsKnownByItsContentAndNotByItsPlace) {
   const std::string text = replaced(experiment, "[data.synthetic]\nentities = 50\n",
-                                    "[data]\nworld = \"entity-questions\"\n[data.entity_questions]\nrelations = [\"P17\", \"P36\"]\nnew_from = \"test\"\n");
+                                    "[data]\nworld = \"entity-questions\"\n[data.entity_questions]\nrelations = [\"P19\", \"P170\"]\nnew_from = \"no-overlap\"\n");
   const auto on = [&](const std::string& folder) { return plan(text, {"data.path=" + (folder_ / folder).string()}); };
   for (const char* folder : {"one", "two"}) std::filesystem::copy(entity_questions_folder(), folder_ / folder, std::filesystem::copy_options::recursive);
   const Plan one = on("one");
@@ -267,11 +267,11 @@ TEST_F(PlanTest, DataIsKnownByItsContentAndNotByItsPlace) {
   const auto append = [&](const std::string& file) { std::ofstream(folder_ / "two" / file, std::ios::app) << " "; };
   append("train/P50.train.json");  // of a relation that nobody asks for
   EXPECT_EQ(identities(on("two")), identities(one));
-  append("test/P17.test.json");  // new facts: the base stays
+  append("no-overlap/P19/P19_no_overlap.train.json");  // new facts: the base stays
   const Plan fresh = on("two");
   EXPECT_EQ(fresh.bases[0].identity, one.bases[0].identity);
   for (std::size_t i = 0; i < one.runs.size(); ++i) EXPECT_NE(fresh.runs[i].identity, one.runs[i].identity);
-  append("train/P36.train.json");
+  append("train/P170.train.json");
   EXPECT_NE(on("two").bases[0].identity, one.bases[0].identity);
   const Error error = error_of([&] { static_cast<void>(on("nowhere")); });
   EXPECT_EQ(error.kind(), ErrorKind::data);

@@ -102,12 +102,12 @@ TEST(RunConfigTest, TheBasesIdentityHasNothingOfTheFineTuning) {
 }
 
 TEST(RunConfigTest, KeysThatCameLaterLeaveTheIdentityOfAWorldAsItWas) {
-  const config::Value identity = data_identity_of(read(phases));
+  const config::Value identity = *labels_identity_of(read(phases)).find("data");
   const config::Value& synthetic = *identity.find("synthetic");
   EXPECT_EQ(synthetic.find("frequency_exponent"), nullptr);
   EXPECT_EQ(synthetic.find("new_relation"), nullptr);
   EXPECT_EQ(synthetic.find("records"), nullptr);
-  const config::Value other = data_identity_of(read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\nrecords = 3\n"));
+  const config::Value other = *labels_identity_of(read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\nrecords = 3\n")).find("data");
   EXPECT_NE(other.find("synthetic")->find("frequency_exponent"), nullptr);
   EXPECT_NE(other.find("synthetic")->find("new_relation"), nullptr);
   EXPECT_NE(other.find("synthetic")->find("records"), nullptr);

@@ -407,7 +407,7 @@ TEST(Schedule, Cosine) {
 }
 
 TEST(TrainOptionsSchema, DefaultsAndRefusals) {
-  const config::Schema<TrainOptions> schema = TrainOptions::schema();
+  const config::IdentitySchema<TrainOptions> schema = TrainOptions::schema();
   EXPECT_EQ(schema.read(config::Value::table()).batch_size, 64);
   const auto refused = [&](const char* key, const config::Value& value) {
     config::Value table;
