@@ -46,7 +46,7 @@ class LoRa final : public stet::FreezeStrategy {
 
 }  // namespace
 
-STET_PLUGIN("lora", "1.0", "stet") {
+STET_PLUGIN("lora", "1.1", "stet") {
   using stet::config::Limits;
   registrar.freeze_strategy<LoRa>(
       "lora", "trains a low-rank change of the named matrices",

@@ -91,8 +91,17 @@ class FaultTest : public ::testing::Test {
   static inline std::map<std::string, std::string>* undisturbed_ = nullptr;
 };
 
+/// Whole checkpoints below the folder.
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const fs::path& file : find_all(folder, "manifest.json")) {
+    if (!file.parent_path().filename().string().ends_with(".tmp")) found.push_back(file.parent_path());
+  }
+  return found;
+}
+
 const Words checkpoint_points = {"checkpoint.begin", "checkpoint.part", "checkpoint.manifest", "checkpoint.rename",
-                                 "checkpoint.latest", "checkpoint.prune", "checkpoint.end"};
+                                 "checkpoint.prune", "checkpoint.end"};
 
 Words each(const Words& points, const std::string& count) {
   Words faults;
@@ -108,7 +117,7 @@ TEST_F(FaultTest, TheBaseSurvivesDeathAtEveryPointOfACheckpoint) {
 
 TEST_F(FaultTest, ARunSurvivesDeathAtEveryPointOfACheckpoint) {
   copy_base();
-  die_at({"checkpoint.begin:1", "checkpoint.part:2", "checkpoint.manifest:1", "checkpoint.rename:1", "checkpoint.latest:1"});
+  die_at({"checkpoint.begin:1", "checkpoint.part:2", "checkpoint.manifest:1", "checkpoint.rename:1"});
   die_at({"checkpoint.prune:1", "checkpoint.end:1"});  // the second run's by now
   finish_and_compare();
 }
@@ -152,7 +161,7 @@ TEST_F(FaultTest, SurvivesBeingKilledAgainAndAgain) {
 
 TEST_F(FaultTest, ATerminatedRunGoesOn) {
   Process process(stet_words(run_words({"--jobs", "1"})), mine_.path());
-  while (process.running() && (!fs::exists(mine_ / "runs") || find_all(mine_ / "runs", "latest").empty())) {
+  while (process.running() && (!fs::exists(mine_ / "runs") || checkpoints_in(mine_ / "runs").empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   process.signal(SIGTERM);
@@ -160,8 +169,38 @@ TEST_F(FaultTest, ATerminatedRunGoesOn) {
   ASSERT_TRUE(ended_with(stopped, 75));
   EXPECT_TRUE(has(stopped.err, "the same command goes on from here"));
   EXPECT_TRUE(stopped.out.empty());  // no table of half an experiment
-  EXPECT_FALSE(find_all(mine_ / "runs", "latest").empty());
+  EXPECT_FALSE(checkpoints_in(mine_ / "runs").empty());
   EXPECT_TRUE(find_all(mine_ / "runs", "failed.json").empty());
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
+  for (const int milliseconds : {0, 20, 60, 150, 300, 600, 1000}) {
+    for (const Words& more : {Words{"--jobs", "1"}, Words{"--worker"}}) {
+      Process process(stet_words(run_words(more)), mine_.path());
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds + 15));  // the test's own fork, the launcher's first line
+      process.signal(SIGTERM);
+      const Outcome stopped = process.wait();
+      ASSERT_EQ(stopped.signal, 0) << milliseconds << " ms";
+      ASSERT_TRUE(ended_with(stopped, 75)) << milliseconds << " ms";
+    }
+  }
+  finish_and_compare();
+}
+
+TEST_F(FaultTest, MetricsGrowWhileTheRunGoesOnAndAreNoPartOfACheckpoint) {
+  Process process(stet_words(run_words({"--jobs", "1"})), mine_.path());
+  while (process.running() && checkpoints_in(mine_.path()).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  process.signal(SIGTERM);
+  ASSERT_TRUE(ended_with(process.wait(), 75));
+  const std::vector<fs::path> kept = checkpoints_in(mine_.path());
+  ASSERT_FALSE(kept.empty());
+  const fs::path task = kept.back().parent_path().parent_path();
+  const std::string lines = read(task / "metrics.jsonl");
+  EXPECT_TRUE(has(lines, "{\"step\":1,"));
+  EXPECT_FALSE(contains(read(kept.back() / "manifest.json"), "grad_norm"));
+  // What a killed run wrote after its checkpoint is cut: the numbers come a second time.
+  write(task / "metrics.jsonl", lines + "{\"step\":99999999,\"loss\":1}\n{\"step\":");
   finish_and_compare();
 }
 
@@ -178,7 +217,7 @@ TEST_F(FaultTest, TwoProgramsFinishOneExperimentTogether) {
 TEST_F(FaultTest, AnotherProgramTakesOverWhatAKilledOneHeld) {
   copy_base();
   Process killed(stet_words(run_words()), mine_.path());
-  while (killed.running() && (!fs::exists(mine_ / "runs" / "fault") || find_all(mine_ / "runs" / "fault", "latest").empty())) {
+  while (killed.running() && (!fs::exists(mine_ / "runs" / "fault") || checkpoints_in(mine_ / "runs" / "fault").empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   Process other(stet_words(run_words()), mine_.path());
@@ -193,7 +232,7 @@ TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
   for (const std::string fault : {"run.step:13", "checkpoint.rename:1"}) {
     const Outcome killed = mpi_stet(2, mine_.path(), run_words(), {{"STET_FAULT", fault}});
     EXPECT_NE(killed.code, 0) << fault;
-    ASSERT_FALSE(find_all(mine_ / "runs", "latest").empty()) << fault << "\n" << killed.err;
+    ASSERT_FALSE(checkpoints_in(mine_ / "runs").empty()) << fault << "\n" << killed.err;
   }
   // One rank of two dies in the middle of its part.
   Words alone = {STET_MPIEXEC, "--oversubscribe", "-n", "1", stet_program()};
@@ -219,7 +258,7 @@ TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
 
 TEST_F(FaultTest, ASignalThatTheLauncherPassesOnStopsAllRanks) {
   Process process(on_ranks(2, run_words()), mine_.path());
-  while (process.running() && (!fs::exists(mine_ / "runs") || find_all(mine_ / "runs", "latest").empty())) {
+  while (process.running() && (!fs::exists(mine_ / "runs") || checkpoints_in(mine_ / "runs").empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   process.signal(SIGUSR1);  // what Slurm sends before the time is up; mpirun forwards it
@@ -231,7 +270,7 @@ TEST_F(FaultTest, ASignalThatTheLauncherPassesOnStopsAllRanks) {
 
 TEST_F(FaultTest, RanksKilledWithTheirLauncherAreTakenUpByOneProcess) {
   Process process(on_ranks(2, run_words()), mine_.path());
-  while (process.running() && (!fs::exists(mine_ / "runs") || find_all(mine_ / "runs", "latest").empty())) {
+  while (process.running() && (!fs::exists(mine_ / "runs") || checkpoints_in(mine_ / "runs").empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   ASSERT_TRUE(process.running());

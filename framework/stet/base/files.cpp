@@ -1,9 +1,9 @@
 #include <stet/base/files.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/host_identity.hpp>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 namespace stet {
 
@@ -24,7 +25,7 @@ namespace {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path)
-    : path_(std::move(path)), temporary_(path_.string() + ".tmp." + std::to_string(::getpid())) {
+    : path_(std::move(path)), temporary_(path_.string() + ".tmp." + unique_name()) {
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("cannot create file", temporary_);
 }
@@ -80,33 +81,25 @@ void sync_folder(const std::filesystem::path& folder) {
   if (result != 0 && errno != EINVAL) fail("cannot make folder durable", folder);  // EINVAL: not supported there
 }
 
-std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail("cannot open lock file", path);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return FileLock(descriptor);
-  const bool held = errno == EWOULDBLOCK;
-  if (!held) fail("cannot lock file", path);
-  ::close(descriptor);
-  return std::nullopt;
-}
-
-std::optional<FileLock> FileLock::acquire_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) fail("cannot open folder", folder);
-  FileLock lock(descriptor);
-  while (::flock(descriptor, LOCK_EX) != 0) {
-    if (errno != EINTR) return std::nullopt;
+void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+  if (source < 0) fail("cannot read file", from);
+  try {
+    AtomicFile file(to);
+    std::vector<std::byte> piece(std::size_t{1} << 20);
+    while (true) {
+      const ssize_t size = ::read(source, piece.data(), piece.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) fail("error while reading file", from);
+      if (size == 0) break;
+      file.write(std::span(piece).first(static_cast<std::size_t>(size)));
+    }
+    file.commit();
+  } catch (...) {
+    ::close(source);
+    throw;
   }
-  return lock;
-}
-
-FileLock::~FileLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
+  ::close(source);
 }
 
 }  // namespace stet

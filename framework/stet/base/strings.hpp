@@ -24,6 +24,10 @@ namespace stet {
 [[nodiscard]] std::string format_duration(double seconds);        ///< "4.2 s", "3 min 05 s", "2 h 10 min"
 [[nodiscard]] std::string format_count(double number);            ///< "999", "12.3k", "4.5M"
 [[nodiscard]] std::string format_bytes(double bytes);             ///< "12 kB", "3.4 GB" (powers of 1000)
+/// As a field of a CSV file (RFC 4180): in quotes if it holds a comma, a quote or a line break.
+[[nodiscard]] std::string csv_field(std::string_view text);
+/// As a JSON string, quotes included; bytes that are no control characters stay as they are.
+[[nodiscard]] std::string json_string(std::string_view text);
 /// fnmatch(3) pattern: '*', '?' and '[...]' over the whole text; '*' also crosses dots.
 [[nodiscard]] bool matches_pattern(const std::string& pattern, const std::string& text);
 

@@ -183,8 +183,6 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
     fault_point("checkpoint.rename");
     replace_folder(temporary, final_folder);
     sync_folder(folder_);
-    fault_point("checkpoint.latest");
-    write_file_atomically(folder_ / "latest", final_folder.filename().string() + "\n");
     fault_point("checkpoint.prune");
     for (const std::filesystem::path& path : broken_) {
       if (path != final_folder) std::filesystem::remove_all(path);  // would count as one of those to keep
@@ -217,6 +215,18 @@ std::optional<Checkpoint> CheckpointStore::load_newest() {
   std::optional<Checkpoint> checkpoint;
   collectively(communicator_, [&] { checkpoint = read_checkpoint(chosen); });
   return checkpoint;
+}
+
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder) {
+  for (const std::filesystem::path& step : step_folders(folder)) {
+    try {
+      static_cast<void>(read_manifest(step));
+      return step;
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return std::nullopt;
 }
 
 void CheckpointStore::clear() {

@@ -1,6 +1,6 @@
 // Checkpoints that are whole or not there. The protocol (design, section 9): every rank writes its part into step-N.tmp/ and
 // makes it durable; all vote; rank 0 writes the manifest with every file's checksum, renames the folder to step-N/, makes
-// that durable, then moves `latest`, and only then prunes. A process may die at any instant: the newest whole checkpoint is
+// that durable, and only then prunes. A process may die at any instant: the newest whole checkpoint is
 // found again, by checksum and not by name.
 #pragma once
 
@@ -56,6 +56,8 @@ struct CheckpointSummary {
   std::uint64_t bytes;
 };
 
+/// The newest step-N folder in `folder` that verifies; nothing if there is none. Not collective.
+[[nodiscard]] std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder);
 /// Reads and verifies one folder. Throws Error (checkpoint) saying what is wrong with it.
 [[nodiscard]] CheckpointSummary verify_checkpoint(const std::filesystem::path& folder);
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& folder);

@@ -72,9 +72,8 @@ int doctor_command(const Options& options) {
 
 int checkpoint_inspect_command(const Options& options) {
   std::filesystem::path folder = options.file;
-  if (!std::filesystem::exists(folder / "manifest.json") && std::filesystem::exists(folder / "latest")) {
-    const std::vector<std::string> lines = split(read_file(folder / "latest"), '\n');
-    folder /= lines[0];
+  if (!std::filesystem::exists(folder / "manifest.json")) {  // a folder of checkpoints: what a resume would take
+    if (const std::optional<std::filesystem::path> newest = newest_checkpoint(folder)) folder = *newest;
   }
   const CheckpointSummary summary = verify_checkpoint(folder);
   fmt::print("{}: whole; step {}, written by {} ranks, {}\n", folder.string(), summary.step, summary.ranks,

@@ -106,4 +106,12 @@ std::string apply(const LibraryEnvironment& environment, const GetVariable& get,
   return account;
 }
 
+bool stops_politely(int count, const char* const* arguments) noexcept {
+  for (int i = 1; i < count; ++i) {
+    const std::string_view argument = arguments[i];
+    if (!argument.starts_with('-')) return argument == "run";  // the first word is the command; only flags come before it
+  }
+  return false;
+}
+
 }  // namespace stet::launcher

@@ -1,5 +1,6 @@
 // The program `stet`: sets the environment that the libraries below libtorch read when they are loaded, then becomes
-// `stet-engine`, which lies beside it, with the same arguments. Nothing else happens here.
+// `stet-engine`, which lies beside it, with the same arguments. Nothing else happens here,
+// but that a run's stop signals are held back meanwhile.
 #include <stet/cli/launcher.hpp>
 
 #include <sys/auxv.h>
@@ -7,6 +8,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -27,14 +29,24 @@ std::filesystem::path own_path() {
   return path;
 }
 
+/// Signals that ask a run to stop wait until the engine, which is loaded for a second or so, has its handlers (experiment/session_control.hpp, which this small
+/// program does not link). A blocked signal stays blocked, and pending, over exec.
+void hold_back_stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&set, number);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
 }  // namespace
 
-int main(int /*count*/, char** arguments) {
+int main(int count, char** arguments) {
   namespace launcher = stet::launcher;
   const launcher::GetVariable get = [](const char* name) -> const char* { return std::getenv(name); };
   const launcher::SetVariable set = [](const std::string& name, const std::string& value) {
     ::setenv(name.c_str(), value.c_str(), 1);
   };
+  if (launcher::stops_politely(count, arguments)) hold_back_stop_signals();
   try {
     const int cores = launcher::cores_here(get, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
     const launcher::LibraryEnvironment environment =

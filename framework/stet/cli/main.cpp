@@ -2,7 +2,9 @@
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
 #include <stet/cli/commands.hpp>
+#include <stet/cli/launcher.hpp>
 #include <stet/cli/options.hpp>
+#include <stet/experiment/session_control.hpp>
 
 #include <ATen/Parallel.h>
 
@@ -60,6 +62,12 @@ int leave(stet::Session* session, const char* message, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // First of all: the launcher has held back the stop signals until now.
+  if (argc > 1 && stet::launcher::stops_politely(argc, argv)) {
+    stet::install_stop_handlers();
+  } else {
+    stet::release_stop_signals();
+  }
   int code = 0;
   const stet::Options options = stet::parse_options(argc, argv, code);
   if (options.command == stet::Options::Command::none) return code;

@@ -28,7 +28,11 @@ Options parse_options(int argc, char** argv, int& code) {
     command->callback([&o, value] { o.command = value; });
     return command;
   };
-  auto* run = experiment(app.add_subcommand("run", "run what is not finished, then print the table"), Options::Command::run);
+  auto* run = experiment(app.add_subcommand("run", "run what is not finished, then print the table.\n"
+                                                     "SIGTERM, SIGINT, SIGHUP, SIGUSR1 or SIGUSR2 at any moment: checkpoint at the end of the step, exit code 75; the same command goes on. "
+                                                     "Under mpirun send SIGUSR1 to mpirun, which passes it to every rank unharmed (kill -USR1 PID); at SIGTERM it kills the ranks "
+                                                     "after a few seconds, and what is newer than the last checkpoint is done again. "
+                                                     "STET_LOCKS=files: lock files with a heartbeat, for file systems without flock"), Options::Command::run);
   run->add_option("-j,--jobs", o.jobs, "worker processes when not started by mpirun (default: one a core, within a container's quota)")->check(CLI::Range(0, 4096));
   run->add_option("--ranks-per-run", o.ranks_per_run, "under mpirun: ranks that train one run together; groups share the runs (0: all ranks)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));

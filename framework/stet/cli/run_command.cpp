@@ -200,7 +200,7 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
 
 int run_command(const Options& options, Session& session) {
   Communicator& world = session.world();
-  install_stop_handlers();
+  install_stop_handlers();  // again: MPI may have put its own in their place
   PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   const Plan plan = make_plan(options.file, options.overrides, registry);
   if (!options.worker) {  // by the parent

@@ -2,6 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/cli/control_group.hpp>
+#include <stet/experiment/session_control.hpp>
 
 #include <csignal>
 #include <spawn.h>
@@ -35,7 +36,13 @@ void WorkerProcesses::start(const std::vector<std::string>& arguments) {
   argv.push_back(nullptr);
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const pid_t parent = ::getpid();
+  // Blocked over fork and exec: the worker lets them through when it has its handlers. One that comes before is kept for it, not deadly.
+  sigset_t held, before;
+  sigemptyset(&held);
+  for (const int number : stop_signals) sigaddset(&held, number);
+  ::pthread_sigmask(SIG_BLOCK, &held, &before);
   const pid_t pid = ::fork();
+  if (pid != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) throw Error(ErrorKind::communication, std::string("cannot start a worker process: ") + std::strerror(errno));
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a killed parent leaves no orphans; checkpoints make that safe

@@ -170,7 +170,8 @@ std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::str
 
 std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer,
                                            std::span<const SlickRelation> relations, const SlickOptions& options,
-                                           Communicator& communicator, const std::function<void(double)>& progress) {
+                                           Communicator& communicator, const std::function<void(double)>& progress,
+                                           const std::function<bool()>& stop) {
   check_options(options);
   struct Unit {
     std::size_t relation, prompt, begin, end;
@@ -198,13 +199,17 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
   decoding.stop_tokens = stop_tokens(tokenizer, options.separator);
   decoding.rows_at_once = static_cast<std::int64_t>(slick_facts_at_once) * (options.samples + 1);
 
-  std::vector<std::int64_t> right(2 * facts);  // greedy and sampled of each fact; zeros for other ranks' units
+  std::vector<std::int64_t> right(2 * facts + 1);  // greedy and sampled of each fact, zeros for other ranks' units; the last: who was told to stop
   collectively(communicator, [&] {
     // Neighbouring units share a block, so each rank takes a stretch of them.
     const auto rank = static_cast<std::size_t>(communicator.rank()), ranks = static_cast<std::size_t>(communicator.size());
     const std::size_t first = units.size() * rank / ranks, last = units.size() * (rank + 1) / ranks;
     Generator generator(model, weights);
     for (std::size_t u = first; u < last; ++u) {
+      if (stop && stop()) {
+        right.back() = 1;
+        return;
+      }
       const Unit& unit = units[u];
       const Prepared& source = prepared[unit.relation];
       if (u == first || units[u - 1].relation != unit.relation || units[u - 1].prompt != unit.prompt) {
@@ -227,6 +232,7 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
     }
   });
   communicator.all_reduce_sum(std::span<std::int64_t>(right));
+  if (right.back() > 0) return {};
 
   std::vector<std::vector<SlickLabel>> labels(relations.size());
   for (std::size_t r = 0; r < relations.size(); ++r) {

@@ -74,12 +74,13 @@ struct SlickLabel {
 
 /// Collective. One list of labels a relation, in the order of its facts. Facts are dealt to ranks in groups that do not depend
 /// on the number of ranks, so neither does the result. `weights`: flat, kFloat or kDouble. `progress`, if given, receives the
-/// finished share of this rank's work.
+/// finished share of this rank's work. `stop`, if given, is asked between groups; if it says yes on any rank, all ranks give up and return nothing (empty).
 /// Throws Error (data) if a block, question and answer exceed the model's context, if there are too few development examples, if
 /// one of them is to be labelled, or if a fact has no answer; Error (config) for options that make no sense.
 [[nodiscard]] std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer,
                                                          std::span<const SlickRelation> relations, const SlickOptions& options,
-                                                         Communicator& communicator, const std::function<void(double)>& progress = {});
+                                                         Communicator& communicator, const std::function<void(double)>& progress = {},
+                                                         const std::function<bool()>& stop = {});
 
 /// Facts in each category, in the order of the enumeration.
 [[nodiscard]] std::array<std::size_t, knowledge_category_count> count_categories(std::span<const SlickLabel> labels);

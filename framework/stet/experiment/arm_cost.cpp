@@ -72,6 +72,8 @@ class Bench {
     sets_ = make_run_sets(by_recall, base_, base_.world, nullptr, *alone_).sets;
   }
 
+  /// Of the phase that keeps most.
+  [[nodiscard]] double teacher_bytes() const { return teacher_bytes_; }
   [[nodiscard]] std::int64_t parameters() const { return base_.model.table().total(); }
 
   /// Seconds of a phase's beginning and steps.
@@ -102,6 +104,7 @@ class Bench {
     trainer.begin_phase(selection, active, snapshots_, base_.weights);
     const double begun = beginning.seconds();
     speed = time_steps(trainer, data, seconds_);
+    teacher_bytes_ = std::max(teacher_bytes_, trainer.teacher_bytes(static_cast<double>(data.epoch_size)));
     return begun + planned_epochs(phase) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
   }
 
@@ -155,6 +158,7 @@ class Bench {
   const RunConfig& config_;
   PluginRegistry& registry_;
   double seconds_;
+  double teacher_bytes_ = 0;
   std::unique_ptr<Communicator> alone_ = make_single_process();
   BaseModel base_;
   OneSnapshot snapshots_;
@@ -225,7 +229,7 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   }
   cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);
   cost.tokens_per_second = speed.tokens_per_second;
-  cost.snapshot_bytes = static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size());
+  cost.snapshot_bytes = static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size()) + bench.teacher_bytes();
   return cost;
 }
 

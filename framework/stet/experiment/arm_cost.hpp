@@ -20,7 +20,7 @@ struct BaseCost {
 struct ArmCost {
   double run_seconds = 0;         ///< one core; phases of planned_epochs()
   double tokens_per_second = 0;   ///< of the last phase
-  double snapshot_bytes = 0;      ///< what a process holds beside what pre-training holds
+  double snapshot_bytes = 0;      ///< what a process holds beside what pre-training holds: snapshots, and the teachers' cached answers
 };
 
 /// Times pre-training steps for about `seconds`. One process.

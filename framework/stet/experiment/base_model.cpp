@@ -7,6 +7,7 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
+#include <stet/experiment/metrics_log.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/pretraining_data.hpp>
 #include <stet/experiment/workspace.hpp>
@@ -174,7 +175,9 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(base.config.checkpoint.keep));
   std::uint64_t position = 0;
   TimeSpent before;  // in earlier attempts
-  std::string losses;
+  MetricsLog losses(folder / "metrics.jsonl", communicator.rank() == 0);
+  std::uint64_t losses_bytes = 0;
+  std::string older_losses;
   if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
     weights.copy_(checkpoint->tensors.at("weights"));
     trainer.optimizer().first.copy_(checkpoint->tensors.at("moment1"));
@@ -184,8 +187,17 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     before.wall = before.processor = std::stod(checkpoint->metadata.at("seconds"));
     const auto processor = checkpoint->metadata.find("processor_seconds");  // a checkpoint of an older stet has none
     if (processor != checkpoint->metadata.end()) before.processor = std::stod(processor->second);
-    losses = checkpoint->metadata.at("losses");
+    const auto bytes = checkpoint->metadata.find("losses_bytes");
+    if (bytes != checkpoint->metadata.end()) {
+      losses_bytes = std::stoull(bytes->second);
+    } else {
+      older_losses = checkpoint->metadata.at("losses");  // a checkpoint of an older stet holds the lines themselves
+    }
   }
+  collectively(communicator, [&] {
+    losses.cut(losses_bytes);
+    if (!older_losses.empty()) losses.append(older_losses.substr(0, older_losses.size() - 1));
+  });
   const std::string shape = model_shape_text(model.config());
   if (!base.config.pretrain.shards.empty()) {
     const GradientReducer& reducer = trainer.reducer();
@@ -199,12 +211,14 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   };
   const auto save = [&] {
     const TimeSpent so_far = spent();
+    collectively(communicator, [&] { losses_bytes = losses.sync(); });
     store.save({trainer.optimizer().step,
                 {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},
                 {{"position", std::to_string(position)}, {"seconds", std::to_string(so_far.wall)},
-                 {"processor_seconds", std::to_string(so_far.processor)}, {"losses", losses}, {"model", shape}}});
+                 {"processor_seconds", std::to_string(so_far.processor)}, {"losses_bytes", std::to_string(losses_bytes)}, {"model", shape}}});
   };
-  Stopwatch since_checkpoint, since_progress;
+  StepBoundary boundary(communicator, base.config.checkpoint.seconds);
+  Stopwatch since_progress;
   double tokens = 0;
   const Stopwatch rate;
   try {
@@ -215,23 +229,19 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
       position = range.end;
       tokens += static_cast<double>(report.tokens);
       if (communicator.rank() == 0) {
-        losses += fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}\n", trainer.optimizer().step, report.loss,
-                              report.learning_rate, report.gradient_norm);
+        losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}", trainer.optimizer().step, report.loss,
+                                  report.learning_rate, report.gradient_norm));
         if (progress && since_progress.seconds() > 0.5) {
           progress({task_name(base), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds(), spent().wall, base.identity});
           since_progress.restart();
         }
       }
-      if (trainer.optimizer().step % 20 != 0) continue;
-      // Rank 0's clock and signals decide for all.
-      std::vector<double> verdict = {communicator.rank() == 0 && since_checkpoint.seconds() > base.config.checkpoint.seconds ? 1.0 : 0.0,
-                                     stop_requested() ? 1.0 : 0.0};
-      communicator.all_reduce_max(std::span<double>(verdict));
-      if (verdict[0] > 0 || verdict[1] > 0) {
+      const StepBoundary::Verdict verdict = boundary.look();
+      if (verdict.save) {
         save();
-        since_checkpoint.restart();
+        boundary.saved();
       }
-      if (verdict[1] > 0) throw Stopped{};
+      if (verdict.stop) throw Stopped{};
     }
   } catch (Error& error) {
     if (error.kind() == ErrorKind::numerical) {
@@ -246,7 +256,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   collectively(communicator, [&] {
     if (communicator.rank() != 0) return;
     write_base(folder, base, model, weights, tokenizer, knowledge, certification);
-    write_file_atomically(folder / "metrics.jsonl", losses);
+    losses.sync();
     Workspace::mark_finished(folder, spent(), communicator.size());
   });
   store.clear();

@@ -94,7 +94,8 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
   const auto report = [&](double share) {
     if (progress && communicator.rank() == 0) progress({task_name(labels), share, 0, watch.spent().wall, labels.identity});
   };
-  const std::vector<std::vector<SlickLabel>> result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report);
+  const std::vector<std::vector<SlickLabel>> result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report, stop_requested);
+  if (result.empty() && !relations.empty()) throw Stopped{};
   collectively(communicator, [&] {
     if (communicator.rank() != 0) return;
     std::vector<std::int64_t> ids;  // bits of the 64-bit hash

@@ -34,6 +34,8 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
 }
 
 void write_results(const Plan& plan, const Workspace& workspace, const report::Table& table) {
+  // One writer at a time: the files belong together.
+  const std::optional<FileLock> alone = FileLock::acquire_folder(workspace.folder());
   write_file_atomically(workspace.folder() / "table.md", report::to_markdown(table));
   write_file_atomically(workspace.folder() / "table.tex", report::to_latex(table));
   write_file_atomically(workspace.folder() / "table.csv", report::to_csv(table));

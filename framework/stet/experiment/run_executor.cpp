@@ -17,8 +17,8 @@ namespace stet {
 namespace {
 /// For a hint: where the run can be looked at as it was before it failed.
 std::string last_checkpoint(const std::filesystem::path& folder) {
-  const std::filesystem::path checkpoints = folder / "checkpoints";
-  return std::filesystem::exists(checkpoints / "latest") ? "; the last good checkpoint is in " + checkpoints.string() : "";
+  const std::optional<std::filesystem::path> newest = newest_checkpoint(folder / "checkpoints");
+  return newest ? "; the last good checkpoint is " + newest->string() : "";
 }
 }  // namespace
 
@@ -32,7 +32,9 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
       progress_(std::move(progress)),
       world_(make_world(run.config.data)),
       weights_(base.weights.clone()),
-      store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)) {
+      store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
+      boundary_(communicator, run.config.checkpoint.seconds),
+      metrics_(folder_ / "metrics.jsonl", communicator.rank() == 0) {
   RunSets sets = make_run_sets(run, base, world_, labels, communicator);
   sets_ = std::move(sets.sets);
   curation_ = std::move(sets.curation);
@@ -100,14 +102,16 @@ TrainingData RunExecutor::phase_data() const {
     size += set.sequences.size();
   }
   if (size == 0) throw Error(ErrorKind::config, "phase '" + phase.name + "' has no facts to train on").hint("see [sets]");
-  return {join(phase.sets, " + "), size, [parts](std::uint64_t /*epoch*/, std::uint64_t index) {
-            for (const EvaluationSet* part : parts) {
-              if (index < part->sequences.size()) return part->sequences[index];
-              index -= part->sequences.size();
-            }
-            STET_ASSERT(false);
-            return TokenSequence{};
-          }};
+  const auto at = [parts](std::uint64_t index) -> const TokenSequence& {
+    for (const EvaluationSet* part : parts) {
+      if (index < part->sequences.size()) return part->sequences[index];
+      index -= part->sequences.size();
+    }
+    STET_ASSERT(false);
+    return parts.front()->sequences.front();
+  };
+  return {join(phase.sets, " + "), size, [at](std::uint64_t /*epoch*/, std::uint64_t index) { return at(index); },
+          [at](std::uint64_t /*epoch*/, std::uint64_t index) { return SequenceSize{at(index).ids.size(), at(index).loss_tokens()}; }};
 }
 
 TrainableSelection RunExecutor::select_trainable(bool listed) {
@@ -195,13 +199,13 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
   communicator_.recorder().step(phase.name, state_.step);
   const StepReport report = trainer_->step(data, sampler, range, total_steps);
   ++state_.step;
-  std::string line = fmt::format("{{\"step\":{},\"phase\":\"{}\",\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
-                                 state_.step, phase.name, report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
+  std::string line = fmt::format("{{\"step\":{},\"phase\":{},\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
+                                 state_.step, json_string(phase.name), report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
   std::size_t i = 0;
   for (const Instance& instance : regularizers_) {
-    if (instance.use->acts_in(phase.name)) line += fmt::format(",\"{}\":{:.9g}", instance.use->key, report.penalties[i++]);
+    if (instance.use->acts_in(phase.name)) line += fmt::format(",{}:{:.9g}", json_string(instance.use->key), report.penalties[i++]);
   }
-  state_.metrics.push_back(line + "}");
+  metrics_.append(line + "}");
   clocks_.tokens += static_cast<double>(report.tokens);
   report_progress();
 }
@@ -256,7 +260,7 @@ void RunExecutor::run_probes(float epoch) {
       context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
       context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
       for (const Measurement& m : hook("probe", *use, "measure", [&, &probe = probe] { return probe->measure(context); })) {
-        state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", use->key, m.name, m.set, m.layer, state_.step, phase.name, epoch, m.value));
+        state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", csv_field(use->key), csv_field(m.name), csv_field(m.set), m.layer, state_.step, csv_field(phase.name), epoch, m.value));
       }
       for (const FactMeasurement& m : hook("probe", *use, "measure_facts", [&, &probe = probe] { return probe->measure_facts(context); })) {
         if (const std::string wrong = wrong_with(m, sets_); !wrong.empty()) throw Error(ErrorKind::plugin, "probe." + use->key + ": " + wrong);

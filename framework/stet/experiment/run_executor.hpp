@@ -3,6 +3,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
+#include <stet/experiment/metrics_log.hpp>
 #include <stet/experiment/run_state.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/train/trainer.hpp>
@@ -74,11 +75,13 @@ class RunExecutor {
   SnapshotStore snapshots_;
   RunState state_;
   CheckpointStore store_;
+  StepBoundary boundary_;
+  MetricsLog metrics_;
   at::Tensor phase_start_;       // weights at the start of the phase, to check what is frozen
   std::string manifest_;
   struct Clocks {
     TaskStopwatch total;  ///< since `spent` was last brought up to date
-    Stopwatch since_begin, since_checkpoint, since_progress;
+    Stopwatch since_begin, since_progress;
     double tokens = 0;    ///< since_begin
   } clocks_;
 };

@@ -24,6 +24,7 @@ void RunExecutor::checkpoint() {
   });
   state_.spent += clocks_.total.spent();
   clocks_.total.restart();
+  collectively(communicator_, [&] { checkpoint.metadata["metrics_bytes"] = std::to_string(metrics_.sync()); });
   state_.save_to(checkpoint);
   checkpoint.metadata["identity"] = run_.identity;
   checkpoint.metadata["manifest"] = manifest_;
@@ -41,27 +42,34 @@ void RunExecutor::checkpoint() {
     for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + key + "." + name] = tensor;
   }
   store_.save(checkpoint);
-  clocks_.since_checkpoint.restart();
+  boundary_.saved();
 }
 
 void RunExecutor::checkpoint_if_due() {
-  constexpr std::int64_t every = 10;  // steps between looks at the clock, which cost a message
-  if (state_.step % every != 0) return;
-  std::vector<double> verdict = {
-      communicator_.rank() == 0 && clocks_.since_checkpoint.seconds() > run_.config.checkpoint.seconds ? 1.0 : 0.0,
-      stop_requested() ? 1.0 : 0.0};
-  communicator_.all_reduce_max(std::span<double>(verdict));
-  if (verdict[0] > 0 || verdict[1] > 0) checkpoint();
-  if (verdict[1] > 0) throw Stopped{};
+  const StepBoundary::Verdict verdict = boundary_.look();
+  if (verdict.save) checkpoint();
+  if (verdict.stop) throw Stopped{};
 }
 
 bool RunExecutor::resume() {
   const std::optional<Checkpoint> checkpoint = store_.load_newest();
-  if (!checkpoint) return false;
+  if (!checkpoint) {
+    collectively(communicator_, [&] { metrics_.cut(0); });
+    return false;
+  }
   if (checkpoint->metadata.at("identity") != run_.identity) {
     throw Error(ErrorKind::checkpoint, "the checkpoint belongs to another run").at((folder_ / "checkpoints").string());
   }
   state_.load_from(*checkpoint);
+  collectively(communicator_, [&] {
+    const auto bytes = checkpoint->metadata.find("metrics_bytes");
+    if (bytes != checkpoint->metadata.end()) {
+      metrics_.cut(std::stoull(bytes->second));
+    } else {  // a checkpoint of an older stet holds the lines themselves
+      metrics_.cut(0);
+      for (const std::string& line : state_.older_metrics) metrics_.append(line);
+    }
+  });
   manifest_ = checkpoint->metadata.at("manifest");
   weights_.copy_(checkpoint->tensors.at("weights"));
   phase_start_ = checkpoint->tensors.at("phase_start").clone();
@@ -86,7 +94,7 @@ bool RunExecutor::resume() {
 void RunExecutor::write_record() {
   const auto lines = [](const std::vector<std::string>& list) { return list.empty() ? std::string() : join(list, "\n") + "\n"; };
   write_file_atomically(folder_ / "run.toml", config::to_toml(run_.resolved));
-  write_file_atomically(folder_ / "metrics.jsonl", lines(state_.metrics));
+  metrics_.sync();
   if (!state_.measurements.empty()) {
     write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
   }

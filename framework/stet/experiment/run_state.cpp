@@ -93,7 +93,7 @@ std::vector<T> unpack_vector(const at::Tensor& tensor) {
 void RunState::save_to(Checkpoint& checkpoint) const {
   checkpoint.step = step;
   const nlohmann::json json{{"phase", phase},       {"in_phase", in_phase},     {"position", position},   {"best_validation", best_validation},
-                            {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", spent.wall}, {"processor_seconds", spent.processor}, {"metrics", metrics},
+                            {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", spent.wall}, {"processor_seconds", spent.processor},
                             {"measurements", measurements}, {"fact_arrays", fact_arrays}};
   checkpoint.metadata["run"] = json.dump();
   checkpoint.tensors["outcome.step"] = pack_vector(outcomes.step, at::kLong);
@@ -121,7 +121,7 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     json.at("phase_over").get_to(phase_over);
     json.at("seconds").get_to(spent.wall);
     spent.processor = json.value("processor_seconds", spent.wall);  // a checkpoint of an older stet has none
-    json.at("metrics").get_to(metrics);
+    older_metrics = json.value("metrics", std::vector<std::string>());
     json.at("measurements").get_to(measurements);
     json.at("fact_arrays").get_to(fact_arrays);
   } catch (const std::exception& error) {

@@ -36,7 +36,7 @@ struct RunState {
   bool phase_over = false;        ///< a plateau ended it
   TimeSpent spent;                ///< in earlier attempts
   report::RunOutcomes outcomes;
-  std::vector<std::string> metrics;       ///< lines of metrics.jsonl
+  std::vector<std::string> older_metrics; ///< lines of metrics.jsonl in a checkpoint of an older stet; else empty (MetricsLog keeps them)
   std::vector<std::string> measurements;  ///< lines of measurements.csv
   std::vector<std::string> fact_arrays;   ///< "SET/KEY" of what record_facts() has recorded
 

@@ -1,6 +1,12 @@
 // Stopping politely, and telling how far one is.
 #pragma once
 
+#include <stet/base/clock.hpp>
+#include <stet/comm/communicator.hpp>
+
+#include <array>
+#include <csignal>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -19,9 +25,40 @@ using ProgressSink = std::function<void(const Progress&)>;
 /// Thrown out of training after a checkpoint was written because a stop was asked for.
 struct Stopped {};
 
-/// Installs handlers for SIGTERM, SIGINT, SIGUSR1, SIGUSR2: they only set a flag, which training reads at step boundaries.
+/// The signals that ask for a checkpoint and an end with exit code 75: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2.
+inline constexpr std::array stop_signals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+
+/// Installs handlers for them, which only set a flag that is read at step boundaries, and lets those through that the launcher held back
+/// while the program was being loaded. What whoever started this process had told it to ignore (nohup) stays ignored.
 void install_stop_handlers();
+/// Only lets them through, with what they do by default.
+void release_stop_signals() noexcept;
 [[nodiscard]] bool stop_requested() noexcept;
 void request_stop() noexcept;
+
+/// When to save and when to stop, agreed between the ranks. One rank looks at every step. Several exchange a message for it, so they look so often
+/// that at most about `look_seconds` pass: at every step if steps are long, at the same steps on all ranks.
+class StepBoundary {
+ public:
+  static constexpr double look_seconds = 0.25;
+
+  /// `interval`: seconds between checkpoints, by rank 0's clock.
+  StepBoundary(Communicator& communicator, double interval) : communicator_(communicator), interval_(interval) {}
+
+  struct Verdict {
+    bool save = false;  ///< a checkpoint is due, or a stop was asked for
+    bool stop = false;
+  };
+  /// After each step. Collective.
+  [[nodiscard]] Verdict look();
+  /// A checkpoint was written.
+  void saved() noexcept { since_saved_.restart(); }
+
+ private:
+  Communicator& communicator_;
+  double interval_;
+  Stopwatch since_saved_, since_look_;
+  std::int64_t steps_ = 0, next_ = 1;  // since the last look, and how many there shall be
+};
 
 }  // namespace stet

@@ -68,10 +68,10 @@ bool Workspace::adopt(const PlannedRun& run) const {
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
   std::filesystem::create_directories(mine);
   for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
-    if (std::filesystem::exists(theirs / name)) write_file_atomically(mine / name, read_file(theirs / name));
+    if (std::filesystem::exists(theirs / name)) copy_file_atomically(theirs / name, mine / name);
   }
   if (run.config.checkpoint.keep_weights) {
-    for (const char* name : own_model_files) std::filesystem::copy_file(theirs / name, mine / name, std::filesystem::copy_options::overwrite_existing);
+    for (const char* name : own_model_files) copy_file_atomically(theirs / name, mine / name);
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
   write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));

@@ -42,13 +42,13 @@ LowRankUpdates::LowRankUpdates(const ParameterTable& table, const TrainableSelec
   }
 }
 
-at::Tensor LowRankUpdates::initial_factors() const {
+at::Tensor LowRankUpdates::initial_factors(std::uint64_t run_seed) const {
   at::Tensor factors = at::zeros({elements_}, at::TensorOptions().dtype(at::kDouble));
   for (const Part& part : parts_) {
     // Kaiming uniform with a = sqrt(5), as in the paper's own code. No function of <cmath> but sqrt, which is exact: the
     // same bits on every machine.
     const double bound = 1.0 / std::sqrt(static_cast<double>(part.in));
-    Random random(part.seed, "low_rank." + (*table_)[part.parameter].name);
+    Random random(part.seed, "low_rank." + (*table_)[part.parameter].name, run_seed);
     double* const a = factors.data_ptr<double>() + part.a;
     for (std::int64_t k = 0; k < part.rank * part.in; ++k) a[k] = bound * (2 * random.uniform() - 1);
   }

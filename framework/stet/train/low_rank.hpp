@@ -45,8 +45,8 @@ class LowRankUpdates {
   [[nodiscard]] const std::vector<Part>& parts() const noexcept { return parts_; }
   [[nodiscard]] std::int64_t elements() const noexcept { return elements_; }  ///< of all factors
 
-  /// A random, B = 0: then W = W0. Flat, elements() long, of the weights' type.
-  [[nodiscard]] at::Tensor initial_factors() const;
+  /// A random, by the selection's seed and the run's, B = 0: then W = W0. Flat, elements() long, of the weights' type.
+  [[nodiscard]] at::Tensor initial_factors(std::uint64_t run_seed) const;
   /// The gradient of the flat factors, by the flat dense gradient of the whole table.
   [[nodiscard]] at::Tensor project(const at::Tensor& gradient, const at::Tensor& factors) const;
   /// Writes W = W0 + s B A into the flat weights of the whole table.

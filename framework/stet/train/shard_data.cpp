@@ -41,14 +41,11 @@ TrainingData shard_data(std::shared_ptr<ShardSet> set, std::string name) {
 TrainingData join_data(TrainingData first, TrainingData second) {
   const std::uint64_t border = first.epoch_size;
   TrainingData data{first.name + " + " + second.name, border + second.epoch_size, {}};
-  const auto size_of = [](const TrainingData& part, std::uint64_t epoch, std::uint64_t index) {
-    if (part.size) return part.size(epoch, index);
-    const TokenSequence sequence = part.sequence(epoch, index);
-    return SequenceSize{sequence.ids.size(), sequence.loss_tokens()};
-  };
-  data.size = [first, second, border, size_of](std::uint64_t epoch, std::uint64_t index) {
-    return index < border ? size_of(first, epoch, index) : size_of(second, epoch, index - border);
-  };
+  if (first.size && second.size) {  // else the sizes of one part would be had by making its sequences
+    data.size = [one = first.size, two = second.size, border](std::uint64_t epoch, std::uint64_t index) {
+      return index < border ? one(epoch, index) : two(epoch, index - border);
+    };
+  }
   if (first.fetch || second.fetch) {
     data.mean_bytes = std::max(first.mean_bytes, second.mean_bytes);
     data.fetch = [one = first.fetch, two = second.fetch, border](std::span<const std::uint64_t> indices, Need need) {
@@ -72,9 +69,8 @@ TrainingData join_data(TrainingData first, TrainingData second) {
 TrainingData read_ahead(TrainingData data, const Sampler& sampler, const ReadAhead& plan) {
   STET_ASSERT(sampler.size() == data.epoch_size && plan.batch_size > 0 && plan.own_parts > 0 && plan.first_part + plan.own_parts <= plan.parts);
   const auto make = data.sequence;
-  const std::uint64_t own = data.size ? plan.batch_size * plan.own_parts / plan.parts + 1 : plan.batch_size;
-  PositionPlan positions{plan.batch_size, plan.position, plan.end, 1, 0, 1};
-  if (data.size) positions = {plan.batch_size, plan.position, plan.end, plan.parts, plan.first_part, plan.own_parts};
+  const std::uint64_t own = plan.batch_size * plan.own_parts / plan.parts + 1;
+  const PositionPlan positions{plan.batch_size, plan.position, plan.end, plan.parts, plan.first_part, plan.own_parts};
   PositionWalk walk(sampler.size(), positions);
   std::optional<Lookahead> lookahead;
   if (data.fetch) {

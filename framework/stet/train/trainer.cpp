@@ -3,6 +3,8 @@
 #include <stet/base/error.hpp>
 #include <stet/train/adamw.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace stet {
@@ -44,7 +46,7 @@ void Trainer::begin_phase(const TrainableSelection& selection, std::vector<Activ
     trainable_ += low_rank_.elements();
   }
   optimizer_ = {at::zeros({trainable_}, weights_.scalar_type()), at::zeros({trainable_}, weights_.scalar_type()), 0};
-  if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors();
+  if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors(examples_.seed());
   regularizers_ = std::move(regularizers);
   all_rows_ = false;
   rehearsals_.clear();
@@ -63,11 +65,10 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   const auto positions_of = [&](std::int64_t local) {
     return part_of({0, range.end - range.begin}, static_cast<std::uint64_t>(reducer_.first_shard() + local), shards);
   };
-  // This rank's sequences, and what all of the batch amounts to. Without data.size all sequences are read for that.
-  BatchRange own = {0, range.end - range.begin};
-  if (data.size) own = {positions_of(0).begin, positions_of(reducer_.local_shards() - 1).end};
+  // This rank's sequences, and what all of the batch amounts to. No rank makes another's sequences to know their sizes.
+  const BatchRange own = {positions_of(0).begin, positions_of(reducer_.local_shards() - 1).end};
   std::vector<TokenSequence> sequences;
-  double rows = 0;
+  std::array<std::int64_t, 2> amount{};  // tokens, and those with loss
   StepReport report;
   // What fails on one rank does not keep it from the reductions that the others wait in: the step is finished with whatever
   // the buffers hold, and the failure told with the sums.
@@ -84,13 +85,18 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   attempt([&] {
     for (std::uint64_t place = 0; place < range.end - range.begin; ++place) {
       const std::uint64_t epoch = sampler.epoch(range.begin + place), index = sampler.index(range.begin + place);
-      if (place >= own.begin && place < own.end) sequences.push_back(data.sequence(epoch, index));
+      const bool mine = place >= own.begin && place < own.end;
+      if (mine) sequences.push_back(data.sequence(epoch, index));
+      if (!mine && !data.size) continue;
       const SequenceSize size =
           data.size ? data.size(epoch, index) : SequenceSize{sequences.back().ids.size(), sequences.back().loss_tokens()};
-      rows += static_cast<double>(size.loss_tokens);
-      report.tokens += static_cast<std::int64_t>(size.tokens);
+      amount[0] += static_cast<std::int64_t>(size.tokens);
+      amount[1] += static_cast<std::int64_t>(size.loss_tokens);
     }
   });
+  if (!data.size) communicator_.all_reduce_sum(std::span<std::int64_t>(amount));  // whole numbers: exact in any order
+  report.tokens = amount[0];
+  const auto rows = static_cast<double>(amount[1]);
   std::vector<std::vector<double>> sums;
   for (std::int64_t local = 0; local < reducer_.local_shards(); ++local) {
     const BatchRange part = positions_of(local);
@@ -147,6 +153,16 @@ void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_
 
 WeightContext Trainer::weight_context(const at::Tensor& gradient) const {
   return {model_.table(), weights_, gradient, trains_, *snapshots_, examples_, optimizer_.step};
+}
+
+double Trainer::teacher_bytes(double examples) const {
+  double sum = 0;
+  for (const auto& [name, teacher] : teachers_) {
+    if (teacher->cached_examples() == 0) continue;
+    const double each = static_cast<double>(teacher->cached_bytes()) / static_cast<double>(teacher->cached_examples());
+    sum += std::min(each * examples, static_cast<double>(teacher->limit_bytes()));
+  }
+  return sum;
 }
 
 bool Trainer::replace_weights() {

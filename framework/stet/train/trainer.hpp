@@ -82,6 +82,9 @@ class Trainer {
   /// Collective. Throws Error (communication) naming rank and tensor if the ranks' weights differ.
   void check_replicas() const;
 
+  /// What the teachers' answers will take when `examples` were seen, by those seen so far, within the limits.
+  [[nodiscard]] double teacher_bytes(double examples) const;
+
  private:
   struct Range {
     std::int64_t offset, count, state;  // of the flat buffer; `state`: offset in the moments

@@ -1,12 +1,18 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/host_identity.hpp>
 
 #include <gtest/gtest.h>
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <fstream>
+#include <set>
+#include <thread>
 
 namespace stet {
 namespace {
@@ -112,6 +118,81 @@ TEST_F(Files, ALockExcludesAnotherProcessAndDiesWithIt) {
   const auto held = FileLock::try_acquire(folder_ / "lock");
   ASSERT_TRUE(held.has_value());
   EXPECT_EQ(in_child(), 2);
+}
+
+TEST_F(Files, TemporaryNamesAreUniqueEverywhere) {
+  std::set<std::string> names;
+  for (int i = 0; i < 1000; ++i) names.insert(unique_name());
+  EXPECT_EQ(names.size(), 1000U);
+  EXPECT_TRUE(names.begin()->starts_with(process_space() + "-" + std::to_string(::getpid()) + "-"));  // host, boot and container before the number
+  // Two writers of one file at once, in one process, as in two containers whose process numbers are equal.
+  AtomicFile one(folder_ / "a"), other(folder_ / "a");
+  one.write("one");
+  other.write("other");
+  one.commit();
+  other.commit();
+  EXPECT_EQ(read_file(folder_ / "a"), "other");
+}
+
+TEST_F(Files, ACopyIsWholeAndReplaces) {
+  std::string text(3'000'001, 'x');
+  text[2'999'999] = 'y';
+  write_file_atomically(folder_ / "from", text);
+  write_file_atomically(folder_ / "to", "before");
+  copy_file_atomically(folder_ / "from", folder_ / "to");
+  EXPECT_EQ(read_file(folder_ / "to"), text);
+  EXPECT_THROW(copy_file_atomically(folder_ / "none", folder_ / "to"), Error);
+  EXPECT_EQ(read_file(folder_ / "to"), text);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2);
+}
+
+TEST_F(Files, LockFilesExcludeAndAreTakenOverFromTheDead) {
+  const fs::path path = folder_ / "lock", held = folder_ / "lock.held";
+  {
+    const auto first = FileLock::try_acquire(path, LockKind::files);
+    ASSERT_TRUE(first.has_value());
+    EXPECT_TRUE(read_file(held).starts_with(process_space() + " " + std::to_string(::getpid()) + " "));
+    EXPECT_FALSE(FileLock::try_acquire(path, LockKind::files).has_value());
+  }
+  EXPECT_FALSE(fs::exists(held));
+  const pid_t child = ::fork();  // a process that dies with its lock
+  if (child == 0) {
+    const auto lock = FileLock::try_acquire(path, LockKind::files);
+    ::_exit(lock.has_value() ? 1 : 2);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_TRUE(fs::exists(held));
+  EXPECT_TRUE(FileLock::try_acquire(path, LockKind::files).has_value());
+  // Of another host nothing is known but its heartbeat.
+  write_file_atomically(held, "otherhost-0123456789ab 17 5\n");
+  EXPECT_FALSE(FileLock::try_acquire(path, LockKind::files).has_value());
+  fs::last_write_time(held, fs::file_time_type::clock::now() - std::chrono::seconds(61));
+  EXPECT_TRUE(FileLock::try_acquire(path, LockKind::files).has_value());
+}
+
+TEST_F(Files, AnotherHostThatFlockDoesNotSeeIsNoticedByItsHeartbeat) {
+  const fs::path path = folder_ / "lock";
+  write_file_atomically(path, "otherhost-0123456789ab 17 5\n");  // was killed: it does not beat
+  EXPECT_TRUE(FileLock::try_acquire(path, LockKind::flock).has_value());
+  std::atomic<bool> over = false;
+  std::thread other([&] {  // beats, as one that holds a lock of its own node
+    for (int count = 6; !over; ++count) {
+      std::ofstream(path) << "otherhost-0123456789ab 17 " << count << "\n" << std::flush;
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    }
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  try {
+    static_cast<void>(FileLock::try_acquire(path, LockKind::flock));
+    ADD_FAILURE() << "not noticed";
+  } catch (const Error& error) {
+    EXPECT_NE(error.received().find("otherhost-0123456789ab, process 17"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("STET_LOCKS=files"), std::string::npos);
+  }
+  over = true;
+  other.join();
 }
 
 }  // namespace

@@ -71,5 +71,13 @@ TEST(Strings, Patterns) {
   EXPECT_FALSE(matches_pattern("weight", "a.weight"));  // the whole text
 }
 
+TEST(Strings, NamesAreEscapedInCsvAndJson) {
+  EXPECT_EQ(csv_field("plain"), "plain");
+  EXPECT_EQ(csv_field("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_field("say \"x\"\n"), "\"say \"\"x\"\"\n\"");
+  EXPECT_EQ(json_string("plain"), "\"plain\"");
+  EXPECT_EQ(json_string("a\"b\\c\n\x01\u00e9"), "\"a\\\"b\\\\c\\u000a\\u0001\u00e9\"");
+}
+
 }  // namespace
 }  // namespace stet

@@ -115,12 +115,14 @@ TEST_F(CheckpointStoreTest, TakesTheLargestStepNotTheLastName) {
   expect_loads(100);
 }
 
-TEST_F(CheckpointStoreTest, PrunesAndPointsAtTheLatest) {
+TEST_F(CheckpointStoreTest, PrunesAndFindsTheNewestThatVerifies) {
   for (const std::int64_t step : {10, 20, 30}) store_.save(example(step));
-  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-20", "step-30", "latest"}));
-  EXPECT_EQ(read_file(folder_ / "latest"), "step-30\n");
+  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-20", "step-30"}));
+  EXPECT_EQ(newest_checkpoint(folder_.path()), folder_ / "step-30");
+  put(folder_ / "step-30" / "manifest.json", "{}");  // the newest that verifies, whatever its name says
+  EXPECT_EQ(newest_checkpoint(folder_.path()), folder_ / "step-20");
   CheckpointStore(*alone_, folder_.path(), 1).save(example(40));
-  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-40", "latest"}));
+  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-40"}));
   store_.clear();
   EXPECT_FALSE(std::filesystem::exists(folder_.path()));
   store_.clear();  // again is no error
@@ -134,7 +136,7 @@ TEST_F(CheckpointStoreTest, TheSameStepAgainReplacesIt) {
   const std::optional<Checkpoint> found = store_.load_newest();
   ASSERT_TRUE(found.has_value());
   expect_equal(*found, second);
-  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-5", "latest"}));
+  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-5"}));
 }
 
 TEST_F(CheckpointStoreTest, AFlippedByteAnywhereIsNoticed) {
@@ -209,7 +211,7 @@ TEST_F(CheckpointStoreTest, ABrokenOneDoesNotCountAmongThoseKept) {
   ASSERT_TRUE(one.load_newest().has_value());
   one.save(example(20));  // below 40, which is broken: it must not be pruned in favour of that
   expect_loads(20);
-  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-20", "latest"}));
+  EXPECT_EQ(names_in(folder_.path()), (std::set<std::string>{"step-20"}));
 }
 
 TEST_F(CheckpointStoreTest, AFailureToSaveIsACheckpointErrorAndLeavesTheOlderOneAlone) {
@@ -259,7 +261,7 @@ TEST_P(CheckpointStoreDeathTest, AWholeCheckpointIsLeftWheneverTheProcessDies) {
         },
         ::testing::ExitedWithCode(0), "");
     expect_loads(3);
-    EXPECT_EQ(names_in(folder_.path()).size(), static_cast<std::size_t>(keep) + 1);  // and "latest"; no leftovers
+    EXPECT_EQ(names_in(folder_.path()).size(), static_cast<std::size_t>(keep));  // no leftovers
     std::filesystem::remove_all(folder_.path());
   }
 }
@@ -282,7 +284,7 @@ TEST_P(CheckpointStoreDeathTest, TheSameStepAgainIsNeverLostEither) {
 INSTANTIATE_TEST_SUITE_P(Points, CheckpointStoreDeathTest,
                          ::testing::Values(std::pair{"checkpoint.begin", 1}, std::pair{"checkpoint.part", 1},
                                            std::pair{"checkpoint.manifest", 1}, std::pair{"checkpoint.rename", 1},
-                                           std::pair{"checkpoint.latest", 2}, std::pair{"checkpoint.prune", 2},
+                                           std::pair{"checkpoint.prune", 2},
                                            std::pair{"checkpoint.end", 2}),
                          [](const auto& point) { return std::string(point.param.first).substr(11); });
 

@@ -155,7 +155,7 @@ TEST_F(LowRankTest, GradientOfTheFactorsAgreesWithFiniteDifferences) {
 TEST_F(LowRankTest, TheFirstGradientStepMovesWeightsByTheGradientTimesAtA) {
   // With B = 0 plain gradient descent of rate e gives dA = 0 and W1 - W0 = -e s^2 dW A^T A.
   const LowRankUpdates updates(table_, selection_, start_);
-  const at::Tensor factors = updates.initial_factors(), gradient = dense(start_, 0, false).second;
+  const at::Tensor factors = updates.initial_factors(1), gradient = dense(start_, 0, false).second;
   const double e = 0.1;
   const at::Tensor moved = merged(updates, factors - e * updates.project(gradient, factors));
   for (const LowRankUpdates::Part& part : updates.parts()) {
@@ -183,7 +183,7 @@ TEST_F(LowRankTest, WholeStepsAgreeWithAComposition) {
     LowRank low_rank;
   };
   std::vector<Matrix> matrices;
-  const at::Tensor first = LowRankUpdates(table_, selection_, start_).initial_factors();
+  const at::Tensor first = LowRankUpdates(table_, selection_, start_).initial_factors(1);
   std::int64_t at = 0;
   for (const auto& [index, low_rank] : selection_.low_rank) {
     const std::int64_t out = table_[index].shape[0], in = table_[index].shape[1], r = low_rank.rank;
@@ -227,7 +227,7 @@ TEST_F(LowRankTest, WholeStepsAgreeWithAComposition) {
 
 TEST_F(LowRankTest, TheStartIsRandomBoundedAndChangesNothing) {
   const LowRankUpdates updates(table_, selection_, start_);
-  const at::Tensor factors = updates.initial_factors();
+  const at::Tensor factors = updates.initial_factors(1);
   EXPECT_TRUE(merged(updates, factors).equal(start_));
   std::vector<at::Tensor> as;
   for (const LowRankUpdates::Part& part : updates.parts()) {
@@ -240,9 +240,10 @@ TEST_F(LowRankTest, TheStartIsRandomBoundedAndChangesNothing) {
     as.push_back(a.narrow(0, 0, 48));
   }
   EXPECT_FALSE(as[0].equal(as[1]));  // of one seed, but of other names
-  EXPECT_TRUE(updates.initial_factors().equal(factors));
+  EXPECT_TRUE(updates.initial_factors(1).equal(factors));
+  EXPECT_FALSE(updates.initial_factors(2).equal(factors));  // each run starts elsewhere
   for (auto& [index, low_rank] : selection_.low_rank) ++low_rank.seed;
-  EXPECT_FALSE(LowRankUpdates(table_, selection_, start_).initial_factors().equal(factors));
+  EXPECT_FALSE(LowRankUpdates(table_, selection_, start_).initial_factors(1).equal(factors));
 
   at::Tensor weights = start_.clone();
   Trainer trainer(model_, weights, options_, *alone_);
@@ -311,7 +312,7 @@ TEST_F(LowRankTest, ResumedTrainingHasTheBitsOfTheStraightOne) {
     // The test would see it if the phase's start or the factors were not brought back.
     EXPECT_FALSE(finish(kept, weights).equal(straight));
     OptimizerState without = kept;
-    without.factors = LowRankUpdates(table_, selection_, start).initial_factors();
+    without.factors = LowRankUpdates(table_, selection_, start).initial_factors(1);
     EXPECT_FALSE(finish(without, start).equal(straight));
   }
 }

@@ -346,6 +346,23 @@ TEST_F(TeacherCacheTest, ComputesEachExampleOnce) {
   EXPECT_FALSE(mixed.requires_grad());
 }
 
+TEST_F(TeacherCacheTest, WhatDoesNotFitIsComputedAgainWithTheSameBits) {
+  TeacherCache all(model_, start_), none(model_, start_, 0);
+  const at::Tensor expected = logits(all, {0, 1, 2});
+  EXPECT_EQ(none.limit_bytes(), 0U);
+  for (int time = 1; time <= 2; ++time) {
+    EXPECT_TRUE(logits(none, {0, 1, 2}).equal(expected));
+    EXPECT_EQ(none.computed_examples(), 3U * static_cast<unsigned>(time));
+  }
+  EXPECT_EQ(none.cached_bytes(), 0U);
+  // One example's rows, [answer tokens, d]: room for the first, not for a second.
+  const std::uint64_t first = packed({0}).loss_rows.size() * static_cast<std::uint64_t>(model_.config().width) * start_.element_size();
+  TeacherCache one(model_, start_, first);
+  EXPECT_TRUE(logits(one, {0, 1, 2}).equal(expected));
+  EXPECT_EQ(one.cached_examples(), 1U);
+  EXPECT_EQ(one.cached_bytes(), first);
+}
+
 TEST_F(TeacherCacheTest, AnswersDoNotDependOnTheCompanyOfTheFirstTime) {
   // Otherwise a resumed run, or one on other ranks, would differ in the last bits.
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
