@@ -94,8 +94,8 @@ class FaultTest : public ::testing::Test {
 /// Whole checkpoints below the folder.
 std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   std::vector<fs::path> found;
-  for (const fs::path& file : find_all(folder, "manifest.json")) {
-    if (!file.parent_path().filename().string().ends_with(".tmp")) found.push_back(file.parent_path());
+  for (const fs::path& manifest : find_all(folder, "manifest.json")) {
+    if (!manifest.parent_path().filename().string().ends_with(".tmp")) found.push_back(manifest.parent_path());
   }
   return found;
 }
