@@ -33,11 +33,10 @@ class WiseFt final : public stet::Regularizer {
       if (!context.trains[i]) continue;
       at::Tensor mine = context.table.view(mixed, i);
       const at::Tensor theirs = context.table.view(reference, i);
-      if (parameters_.pull == 1) {
-        mine.copy_(theirs);  // exactly
-      } else {
-        mine.add_(theirs - mine, parameters_.pull);  // in this form equal weights keep their bits
-      }
+      // Exactly the snapshot; or in this form, in which equal weights keep their bits.
+      const at::Tensor moved = parameters_.pull == 1 ? theirs : mine.add(theirs - mine, parameters_.pull);
+      const auto mask = context.masks.find(i);
+      mine.copy_(mask == context.masks.end() ? moved : at::where(mask->second.eq(1), moved, mine));
     }
     return mixed;
   }
@@ -48,7 +47,7 @@ class WiseFt final : public stet::Regularizer {
 
 }  // namespace
 
-STET_PLUGIN("wise_ft", "1.0", "stet") {
+STET_PLUGIN("wise_ft", "1.1", "stet") {
   using stet::config::Limits;
   registrar
       .regularizer<WiseFt>(

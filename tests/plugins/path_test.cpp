@@ -1,6 +1,8 @@
 // synaptic_intelligence and wise_ft: what happens along and at the end of a phase.
 #include "measuring.hpp"
 
+#include <algorithm>
+
 namespace stet::testing {
 namespace {
 
@@ -117,6 +119,16 @@ TEST_F(Path, WiseFtAverages) {
       }
       const at::Tensor expected = 0.3 * table_.view(base_, i) + 0.7 * table_.view(moved_, i);
       EXPECT_LT((ours.to(at::kDouble) - expected).abs().max().item<double>(), type == at::kDouble ? 1e-14 : 1e-6) << table_[i].name;
+    }
+    // single elements that do not train keep their bits too
+    const std::size_t part = static_cast<std::size_t>(std::find(some_.begin(), some_.end(), true) - some_.begin());
+    const at::Tensor mask = at::arange(table_[part].count, at::kLong).remainder(3).eq(0).to(at::kByte).view(table_[part].shape);
+    const ElementMasks masks = {{part, mask}};
+    for (const char* pull : {"pull = 0.3", "pull = 1"}) {
+      const at::Tensor kept = make("wise_ft", pull)->replace_weights({table_, values, gradients, some_, snapshots_, store_, 0, masks}).value();
+      const at::Tensor whole = make("wise_ft", pull)->replace_weights(at_step(values, gradients, some_)).value();
+      EXPECT_TRUE(table_.view(kept, part).equal(at::where(mask.eq(1), table_.view(whole, part), table_.view(values, part))));
+      EXPECT_FALSE(kept.equal(whole));
     }
     // equal weights keep their bits; all of the pull is the snapshot
     EXPECT_EQ(hash_tensor(wise->replace_weights(at_step(snapshots_.weights["base"], gradients, all_)).value()),

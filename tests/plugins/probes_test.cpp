@@ -473,7 +473,9 @@ TEST_F(ProbeTest, Refuses) {
 }
 
 TEST_F(ProbeTest, PerFactValuesThatCannotBeRecorded) {
-  const auto wrong = [&](const std::string& name, const std::string& of, std::vector<float> values) { return wrong_with({name, of, std::move(values)}, sets_); };
+  const auto wrong = [&](const std::string& name, const std::string& of, std::vector<float> values) {
+    return wrong_with(std::vector<FactMeasurement>{{name, of, std::move(values)}}, sets_);
+  };
   EXPECT_EQ(wrong("x.y", "known", {1}), "");
   EXPECT_NE(wrong("x", "neutral", {1}).find("no such fact set"), std::string::npos);
   EXPECT_NE(wrong("x", "held", {1}).find("1 values for 5 facts"), std::string::npos);

@@ -63,7 +63,9 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* check = plugin->add_subcommand("check", "try everything that a plugin registers on a tiny model: gradients, resuming, ranks, ...");
   check->add_option("plugin", o.name, "its name, or its file")->required();
   add_literal_list(*check, "--set", o.overrides, "a parameter: --set strength=0.5, or NAME.strength=0.5 for the class NAME")->take_all();
+  check->add_option("--time-limit", o.check_seconds, "end a check that takes longer than so many seconds (default: 120)")->check(CLI::Range(1U, 86400U));
   check->add_option("--digest", o.digest)->group("");
+  check->add_option("--journal", o.journal)->group("");
   check->callback([&o] { o.command = Options::Command::plugin_check; });
 
   auto* doctor = app.add_subcommand("doctor", "what this machine and installation offer, and what is wrong with it");

@@ -50,6 +50,8 @@ struct Options {
 
   // plugin info, plugin check
   std::string name;
+  unsigned check_seconds = 120;          ///< plugin check: for one check
+  std::filesystem::path journal;         ///< internal: of the process in which `plugin check` makes its checks
   std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
 
   // doctor

@@ -1,15 +1,20 @@
-// `stet plugin check`: the conformance kit, and the runs on 2 and 4 ranks that it asks for, which are this program
-// again under mpirun (the internal option --digest).
+// `stet plugin check`: the conformance kit in a process of its own (--journal), which a plugin may take with it, and the runs on 2 and 4
+// ranks that the kit asks for, which are this program again under mpirun (--digest).
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/captured_process.hpp>
 #include <stet/cli/commands.hpp>
 #include <stet/experiment/conformance.hpp>
+#include <stet/experiment/conformance_bench.hpp>
+#include <stet/experiment/conformance_journal.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <optional>
 
 namespace stet {
 
@@ -72,6 +77,63 @@ RankedRuns ranked_runs(const Options& options, const std::string& file, const Se
           "", true};
 }
 
+std::string title_of(const LoadedPlugin& plugin) {
+  return fmt::format("{} {} by {} ({})", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
+}
+
+int show(const std::string& title, const std::vector<ClassReport>& reports) {
+  fmt::print("{}\n{}", title, format_conformance(reports));
+  if (reports.empty()) throw Error(ErrorKind::plugin, "the plugin registers nothing").at(title);
+  return all_passed(reports) ? 0 : static_cast<int>(ErrorKind::plugin);
+}
+
+/// The process in which the checks are made: what comes out goes into the journal.
+int check_for(CheckJournal& journal, const Options& options, Session& session) {
+  try {
+    const std::unique_ptr<Communicator> alone = make_single_process();
+    PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
+    const LoadedPlugin& plugin = registry.load_named(options.name);
+    journal.finish(title_of(plugin), check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session), &journal));
+    return 0;
+  } catch (...) {
+    journal.give_up();
+    throw;
+  }
+}
+
+/// How a process came to its end in the middle of something.
+std::string end_of(const CapturedProcess& process, unsigned seconds) {
+  if (process.timed_out || process.code == 128 + SIGALRM) return fmt::format("no end after {} s", seconds);
+  if (process.code > 128) return fmt::format("the process is ended by signal {} ({})", process.code - 128, ::strsignal(process.code - 128));
+  return fmt::format("the process ends itself with exit code {}", process.code);
+}
+
+/// Makes the checks in a process of their own, and in another one those that remain when a check took the process with it.
+int check_in_processes(const Options& options) {
+  const TemporaryFolder folder;
+  const std::string file = (folder.path() / "journal").string();
+  std::vector<std::string> words = {std::filesystem::read_symlink("/proc/self/exe").string(), "plugin", "check", options.name, "--journal", file,
+                                    "--time-limit", std::to_string(options.check_seconds)};
+  for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
+  constexpr double longest = 86400;  // a check that does not let itself be ended by SIGALRM
+  for (;;) {
+    const CapturedProcess process = run_captured(words, {}, longest);
+    std::fputs(process.out.c_str(), stdout);
+    std::fputs(process.err.c_str(), stderr);
+    CheckJournal journal(file);
+    if (journal.gave_up()) return process.code;
+    if (journal.title()) return show(*journal.title(), journal.reports());
+    const std::optional<CheckJournal::Key> check = journal.unfinished();
+    if (!check) {
+      throw Error(ErrorKind::plugin, "the plugin takes the process with it while it is loaded: " + end_of(process, options.check_seconds))
+          .at(options.name)
+          .hint("constructors of static objects, and the body of STET_PLUGIN, run then");
+    }
+    journal.crash(*check, {check->second, Verdict::failed, "the check has no end of its own: " + end_of(process, options.check_seconds),
+                           "what it printed stands above; throw stet::Error for what cannot go on, and build with -g to look at it in a debugger"});
+  }
+}
+
 }  // namespace
 
 int plugin_check_command(const Options& options, Session& session) {
@@ -83,16 +145,16 @@ int plugin_check_command(const Options& options, Session& session) {
     return 0;
   }
   if (session.world().rank() != 0) return 0;  // rank 0 checks; it needs no help
+  if (!options.journal.empty()) {
+    CheckJournal journal(options.journal, options.check_seconds);
+    return check_for(journal, options, session);
+  }
+  if (!session.uses_mpi()) return check_in_processes(options);
+  // A process started from here would take itself for one of the launcher's.
   const std::unique_ptr<Communicator> alone = make_single_process();
   PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
   const LoadedPlugin& plugin = registry.load_named(options.name);
-  fmt::print("{} {} by {} ({})\n", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
-  std::fflush(stdout);
-  const std::vector<ClassReport> reports =
-      check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session));
-  fmt::print("{}", format_conformance(reports));
-  if (reports.empty()) throw Error(ErrorKind::plugin, "the plugin registers nothing").at(plugin.file.string());
-  return all_passed(reports) ? 0 : static_cast<int>(ErrorKind::plugin);
+  return show(title_of(plugin), check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session)));
 }
 
 }  // namespace stet

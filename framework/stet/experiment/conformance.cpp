@@ -5,6 +5,9 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/conformance_checks.hpp>
+#include <stet/experiment/conformance_journal.hpp>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -86,10 +89,20 @@ void check_overrides(const LoadedPlugin& plugin, std::span<const std::string> ov
 /// Collects the results of one class; what is thrown is a failure.
 class Checks {
  public:
-  explicit Checks(ClassReport& report) : report_(report) {}
+  Checks(ClassReport& report, CheckJournal* journal) : report_(report), journal_(journal) {}
 
+  /// `more_seconds`: beyond the time limit of one check.
   template <class Check>
-  bool run(const char* name, const Check& check) {
+  bool run(const char* name, const Check& check, unsigned more_seconds = 0) {
+    const CheckJournal::Key key{report_.kind + "/" + report_.name, name};
+    if (journal_ != nullptr) {
+      if (const CheckResult* const known = journal_->result(key)) {
+        report_.checks.push_back(*known);
+        return known->verdict != Verdict::failed;
+      }
+      journal_->begin(key);
+      ::alarm(journal_->time_limit() == 0 ? 0 : journal_->time_limit() + more_seconds);
+    }
     Finding finding{Verdict::failed, {}, {}};
     try {
       finding = check();
@@ -99,7 +112,16 @@ class Checks {
       finding = failed("something is thrown that is no std::exception", "throw stet::Error");
     }
     report_.checks.push_back({name, finding.verdict, finding.detail, finding.hint});
+    if (journal_ != nullptr) {
+      ::alarm(0);
+      journal_->end(key, report_.checks.back());
+    }
     return finding.verdict != Verdict::failed;
+  }
+  /// Whether the check had come to an end in an earlier process.
+  [[nodiscard]] bool known(const char* name) const {
+    const CheckJournal::Key key{report_.kind + "/" + report_.name, name};
+    return journal_ != nullptr && journal_->result(key) != nullptr && !journal_->crashed(key);
   }
   void skip(const char* name, const std::string& reason) {
     report_.checks.push_back({name, Verdict::not_applicable, reason, {}});
@@ -113,7 +135,10 @@ class Checks {
     return result;
   }
   ClassReport& report_;
+  CheckJournal* journal_;
 };
+
+constexpr unsigned ranked_seconds = 300;  // the runs on 2 and 4 ranks have a limit of their own
 
 Finding check_ranks(const std::string& class_key, const std::string& alone, const RankedRuns& ranked) {
   if (!ranked.run)
@@ -130,46 +155,6 @@ Finding check_ranks(const std::string& class_key, const std::string& alone, cons
           "weigh rows by row_weights; no process id, rank, clock, rand() or static counter may reach the result");
   }
   return passed("1, 2 and 4 ranks: the same bits");
-}
-
-/// The key that turns a regularizer off, or nothing.
-std::string strength_key(const Offer<Regularizer>& offer) {
-  if (!offer.strength_key.empty()) return offer.strength_key;
-  for (const char* key : {"strength", "lambda"}) {
-    if (has_field(offer, key)) return key;
-  }
-  return "";
-}
-
-Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config::Value& table, const std::string& key,
-                                  double value) {
-  return [&offer, table, key, value] {
-    config::Value changed = table;
-    changed.set(key, value);
-    return offer.create(changed);
-  };
-}
-
-RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
-                            Communicator& alone) {
-  RegularizerTrial trial{bench, alone, [&offer, table] { return offer.create(table); }, {}, {}};
-  const std::string key = strength_key(offer);
-  if (key.empty()) return trial;
-  trial.create_off = with_strength(offer, table, key, 0);
-  const config::Value resolved = offer.resolve(table);
-  const config::Value* const now = resolved.find(key);
-  if (now == nullptr) return trial;
-  for (const double factor : {2.0, 0.5}) {  // the range may allow only one of them
-    const Create<Regularizer> other = with_strength(offer, table, key, now->as_real() * factor);
-    try {
-      static_cast<void>(other());
-      trial.create_other = other;
-      break;
-    } catch (const Error&) {
-      continue;
-    }
-  }
-  return trial;
 }
 
 std::string digest_of(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
@@ -203,13 +188,14 @@ void run_checks(const Offer<Regularizer>& offer, const config::Value& table, con
   checks.run("strength 0", [&] { return check_strength_zero(trial); });
   checks.run("frozen", [&] { return check_frozen(trial); });
   if (!repeatable) {
-    for (const char* name : {"instances", "resume", "ranks"}) checks.skip(name, not_repeatable);
+    for (const char* name : {"acts", "instances", "resume", "ranks"}) checks.skip(name, not_repeatable);
     return;
   }
+  checks.run("acts", [&] { return check_acts(trial); });
   checks.run("instances", [&] { return check_instances(trial); });
   checks.run("resume", [&] { return check_resume(trial); });
   checks.run("ranks",
-             [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+             [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); }, ranked_seconds);
 }
 
 void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
@@ -220,7 +206,7 @@ void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, 
   checks.run("frozen", [&] { return check_selection_trains(bench, alone, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
   checks.run("ranks",
-             [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+             [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); }, ranked_seconds);
 }
 
 void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
@@ -231,23 +217,23 @@ void run_checks(const Offer<Probe>& offer, const config::Value& table, const Con
   checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, alone, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
   checks.run("ranks",
-             [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); });
+             [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); }, ranked_seconds);
 }
 
 }  // namespace
 
 std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span<const std::string> overrides,
-                                           const RankedRuns& ranked) {
+                                           const RankedRuns& ranked, CheckJournal* journal) {
   check_overrides(plugin, overrides);
   const ConformanceBench bench;
   const std::unique_ptr<Communicator> alone = make_single_process();
   std::vector<ClassReport> reports;
   for_each_class(plugin, [&]<class Base>(const Offer<Base>& offer) {
     ClassReport& report = reports.emplace_back(ClassReport{kind_of<Base>, offer.name, {}, {}});
-    Checks checks(report);
+    Checks checks(report, journal);
     config::Value table;
     bool made = false;
-    checks.run("parameters", [&] {
+    const auto make = [&] {
       table = table_for(offer, overrides);
       try {
         report.parameters = config::inline_toml(offer.resolve(table));
@@ -259,8 +245,20 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
             "the class cannot be made: " + error.message(),
             "give parameters with --set key=value, or declare some: registrar...(...).example(\"key = value\")");
       }
-      return check_keys(offer, table);
+      return passed("");
+    };
+    const bool again = checks.known("parameters");
+    checks.run("parameters", [&] {
+      Finding finding = make();
+      return finding.verdict == Verdict::passed ? check_keys(offer, table) : finding;
     });
+    if (again) {
+      try {
+        static_cast<void>(make());
+      } catch (...) {
+        made = false;  // as it was then
+      }
+    }
     // A class that cannot be made has nothing to check; one whose keys are wrong can still be tried.
     if (made) run_checks(offer, table, bench, *alone, checks, ranked);
   });
@@ -292,8 +290,8 @@ bool all_passed(std::span<const ClassReport> reports) {
 }
 
 std::string format_conformance(std::span<const ClassReport> reports) {
-  constexpr std::array<const char*, 3> words = {"passed", "FAILED", "not applicable"};
-  std::array<int, 3> counts{};
+  constexpr std::array<const char*, 4> words = {"passed", "FAILED", "not applicable", "WARNING"};
+  std::array<int, 4> counts{};
   std::string text;
   for (const ClassReport& report : reports) {
     text += fmt::format("{} {} {}\n", report.kind, report.name, report.parameters);
@@ -304,7 +302,9 @@ std::string format_conformance(std::span<const ClassReport> reports) {
       if (!check.hint.empty()) text += fmt::format("  {:<14}  {:<14}  hint: {}\n", "", "", check.hint);
     }
   }
-  return text + fmt::format("{} passed, {} failed, {} not applicable\n", counts[0], counts[1], counts[2]);
+  text += fmt::format("{} passed, {} failed, {} not applicable", counts[0], counts[1], counts[2]);
+  if (counts[3] > 0) text += fmt::format(", {} warning{}", counts[3], counts[3] == 1 ? "" : "s");
+  return text + "\n";
 }
 
 }  // namespace stet

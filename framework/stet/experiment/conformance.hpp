@@ -13,13 +13,14 @@
 
 namespace stet {
 
-enum class Verdict { passed, failed, not_applicable };
+/// A warning is no failure: what was found may be meant so.
+enum class Verdict { passed, failed, not_applicable, warning };
 
 struct CheckResult {
   std::string check;   ///< "gradient", "resume", ...
   Verdict verdict = Verdict::passed;
   std::string detail;  ///< with numbers; for not_applicable the reason
-  std::string hint;    ///< of a failure
+  std::string hint;    ///< of a failure or warning
 };
 
 /// All checks of one registered class.
@@ -43,11 +44,14 @@ struct RankedRuns {
   bool not_run_fails = true;  ///< false: then the check is not applicable, not failed (a build without MPI)
 };
 
+class CheckJournal;  // conformance_journal.hpp
+
 /// Every class of a loaded plugin. `overrides`: "key=value" in TOML for every class that has the key, or
 /// "NAME.key=value" for the class NAME; a class without any is tried with its example() or its defaults. Throws Error
-/// (config) for a key that no class has. Whatever else a plugin throws becomes a failed check.
+/// (config) for a key that no class has. Whatever else a plugin throws becomes a failed check. With a `journal`, checks that have a result
+/// in it are not made again, and one that takes longer than its time limit ends this process (SIGALRM).
 [[nodiscard]] std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span<const std::string> overrides,
-                                                         const RankedRuns& ranked);
+                                                         const RankedRuns& ranked, CheckJournal* journal = nullptr);
 
 /// Collective. A text that must be equal for 1, 2 and 4 ranks: the weights, losses, selection or measurements that the class
 /// "KIND/NAME" leads to, hashed. Throws Error (plugin, communication) if the ranks differ among themselves.
@@ -55,7 +59,7 @@ struct RankedRuns {
                                              const std::string& class_key, Communicator& communicator);
 
 [[nodiscard]] bool all_passed(std::span<const ClassReport> reports);
-/// One line a check, two for a failure; ends with the counts.
+/// One line a check, two for a failure or warning; ends with the counts.
 [[nodiscard]] std::string format_conformance(std::span<const ClassReport> reports);
 
 }  // namespace stet

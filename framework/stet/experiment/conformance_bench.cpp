@@ -3,6 +3,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
+#include <stet/plugin/handover.hpp>
 
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -92,10 +93,15 @@ void ConformanceBench::fill(ExampleStore& store) const {
   }
 }
 
-TrainableSelection ConformanceBench::partly_frozen() const {
+TrainableSelection ConformanceBench::partly_frozen(bool masked) const {
   TrainableSelection selection;
   for (const ParameterInfo& parameter : model_.table().entries()) {
     selection.trains.push_back(parameter.layer != 0 && parameter.role != Role::embedding);
+  }
+  for (std::size_t i = 0; masked && selection.masks.empty(); ++i) {
+    const ParameterInfo& parameter = model_.table()[i];
+    if (!selection.trains[i] || parameter.shape.size() != 2) continue;
+    selection.masks[i] = at::arange(parameter.count, at::kLong).remainder(2).to(at::kByte).view(parameter.shape);
   }
   return selection;
 }
@@ -117,12 +123,16 @@ void BenchRun::begin_phase(bool resumed) {
   std::vector<ActiveRegularizer> active;
   if (regularizer_) {
     active.push_back({"plugin", regularizer_.get()});
-    regularizer_->begin_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_, trainer_.examples()}, resumed);
+    regularizer_->begin_phase({phase_, bench_.model(), weights_, snapshots_, trainer_.examples()}, resumed);
   }
   trainer_.begin_phase(selection_, std::move(active), snapshots_);
 }
 
-void BenchRun::begin() { begin_phase(false); }
+void BenchRun::begin(const std::string& phase) {
+  phase_ = phase;
+  position_ = 0;
+  begin_phase(false);
+}
 
 void BenchRun::train(int steps) {
   for (int i = 0; i < steps; ++i) {
@@ -133,8 +143,9 @@ void BenchRun::train(int steps) {
 }
 
 void BenchRun::end() {
-  static_cast<void>(trainer_.replace_weights());
-  if (regularizer_) regularizer_->end_phase({ConformanceBench::phase, bench_.model(), weights_, snapshots_, trainer_.examples()});
+  replaced_ = !trainer_.replace_weights().empty() || replaced_;
+  if (regularizer_) regularizer_->end_phase({phase_, bench_.model(), weights_, snapshots_, trainer_.examples()});
+  snapshots_.put(phase_, weights_.clone());
 }
 
 void BenchRun::save(const std::filesystem::path& folder) {
@@ -145,8 +156,11 @@ void BenchRun::save(const std::filesystem::path& folder) {
   checkpoint.tensors["moment2"] = trainer_.optimizer().second;
   checkpoint.metadata["optimizer_step"] = std::to_string(trainer_.optimizer().step);
   checkpoint.metadata["position"] = std::to_string(position_);
+  checkpoint.metadata["phase"] = phase_;
+  for (const auto& [name, weights] : snapshots_.all()) checkpoint.tensors["snapshot." + name] = weights;
   if (regularizer_) {
     const PluginState state = regularizer_->save();
+    refuse_if(wrong_with_state(state), "named tensors in the CPU's memory");
     saved_tensors_ = state.size();
     for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + name] = tensor;
   }
@@ -159,6 +173,10 @@ void BenchRun::resume(const std::filesystem::path& folder) {
     throw Error(ErrorKind::checkpoint, "the checkpoint that was just written is not found").at(folder.string());
   weights_.copy_(checkpoint->tensors.at("weights"));
   position_ = std::stoull(checkpoint->metadata.at("position"));
+  phase_ = checkpoint->metadata.at("phase");
+  for (const auto& [name, tensor] : checkpoint->tensors) {
+    if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
+  }
   if (regularizer_) {
     PluginState state;
     for (const auto& [name, tensor] : checkpoint->tensors) {

@@ -28,8 +28,8 @@ class ConformanceBench {
   [[nodiscard]] at::Tensor weights(std::uint64_t seed, at::ScalarType type) const;
   /// "base", and "earlier" as if a phase of that name had ended. New copies.
   [[nodiscard]] SnapshotStore snapshots(at::ScalarType type) const;
-  /// The first block and the token embedding are frozen, all else trains.
-  [[nodiscard]] TrainableSelection partly_frozen() const;
+  /// The first block and the token embedding are frozen, all else trains; `masked`: of one matrix every other element alone.
+  [[nodiscard]] TrainableSelection partly_frozen(bool masked = false) const;
   /// "known", "unknown", "held", "validation": a few facts each.
   [[nodiscard]] const std::vector<EvaluationSet>& sets() const noexcept { return sets_; }
 
@@ -38,6 +38,7 @@ class ConformanceBench {
   void fill(ExampleStore& store) const;
 
   static constexpr const char* phase = "main";
+  static constexpr const char* second_phase = "later";
   static constexpr std::int64_t shards = 4;  ///< micro-shards
 
  private:
@@ -47,7 +48,7 @@ class ConformanceBench {
   std::vector<EvaluationSet> sets_;
 };
 
-/// One training run of at most total_steps steps in float32. All members but the accessors are collective.
+/// One training run in float32, of one or more phases of at most total_steps steps each. All members but the accessors are collective.
 class BenchRun {
  public:
   static constexpr int total_steps = 8;
@@ -56,17 +57,22 @@ class BenchRun {
   BenchRun(const ConformanceBench& bench, Communicator& communicator, std::unique_ptr<Regularizer> regularizer,
            const TrainableSelection& selection = {}, std::uint64_t seed = 1);
 
-  void begin();
+  void begin(const std::string& phase = ConformanceBench::phase);
   void train(int steps);
+  /// The phase's end; another may begin then.
   void end();
-  /// Writes a checkpoint as the engine does, and goes on from one in a run that has not begun.
+  /// Writes a checkpoint as the engine does, and goes on from one, within its phase, in a run that has not begun.
   void save(const std::filesystem::path& folder);
   void resume(const std::filesystem::path& folder);
   /// Tensors of the plugin's own in the last save().
   [[nodiscard]] std::size_t saved_tensors() const noexcept { return saved_tensors_; }
 
+  /// Whether weights were replaced at the end of a phase.
+  [[nodiscard]] bool replaced() const noexcept { return replaced_; }
+
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
   [[nodiscard]] const SnapshotStore& snapshots() const noexcept { return snapshots_; }
+  /// Of all phases; after resume() of those steps alone that followed.
   [[nodiscard]] const std::vector<StepReport>& reports() const noexcept { return reports_; }
   /// Hash of the weights, and every loss with all its bits.
   [[nodiscard]] std::string digest() const;
@@ -82,7 +88,9 @@ class BenchRun {
   at::Tensor weights_;
   Trainer trainer_;
   Sampler sampler_;
+  std::string phase_;
   std::uint64_t position_ = 0;
+  bool replaced_ = false;
   std::size_t saved_tensors_ = 0;
   std::vector<StepReport> reports_;
 };

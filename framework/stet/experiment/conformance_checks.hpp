@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,9 @@ struct Finding {
 [[nodiscard]] inline Finding failed(std::string detail, std::string hint) {
   return {Verdict::failed, std::move(detail), std::move(hint)};
 }
+[[nodiscard]] inline Finding warning(std::string detail, std::string hint) {
+  return {Verdict::warning, std::move(detail), std::move(hint)};
+}
 [[nodiscard]] inline Finding not_applicable(std::string reason) {
   return {Verdict::not_applicable, std::move(reason), {}};
 }
@@ -30,12 +34,18 @@ struct Finding {
 template <class Base>
 using Create = std::function<std::unique_ptr<Base>()>;
 
-/// What the checks of a regularizer need. `create_off` (strength 0) and `create_other` (other parameters) may be empty.
+/// What the checks of a regularizer need. `create_off` (strength 0, in the strength's type) and `create_other` (another strength) may be
+/// empty; for the former `no_off` says why.
 struct RegularizerTrial {
   const ConformanceBench& bench;
   Communicator& alone;
   Create<Regularizer> create, create_off, create_other;
+  std::optional<Finding> no_off;
+  bool is_off = false;  ///< strength 0 as it is
 };
+/// (conformance_trial.cpp) `offer` must outlive the trial.
+[[nodiscard]] RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
+                                          Communicator& alone);
 
 // Keys (conformance_keys.cpp), for every kind of class.
 template <class Base>
@@ -47,6 +57,7 @@ template <class Base>
 // Training (conformance_training.cpp).
 [[nodiscard]] Finding check_repeatable(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_strength_zero(const RegularizerTrial& trial);
+[[nodiscard]] Finding check_acts(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_instances(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_resume(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_frozen(const RegularizerTrial& trial);

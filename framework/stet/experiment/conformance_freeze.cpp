@@ -2,44 +2,24 @@
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/experiment/conformance_checks.hpp>
+#include <stet/plugin/handover.hpp>
 #include <stet/train/low_rank.hpp>
 
 namespace stet::conformance {
 
 namespace {
 
-constexpr const char* shape_hint =
-    "TrainableSelection: one entry a parameter; masks are uint8, 0 or 1, contiguous, of the parameter's shape, and "
-    "only for what trains; low-rank changes of matrices that train, without a mask, of rank 1 or more";
-
-/// What is wrong with a selection for this table; empty if nothing is. Counts what trains.
-std::string wrong_with(const TrainableSelection& selection, const ParameterTable& table, std::int64_t& trains) {
-  trains = 0;
-  if (selection.trains.size() != table.size())
-    return fmt::format("{} entries for {} parameters", selection.trains.size(), table.size());
-  for (const auto& [index, mask] : selection.masks) {
-    if (index >= table.size()) return fmt::format("a mask for parameter {} of {}", index, table.size());
-    const std::string& name = table[index].name;
-    if (!selection.trains[index]) return "a mask for the frozen " + name;
-    if (!mask.defined() || mask.scalar_type() != at::kByte) return "the mask of " + name + " is not uint8";
-    if (mask.sizes() != at::IntArrayRef(table[index].shape))
-      return fmt::format("the mask of {} has shape [{}], not [{}]", name, fmt::join(mask.sizes(), ", "),
-                         fmt::join(table[index].shape, ", "));
-    if (!mask.is_contiguous()) return "the mask of " + name + " is not contiguous";
-    if (mask.max().item<std::int64_t>() > 1) return "the mask of " + name + " has values above 1";
-  }
-  if (std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) return wrong;
+std::int64_t count_trained(const TrainableSelection& selection, const ParameterTable& table) {
+  std::int64_t trains = 0;
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (!selection.trains[i]) continue;
     const auto low_rank = selection.low_rank.find(i);
-    if (low_rank != selection.low_rank.end()) {
-      trains += factor_elements(table[i], low_rank->second);
-      continue;
-    }
     const auto mask = selection.masks.find(i);
-    trains += mask == selection.masks.end() ? table[i].count : mask->second.sum().item<std::int64_t>();
+    trains += low_rank != selection.low_rank.end() ? factor_elements(table[i], low_rank->second)
+              : mask != selection.masks.end()      ? mask->second.sum().item<std::int64_t>()
+                                                   : table[i].count;
   }
-  return trains == 0 ? "nothing is left to train" : "";
+  return trains;
 }
 
 }  // namespace
@@ -58,9 +38,9 @@ std::string selection_digest(const TrainableSelection& selection) {
 
 Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrategy>& create) {
   const ParameterTable& table = bench.model().table();
-  std::int64_t trains = 0;
-  if (const std::string wrong = wrong_with(create()->select(table), table, trains); !wrong.empty())
-    return failed(wrong, shape_hint);
+  const std::string hint = std::string("TrainableSelection: ") + expected_of_selection;
+  const TrainableSelection selection = create()->select(table);
+  if (const std::string wrong = wrong_with_selection(selection, table); !wrong.empty()) return failed(wrong, hint);
   // Another model: more layers, a head of its own, biases. Parameters may not fit it; then that must be said.
   ModelConfig other = bench.model().config();
   other.layers = 3;
@@ -68,16 +48,15 @@ Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrate
   other.positions = Positions::learned;
   other.linear_bias = true;
   const Transformer larger(other);
-  std::int64_t ignored = 0;
   std::string also = "; also for another model's " + std::to_string(larger.table().size());
   try {
-    if (const std::string wrong = wrong_with(create()->select(larger.table()), larger.table(), ignored); !wrong.empty())
-      return failed("for another model: " + wrong, shape_hint);
+    if (const std::string wrong = wrong_with_selection(create()->select(larger.table()), larger.table()); !wrong.empty())
+      return failed("for another model: " + wrong, hint);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
     also = "; another model is refused with a reason";
   }
-  return passed(fmt::format("{} of {} elements in {} parameters train{}", trains, table.total(), table.size(), also));
+  return passed(fmt::format("{} of {} elements in {} parameters train{}", count_trained(selection, table), table.total(), table.size(), also));
 }
 
 Finding check_selection_repeatable(const ConformanceBench& bench, const Create<FreezeStrategy>& create) {
@@ -102,8 +81,7 @@ Finding check_selection_trains(const ConformanceBench& bench, Communicator& alon
                                const Create<FreezeStrategy>& create) {
   const ParameterTable& table = bench.model().table();
   const TrainableSelection selection = create()->select(table);
-  std::int64_t ignored = 0;
-  if (!wrong_with(selection, table, ignored).empty()) return not_applicable("the selection cannot be used");
+  if (!wrong_with_selection(selection, table).empty()) return not_applicable("the selection cannot be used");
   BenchRun run(bench, alone, nullptr, selection);
   const at::Tensor start = run.weights().clone();
   run.begin();

@@ -2,11 +2,6 @@
 #include <stet/experiment/conformance_checks.hpp>
 #include <stet/experiment/probe_context.hpp>
 
-#include <algorithm>
-#include <cmath>
-#include <set>
-#include <tuple>
-
 namespace stet::conformance {
 
 namespace {
@@ -26,6 +21,9 @@ class ProbePoint {
   [[nodiscard]] ProbeContext context() const {
     ProbeContext context = make_probe_context(bench_.model(), weights_, snapshots_, bench_.sets(), examples_);
     context.phase = ConformanceBench::phase;
+    const TrainableSelection selection = bench_.partly_frozen(true);
+    context.trains = selection.trains;
+    context.masks = selection.masks;
     return context;
   }
   [[nodiscard]] std::vector<Measurement> measure(Probe& probe) const { return probe.measure(context()); }
@@ -59,39 +57,16 @@ Finding check_measurements(const ConformanceBench& bench, Communicator& alone, c
   const ProbePoint point(bench, alone);
   const std::unique_ptr<Probe> probe = create();
   const std::vector<Measurement> measured = point.measure(*probe);
-  const std::vector<std::string> examples = point.context().examples.sets();  // the fact sets are among them
   if (measured.empty())
     return failed("it measures nothing, though every set and the snapshots \"base\" and \"earlier\" are at hand",
                   "set its parameters to what is there: --set key=value");
-  std::set<std::tuple<std::string, std::string, int>> seen;
-  const int layers = static_cast<int>(bench.model().config().layers);
-  for (const Measurement& m : measured) {
-    const std::string place = fmt::format("measurement '{}', set '{}', layer {}", m.name, m.set, m.layer);
-    const bool named = !m.name.empty() && m.name.find_first_of(",\n\"") == std::string::npos;
-    if (!named)
-      return failed(place + ": the name is empty, or has a comma, quote or line break",
-                    "it becomes a column of measurements.csv");
-    const bool known = m.set.empty() || std::find(examples.begin(), examples.end(), m.set) != examples.end();
-    if (!known)
-      return failed(place + ": there is no such set",
-                    "Measurement::set is one of ProbeContext::sets or of the sets of examples, or empty for the run");
-    if (m.layer < -1 || m.layer > layers)
-      return failed(place + fmt::format(": layers go from 0 to {}", layers),
-                    "0: embedding, l: after block l, -1: none");
-    if (!std::isfinite(m.value))
-      return failed(place + fmt::format(": the value is {}", m.value),
-                    "measure nothing rather than something that is no number");
-    if (!seen.emplace(m.name, m.set, m.layer).second)
-      return failed(place + " is there twice", "give different things different names");
+  if (const std::string wrong = wrong_with(measured, point.context()); !wrong.empty()) {
+    return failed(wrong, "finite values (measure nothing rather than something that is no number); names that can be a column's value in a CSV file; "
+                         "a set of ProbeContext::sets or of the sets of examples, or empty for the run; layer 0: embedding, l: after block l, -1: none");
   }
   const std::vector<FactMeasurement> facts = point.measure_facts(*probe);
-  std::set<std::pair<std::string, std::string>> arrays;
-  for (const FactMeasurement& m : facts) {
-    if (const std::string wrong = wrong_with(m, bench.sets()); !wrong.empty())
-      return failed(wrong, "per-fact values are finite, one for every fact of a set in ProbeContext::sets");
-    if (!arrays.emplace(m.name, m.set).second)
-      return failed(fmt::format("per-fact measurement '{}', set '{}' is there twice", m.name, m.set), "give different things different names");
-  }
+  if (const std::string wrong = wrong_with(facts, bench.sets()); !wrong.empty())
+    return failed(wrong, "per-fact values are finite, one for every fact of a set in ProbeContext::sets, each name and set once");
   return passed(fmt::format("{} measurements and {} per-fact arrays: finite, names, sets, layers and sizes valid", measured.size(), facts.size()));
 }
 

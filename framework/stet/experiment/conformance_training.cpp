@@ -2,6 +2,8 @@
 #include <stet/base/philox.hpp>
 #include <stet/experiment/conformance_checks.hpp>
 
+#include <algorithm>
+
 namespace stet::conformance {
 
 namespace {
@@ -34,8 +36,7 @@ Finding check_repeatable(const RegularizerTrial& trial) {
 }
 
 Finding check_strength_zero(const RegularizerTrial& trial) {
-  if (!trial.create_off)
-    return not_applicable("no key 'strength' or 'lambda'; declare it: registrar.regularizer<...>(...).strength(KEY)");
+  if (trial.no_off) return *trial.no_off;
   BenchRun plain(trial.bench, trial.alone, nullptr), off(trial.bench, trial.alone, trial.create_off());
   if (whole(plain).digest() == whole(off).digest())
     return passed(fmt::format("{} steps: the bits of plain fine-tuning", steps));
@@ -73,32 +74,87 @@ Finding check_instances(const RegularizerTrial& trial) {
                 "keep state in members, not in static or global variables");
 }
 
+namespace {
+
+constexpr int later_steps = 4;
+
+/// Two phases, or what is left of them.
+void to_the_end(BenchRun& run, int first, int second) {
+  if (first > 0) {
+    run.train(first);
+    run.end();
+    run.begin(ConformanceBench::second_phase);
+  }
+  run.train(second);
+  run.end();
+}
+
+/// Where a run that went on differs from the straight one: in a step's term or loss, or in the weights.
+std::string where_it_differs(const ConformanceBench& bench, const BenchRun& straight, const BenchRun& resumed, int before) {
+  if (!first_difference(bench.model().table(), straight.weights(), resumed.weights()).empty()) return where_different(bench, straight, resumed);
+  for (std::size_t i = 0; i < resumed.reports().size(); ++i) {
+    const std::size_t step = static_cast<std::size_t>(before) + i;
+    const StepReport &then = straight.reports()[step], &now = resumed.reports()[i];
+    if (then.penalties != now.penalties) {
+      return fmt::format("the weights are equal, but the term of step {} is {:.9g}, not {:.9g}", step + 1, now.penalties[0], then.penalties[0]);
+    }
+    if (then.loss != now.loss) return fmt::format("the weights are equal, but the loss of step {} is {:.9g}, not {:.9g}", step + 1, now.loss, then.loss);
+  }
+  return "";
+}
+
+}  // namespace
+
+Finding check_acts(const RegularizerTrial& trial) {
+  if (trial.is_off) return not_applicable("its strength is 0 with these parameters");
+  BenchRun run(trial.bench, trial.alone, trial.create());
+  run.begin();
+  to_the_end(run, steps, later_steps);
+  const auto acted = std::count_if(run.reports().begin(), run.reports().end(), [](const StepReport& report) { return report.penalties[0] != 0; });
+  if (acted > 0) return passed(fmt::format("the term is other than 0 in {} of {} steps of two phases", acted, run.reports().size()));
+  if (run.replaced()) return passed("it replaces the weights at the end of a phase");
+  return warning(fmt::format("the term is 0 in all {} steps of two phases, and no weights are replaced", run.reports().size()),
+                 "batches hold examples of the sets \"known\" and \"unknown\": with other sets alone in its parameters it never acts");
+}
+
 Finding check_resume(const RegularizerTrial& trial) {
-  constexpr int before = 3;
+  struct Stop {
+    int phase, after, of;
+  };
   BenchRun straight(trial.bench, trial.alone, trial.create());
-  whole(straight);
-  const TemporaryFolder folder;
+  straight.begin();
+  to_the_end(straight, steps, later_steps);
   std::size_t tensors = 0;
-  {
-    BenchRun run(trial.bench, trial.alone, trial.create());
-    run.begin();
-    run.train(before);
-    run.save(folder.path());
-    tensors = run.saved_tensors();
+  for (const Stop& stop : {Stop{1, 3, steps}, Stop{2, 2, later_steps}}) {
+    const TemporaryFolder folder;
+    {
+      BenchRun run(trial.bench, trial.alone, trial.create());
+      run.begin();
+      if (stop.phase == 2) {
+        run.train(steps);
+        run.end();
+        run.begin(ConformanceBench::second_phase);
+      }
+      run.train(stop.after);
+      run.save(folder.path());
+      tensors = run.saved_tensors();
+    }
+    BenchRun resumed(trial.bench, trial.alone, trial.create());
+    resumed.resume(folder.path());
+    if (stop.phase == 1) {
+      to_the_end(resumed, steps - stop.after, later_steps);
+    } else {
+      to_the_end(resumed, 0, later_steps - stop.after);
+    }
+    const int before = (stop.phase == 2 ? steps : 0) + stop.after;
+    if (const std::string difference = where_it_differs(trial.bench, straight, resumed, before); !difference.empty()) {
+      return failed(fmt::format("saved after {} of {} steps{} ({} tensors of its own), continued: {}", stop.after, stop.of,
+                                stop.phase == 2 ? " of a second phase" : "", tensors, difference),
+                    "save() must return all that later steps and phases depend on, load() take it back, and begin_phase(resumed = true) leave it");
+    }
   }
-  BenchRun resumed(trial.bench, trial.alone, trial.create());
-  resumed.resume(folder.path());
-  resumed.train(steps - before);
-  resumed.end();
-  if (first_difference(trial.bench.model().table(), straight.weights(), resumed.weights()).empty()) {
-    return passed(
-        fmt::format("saved after {} of {} steps ({} tensors of its own), continued: the bits of the straight run",
-                    before, steps, tensors));
-  }
-  return failed(fmt::format("saved after {} of {} steps ({} tensors of its own), continued: {}", before, steps, tensors,
-                            where_different(trial.bench, straight, resumed)),
-                "save() must return all that later steps depend on, load() take it back, and begin_phase(resumed = "
-                "true) leave it");
+  return passed(fmt::format("two phases, saved in the first and in the second ({} tensors of its own), continued: weights and every step's term as in the straight run",
+                            tensors));
 }
 
 namespace {
@@ -116,7 +172,7 @@ std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regulari
   ExampleStore examples(trial.bench.model(), trial.alone, 1);
   trial.bench.fill(examples);
   regularizer.begin_phase({ConformanceBench::phase, trial.bench.model(), values, snapshots, examples}, false);
-  static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots, examples}));
+  static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots, examples, 0, selection.masks}));
   if (const std::string name = first_difference(table, start, values); !name.empty())
     return "add_gradient writes the weights of " + name;
   for (std::size_t i = 0; i < table.size(); ++i) {
@@ -131,7 +187,7 @@ std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regulari
 Finding check_frozen(const RegularizerTrial& trial) {
   const char* const hint = "write nothing but gradients, and those only where WeightContext::trains is true";
   const ParameterTable& table = trial.bench.model().table();
-  const TrainableSelection selection = trial.bench.partly_frozen();
+  const TrainableSelection selection = trial.bench.partly_frozen(true);
   const std::unique_ptr<Regularizer> regularizer = trial.create();
   if (regularizer->site() == Site::weights) {
     if (const std::string wrong = misplaced_write(trial, *regularizer, selection); !wrong.empty())
@@ -148,6 +204,13 @@ Finding check_frozen(const RegularizerTrial& trial) {
       return failed(fmt::format("after {} steps the frozen {} has changed", steps, table[i].name), hint);
     }
   }
+  for (const auto& [index, mask] : selection.masks) {
+    const at::Tensor then = table.view(start, index), now = table.view(run.weights(), index);
+    if (!at::where(mask.eq(1), then, now).equal(then)) {
+      return failed(fmt::format("after {} steps masked elements of {} have changed", steps, table[index].name),
+                    "where WeightContext::masks has an entry, leave the values alone where it is 0");
+    }
+  }
   if (run.weights().equal(start)) return failed("with some parameters frozen nothing trains any more", hint);
   const SnapshotStore fresh = trial.bench.snapshots(at::kFloat);
   for (const auto& [name, weights] : fresh.all()) {
@@ -155,7 +218,7 @@ Finding check_frozen(const RegularizerTrial& trial) {
       return failed("the snapshot '" + name + "' has changed", "snapshots are shared: copy before writing");
   }
   return passed(
-      fmt::format("{} of {} parameters frozen: unchanged after {} steps; snapshots too", frozen, table.size(), steps));
+      fmt::format("{} of {} parameters frozen, one masked: unchanged after {} steps; snapshots too", frozen, table.size(), steps));
 }
 
 }  // namespace stet::conformance

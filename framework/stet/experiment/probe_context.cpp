@@ -2,11 +2,9 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
-
-#include <fmt/format.h>
+#include <stet/plugin/handover.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 namespace stet {
 
@@ -38,21 +36,15 @@ ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weig
   return context;
 }
 
-std::string wrong_with(const FactMeasurement& measured, std::span<const EvaluationSet> sets) {
-  const std::string place = fmt::format("per-fact measurement '{}', set '{}'", measured.name, measured.set);
-  if (measured.name.empty() || measured.name.find_first_of(",/\"\n") != std::string::npos ||
-      fmt::format(".{}.", measured.name).find(".extra.") != std::string::npos) {
-    return place + ": the name is empty, has a comma, slash, quote or line break, or a part 'extra'";
-  }
-  const auto set = std::find_if(sets.begin(), sets.end(), [&](const EvaluationSet& one) { return one.name == measured.set; });
-  if (set == sets.end()) return place + ": there is no such fact set";
-  if (measured.values.size() != set->facts.size()) {
-    return place + fmt::format(": {} values for {} facts; a probe that looks at some facts alone must record none", measured.values.size(), set->facts.size());
-  }
-  for (const float value : measured.values) {
-    if (!std::isfinite(value)) return place + fmt::format(": a value is {}", value);
-  }
-  return "";
+std::string wrong_with(std::span<const Measurement> measured, const ProbeContext& context) {
+  return wrong_with_measurements(measured, context.sets, context.examples.sets(), context.model.config().layers);
+}
+
+std::string wrong_with(std::span<const FactMeasurement> measured, std::span<const EvaluationSet> sets) {
+  return wrong_with_fact_measurements(measured, [&](const std::string& name) -> std::optional<std::size_t> {
+    const auto set = std::find_if(sets.begin(), sets.end(), [&](const EvaluationSet& one) { return one.name == name; });
+    return set == sets.end() ? std::nullopt : std::optional(set->facts.size());
+  });
 }
 
 }  // namespace stet

@@ -9,11 +9,12 @@
 
 namespace stet {
 
-/// Everything but phase, epoch and the flags that follow them. What is handed in must outlive the context.
+/// Everything but phase, epoch, the flags that follow them, and what trains. What is handed in must outlive the context.
 [[nodiscard]] ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weights, const Snapshots& snapshots,
                                               std::span<const EvaluationSet> sets, const Examples& examples);
 
-/// Why per-fact values cannot be recorded; empty if they can.
-[[nodiscard]] std::string wrong_with(const FactMeasurement& measured, std::span<const EvaluationSet> sets);
+/// Why what a probe measured cannot be recorded; empty if it can. As plugin/handover.hpp, with the sets of a run.
+[[nodiscard]] std::string wrong_with(std::span<const Measurement> measured, const ProbeContext& context);
+[[nodiscard]] std::string wrong_with(std::span<const FactMeasurement> measured, std::span<const EvaluationSet> sets);
 
 }  // namespace stet

@@ -9,6 +9,7 @@
 #include <stet/experiment/run_examples.hpp>
 #include <stet/experiment/run_sets.hpp>
 #include <stet/plugin/guard.hpp>
+#include <stet/plugin/handover.hpp>
 
 #include <algorithm>
 
@@ -86,6 +87,7 @@ void RunExecutor::run() {
     train_phase();
     end_phase();
   }
+  warn_of_silence();
   collectively(communicator_, [&] {
     if (communicator_.rank() == 0) write_record();
   });
@@ -123,14 +125,12 @@ TrainableSelection RunExecutor::select_trainable(bool listed) {
     if (!use.acts_in(phase)) continue;
     const Offer<FreezeStrategy>& offer = registry_.freeze_strategy(use.plugin);
     const std::unique_ptr<FreezeStrategy> chosen = hook("freeze strategy", use, "create", [&] { return offer.create(use.parameters); });
-    selection = hook("freeze strategy", use, "select", [&] { return chosen->select(table); });
+    selection = hook("freeze strategy", use, "select", [&] {
+      TrainableSelection mine = chosen->select(table);
+      refuse_if(wrong_with_selection(mine, table), expected_of_selection);
+      return mine;
+    });
     strategy = use.key;
-    if (selection.trains.size() != table.size()) {
-      throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection of the wrong length");
-    }
-    if (const std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) {
-      throw Error(ErrorKind::plugin, "freeze strategy '" + use.plugin + "' returned a selection that cannot be used: " + wrong);
-    }
   }
   if (!listed) manifest_ += freeze_manifest(phase, strategy, table, selection);
   return selection;
@@ -144,8 +144,11 @@ void RunExecutor::begin_phase(bool resumed) {
     for (Instance& instance : regularizers_) {
       if (!instance.use->acts_in(phase)) continue;
       active.push_back({instance.use->key, instance.regularizer.get()});
-      hook("regularizer", *instance.use, "begin_phase",
-           [&] { instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}, resumed); });
+      hook("regularizer", *instance.use, "begin_phase", [&] {
+        const Lent values(weights_, true);
+        instance.regularizer->begin_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}, resumed);
+        values.refuse_write("the weights");
+      });
     }
   });
   if (!resumed) {
@@ -189,9 +192,10 @@ void RunExecutor::train_phase() {
     checkpoint_if_due();
   }
   const std::uint64_t epochs = state_.position / data.epoch_size;  // whole ones: a phase ends with an epoch
-  bool replaced = false;
+  std::vector<std::string> replaced;
   collectively(communicator_, [&] { replaced = trainer_->replace_weights(); });
-  if (replaced) evaluate(static_cast<float>(epochs));
+  state_.acted.insert(replaced.begin(), replaced.end());
+  if (!replaced.empty()) evaluate(static_cast<float>(epochs));
 }
 
 void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
@@ -199,6 +203,7 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
   communicator_.recorder().step(phase.name, state_.step);
   const StepReport report = trainer_->step(data, sampler, range, total_steps);
   ++state_.step;
+  note_acting(report);
   std::string line = fmt::format("{{\"step\":{},\"phase\":{},\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
                                  state_.step, json_string(phase.name), report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
   std::size_t i = 0;
@@ -246,6 +251,8 @@ void RunExecutor::run_probes(float epoch) {
   ProbeContext context = make_probe_context(base_.model, weights_, snapshots_, sets_, trainer_->examples());
   context.phase = phase.name;
   context.epoch = epoch;
+  context.trains = trainer_->trains();
+  context.masks = trainer_->masks();
   context.phase_end = state_.in_phase &&
                       (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
   const auto acts_between = [&](const PluginUse& use, auto begin, auto end) {  // in any of these phases
@@ -259,11 +266,10 @@ void RunExecutor::run_probes(float epoch) {
       if (!use->acts_in(phase.name)) continue;
       context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
       context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
-      for (const Measurement& m : hook("probe", *use, "measure", [&, &probe = probe] { return probe->measure(context); })) {
+      for (const Measurement& m : hook("probe", *use, "measure", [&, &probe = probe] { return measured(*probe, context); })) {
         state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", csv_field(use->key), csv_field(m.name), csv_field(m.set), m.layer, state_.step, csv_field(phase.name), epoch, m.value));
       }
-      for (const FactMeasurement& m : hook("probe", *use, "measure_facts", [&, &probe = probe] { return probe->measure_facts(context); })) {
-        if (const std::string wrong = wrong_with(m, sets_); !wrong.empty()) throw Error(ErrorKind::plugin, "probe." + use->key + ": " + wrong);
+      for (const FactMeasurement& m : hook("probe", *use, "measure_facts", [&, &probe = probe] { return measured_facts(*probe, context); })) {
         state_.record_facts(m.set, use->key + "." + m.name, m.values);
       }
     }
@@ -293,8 +299,11 @@ void RunExecutor::end_phase() {
   collectively(communicator_, [&] {
     for (Instance& instance : regularizers_) {
       if (!instance.use->acts_in(phase)) continue;
-      hook("regularizer", *instance.use, "end_phase",
-           [&] { instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()}); });
+      hook("regularizer", *instance.use, "end_phase", [&] {
+        const Lent values(weights_, true);
+        instance.regularizer->end_phase({phase, base_.model, weights_, snapshots_, trainer_->examples()});
+        values.refuse_write("the weights");
+      });
     }
   });
   snapshots_.put(phase, weights_.clone());

@@ -47,6 +47,12 @@ class RunExecutor {
   /// Scores the validation set alone and says (state_.phase_over) whether the phase ends here.
   std::optional<SetScore> judge_plateau(std::int64_t epoch);
   void run_probes(float epoch);
+  /// What a probe measures, checked. Throws Error (plugin) also if it has written what it may only read.
+  [[nodiscard]] std::vector<Measurement> measured(Probe& probe, const ProbeContext& context) const;
+  [[nodiscard]] std::vector<FactMeasurement> measured_facts(Probe& probe, const ProbeContext& context) const;
+  void note_acting(const StepReport& report);
+  /// A line in the manifest and the log for each regularizer that changed nothing in the whole run although it is not off.
+  void warn_of_silence();
   void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
   [[nodiscard]] TrainingData phase_data() const;
   /// `listed`: the phase is in the manifest already (it goes on from a checkpoint).

@@ -8,6 +8,7 @@
 #include <stet/config/document.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/workspace.hpp>
+#include <stet/plugin/handover.hpp>
 
 #include <string>
 #include <vector>
@@ -19,7 +20,11 @@ void RunExecutor::checkpoint() {
   std::map<std::string, PluginState> saved;
   collectively(communicator_, [&] {
     for (const Instance& instance : regularizers_) {
-      saved[instance.use->key] = hook("regularizer", *instance.use, "save", [&] { return instance.regularizer->save(); });
+      saved[instance.use->key] = hook("regularizer", *instance.use, "save", [&] {
+        PluginState state = instance.regularizer->save();
+        refuse_if(wrong_with_state(state), "named tensors in the CPU's memory");
+        return state;
+      });
     }
   });
   state_.spent += clocks_.total.spent();

@@ -94,7 +94,7 @@ void RunState::save_to(Checkpoint& checkpoint) const {
   checkpoint.step = step;
   const nlohmann::json json{{"phase", phase},       {"in_phase", in_phase},     {"position", position},   {"best_validation", best_validation},
                             {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", spent.wall}, {"processor_seconds", spent.processor},
-                            {"measurements", measurements}, {"fact_arrays", fact_arrays}};
+                            {"measurements", measurements}, {"fact_arrays", fact_arrays}, {"acted", acted}};
   checkpoint.metadata["run"] = json.dump();
   checkpoint.tensors["outcome.step"] = pack_vector(outcomes.step, at::kLong);
   checkpoint.tensors["outcome.epoch"] = pack_vector(outcomes.epoch, at::kFloat);
@@ -124,6 +124,7 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     older_metrics = json.value("metrics", std::vector<std::string>());
     json.at("measurements").get_to(measurements);
     json.at("fact_arrays").get_to(fact_arrays);
+    acted = json.value("acted", std::set<std::string>{});  // as above
   } catch (const std::exception& error) {
     throw Error(ErrorKind::checkpoint, "the checkpoint's run state cannot be read").received(error.what());
   }

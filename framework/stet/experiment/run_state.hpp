@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct RunState {
   report::RunOutcomes outcomes;
   std::vector<std::string> older_metrics; ///< lines of metrics.jsonl in a checkpoint of an older stet; else empty (MetricsLog keeps them)
   std::vector<std::string> measurements;  ///< lines of measurements.csv
+  std::set<std::string> acted;            ///< keys of regularizers whose term was not 0 at some step, or that replaced weights
   std::vector<std::string> fact_arrays;   ///< "SET/KEY" of what record_facts() has recorded
 
   /// Appends one evaluation.

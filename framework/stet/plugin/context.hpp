@@ -16,6 +16,10 @@ namespace stet {
 /// Named tensors that a plugin wants to find again after a restart. They go into the checkpoint as they are.
 using PluginState = std::map<std::string, at::Tensor>;
 
+/// Element masks by index into the parameter table: uint8 of the parameter's shape, 1 trains, 0 is frozen.
+using ElementMasks = std::map<std::size_t, at::Tensor>;
+[[nodiscard]] const ElementMasks& no_masks() noexcept;
+
 /// Flat weights that the engine keeps: "base" (the weights at the start of the run) and one for each finished phase,
 /// under its name.
 class Snapshots {

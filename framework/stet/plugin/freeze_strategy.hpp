@@ -23,7 +23,7 @@ struct LowRank {
 struct TrainableSelection {
   std::vector<bool> trains;              ///< one entry a parameter of the table
   /// Optional element masks (uint8, 1 trains, same shape as the parameter) for parameters that train in part.
-  std::map<std::size_t, at::Tensor> masks;
+  ElementMasks masks;
   /// Optional: matrices (2-D) that train by a low-rank change alone. `trains` is true for them, and they have no mask.
   std::map<std::size_t, LowRank> low_rank = {};
 };

@@ -15,10 +15,10 @@ enum class ProbePosition { subject_end, prompt_end };
 
 /// One number of one evaluation: a line of the run's measurements.csv.
 struct Measurement {
-  std::string name;   ///< "drift"
-  std::string set;    ///< fact set or set of examples, or "" for the run
+  std::string name;   ///< "drift"; no comma, quote or line break
+  std::string set;    ///< one of ProbeContext::sets or of Examples::sets(), or "" for the run
   int layer = -1;     ///< 0: embedding, l: after (or in) block l; -1: none
-  double value = 0;
+  double value = 0;   ///< finite; what cannot be measured is left out. No two of an evaluation have the same name, set and layer
 };
 
 /// One number for each fact of one evaluation: in the run's outcomes as SetOutcomes::extra["PROBE.name"], PROBE the probe's
@@ -58,6 +58,9 @@ struct ProbeContext {
   bool first = true;         ///< this probe's first evaluation in the run
   bool phase_end = true;     ///< the phase's training is over (weights that replace those of the last step are evaluated once more)
   bool last = true;          ///< phase_end, and this probe acts in no later phase
+
+  std::vector<bool> trains = {};  ///< one entry a parameter, in the phase under way; empty before the first phase
+  ElementMasks masks = {};        ///< of parameters that train in part; those without an entry train as a whole, if they do
 };
 
 class Probe {

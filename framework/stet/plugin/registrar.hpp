@@ -41,6 +41,13 @@ struct Offer {
   std::string strength_key, example_table;
 };
 
+/// The key whose value 0 (false) turns a regularizer off, or nothing: the declared one, else a field `strength` or `lambda`.
+[[nodiscard]] std::string strength_key_of(const Offer<Regularizer>& offer);
+/// That key's value in a resolved table of the class (a key with dots is of a nested table); nullptr if it has none. Valid as long as the table.
+[[nodiscard]] const config::Value* strength_in(const Offer<Regularizer>& offer, const config::Value& resolved);
+/// Whether that value is 0, or false.
+[[nodiscard]] bool is_off(const Offer<Regularizer>& offer, const config::Value& resolved);
+
 /// Throws Error (plugin) if a regularizer declares a site whose hook its class does not override.
 void check_site(const std::string& name, Site site, bool has_output_loss, bool has_add_gradient);
 

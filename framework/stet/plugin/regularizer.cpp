@@ -1,7 +1,10 @@
 #include <stet/plugin/regularizer.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
 #include <stet/plugin/registrar.hpp>
+
+#include <algorithm>
 
 namespace stet {
 
@@ -22,6 +25,33 @@ at::Tensor Regularizer::output_loss(const OutputContext& /*context*/) {
 
 double Regularizer::add_gradient(const WeightContext& /*context*/) {
   throw not_implemented("a regularizer", "weights", "add_gradient");
+}
+
+std::string strength_key_of(const Offer<Regularizer>& offer) {
+  if (!offer.strength_key.empty()) return offer.strength_key;
+  for (const char* key : {"strength", "lambda"}) {
+    if (std::any_of(offer.fields.begin(), offer.fields.end(), [key](const config::FieldInfo& field) { return field.key == key; })) return key;
+  }
+  return "";
+}
+
+const config::Value* strength_in(const Offer<Regularizer>& offer, const config::Value& resolved) {
+  const std::string key = strength_key_of(offer);
+  if (key.empty()) return nullptr;
+  const config::Value* value = &resolved;
+  for (const std::string& part : split(key, '.')) {
+    value = value->find(part);
+    if (value == nullptr) return nullptr;
+  }
+  return value;
+}
+
+bool is_off(const Offer<Regularizer>& offer, const config::Value& resolved) {
+  using Kind = config::Value::Kind;
+  const config::Value* const value = strength_in(offer, resolved);
+  if (value == nullptr) return false;
+  if (value->is(Kind::boolean)) return !value->as_boolean();
+  return (value->is(Kind::integer) || value->is(Kind::real)) && value->as_real() == 0;
 }
 
 void check_site(const std::string& name, Site site, bool has_output_loss, bool has_add_gradient) {

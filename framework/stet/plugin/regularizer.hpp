@@ -58,6 +58,9 @@ struct WeightContext {
   const Snapshots& snapshots;
   const Examples& examples;
   std::int64_t step = 0;            ///< of the phase, from 0
+  /// Parameters that a freeze strategy lets train in part, by index into the table: uint8 of the parameter's shape, 1 trains. One
+  /// without an entry trains as a whole, if it does. Gradients where the mask is 0 are dropped; values there must keep their bits.
+  const ElementMasks& masks = no_masks();
 };
 
 /// Calls come in this order: begin_phase, then for every step output_loss (once a micro-batch) or add_gradient (once)

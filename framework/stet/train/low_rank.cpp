@@ -2,26 +2,12 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/plugin/handover.hpp>
 
 #include <cmath>
 #include <utility>
 
 namespace stet {
-
-std::string wrong_with_low_rank(const TrainableSelection& selection, const ParameterTable& table) {
-  for (const auto& [index, low_rank] : selection.low_rank) {
-    if (index >= table.size()) return fmt::format("a low-rank change of parameter {} of {}", index, table.size());
-    const ParameterInfo& info = table[index];
-    if (index >= selection.trains.size() || !selection.trains[index]) return "a low-rank change of the frozen " + info.name;
-    if (selection.masks.contains(index)) return info.name + " has both a mask and a low-rank change";
-    if (info.shape.size() != 2) return info.name + " is no matrix and cannot have a low-rank change";
-    if (low_rank.rank < 1) return fmt::format("the rank of {} is {}", info.name, low_rank.rank);
-    if (!std::isfinite(low_rank.scale) || low_rank.scale == 0) {
-      return fmt::format("the scale of {} is {}", info.name, low_rank.scale);
-    }
-  }
-  return "";
-}
 
 std::int64_t factor_elements(const ParameterInfo& matrix, const LowRank& low_rank) {
   return low_rank.rank * (matrix.shape[0] + matrix.shape[1]);
@@ -29,10 +15,7 @@ std::int64_t factor_elements(const ParameterInfo& matrix, const LowRank& low_ran
 
 LowRankUpdates::LowRankUpdates(const ParameterTable& table, const TrainableSelection& selection, at::Tensor start)
     : table_(&table), start_(std::move(start)) {
-  if (const std::string wrong = wrong_with_low_rank(selection, table); !wrong.empty()) {
-    throw Error(ErrorKind::plugin, "a freeze strategy returned a selection that cannot be used: " + wrong)
-        .expected("low-rank changes of matrices that train, without a mask, of rank 1 or more and a finite scale");
-  }
+  refuse_if(wrong_with_low_rank(selection, table), expected_of_selection);
   STET_ASSERT(start_.numel() == table.total());
   for (const auto& [index, low_rank] : selection.low_rank) {  // a map: in the order of the table
     const std::int64_t out = table[index].shape[0], in = table[index].shape[1];

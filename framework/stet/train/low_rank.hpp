@@ -18,8 +18,6 @@
 
 namespace stet {
 
-/// What is wrong with `selection.low_rank` for this table, for a message; empty if nothing is.
-[[nodiscard]] std::string wrong_with_low_rank(const TrainableSelection& selection, const ParameterTable& table);
 /// rank * (in + out): what trains in place of the matrix.
 [[nodiscard]] std::int64_t factor_elements(const ParameterInfo& matrix, const LowRank& low_rank);
 

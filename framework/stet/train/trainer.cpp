@@ -1,6 +1,7 @@
 #include <stet/train/trainer.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/plugin/handover.hpp>
 #include <stet/train/adamw.hpp>
 
 #include <algorithm>
@@ -18,11 +19,13 @@ Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions opti
                static_cast<std::int64_t>(options.bucket_megabytes * 1e6 / static_cast<double>(weights_.element_size()))),
       examples_(model, communicator, reducer_.shards()) {}
 
-void Trainer::begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
+void Trainer::begin_phase(const TrainableSelection& chosen, std::vector<ActiveRegularizer> regularizers,
                           const Snapshots& snapshots, const at::Tensor& phase_start) {
   const ParameterTable& table = model_.table();
-  trains_ = selection.trains.empty() ? std::vector<bool>(table.size(), true) : selection.trains;
-  STET_ASSERT(trains_.size() == table.size());
+  TrainableSelection selection = chosen;
+  if (selection.trains.empty()) selection.trains.assign(table.size(), true);
+  refuse_if(wrong_with_selection(selection, table), expected_of_selection);
+  trains_ = selection.trains;
   masks_ = selection.masks;
   ranges_.clear();
   trainable_ = 0;
@@ -138,21 +141,35 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
 void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
   const at::NoGradGuard guard;
   const WeightContext context = weight_context(gradient);
+  // Writes through pointers cost two passes over memory to find: looked for in a phase's first step and as often as replicas are compared.
+  const bool closely = optimizer_.step == 0 ||
+                       (options_.replica_check_steps > 0 && (optimizer_.step + 1) % options_.replica_check_steps == 0);
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
     const ActiveRegularizer& regularizer = regularizers_[i];
     if (regularizer.object->site() != Site::weights) continue;
-    report.penalties[i] = hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(context); });
+    report.penalties[i] = hook(regularizer, "add_gradient", [&] {
+      const Lent values(weights_, closely);
+      const double value = regularizer.object->add_gradient(context);
+      values.refuse_write("the weights");
+      if (std::isfinite(report.task_loss)) check_penalty(value);
+      return value;
+    });
   }
   report.loss = report.task_loss;
   for (const double penalty : report.penalties) report.loss += penalty;
   apply(gradient, report, total_steps);
   for (const ActiveRegularizer& regularizer : regularizers_) {
-    hook(regularizer, "after_step", [&] { regularizer.object->after_step(context); });
+    hook(regularizer, "after_step", [&] {
+      const Lent values(weights_, closely), whole(gradient, closely);
+      regularizer.object->after_step(context);
+      values.refuse_write("the weights");
+      whole.refuse_write("the gradient");
+    });
   }
 }
 
 WeightContext Trainer::weight_context(const at::Tensor& gradient) const {
-  return {model_.table(), weights_, gradient, trains_, *snapshots_, examples_, optimizer_.step};
+  return {model_.table(), weights_, gradient, trains_, *snapshots_, examples_, optimizer_.step, masks_};
 }
 
 double Trainer::teacher_bytes(double examples) const {
@@ -165,19 +182,36 @@ double Trainer::teacher_bytes(double examples) const {
   return sum;
 }
 
-bool Trainer::replace_weights() {
+/// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of them.
+std::string Trainer::who_is_not_finite() const {
+  for (const ActiveRegularizer& regularizer : regularizers_) {
+    if (regularizer.object->site() != Site::weights) continue;
+    const at::Tensor alone = at::zeros_like(weights_);
+    try {
+      static_cast<void>(hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(weight_context(alone)); }));
+    } catch (const Error&) {
+      continue;  // it has no answer a second time
+    }
+    if (!all_finite(alone)) return regularizer.name;
+  }
+  return "";
+}
+
+std::vector<std::string> Trainer::replace_weights() {
   const at::NoGradGuard guard;
   const at::Tensor gradient = at::zeros_like(weights_);
-  bool replaced = false;
+  std::vector<std::string> replaced;
   for (const ActiveRegularizer& regularizer : regularizers_) {
-    const std::optional<at::Tensor> weights =
-        hook(regularizer, "replace_weights", [&] { return regularizer.object->replace_weights(weight_context(gradient)); });
+    const std::optional<at::Tensor> weights = hook(regularizer, "replace_weights", [&] {
+      const Lent values(weights_, true);
+      std::optional<at::Tensor> mine = regularizer.object->replace_weights(weight_context(gradient));
+      values.refuse_write("the weights");
+      if (mine) refuse_if(wrong_with_replacement(*mine, weights_), "finite weights, flat, of the type and number of the present ones");
+      return mine;
+    });
     if (!weights) continue;
-    if (weights->sizes() != weights_.sizes() || weights->scalar_type() != weights_.scalar_type()) {
-      throw Error(ErrorKind::plugin, "replace_weights returned a tensor of another shape or type than the weights").at(regularizer.name);
-    }
     weights_.copy_(*weights);
-    replaced = true;
+    replaced.push_back(regularizer.name);
   }
   return replaced;
 }
@@ -203,7 +237,10 @@ void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t
     report.gradient_norm = std::sqrt(squares);
     report.learning_rate = rate_at(options_, optimizer_.step, total_steps);
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
-      throw Error(ErrorKind::numerical, std::isfinite(report.loss) ? "the gradient is not finite" : "the loss is not finite")
+      const std::string guilty = std::isfinite(report.loss) ? who_is_not_finite() : "";
+      throw Error(ErrorKind::numerical, !std::isfinite(report.loss) ? "the loss is not finite"
+                                        : guilty.empty()            ? "the gradient is not finite"
+                                                                    : "the gradient is not finite: regularizer '" + guilty + "', add_gradient")
           .at("step " + std::to_string(optimizer_.step))
           .received(fmt::format("loss {}, gradient norm {}, learning rate {}", report.loss, report.gradient_norm,
                                 report.learning_rate))

@@ -53,31 +53,33 @@ class Trainer {
   /// The sets that plugins may use beside the batch. Empty at first: whoever owns the trainer fills it.
   [[nodiscard]] ExampleStore& examples() noexcept { return examples_; }
 
-  /// Starts a phase with a fresh optimizer. `selection` empty: everything trains. `phase_start`: the flat weights at the start
+  /// Starts a phase with a fresh optimizer. `chosen` empty: everything trains. `phase_start`: the flat weights at the start
   /// of the phase, which low-rank parameters are changes of; kept, so do not write to them. Undefined: the present weights. A
   /// phase that goes on from a checkpoint must give them, and set optimizer() afterwards.
-  /// Throws Error (plugin) if the selection's low-rank part cannot be used, Error (config) if a regularizer wants to rehearse a set
+  /// Throws Error (plugin) if the selection cannot be used (plugin/handover.hpp), Error (config) if a regularizer wants to rehearse a set
   /// that examples() lacks.
-  void begin_phase(const TrainableSelection& selection, std::vector<ActiveRegularizer> regularizers,
+  void begin_phase(const TrainableSelection& chosen, std::vector<ActiveRegularizer> regularizers,
                    const Snapshots& snapshots, const at::Tensor& phase_start = {});
 
   /// Collective. Trains on the sequences at `range` of the sampler's order. `total_steps` of the phase, for the schedule.
-  /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step. What fails on one rank, a
+  /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step, and the regularizer
+  /// whose term it is is named. Throws Error (plugin) if a regularizer hands over what handover.hpp refuses, or has written what it may only
+  /// read: found in every step where libtorch wrote, else in a phase's first step and each TrainOptions::replica_check_steps. What fails on one rank, a
   /// plugin's hook or a sequence that is too long, all ranks throw, and may go on with other work.
   StepReport step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
 
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
   [[nodiscard]] const TrainOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::vector<bool>& trains() const noexcept { return trains_; }
-  [[nodiscard]] const std::map<std::size_t, at::Tensor>& masks() const noexcept { return masks_; }
+  [[nodiscard]] const ElementMasks& masks() const noexcept { return masks_; }
   /// Elements of optimizer().first. Of a masked parameter all count, of a low-rank one its factors.
   [[nodiscard]] std::int64_t trainable_elements() const noexcept { return trainable_; }
   [[nodiscard]] OptimizerState& optimizer() noexcept { return optimizer_; }
   [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
 
-  /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). True if one did.
-  /// Throws Error (plugin) if what it returns has another shape or type.
-  [[nodiscard]] bool replace_weights();
+  /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). The names of those that did.
+  /// Throws Error (plugin) if what it returns has another shape or type, or is not finite.
+  [[nodiscard]] std::vector<std::string> replace_weights();
 
   /// Collective. Throws Error (communication) naming rank and tensor if the ranks' weights differ.
   void check_replicas() const;
@@ -117,6 +119,7 @@ class Trainer {
   decltype(auto) hook(const ActiveRegularizer& regularizer, const char* name, Call&& call) const {
     return guarded(communicator_.recorder(), "regularizer", regularizer.name, name, std::forward<Call>(call));
   }
+  [[nodiscard]] std::string who_is_not_finite() const;
   [[nodiscard]] WeightContext weight_context(const at::Tensor& gradient) const;
   void apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
   void apply_low_rank(const at::Tensor& factor_gradient, double rate, double scale);
@@ -130,7 +133,7 @@ class Trainer {
   Activations activations_;
 
   std::vector<bool> trains_;
-  std::map<std::size_t, at::Tensor> masks_;
+  ElementMasks masks_;
   std::vector<Range> ranges_;
   LowRankUpdates low_rank_;
   std::int64_t trainable_ = 0;

@@ -1,5 +1,6 @@
 // Trainer's work on one micro-batch: forward, losses, backward. The step around it: trainer.cpp.
 #include <stet/model/kernels_cpu.hpp>
+#include <stet/plugin/handover.hpp>
 #include <stet/train/trainer.hpp>
 
 namespace stet {
@@ -158,13 +159,14 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows,
       communicator_.recorder().beat();
       return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows.index, nullptr).matmul(model_.head(weights).t());
     };
-    at::Tensor loss;
-    hook(regularizers_[i], "output_loss", [&] {
+    sums.penalties[i] += hook(regularizers_[i], "output_loss", [&] {
       const at::AutoGradMode enable(true);
-      loss = regularizer.output_loss(context);
-      if (loss.requires_grad()) loss.backward();
+      const Lent seen_hidden(hidden, false), seen_logits(logits, false);
+      const at::Tensor term = regularizer.output_loss(context);
+      seen_hidden.refuse_write("the hidden states");
+      seen_logits.refuse_write("the logits");
+      return take_term(term, context);
     });
-    sums.penalties[i] += loss.item<double>();
     if (context.logits.grad().defined()) d_logits.add_(context.logits.grad());
     if (context.hidden.grad().defined()) {
       d_hidden = d_hidden.defined() ? d_hidden + context.hidden.grad() : context.hidden.grad();

@@ -23,7 +23,7 @@ TEST_F(PluginCheck, RankDependentRegularizer) {
   EXPECT_TRUE(ended_with(outcome, 4));
   EXPECT_TRUE(has(outcome.out, "FAILED          ranks           2 ranks give another result than one process"));
   EXPECT_TRUE(has(outcome.out, "hint: weigh rows by row_weights; no process id, rank"));
-  EXPECT_TRUE(has(outcome.out, "7 passed, 1 failed, 0 not applicable"));
+  EXPECT_TRUE(has(outcome.out, "8 passed, 1 failed, 0 not applicable"));
 }
 
 TEST_F(PluginCheck, ProcessDependentRegularizer) {
@@ -31,7 +31,7 @@ TEST_F(PluginCheck, ProcessDependentRegularizer) {
   EXPECT_TRUE(ended_with(outcome, 4));
   EXPECT_TRUE(has(outcome.out, "FAILED          ranks           on 2 ranks: "));
   EXPECT_TRUE(has(outcome.out, "the ranks' weights differ"));
-  EXPECT_TRUE(has(outcome.out, "7 passed, 1 failed, 0 not applicable"));
+  EXPECT_TRUE(has(outcome.out, "8 passed, 1 failed, 0 not applicable"));
 }
 
 TEST_F(PluginCheck, ParametersReachTheRanks) {
@@ -47,6 +47,20 @@ TEST_F(PluginCheck, WithoutMpiRanksAreNotApplicable) {
   EXPECT_TRUE(has(outcome.out, "not applicable  ranks           this program was built without MPI"));
 }
 #endif
+
+TEST_F(PluginCheck, ACheckThatTakesTheProcessWithIt) {
+  // The check is named, and all others are made.
+  for (const auto& [how, said] : {std::pair<std::string, std::string>{"segv", "the process is ended by signal 11 (Segmentation fault)"},
+                                  {"abort", "the process is ended by signal 6 (Aborted)"},
+                                  {"exit", "the process ends itself with exit code 0"},
+                                  {"loop", "no end after 5 s"}}) {
+    const Outcome outcome = check({wrong("crashes"), "--set", "how='" + how + "'", "--time-limit", how == "loop" ? "5" : "100"});
+    EXPECT_TRUE(ended_with(outcome, 4));
+    EXPECT_TRUE(has(outcome.out, "FAILED          gradient        the check has no end of its own: " + said));
+    EXPECT_TRUE(has(outcome.out, " passed, 1 failed, "));
+    EXPECT_TRUE(has(outcome.out, "passed          resume          two phases, saved in the first and in the second"));
+  }
+}
 
 TEST_F(PluginCheck, Misuse) {
   const Outcome unknown = check({"l2_ps"});
