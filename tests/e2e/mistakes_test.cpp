@@ -68,6 +68,7 @@ std::vector<Mistake> mistakes() {
       {"KnownBeyondTheWorld", "[arm.sets]\nknown = 500\n", "", {"not enough facts", "500", "larger world", "arm other"}},
       {"UnknownBeyondTheWorld", "[arm.sets]\nunknown = 25\n", "", {"not enough facts", "unknown"}},
       {"NoSuchRelation", "[arm.sets]\nheld_out_relations = [\"countri\"]\n", "", {"held_out_relations", "did you mean 'country'?"}},
+      {"ContextTooShort", "[arm.model]\ncontext = 3\n", "", {"arm other", "context", "experiment.toml:10:11"}},
       {"NothingToTrainOn", "[arm.sets]\nknown = 0\n", "", {"phase 'format' has nothing to train on"}},
       {"WarmupBeyondThePhase", "[arm.train]\nwarmup_steps = 9\n", "", {"train.warmup_steps", "phase 'format'", "at most 8"}},
       {"WarmupBeyondPretraining", "", "[pretrain.train]\nwarmup_steps = 100000\n", {"pretrain.train.warmup_steps", "pre-training"}},

@@ -4,6 +4,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/data/fact_sets.hpp>
+#include <stet/evaluate/evaluation.hpp>
 #include <stet/experiment/base_model.hpp>
 #include <stet/experiment/knowledge_labels.hpp>
 #include <stet/experiment/plugin_use_check.hpp>
@@ -17,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace stet {
 
@@ -101,7 +103,7 @@ class ArmCheck {
 
   /// What an inner error says, placed in the file.
   [[nodiscard]] Error placed(const Error& inner, std::initializer_list<const char*> path) const {
-    Error error = wrong(path, inner.message());
+    Error error = wrong(path, inner.where().empty() ? inner.message() : inner.message() + " (" + inner.where() + ")");
     return error.expected(inner.expected()).received(inner.received()).hint(inner.hint());
   }
 
@@ -140,11 +142,18 @@ class ArmCheck {
       sets.per_category = 0;
     }
     sets.knowledge = 0;
+    std::vector<FactSet> drawn;
     try {
       const EligibleFacts eligible = eligible_facts(*world_, world_->world, sets, nullptr);
-      static_cast<void>(draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed));
+      drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
+    }
+    const auto wording = [this](const Fact& fact) -> const std::string& { return world_->world.relations()[fact.relation].probe; };
+    try {
+      for (const FactSet& set : drawn) check_lengths(make_evaluation_set(set.name, set.facts, world_->tokenizer, wording), model_.context);
+    } catch (const Error& error) {
+      throw placed(error, {"model", "context"});
     }
   }
 
