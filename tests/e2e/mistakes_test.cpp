@@ -81,7 +81,7 @@ std::vector<Mistake> mistakes() {
       {"SweepOfTables", "", "[sweep]\n\"regularizer.l2_sp\" = [{ strength = 0.1 }, { strength = 0.2 }]\n", {"over tables", "write an arm for each"}},
       {"SweepWithoutQuotes", "", "[sweep]\ntrain.learning_rate = [1e-3, 2e-3]\n", {"not in quotes", "\"train.learning_rate\" = [...]"}},
       {"SweptAndSet", "", "[sweep]\n" + rates + "[1e-3, 2e-3]\n", {"is swept, and set by --set"}, {"--set", "train.learning_rate=1e-4"}},
-      {"ArmNameTooLong", "", "[[arm]]\nname = \"" + std::string(240, 'a') + "\"\n", {"too long for the name of a folder", "240"}},
+      {"ArmNameTooLong", "", "[[arm]]\nname = \"" + std::string(240, 'a') + "\"\n", {"too long for the name of a folder", "254 bytes", "a shorter name"}},
       {"SweepNameTooLong", "", "[sweep]\n\"freeze.freeze.train\" = [[\"" + std::string("name:") + std::string(230, 'x') + "\"]]\n", {"too long for the name of a folder", "sweep"}},
       {"NoPluginFolder", "", "", {"experiment.plugins", "does not exist"}, {"--set", "experiment.plugins=[\"nowhere\"]"}},
       // Tables.

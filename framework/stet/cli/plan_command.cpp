@@ -22,8 +22,8 @@ int plan_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   if (!options.resolved) {
     collectively(world, [&] {
-      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), plan.ranks_per_run) : 1);
       check_data_present(plan);
+      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), plan.ranks_per_run) : 1);
     });
   }
   if (world.rank() != 0) return 0;

@@ -11,6 +11,7 @@
 #include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/plan_check.hpp>
 #include <stet/experiment/results.hpp>
+#include <stet/experiment/table_check.hpp>
 #include <stet/experiment/work_forecast.hpp>
 #include <stet/experiment/worker.hpp>
 #include <stet/report/render.hpp>
@@ -205,8 +206,8 @@ int run_command(const Options& options, Session& session) {
   const Plan plan = make_plan(options.file, options.overrides, registry);
   if (!options.worker) {  // by the parent
     collectively(world, [&] {
-      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run)) : 1);
       check_data_present(plan);
+      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run)) : 1);
     });
   }
   const Workspace workspace(options.out, plan.name);
@@ -239,6 +240,7 @@ int run_command(const Options& options, Session& session) {
 int table_command(const Options& options, Session& session) {
   PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   const Plan plan = make_plan(options.file, options.overrides, registry);
+  check_table(plan);
   const Workspace workspace(options.out, plan.name);
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);

@@ -21,9 +21,9 @@ int slick_command(const Options& options, Session& session) {
     for (std::size_t base = 0; base < plan.bases.size(); ++base) (void)plan_labels(plan, base, plan.bases[base].config);
   }
   collectively(world, [&] {
+    check_data_present(plan);
     check_plan(plan, registry, world.size());
     plan.runs.clear();
-    check_data_present(plan);
   });
   const Workspace workspace(options.out, plan.name);
   std::unique_ptr<Display> display;

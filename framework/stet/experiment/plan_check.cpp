@@ -10,6 +10,7 @@
 #include <stet/experiment/plugin_use_check.hpp>
 #include <stet/experiment/pretraining_data.hpp>
 #include <stet/experiment/table_check.hpp>
+#include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>
 
@@ -55,37 +56,42 @@ const Value& place_of(const Plan& plan, const std::string& arm, std::initializer
   return *best;
 }
 
-/// A world with its tokenizer, as a base that knows every fact; made once for all arms that share it.
+/// A world as a base has it that knows every fact.
+struct KnownWorld {
+  BaseModel base;        // without weights
+  bool tokenizer_known;  // false: it is yet to be trained on the world's text, and another stands in
+};
+
+/// Worlds, made once for all arms that share them.
 class Worlds {
  public:
-  /// nullptr where making it would take long: a tokenizer is to be trained, or large files to be read.
-  const BaseModel* of(const RunConfig& config) {
-    if (config.data.world != WorldKind::synthetic) return nullptr;
-    std::unique_ptr<BaseModel>& made = made_[config::canonical(*resolve(config).find("data"))];
-    if (made == nullptr) {
-      World world = make_world(config.data);
-      Tokenizer tokenizer = make_tokenizer(config.data, world);
-      ModelConfig smallest;  // sets do not depend on the model
-      smallest.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
-      smallest.layers = 1;
-      smallest.heads = 1;
-      smallest.width = 2;
-      smallest.complete();
-      std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
-      made = std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), Transformer(smallest), {}, std::move(knowledge), ""});
-    }
-    return made.get();
+  const KnownWorld& of(const RunConfig& config) {
+    std::unique_ptr<KnownWorld>& made = made_[config::canonical(*resolve(config).find("data"))];
+    if (made != nullptr) return *made;
+    World world = make_world(config.data);
+    const bool known = config.data.world == WorldKind::synthetic || !config.data.tokenizer.empty();
+    Tokenizer tokenizer = known ? make_tokenizer(config.data, world) : make_word_level(std::vector<std::string>{"word"});
+    ModelConfig smallest;  // sets do not depend on the model
+    smallest.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+    smallest.layers = 1;
+    smallest.heads = 1;
+    smallest.width = 2;
+    smallest.complete();
+    std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
+    made = std::make_unique<KnownWorld>(
+        KnownWorld{{std::move(world), std::move(tokenizer), Transformer(smallest), {}, std::move(knowledge), ""}, known});
+    return *made;
   }
 
  private:
-  std::map<std::string, std::unique_ptr<BaseModel>> made_;
+  std::map<std::string, std::unique_ptr<KnownWorld>> made_;
 };
 
 /// One arm at one sweep point.
 class ArmCheck {
  public:
-  ArmCheck(const Plan& plan, const PlannedRun& run, const BaseModel* world, int ranks)
-      : plan_(plan), run_(run), config_(run.config), world_(world), ranks_(ranks), model_(config_.model) {}
+  ArmCheck(const Plan& plan, const PlannedRun& run, const KnownWorld& known, int ranks)
+      : plan_(plan), run_(run), config_(run.config), known_(known), world_(known.base.world), ranks_(ranks), model_(config_.model) {}
 
   void check(PluginRegistry& registry) {
     model();
@@ -93,7 +99,7 @@ class ArmCheck {
     check_optimizer(config_.train, {"train", "micro_shards"}, "train");
     sets();
     schedules();
-    check_uses(run_.arm, config_, {model_, world_ != nullptr}, registry);
+    check_uses(run_.arm, config_, {model_, known_.tokenizer_known}, registry);
   }
 
  private:
@@ -108,8 +114,7 @@ class ArmCheck {
   }
 
   void model() {
-    constexpr std::int64_t stand_in = 256;  // a vocabulary
-    model_.vocabulary = world_ != nullptr ? static_cast<std::int64_t>(world_->tokenizer.vocabulary_size()) : stand_in;
+    model_.vocabulary = static_cast<std::int64_t>(known_.base.tokenizer.vocabulary_size());
     try {
       model_.complete();
     } catch (const Error& error) {
@@ -135,7 +140,6 @@ class ArmCheck {
 
   /// Draws the sets from all facts of the world, as if the base knew them all.
   void sets() const {
-    if (world_ == nullptr) return;
     SetsConfig sets = config_.sets;
     if (sets.labels == Labels::slick) {  // as if every fact were in the right category
       sets.labels = Labels::recall;
@@ -144,23 +148,24 @@ class ArmCheck {
     sets.knowledge = 0;
     std::vector<FactSet> drawn;
     try {
-      const EligibleFacts eligible = eligible_facts(*world_, world_->world, sets, nullptr);
+      const EligibleFacts eligible = eligible_facts(known_.base, world_, sets, nullptr);
       drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
     }
-    const auto wording = [this](const Fact& fact) -> const std::string& { return world_->world.relations()[fact.relation].probe; };
+    if (!known_.tokenizer_known) return;
+    const auto wording = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
     try {
-      for (const FactSet& set : drawn) check_lengths(make_evaluation_set(set.name, set.facts, world_->tokenizer, wording), model_.context);
+      for (const FactSet& set : drawn) check_lengths(make_evaluation_set(set.name, set.facts, known_.base.tokenizer, wording), model_.context);
     } catch (const Error& error) {
       throw placed(error, {"model", "context"});
     }
   }
 
   void schedules() const {
-    if (world_ != nullptr) {
-      const TrainingData text = make_pretraining_data(config_, world_->world, world_->tokenizer, 0);
-      check_schedule(config_.pretrain.train, static_cast<std::int64_t>(text.epoch_size), config_.pretrain.epochs, "pre-training", "pretrain.train",
+    const std::int64_t sequences = pretraining_sequences();
+    if (sequences > 0) {
+      check_schedule(config_.pretrain.train, sequences, config_.pretrain.epochs, "pre-training", "pretrain.train",
                      {"pretrain", "train", "warmup_steps"}, {"pretrain", "train", "schedule"});
     }
     for (const PhaseConfig& phase : config_.phases) {
@@ -173,6 +178,13 @@ class ArmCheck {
       }
       check_schedule(config_.train, facts, phase.epochs, fmt::format("phase '{}'", phase.name), "train", {"train", "warmup_steps"}, {"train", "schedule"});
     }
+  }
+
+  /// Of an epoch; 0: not known without the tokenizer.
+  [[nodiscard]] std::int64_t pretraining_sequences() const {
+    if (known_.tokenizer_known) return static_cast<std::int64_t>(make_pretraining_data(config_, world_, known_.base.tokenizer, 0).epoch_size);
+    if (!config_.pretrain.shards.empty()) return 0;
+    return (static_cast<std::int64_t>(world_.epoch_size()) + config_.pretrain.texts_per_sequence - 1) / config_.pretrain.texts_per_sequence;
   }
 
   void check_schedule(const TrainOptions& options, std::int64_t examples, std::int64_t epochs, const std::string& what, const char* table,
@@ -195,7 +207,8 @@ class ArmCheck {
   const Plan& plan_;
   const PlannedRun& run_;
   const RunConfig& config_;
-  const BaseModel* world_;  // may be null
+  const KnownWorld& known_;
+  const World& world_;
   int ranks_;
   ModelConfig model_;
 };
