@@ -1,6 +1,10 @@
 // Facts labelled by few-shot answers, and sets drawn from the labels.
 #include "program.hpp"
 
+#include <chrono>
+#include <csignal>
+#include <thread>
+
 namespace stet::e2e {
 namespace {
 
@@ -42,6 +46,31 @@ TEST_F(SlickTest, PrintsTheSharesByRelation) {
   EXPECT_TRUE(has(first_->out, "| all, base facts | "));
   EXPECT_TRUE(has(first_->out, "| all, new facts | "));
   EXPECT_TRUE(has(first_->out, "for 1,000 facts."));
+}
+
+TEST_F(SlickTest, AStopIsHeardWhileLabellingAndNothingIsDoneTwice) {
+  const Folder mine;
+  fs::copy(*shared_ / "runs", mine / "runs", fs::copy_options::recursive);
+  for (const fs::path& done : find_all(mine.path(), "labels.safetensors")) fs::remove_all(done.parent_path());
+  const Words longer = {"--set", "slick.samples=400", "--set", "slick.prompts=8", "--set", "checkpoint.seconds=0.2"};
+  Process process(stet_words(slick_words("slick", longer)), mine.path());
+  const auto checkpoints = [&] {
+    std::size_t found = 0;
+    for (const fs::path& manifest : find_all(mine / "runs" / ".bases", "manifest.json")) found += manifest.parent_path().extension() != ".tmp" ? 1 : 0;
+    return found;
+  };
+  while (process.running() && checkpoints() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  process.signal(SIGTERM);
+  ASSERT_TRUE(ended_with(process.wait(), 75));
+  EXPECT_GE(checkpoints(), 1U);
+  EXPECT_TRUE(find_all(mine.path(), "labels.safetensors").empty());
+  ASSERT_TRUE(ended_with(stet(mine.path(), slick_words("slick", longer)), 0));
+  EXPECT_EQ(checkpoints(), 0U);
+  const Folder other;  // the same without a stop
+  fs::copy(*shared_ / "runs", other / "runs", fs::copy_options::recursive);
+  for (const fs::path& done : find_all(other.path(), "labels.safetensors")) fs::remove_all(done.parent_path());
+  ASSERT_TRUE(ended_with(stet(other.path(), slick_words("slick", longer)), 0));
+  EXPECT_EQ(files_named(mine.path(), "labels.safetensors"), files_named(other.path(), "labels.safetensors"));
 }
 
 TEST_F(SlickTest, LabelsAreReused) {

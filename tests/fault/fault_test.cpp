@@ -214,6 +214,22 @@ TEST_F(FaultTest, TwoProgramsFinishOneExperimentTogether) {
   expect_undisturbed();
 }
 
+TEST_F(FaultTest, LockFilesServeWhereThereIsNoFlock) {
+  const std::map<std::string, std::string> by_files = {{"STET_LOCKS", "files"}};
+  Process killed(stet_words(run_words()), mine_.path(), by_files);
+  while (killed.running() && checkpoints_in(mine_.path()).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  killed.kill_tree();
+  EXPECT_FALSE(find_all(mine_.path(), "lock.held").empty());
+  Process one(stet_words(run_words()), mine_.path(), by_files), two(stet_words(run_words()), mine_.path(), by_files);
+  ASSERT_TRUE(ended_with(one.wait(), 0));
+  ASSERT_TRUE(ended_with(two.wait(), 0));
+  EXPECT_TRUE(find_all(mine_.path(), "lock.held").empty());
+  expect_undisturbed();
+  const Outcome misspelt = stet(mine_.path(), run_words(), {{"STET_LOCKS", "file"}});
+  ASSERT_TRUE(ended_with(misspelt, 2));
+  EXPECT_TRUE(has(misspelt.err, "STET_LOCKS"));
+}
+
 TEST_F(FaultTest, AnotherProgramTakesOverWhatAKilledOneHeld) {
   copy_base();
   Process killed(stet_words(run_words()), mine_.path());

@@ -3,6 +3,8 @@
 #include <stet/comm/session.hpp>
 #include <unit/evaluate/slick_setting.hpp>
 
+#include <algorithm>
+
 #include "ranked_main.hpp"
 
 namespace stet {
@@ -24,6 +26,20 @@ TEST(MpiSlick, LabelsDoNotDependOnTheNumberOfRanks) {
     for (const SlickLabel& label : labels[0]) right += label.samples_right;
     EXPECT_GT(right, 0);
   }
+}
+
+TEST(MpiSlick, WhatSomeRanksHaveDoneOthersGoOnFrom) {
+  testing::SlickSetting s;
+  const auto alone = make_single_process();
+  SlickState state;
+  int asked = 0;  // every rank does a group, and is then told to pause
+  auto labels = slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *world, {}, [&] { return asked++ > 0; }, &state);
+  EXPECT_TRUE(labels.empty());
+  EXPECT_EQ(std::count(state.done.begin(), state.done.end(), 1), world->size());
+  const auto expected = slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone);
+  SlickState here = state;  // by one process
+  EXPECT_EQ(slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone, {}, {}, &here), expected);
+  EXPECT_EQ(slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *world, {}, {}, &state), expected);
 }
 
 TEST(MpiSlick, MoreRanksThanWork) {

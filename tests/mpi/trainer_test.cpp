@@ -166,6 +166,27 @@ TEST_F(MpiTrainer, TheSameBitsWithManyBucketsMoreShardsAndPieces) {
   expect_same_bits(train(*world, at::kFloat, options_, true), train(*alone_, at::kFloat, options_, true));
 }
 
+TEST_F(MpiTrainer, ARankMakesTheSequencesOfItsOwnPartAlone) {
+  std::int64_t made = 0;
+  TrainingData counting = data_;
+  counting.size = {};
+  counting.sequence = [&](std::uint64_t epoch, std::uint64_t index) {
+    ++made;
+    return data_.sequence(epoch, index);
+  };
+  MapSnapshots snapshots;
+  at::Tensor weights = initial_values(model_.table(), model_.config(), 1, at::kFloat);
+  Trainer trainer(model_, weights, options_, *world);
+  trainer.begin_phase({}, {}, snapshots);
+  const StepReport report = trainer.step(counting, sampler_, {0, 5}, 10);
+  std::array<std::int64_t, 1> all{made};
+  world->all_reduce_sum(std::span<std::int64_t>(all));
+  EXPECT_EQ(all[0], 5);  // each once, by one rank
+  std::int64_t tokens = 0;
+  for (std::uint64_t place = 0; place < 5; ++place) tokens += static_cast<std::int64_t>(data_.sequence(0, sampler_.index(place)).ids.size());
+  EXPECT_EQ(report.tokens, tokens);  // of all ranks
+}
+
 TEST_F(MpiTrainer, TheTeachersAnswersDoNotDependOnTheRanks) {
   // Several sequences a shard: epoch after epoch a rank meets examples that another one has cached, in other company.
   options_.batch_size = 13;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -15,7 +16,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
+#include <fstream>
 #include <mutex>
 #include <sstream>
 #include <string>
@@ -36,14 +37,28 @@ Error lock_error(const std::string& what, const std::filesystem::path& path, int
   return error;
 }
 
-/// "PROCESS_SPACE PID COUNT": who holds a lock, and that it still does.
+/// When a process of this machine and container began, in the kernel's ticks; 0 if there is none. With its number it is that process and no later one.
+unsigned long long start_of(long process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // "PID (NAME) STATE ...", and NAME may hold anything
+  std::string skipped;
+  for (int field = 3; field < 22; ++field) fields >> skipped;
+  unsigned long long start = 0;
+  fields >> start;
+  return start;
+}
+
+/// "PROCESS_SPACE PID START COUNT": who holds a lock, and that it still does.
 struct Owner {
   std::string space;
   long process = 0;
+  unsigned long long start = 0;
   unsigned long count = 0;
 
-  [[nodiscard]] static Owner here() { return {process_space(), static_cast<long>(::getpid()), 0}; }
-  [[nodiscard]] std::string text() const { return space + " " + std::to_string(process) + " " + std::to_string(count) + "\n"; }
+  [[nodiscard]] static Owner here() { return {process_space(), static_cast<long>(::getpid()), start_of(::getpid()), 0}; }
+  [[nodiscard]] std::string text() const { return space + " " + std::to_string(process) + " " + std::to_string(start) + " " + std::to_string(count) + "\n"; }
   [[nodiscard]] bool operator==(const Owner&) const = default;
 };
 
@@ -56,7 +71,7 @@ std::optional<Owner> read_owner(const std::filesystem::path& path) {
   ::close(descriptor);
   std::istringstream text(std::string(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0));
   Owner owner;
-  if (!(text >> owner.space >> owner.process >> owner.count)) return std::nullopt;
+  if (!(text >> owner.space >> owner.process >> owner.start >> owner.count)) return std::nullopt;
   return owner;
 }
 
@@ -180,7 +195,7 @@ std::unique_ptr<FileLock::Held> by_flock(const std::filesystem::path& path) {
 /// Whether nobody holds the lock file any more: its process is gone from here, or it had no heartbeat for long by the file server's own clock.
 bool stale(const std::filesystem::path& held) {
   const std::optional<Owner> owner = read_owner(held);
-  if (owner && owner->space == process_space()) return ::kill(static_cast<pid_t>(owner->process), 0) != 0 && errno == ESRCH;
+  if (owner && owner->space == process_space()) return start_of(owner->process) != owner->start;
   struct stat there {}, now {};
   if (::stat(held.c_str(), &there) != 0) return false;
   const std::string probe = held.string() + "." + unique_name();

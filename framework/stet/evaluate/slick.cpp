@@ -171,7 +171,7 @@ std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::str
 std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer,
                                            std::span<const SlickRelation> relations, const SlickOptions& options,
                                            Communicator& communicator, const std::function<void(double)>& progress,
-                                           const std::function<bool()>& stop) {
+                                           const std::function<bool()>& pause, SlickState* state) {
   check_options(options);
   struct Unit {
     std::size_t relation, prompt, begin, end;
@@ -199,20 +199,25 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
   decoding.stop_tokens = stop_tokens(tokenizer, options.separator);
   decoding.rows_at_once = static_cast<std::int64_t>(slick_facts_at_once) * (options.samples + 1);
 
-  std::vector<std::int64_t> right(2 * facts + 1);  // greedy and sampled of each fact, zeros for other ranks' units; the last: who was told to stop
+  SlickState before;
+  if (state != nullptr && state->done.size() == units.size() && state->right.size() == 2 * facts) before = *state;
+  before.done.resize(units.size());
+  before.right.resize(2 * facts);
+  std::vector<std::size_t> left;
+  for (std::size_t u = 0; u < units.size(); ++u) {
+    if (before.done[u] == 0) left.push_back(u);
+  }
+  // Right greedy and sampled answers of each fact, then which units are done; zeros for other ranks' units.
+  std::vector<std::int64_t> news(2 * facts + units.size());
   collectively(communicator, [&] {
     // Neighbouring units share a block, so each rank takes a stretch of them.
     const auto rank = static_cast<std::size_t>(communicator.rank()), ranks = static_cast<std::size_t>(communicator.size());
-    const std::size_t first = units.size() * rank / ranks, last = units.size() * (rank + 1) / ranks;
+    const std::size_t first = left.size() * rank / ranks, last = left.size() * (rank + 1) / ranks;
     Generator generator(model, weights);
-    for (std::size_t u = first; u < last; ++u) {
-      if (stop && stop()) {
-        right.back() = 1;
-        return;
-      }
-      const Unit& unit = units[u];
+    for (std::size_t k = first; k < last && !(pause && pause()); ++k) {
+      const Unit& unit = units[left[k]];
       const Prepared& source = prepared[unit.relation];
-      if (u == first || units[u - 1].relation != unit.relation || units[u - 1].prompt != unit.prompt) {
+      if (k == first || units[left[k - 1]].relation != unit.relation || units[left[k - 1]].prompt != unit.prompt) {
         generator.set_prefix(source.blocks[unit.prompt]);
       }
       std::vector<Prompt> prompts;
@@ -223,16 +228,23 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
       const auto results = generator.generate(prompts, decoding);
       for (std::size_t i = unit.begin; i < unit.end; ++i) {
         const std::vector<Continuation>& continuations = results[i - unit.begin];
-        for (std::size_t k = 0; k < continuations.size(); ++k) {
-          if (!is_right(continuations[k], source.answers[i], tokenizer, options.separator)) continue;
-          ++right[2 * (first_fact[unit.relation] + i) + (options.greedy && k == 0 ? 0 : 1)];
+        for (std::size_t c = 0; c < continuations.size(); ++c) {
+          if (!is_right(continuations[c], source.answers[i], tokenizer, options.separator)) continue;
+          ++news[2 * (first_fact[unit.relation] + i) + (options.greedy && c == 0 ? 0 : 1)];
         }
       }
-      if (progress) progress(static_cast<double>(u + 1 - first) / static_cast<double>(last - first));
+      news[2 * facts + left[k]] = 1;
+      if (progress) progress(1 - static_cast<double>(last - k - 1) / static_cast<double>(last - first) * static_cast<double>(left.size()) / static_cast<double>(units.size()));
     }
   });
-  communicator.all_reduce_sum(std::span<std::int64_t>(right));
-  if (right.back() > 0) return {};
+  communicator.all_reduce_sum(std::span<std::int64_t>(news));
+  SlickState after = std::move(before);
+  for (std::size_t i = 0; i < 2 * facts; ++i) after.right[i] += news[i];
+  for (std::size_t u = 0; u < units.size(); ++u) after.done[u] += news[2 * facts + u];
+  const bool all_done = std::find(after.done.begin(), after.done.end(), 0) == after.done.end();
+  const std::vector<std::int64_t> right = after.right;
+  if (state != nullptr) *state = std::move(after);
+  if (!all_done) return {};
 
   std::vector<std::vector<SlickLabel>> labels(relations.size());
   for (std::size_t r = 0; r < relations.size(); ++r) {

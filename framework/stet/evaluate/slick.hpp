@@ -72,15 +72,23 @@ struct SlickLabel {
 [[nodiscard]] std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::string& relation, std::size_t examples,
                                                    std::int64_t prompt);
 
+/// How far labelling has come. The same on all ranks; empty before the start.
+struct SlickState {
+  std::vector<std::int64_t> done;   ///< [groups] 1 or 0
+  std::vector<std::int64_t> right;  ///< [2 * facts] right greedy and sampled answers so far
+};
+
 /// Collective. One list of labels a relation, in the order of its facts. Facts are dealt to ranks in groups that do not depend
 /// on the number of ranks, so neither does the result. `weights`: flat, kFloat or kDouble. `progress`, if given, receives the
-/// finished share of this rank's work. `stop`, if given, is asked between groups; if it says yes on any rank, all ranks give up and return nothing (empty).
+/// finished share of this rank's work. `pause`, if given, is asked between groups, and a rank
+/// to which it says yes does no more of them; if any rank paused, nothing (empty) is returned and `state` holds what all ranks have done so far, for
+/// the next call with the same arguments, on any number of ranks.
 /// Throws Error (data) if a block, question and answer exceed the model's context, if there are too few development examples, if
 /// one of them is to be labelled, or if a fact has no answer; Error (config) for options that make no sense.
 [[nodiscard]] std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer,
                                                          std::span<const SlickRelation> relations, const SlickOptions& options,
                                                          Communicator& communicator, const std::function<void(double)>& progress = {},
-                                                         const std::function<bool()>& stop = {});
+                                                         const std::function<bool()>& pause = {}, SlickState* state = nullptr);
 
 /// Facts in each category, in the order of the enumeration.
 [[nodiscard]] std::array<std::size_t, knowledge_category_count> count_categories(std::span<const SlickLabel> labels);

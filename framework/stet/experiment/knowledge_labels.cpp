@@ -4,6 +4,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/workspace.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
@@ -64,6 +65,10 @@ std::string shares(const World& world, std::span<const SlickRelation> relations,
   return text;
 }
 
+std::vector<std::int64_t> values_of(const at::Tensor& tensor) {
+  return {tensor.data_ptr<std::int64_t>(), tensor.data_ptr<std::int64_t>() + tensor.numel()};
+}
+
 }  // namespace
 
 std::vector<SlickRelation> slick_questions(const World& world) {
@@ -91,11 +96,40 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
   const World world = make_world(labels.config.data);
   const std::vector<SlickRelation> relations = slick_questions(world);
   const SlickOptions options = slick_options(labels.config.slick, world);
+  bool advanced = false;  // since the last checkpoint
   const auto report = [&](double share) {
+    advanced = true;
     if (progress && communicator.rank() == 0) progress({task_name(labels), share, 0, watch.spent().wall, labels.identity});
   };
-  const std::vector<std::vector<SlickLabel>> result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report, stop_requested);
-  if (result.empty() && !relations.empty()) throw Stopped{};
+  CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(labels.config.checkpoint.keep));
+  SlickState state;
+  TimeSpent before;  // in earlier attempts
+  std::int64_t saves = 0;
+  if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
+    state = {values_of(checkpoint->tensors.at("done")), values_of(checkpoint->tensors.at("right"))};
+    before = {std::stod(checkpoint->metadata.at("seconds")), std::stod(checkpoint->metadata.at("processor_seconds"))};
+    saves = checkpoint->step;
+  }
+  const auto spent = [&] {
+    TimeSpent all = before;
+    return all += watch.spent();
+  };
+  Stopwatch since_saved;
+  const auto pause = [&] { return stop_requested() || (advanced && since_saved.seconds() > labels.config.checkpoint.seconds); };
+  std::vector<std::vector<SlickLabel>> result;
+  while (true) {
+    result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report, pause, &state);
+    if (!result.empty() || relations.empty()) break;
+    const TimeSpent so_far = spent();
+    store.save({++saves,
+                {{"done", at::tensor(state.done)}, {"right", at::tensor(state.right)}},
+                {{"seconds", std::to_string(so_far.wall)}, {"processor_seconds", std::to_string(so_far.processor)}}});
+    since_saved.restart();
+    advanced = false;
+    std::vector<double> stop = {stop_requested() ? 1.0 : 0.0};
+    communicator.all_reduce_max(std::span<double>(stop));
+    if (stop[0] > 0) throw Stopped{};
+  }
   collectively(communicator, [&] {
     if (communicator.rank() != 0) return;
     std::vector<std::int64_t> ids;  // bits of the 64-bit hash
@@ -113,10 +147,11 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
                                            view_of<std::int32_t>("samples_right", sampled, {ids.size()}),
                                            view_of<std::uint8_t>("category", category, {ids.size()})};
     write_tensor_file(folder / "labels.safetensors", views);
-    write_file_atomically(folder / "slick.md", shares(world, relations, result, options, watch.spent().wall));
+    write_file_atomically(folder / "slick.md", shares(world, relations, result, options, spent().wall));
     write_file_atomically(folder / "slick.toml", config::to_toml(labels_identity_of(labels.config)));
-    Workspace::mark_finished(folder, watch.spent(), communicator.size());
+    Workspace::mark_finished(folder, spent(), communicator.size());
   });
+  store.clear();
 }
 
 KnowledgeLabels load_labels(const std::filesystem::path& folder) {

@@ -19,6 +19,8 @@ class TeacherCache {
   /// `limit_bytes`: of all hidden states kept.
   TeacherCache(const Transformer& model, at::Tensor weights, std::uint64_t limit_bytes = default_limit_bytes);
 
+  /// What is kept already stays.
+  void set_limit(std::uint64_t bytes) noexcept { limit_ = bytes; }
   static constexpr std::uint64_t default_limit_bytes = std::uint64_t{1} << 30;
 
   /// Logits [P, V] at `rows` (ascending rows of the batch, grouped by sequence as `sequence_of` says).

@@ -24,6 +24,7 @@ config::IdentitySchema<TrainOptions> TrainOptions::schema() {
       .field("clip", &O::clip, every_part, "largest global gradient norm; 0: none", Limits{.min = 0})
       .field("accumulation", &O::accumulation, every_part, "pieces a rank's share is computed in", Limits{.min = 1})
       .field("micro_shards", &O::micro_shards, every_part, "canonical parts of a batch, a power of two; 0: one a rank", Limits{.min = 0})
+      .field("teacher_cache_megabytes", &O::teacher_cache_megabytes, config::no_part, "teachers' answers that a rank keeps; others are computed again", Limits{.min = 0, .unit = "MB"})
       .field("bucket_megabytes", &O::bucket_megabytes, config::no_part, "gradient bucket", Limits{.min = 0, .open_min = true, .unit = "MB"})
       .choice("loss_mean", &O::loss_mean, every_part, {{"token", LossMean::token}, {"sequence", LossMean::sequence}},
               "what the loss is a mean over")

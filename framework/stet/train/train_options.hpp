@@ -25,6 +25,7 @@ struct TrainOptions {
   std::int64_t accumulation = 1;    ///< pieces a rank's share of a batch is computed in
   std::int64_t micro_shards = 0;    ///< K canonical parts of a batch, added in a fixed tree; 0: one a rank
   double bucket_megabytes = 1.0;    ///< size of a gradient bucket
+  double teacher_cache_megabytes = 1024;  ///< a rank's cached answers of teachers, all together; the rest is computed again
   LossMean loss_mean = LossMean::token;
   std::int64_t replica_check_steps = 200;  ///< all ranks compare a hash of their weights; 0: never
 

@@ -177,9 +177,9 @@ double Trainer::teacher_bytes(double examples) const {
   for (const auto& [name, teacher] : teachers_) {
     if (teacher->cached_examples() == 0) continue;
     const double each = static_cast<double>(teacher->cached_bytes()) / static_cast<double>(teacher->cached_examples());
-    sum += std::min(each * examples, static_cast<double>(teacher->limit_bytes()));
+    sum += each * examples;
   }
-  return sum;
+  return std::min(sum, options_.teacher_cache_megabytes * 1e6);
 }
 
 /// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of them.

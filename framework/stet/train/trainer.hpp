@@ -84,7 +84,7 @@ class Trainer {
   /// Collective. Throws Error (communication) naming rank and tensor if the ranks' weights differ.
   void check_replicas() const;
 
-  /// What the teachers' answers will take when `examples` were seen, by those seen so far, within the limits.
+  /// What the teachers' answers will take when `examples` were seen, by those seen so far, within train.teacher_cache_megabytes.
   [[nodiscard]] double teacher_bytes(double examples) const;
 
  private:

@@ -3,6 +3,8 @@
 #include <stet/plugin/handover.hpp>
 #include <stet/train/trainer.hpp>
 
+#include <algorithm>
+
 namespace stet {
 
 /// The rows that something reads: those with task loss, or every row that predicts a token.
@@ -152,6 +154,10 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows,
     context.snapshot_logits = [&](const std::string& name) {
       std::unique_ptr<TeacherCache>& teacher = teachers_[{name, all_rows_}];
       if (!teacher) teacher = std::make_unique<TeacherCache>(model_, snapshots_->get(name));
+      std::uint64_t others = 0;
+      for (const auto& [key, other] : teachers_) others += other == teacher ? 0 : other->cached_bytes();
+      const auto limit = static_cast<std::uint64_t>(options_.teacher_cache_megabytes * 1e6);
+      teacher->set_limit(limit - std::min(limit, others));
       return teacher->logits(batch, rows.index, rows.sequence_of);
     };
     context.logits_under = [&](const at::Tensor& weights) {

@@ -165,8 +165,11 @@ TEST_F(Files, LockFilesExcludeAndAreTakenOverFromTheDead) {
   EXPECT_EQ(WEXITSTATUS(status), 1);
   EXPECT_TRUE(fs::exists(held));
   EXPECT_TRUE(FileLock::try_acquire(path, LockKind::files).has_value());
+  // A process that lives, but began later than the owner: its number was used again.
+  write_file_atomically(held, process_space() + " " + std::to_string(::getpid()) + " 1 5\n");
+  EXPECT_TRUE(FileLock::try_acquire(path, LockKind::files).has_value());
   // Of another host nothing is known but its heartbeat.
-  write_file_atomically(held, "otherhost-0123456789ab 17 5\n");
+  write_file_atomically(held, "otherhost-0123456789ab 17 1000 5\n");
   EXPECT_FALSE(FileLock::try_acquire(path, LockKind::files).has_value());
   fs::last_write_time(held, fs::file_time_type::clock::now() - std::chrono::seconds(61));
   EXPECT_TRUE(FileLock::try_acquire(path, LockKind::files).has_value());
@@ -174,12 +177,12 @@ TEST_F(Files, LockFilesExcludeAndAreTakenOverFromTheDead) {
 
 TEST_F(Files, AnotherHostThatFlockDoesNotSeeIsNoticedByItsHeartbeat) {
   const fs::path path = folder_ / "lock";
-  write_file_atomically(path, "otherhost-0123456789ab 17 5\n");  // was killed: it does not beat
+  write_file_atomically(path, "otherhost-0123456789ab 17 1000 5\n");  // was killed: it does not beat
   EXPECT_TRUE(FileLock::try_acquire(path, LockKind::flock).has_value());
   std::atomic<bool> over = false;
   std::thread other([&] {  // beats, as one that holds a lock of its own node
     for (int count = 6; !over; ++count) {
-      std::ofstream(path) << "otherhost-0123456789ab 17 " << count << "\n" << std::flush;
+      std::ofstream(path) << "otherhost-0123456789ab 17 1000 " << count << "\n" << std::flush;
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
     }
   });

@@ -182,10 +182,11 @@ TEST_F(LauncherProgram, AMissingEngineIsNamed) {
   EXPECT_NE(output.find((folder_ / "bin/stet-engine").string()), std::string::npos) << output;
 }
 
-TEST(StopsPolitely, RunAlone) {
+TEST(StopsPolitely, RunAndSlick) {
   const auto polite = [](std::vector<const char*> arguments) { return stops_politely(static_cast<int>(arguments.size()), arguments.data()); };
   EXPECT_TRUE(polite({"stet", "run", "a.toml"}));
   EXPECT_TRUE(polite({"stet", "--verbose", "run", "a.toml"}));
+  EXPECT_TRUE(polite({"stet", "slick", "a.toml"}));
   EXPECT_FALSE(polite({"stet", "plan", "run"}));
   EXPECT_FALSE(polite({"stet", "--help"}));
   EXPECT_FALSE(polite({"stet"}));

@@ -43,6 +43,25 @@ std::vector<std::vector<SlickLabel>> label(const SlickSetting& s) {
   return slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone);
 }
 
+TEST(Slick, GoesOnWhereItWasTold) {
+  const SlickSetting s;
+  const auto alone = make_single_process();
+  SlickState state;
+  std::vector<double> shares;
+  std::vector<std::vector<SlickLabel>> labels;
+  int calls = 0;
+  for (; labels.empty() && calls < 1000; ++calls) {
+    int asked = 0;  // one group a call
+    labels = slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone, [&](double share) { shares.push_back(share); }, [&] { return asked++ > 0; }, &state);
+  }
+  EXPECT_EQ(labels, label(s));
+  EXPECT_EQ(static_cast<std::size_t>(calls), state.done.size());
+  EXPECT_GT(calls, 2);
+  ASSERT_EQ(shares.size(), state.done.size());
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_EQ(shares.back(), 1.0);
+}
+
 TEST(Slick, CountsAreThoseOfTheDefinition) {
   const SlickSetting s;
   const auto labels = label(s);

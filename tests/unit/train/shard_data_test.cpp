@@ -80,7 +80,8 @@ TEST_F(ShardDataTest, SizesAreThoseOfTheSequences) {
   TrainingData small = testing::small_data();
   const auto make = small.sequence;
   // A part whose sizes are known by making its sequences alone: then the whole says nothing either.
-  if (!small.size) EXPECT_FALSE(join_data(small, shard_data(set_, "shards")).size);
+  ASSERT_FALSE(small.size);
+  EXPECT_FALSE(join_data(small, shard_data(set_, "shards")).size);
   small.size = [make](std::uint64_t epoch, std::uint64_t index) {
     const TokenSequence sequence = make(epoch, index);
     return SequenceSize{sequence.ids.size(), sequence.loss_tokens()};

@@ -397,6 +397,28 @@ TEST_F(TeacherCacheTest, TheTrainerAsksOnceAnExample) {
     position = range.end;
   }
   EXPECT_EQ(forwards, 1);  // one cache for the whole phase
+  // What it keeps is what the plan says that it will: rows with loss, [answer tokens, d].
+  double rows = 0;
+  for (std::uint64_t index = 0; index < 13; ++index) rows += static_cast<double>(data_.sequence(0, index).loss_tokens());
+  const double bytes = rows * static_cast<double>(model_.config().width) * static_cast<double>(start_.element_size());
+  EXPECT_NEAR(trainer.teacher_bytes(13), bytes, 1e-6);
+  EXPECT_NEAR(trainer.teacher_bytes(130), 10 * bytes, 1e-6);
+  // A limit changes time, and no bit.
+  const auto trained = [&](double megabytes) {
+    options_.teacher_cache_megabytes = megabytes;
+    at::Tensor weights = start_.clone();
+    Trainer limited(model_, weights, options_, *alone_);
+    limited.begin_phase({}, {{"stay", &stay}}, snapshots);
+    for (std::uint64_t position = 0; position < 26;) {
+      const BatchRange range = batch_at(position, 13, 6);
+      (void)limited.step(data_, sampler_, range, 10);
+      position = range.end;
+    }
+    EXPECT_LE(limited.teacher_bytes(1e9), megabytes * 1e6);
+    return weights;
+  };
+  const at::Tensor all = trained(1024);
+  for (const double megabytes : {0.0, bytes / 2e6}) EXPECT_TRUE(trained(megabytes).equal(all)) << megabytes;
 }
 
 TEST(Schedule, ConstantWithWarmup) {
