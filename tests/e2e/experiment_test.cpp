@@ -261,6 +261,7 @@ TEST_F(MiniatureTest, ThePlanKnowsWhatIsFinishedAndWhatAChangeCosts) {
   ASSERT_TRUE(ended_with(all, 0));
   EXPECT_EQ(count_of(all.out, " finished\n"), 11U);
   EXPECT_TRUE(has(all.out, "runs: 10 (10 finished)"));
+  EXPECT_TRUE(has(all.out, "seeds: 2; the table's claims get a verdict from 6 on"));
 
   const Outcome changed = stet(shared_->path(), {"plan", file, "--set", "arm.sft.train.learning_rate=2e-3", "--set", "experiment.seeds=3"});
   ASSERT_TRUE(ended_with(changed, 0));

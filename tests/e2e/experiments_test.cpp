@@ -96,13 +96,16 @@ TEST_P(ExperimentFile, RunsToItsTable) {
   EXPECT_FALSE(contains(run.out, "are not finished"));
   const auto tables = find_all(folder / "runs", "table.csv");
   ASSERT_EQ(tables.size(), 1U);
-  std::istringstream lines(read(tables[0]));
+  const std::string csv = read(tables[0]);
+  std::istringstream lines(csv);
   std::map<std::string, std::size_t> found;
   for (std::string line; std::getline(lines, line);) {
     const std::string kind = line.substr(0, line.find(','));
     ++found[kind];
     if (kind == "cell" || kind == "comparison" || kind == "claim") {
-      EXPECT_TRUE(contains(line, ",1;2,")) << "not both seeds: " << line;  // seed_list
+      // seed_list. Of a set of which so small a model never knew anything there is no forgetting, and of answers that are all wrong no AUROC; a note names the seeds.
+      const bool undefined = (contains(line, ",forgetting,") || contains(line, ",auroc,")) && contains(csv, " is n/a at seed");
+      EXPECT_TRUE(undefined || contains(line, ",1;2,")) << "not both seeds: " << line;
     }
   }
   EXPECT_GT(found["cell"], 0U);

@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 
 namespace stet {
 
@@ -57,6 +58,11 @@ int plan_command(const Options& options, Session& session) {
     const bool finished = Workspace::finished(workspace.run_folder(run));
     const std::optional<std::filesystem::path> elsewhere = finished ? std::nullopt : workspace.finished_elsewhere(run);
     fmt::print("    {} {}\n", run.folder_name(), finished ? "finished" : elsewhere ? "to copy from " + elsewhere->string() : "to run");
+  }
+  std::set<std::uint64_t> seeds;
+  for (const PlannedRun& run : plan.runs) seeds.insert(run.seed);
+  if (seeds.size() < report::least_seeds && report::claims_anything(plan.table)) {
+    fmt::print("  seeds: {}; the table's claims get a verdict from {} on\n", seeds.size(), report::least_seeds);
   }
   if (options.no_estimate) return 0;
   const Estimate estimate = estimate_cost(

@@ -24,7 +24,7 @@ constexpr int run_format = 1;
 
 struct Header {
   std::string name, title;
-  std::int64_t seeds = 4, base_models = 1, ranks_per_run = 0;
+  std::int64_t seeds = report::least_seeds, base_models = 1, ranks_per_run = 0;
   std::vector<std::string> plugins;
 };
 
@@ -33,7 +33,7 @@ config::Schema<Header> header_schema() {
   config::Schema<Header> schema("experiment", "name, seeds");
   schema.field("name", &Header::name, "folder of the results", Limits{.required = true})
       .field("title", &Header::title, "one line")
-      .field("seeds", &Header::seeds, "runs of every arm", Limits{.min = 1})
+      .field("seeds", &Header::seeds, "runs of every arm; a claim gets a verdict from 6 on", Limits{.min = 1})
       .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn", Limits{.min = 1})
       .field("ranks_per_run", &Header::ranks_per_run, "MPI ranks that train one run together; 0: all of the job", Limits{.min = 0})
       .field("plugins", &Header::plugins, "folders with plugins, relative to this file");

@@ -5,6 +5,7 @@
 #include <stet/report/resampling.hpp>
 
 #include <array>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -40,22 +41,24 @@ class Sampler {
   std::optional<ItemMeasure> items_;
 };
 
-/// `value_of_run(run, random)` resamples the facts of one run and gives its value.
+/// `value_of_run(run, random)` resamples the facts of one run and gives its value. `range`: of the values.
 template <class ValueOfRun>
-Estimate resample(std::vector<double> per_seed, Measure measure, const BootstrapOptions& options, ValueOfRun value_of_run) {
+Estimate resample(std::vector<double> per_seed, Measure measure, Range range, const BootstrapOptions& options, ValueOfRun value_of_run) {
   STET_ASSERT(options.draws > 0 && options.confidence > 0 && options.confidence < 1);
   const auto runs = static_cast<std::uint32_t>(per_seed.size());
-  std::vector<double> means =
-      bootstrap_means(runs, 1, "bootstrap", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
-        out[0] = value_of_run(run, random);
-      });
   Estimate estimate;
   estimate.mean = std::accumulate(per_seed.begin(), per_seed.end(), 0.0) / runs;
-  if (measure == Measure::ece) {
-    const double bias = std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size()) - estimate.mean;
-    for (double& value : means) value -= bias;
+  Interval interval = clamp(t_interval(per_seed, options.confidence), range);  // NaN if a value is
+  if (runs >= least_seeds && !std::isnan(estimate.mean)) {
+    std::vector<double> means = bootstrap_means(runs, 1, "bootstrap", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
+      out[0] = drawn_value([&] { return value_of_run(run, random); });
+    });
+    if (measure == Measure::ece) {
+      const double bias = std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size()) - estimate.mean;
+      for (double& value : means) value -= bias;
+    }
+    interval = percentile_interval(std::move(means), expanded_tail(options.confidence, runs));
   }
-  const Interval interval = percentile_interval(std::move(means), expanded_tail(options.confidence, runs));
   estimate.low = interval.low;
   estimate.high = interval.high;
   estimate.per_seed = std::move(per_seed);
@@ -74,7 +77,7 @@ Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure
     per_seed.push_back(measure(*run, which));
   }
   std::vector<std::uint32_t> drawn;
-  return resample(std::move(per_seed), which, options, [&](std::uint32_t run, Random& random) {
+  return resample(std::move(per_seed), which, range_of(which), options, [&](std::uint32_t run, Random& random) {
     samplers[run].draw(random, drawn);
     return samplers[run].value(drawn);
   });
@@ -108,7 +111,10 @@ Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapO
     }
     per_seed.push_back(value);
   }
-  return resample(std::move(per_seed), which, options, [&](std::uint32_t run, Random& random) {
+  // Half of the sides are subtracted from the others.
+  const Range range = range_of(which);
+  const double widest = static_cast<double>(sides.size() / 2) * (range.high - range.low);
+  return resample(std::move(per_seed), which, {-widest, widest}, options, [&](std::uint32_t run, Random& random) {
     double value = 0;
     for (std::size_t side = 0; side < sides.size(); ++side) {
       Drawn& drawn = all[run][side];

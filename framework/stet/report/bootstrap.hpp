@@ -4,13 +4,19 @@
 #include <stet/report/measure.hpp>
 #include <stet/report/outcomes.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace stet::report {
 
-/// `mean` is the plain mean of `per_seed` (not of the draws); low and high bound the percentile interval.
+/// What a bootstrap over seeds and a verdict need at least. With fewer, n seeds have so few resamples, and the expanded interval so small tails, that its ends
+/// are the extremes of what was drawn; and no paired test can reach 5 % (smallest_sign_flip_p).
+inline constexpr std::size_t least_seeds = 6;
+
+/// `mean` is the plain mean of `per_seed` (not of the draws). From least_seeds on, low and high bound the percentile interval of the bootstrap; with 2 to 5
+/// seeds Student's interval over the seeds' values, cut to the range of the measure; with one seed there is none (NaN).
 struct Estimate {
   double mean = 0, low = 0, high = 0;
   std::vector<double> per_seed;  ///< [runs], in the order of the runs
@@ -25,10 +31,13 @@ struct BootstrapOptions {
 /// One draw: as many runs as there are, with replacement; inside each drawn run anew, within every stratum, as many
 /// facts as it has, with replacement; the mean of the measure over the drawn runs. The interval is made of the
 /// quantiles of the draws (linear interpolation) that are left of (1 - confidence) / 2 on either side after the expansion for few
-/// runs (expanded_tail in resampling.hpp): 0.6 % and 99.4 % for eight runs and 95 %.
+/// runs (expanded_tail in resampling.hpp): 0.6 % and 99.4 % for eight runs and 95 %; the extremes of the draws where these do not reach so far. Below least_seeds
+/// runs nothing is drawn (see Estimate).
+///
+/// A measure that may be undefined (may_be_undefined): if it is so for a run, mean and interval are NaN; facts drawn for which it is are drawn anew.
 ///
 /// What it is not: facts are taken as nested in runs, so a fact's difficulty that all runs share is averaged out over
-/// the runs; the interval speaks about new seeds. With one run it holds the sampling of facts only. Measures with a
+/// the runs; the interval speaks about new seeds. Measures with a
 /// maximum (peak, forgetting, drop) are biased upward in a resample of few facts, and their interval leans that way;
 /// in a difference of two arms the bias largely cancels. The calibration error is raised by any resample (each bin
 /// holds fewer distinct facts), often beyond the estimate itself: its draws are shifted to have the estimate as mean.

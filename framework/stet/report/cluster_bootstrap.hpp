@@ -16,8 +16,11 @@ namespace stet::report {
 /// by at most sqrt(3).
 void draw_cluster_weights(const RegressionData& data, Random& random, std::vector<double>& weights);
 
-/// Percentile intervals of the logistic model's coefficients: [covariates]; `mean` is the coefficient of `fit`, which
-/// must be a fit of `data` with this ridge. per_seed stays empty. A function of the data and options alone.
+/// The share of draws to leave out on either side: expanded_tail() for the number of groups, or of clusters if they are fewer.
+[[nodiscard]] double cluster_tail(const RegressionData& data, double confidence);
+
+/// Percentile intervals of the logistic model's coefficients, expanded for few groups as all others: [covariates]; `mean` is the coefficient of `fit`, which
+/// must be a fit of `data` with this ridge. Below least_seeds groups there is no interval (NaN). per_seed stays empty. A function of the data and options alone.
 [[nodiscard]] std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge,
                                                            const RegressionFit& fit, const BootstrapOptions& options);
 

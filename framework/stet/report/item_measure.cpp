@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace stet::report {
 
@@ -109,7 +110,7 @@ double ItemMeasure::area(std::span<const std::uint32_t> sample) {
     rights += right_[rank];
     wrongs += wrong_[rank];
   }
-  return rights == 0 || wrongs == 0 ? 0.5 : area / (rights * wrongs);
+  return rights == 0 || wrongs == 0 ? std::numeric_limits<double>::quiet_NaN() : area / (rights * wrongs);
 }
 
 }  // namespace stet::report

@@ -16,7 +16,7 @@ class ItemMeasure {
   /// reads is absent or holds something outside [0, 1].
   ItemMeasure(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> order);
 
-  /// Over a sample of positions, repetitions allowed, at least one (assertion).
+  /// Over a sample of positions, repetitions allowed, at least one (assertion). NaN where the sample has no value (may_be_undefined).
   [[nodiscard]] double value(std::span<const std::uint32_t> sample);
 
  private:

@@ -9,12 +9,14 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <tuple>
 
 namespace stet::report {
 
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Curve curve_of_counts(std::span<const std::uint32_t> at, double at_facts, std::span<const std::uint32_t> set,
                       double set_facts, Measure measure) {
@@ -24,7 +26,7 @@ Curve curve_of_counts(std::span<const std::uint32_t> at, double at_facts, std::s
     curve.x.push_back(at[s] / at_facts);
     const double now = set[s];
     peak = std::max(peak, now);
-    curve.y.push_back(measure == Measure::forgetting ? (peak == 0 ? 0.0 : (peak - now) / peak)
+    curve.y.push_back(measure == Measure::forgetting ? (peak == 0 ? nan : (peak - now) / peak)
                       : measure == Measure::drop     ? (peak - now) / set_facts
                                                      : now / set_facts);
   }
@@ -103,14 +105,19 @@ double mean_of(std::span<const double> values) {
   return values.empty() ? nan : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-Estimate estimate_of(std::vector<double> per_seed, std::vector<double> draws, const BootstrapOptions& options) {
-  const Interval interval = percentile_interval(std::move(draws), expanded_tail(options.confidence, per_seed.size()));
+/// `draws` are read from least_seeds on; `range` is that of the values.
+Estimate estimate_of(std::vector<double> per_seed, std::vector<double> draws, Range range, const BootstrapOptions& options) {
+  const Interval interval = per_seed.size() < least_seeds ? clamp(t_interval(per_seed, options.confidence), range)
+                                                          : percentile_interval(std::move(draws), expanded_tail(options.confidence, per_seed.size()));
   return {mean_of(per_seed), interval.low, interval.high, std::move(per_seed)};
 }
 
+constexpr Range of_difference{-1, 1};
+
+/// NaN for 0/0: a share of nothing.
 double ratio(double numerator, double denominator) {
   if (denominator != 0) return numerator / denominator;
-  return numerator == 0 ? 0.0 : std::copysign(std::numeric_limits<double>::infinity(), numerator);
+  return numerator == 0 ? nan : std::copysign(infinity, numerator);
 }
 
 }  // namespace
@@ -138,6 +145,7 @@ std::optional<double> first_crossing(const Curve& curve, double target) {
     if (curve.x[s] < target) continue;
     if (s == 0) return curve.y[0];
     const double weight = (target - curve.x[s - 1]) / (curve.x[s] - curve.x[s - 1]);
+    if (weight == 1) return curve.y[s];  // what it had before may be no number
     return curve.y[s - 1] + weight * (curve.y[s] - curve.y[s - 1]);
   }
   return std::nullopt;
@@ -185,24 +193,27 @@ MatchedResult matched_difference(std::span<const SeedRuns> seeds, Measure measur
     const auto arm = family ? interpolate(ends(curves.subspan(1)), target) : first_crossing(curves[1], target);
     const auto baseline = family && !accuracy ? curves[0].y.back() : first_crossing(curves[0], target);
     if (!arm || !baseline) continue;
+    if (std::isnan(*arm - *baseline)) {
+      result.undefined.push_back(i);
+      continue;
+    }
     per_seed.push_back(*arm - *baseline);
     result.reached.push_back(i);
     samplers.push_back(std::move(sampler));
   }
   std::vector<double> draws;
-  if (!samplers.empty()) {
-    draws = bootstrap_means(
-        static_cast<std::uint32_t>(samplers.size()), 1, "matched", options,
-        [&](std::uint32_t run, Random& random, std::span<double> out) {
-          const std::span<const Curve> curves = samplers[run].draw(random);
-          const bool family = curves.size() > 2;
-          const double target = accuracy.value_or(curves[0].x.back());
-          const double arm = family ? interpolate_or_nearest(ends(curves.subspan(1)), target)
-                                    : crossing_or_nearest(curves[1], target);
-          out[0] = arm - (family && !accuracy ? curves[0].y.back() : crossing_or_nearest(curves[0], target));
-        });
+  const auto value_of = [&](std::span<const Curve> curves) {
+    const bool family = curves.size() > 2;
+    const double target = accuracy.value_or(curves[0].x.back());
+    const double arm = family ? interpolate_or_nearest(ends(curves.subspan(1)), target) : crossing_or_nearest(curves[1], target);
+    return arm - (family && !accuracy ? curves[0].y.back() : crossing_or_nearest(curves[0], target));
+  };
+  if (samplers.size() >= least_seeds) {
+    draws = bootstrap_means(static_cast<std::uint32_t>(samplers.size()), 1, "matched", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
+      out[0] = drawn_value([&] { return value_of(samplers[run].draw(random)); });
+    });
   }
-  result.estimate = estimate_of(std::move(per_seed), std::move(draws), options);
+  result.estimate = estimate_of(std::move(per_seed), std::move(draws), of_difference, options);
   return result;
 }
 
@@ -221,13 +232,13 @@ Estimate front_estimate(std::span<const SeedRuns> seeds, bool whole, const Boots
     samplers.emplace_back(runs, Measure::final_accuracy);
     per_seed.push_back(area(samplers.back().observed()));
   }
-  if (!samplers.empty()) {
+  if (samplers.size() >= least_seeds) {
     draws = bootstrap_means(static_cast<std::uint32_t>(samplers.size()), 1, "front", options,
                             [&](std::uint32_t run, Random& random, std::span<double> out) {
                               out[0] = area(samplers[run].draw(random));
                             });
   }
-  return estimate_of(std::move(per_seed), std::move(draws), options);
+  return estimate_of(std::move(per_seed), std::move(draws), Range{}, options);
 }
 
 ShareResult share_of_gain(std::span<const SeedRuns> seeds, Measure measure, bool matched,
@@ -246,6 +257,10 @@ ShareResult share_of_gain(std::span<const SeedRuns> seeds, Measure measure, bool
       if (value) values.push_back(*value);
     }
     if (values.size() != 3) continue;
+    if (std::any_of(values.begin(), values.end(), [](double x) { return std::isnan(x); })) {
+      result.undefined.push_back(i);
+      continue;
+    }
     arm_gains.push_back(values[2] - values[0]);
     reference_gains.push_back(values[1] - values[0]);
     ratios.push_back(ratio(arm_gains.back(), reference_gains.back()));
@@ -253,26 +268,33 @@ ShareResult share_of_gain(std::span<const SeedRuns> seeds, Measure measure, bool
     samplers.push_back(std::move(sampler));
   }
   std::vector<double> shares, gains;
-  if (!samplers.empty()) {
+  if (samplers.size() >= least_seeds) {
     const std::vector<double> means = bootstrap_means(
         static_cast<std::uint32_t>(samplers.size()), 2, "share", options,
         [&](std::uint32_t run, Random& random, std::span<double> out) {
-          const std::vector<Curve>& curves = samplers[run].draw(random);
-          const double target = accuracy.value_or(curves[0].x.back());
-          const auto value = [&](const Curve& c) { return matched ? crossing_or_nearest(c, target) : c.y.back(); };
-          const double baseline = value(curves[0]);
-          out[0] = value(curves[2]) - baseline;
-          out[1] = value(curves[1]) - baseline;
+          // All three values, or none: one that is NaN makes the sum so.
+          (void)drawn_value([&] {
+            const std::vector<Curve>& curves = samplers[run].draw(random);
+            const double target = accuracy.value_or(curves[0].x.back());
+            const auto value = [&](const Curve& c) { return matched ? crossing_or_nearest(c, target) : c.y.back(); };
+            const double baseline = value(curves[0]);
+            out[0] = value(curves[2]) - baseline;
+            out[1] = value(curves[1]) - baseline;
+            return out[0] + out[1];
+          });
         });
     for (std::size_t draw = 0; draw < options.draws; ++draw) {
-      shares.push_back(ratio(means[2 * draw], means[2 * draw + 1]));
+      const double share = ratio(means[2 * draw], means[2 * draw + 1]);
+      if (!std::isnan(share)) shares.push_back(share);
       gains.push_back(means[2 * draw + 1]);
     }
   }
-  const double share = samplers.empty() ? nan : ratio(mean_of(arm_gains), mean_of(reference_gains));
-  result.gain = estimate_of(std::move(reference_gains), std::move(gains), options);
-  result.share = estimate_of(std::move(ratios), std::move(shares), options);
+  const double share = ratio(mean_of(arm_gains), mean_of(reference_gains));
+  const Interval of_few = fieller_interval(arm_gains, reference_gains, options.confidence);
+  result.gain = estimate_of(std::move(reference_gains), std::move(gains), of_difference, options);
+  result.share = estimate_of(std::move(ratios), std::move(shares), Range{-infinity, infinity}, options);
   result.share.mean = share;
+  if (result.reached.size() < least_seeds) std::tie(result.share.low, result.share.high) = std::tie(of_few.low, of_few.high);
   return result;
 }
 

@@ -15,8 +15,14 @@ std::vector<std::uint64_t> chosen(const std::vector<std::uint64_t>& seeds, const
   return result;
 }
 
-void note_unreached(Runs& runs, const std::string& label, const std::string& where, std::size_t reached,
-                    std::size_t pairs) {
+/// `undefined` of the seeds have no value though they reach it.
+void note_unreached(Runs& runs, const std::string& label, const std::string& where, std::size_t reached, std::size_t pairs, std::size_t undefined = 0) {
+  if (undefined > 0) {
+    runs.note(fmt::format("'{}': at {} of {} seeds nothing of the set was ever right in some arm, so that there is no forgetting (0/0); they are left out.", label,
+                          undefined, pairs));
+  }
+  pairs -= undefined;
+  if (pairs == 0 && undefined > 0) return;
   if (pairs == 0) {
     runs.note(fmt::format("'{}': no seed has all of its arms.", label));
   } else if (reached < pairs) {
@@ -43,10 +49,11 @@ Matched compute_matched(const MatchedSpec& spec, Runs& runs, const BootstrapOpti
   result.spec = spec;
   result.pairs = sample.seeds.size();
   result.seed_list = chosen(sample.seeds, computed.reached);
+  const std::size_t undefined = computed.undefined.size();
   result.difference = std::move(computed.estimate);
   result.test = sign_flip_test(result.difference.per_seed);
-  result.d_z = cohen_d_z(result.difference.per_seed);
-  note_unreached(runs, spec.label, condition(spec.at, spec.accuracy), result.seed_list.size(), result.pairs);
+  result.d_z = effect_size(result.difference.per_seed, options.confidence);
+  note_unreached(runs, spec.label, condition(spec.at, spec.accuracy), result.seed_list.size(), result.pairs, undefined);
   return result;
 }
 
@@ -62,7 +69,7 @@ Share compute_share(const ShareSpec& spec, Runs& runs, const BootstrapOptions& o
   const JointSample sample = runs.joint_sample(arms, matched ? spec.at : spec.set, spec.set);
   Share result{spec, share_of_gain(sample.runs, spec.measure, matched, spec.accuracy, options), sample.seeds.size(), {}};
   result.seed_list = chosen(sample.seeds, result.result.reached);
-  note_unreached(runs, spec.label, condition(spec.at, spec.accuracy), result.seed_list.size(), result.pairs);
+  note_unreached(runs, spec.label, condition(spec.at, spec.accuracy), result.seed_list.size(), result.pairs, result.result.undefined.size());
   if (result.result.gain.low <= 0 && result.result.gain.high >= 0) {
     runs.note(fmt::format("'{}': the interval of the reference's own gain, [{:.3f}, {:.3f}], holds 0: the share has no "
                           "bounded interval, and the one shown must not be relied on.",

@@ -1,6 +1,7 @@
 // The matched comparisons of a table: declarations and results. The arithmetic is matched.hpp.
 #pragma once
 
+#include <stet/report/effect_size.hpp>
 #include <stet/report/matched.hpp>
 #include <stet/report/permutation.hpp>
 
@@ -27,7 +28,7 @@ struct Matched {
   Estimate difference;
   PermutationTest test;
   double p_holm = 1;  ///< in one family with the comparisons of the table
-  double d_z = 0;
+  EffectSize d_z;
   std::size_t pairs = 0;                 ///< seeds at which all the arms have runs
   std::vector<std::uint64_t> seed_list;  ///< those of them at which both sides reach the accuracy
 };

@@ -3,6 +3,7 @@
 #include <stet/report/measure.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -60,7 +61,7 @@ double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t fa
     case Measure::early_stop_accuracy: return last / total;
     case Measure::start_accuracy: return counts.front() / total;
     case Measure::peak_accuracy: return peak / total;
-    case Measure::forgetting: return peak == 0 ? 0.0 : (peak - last) / peak;
+    case Measure::forgetting: return peak == 0 ? std::numeric_limits<double>::quiet_NaN() : (peak - last) / peak;
     case Measure::drop: return (peak - last) / total;
     case Measure::auc_trajectory: {
       if (counts.size() == 1) return last / total;

@@ -4,6 +4,7 @@
 #include <stet/report/resampling.hpp>
 
 #include <array>
+#include <limits>
 
 namespace stet::report {
 
@@ -25,6 +26,11 @@ Mediation mediation(const RegressionData& data, std::size_t exposure, const std:
     const double b = outcome.coefficients.back();
     return std::array{a, b, a * b, outcome.coefficients[exposure]};
   };
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto observed = paths({}, full);
+  std::array<Estimate, 4> estimates;
+  for (std::size_t i = 0; i < observed.size(); ++i) estimates[i] = {observed[i], nan, nan, {}};
+  if (data.groups < least_seeds) return {estimates[0], estimates[1], estimates[2], estimates[3]};
   std::array<std::vector<double>, 4> draws;
   std::vector<double> weights;
   for (std::uint32_t draw = 0; draw < options.draws; ++draw) {
@@ -33,11 +39,10 @@ Mediation mediation(const RegressionData& data, std::size_t exposure, const std:
     const auto values = paths(weights, fit_logistic(second, ridge, weights, &full));
     for (std::size_t i = 0; i < values.size(); ++i) draws[i].push_back(values[i]);
   }
-  const auto observed = paths({}, full);
-  std::array<Estimate, 4> estimates;
-  for (std::size_t i = 0; i < observed.size(); ++i) {
-    const Interval interval = percentile_interval(std::move(draws[i]), (1 - options.confidence) / 2);
-    estimates[i] = {observed[i], interval.low, interval.high, {}};
+  for (std::size_t i = 0; i < estimates.size(); ++i) {
+    const Interval interval = percentile_interval(std::move(draws[i]), cluster_tail(data, options.confidence));
+    estimates[i].low = interval.low;
+    estimates[i].high = interval.high;
   }
   return {estimates[0], estimates[1], estimates[2], estimates[3]};
 }

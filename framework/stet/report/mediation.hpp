@@ -19,7 +19,8 @@ struct Mediation {
 };
 
 /// `data` holds the outcome in y (0 or 1) and, among its covariates, the exposure; the mediator [rows] is not among
-/// them. Usually all are standardized. Intervals: draw_cluster_weights, percentile. Assertions on sizes.
+/// them. Usually all are standardized. Intervals: draw_cluster_weights, percentile, expanded for few groups; none
+/// (NaN) below least_seeds groups. Assertions on sizes.
 [[nodiscard]] Mediation mediation(const RegressionData& data, std::size_t exposure, const std::vector<double>& mediator,
                                   double ridge, const BootstrapOptions& options);
 

@@ -83,22 +83,4 @@ double smallest_sign_flip_p(std::size_t pairs) noexcept {
   return pairs == 0 ? 1.0 : std::ldexp(1.0, 1 - static_cast<int>(std::min<std::size_t>(pairs, 1000)));
 }
 
-double cohen_d_z(std::span<const double> differences) {
-  if (differences.size() < 2) return std::numeric_limits<double>::quiet_NaN();
-  const auto n = static_cast<double>(differences.size());
-  double mean = 0, largest = 0;
-  for (const double x : differences) {
-    mean += x / n;
-    largest = std::max(largest, std::abs(x));
-  }
-  double squares = 0;
-  for (const double x : differences) squares += (x - mean) * (x - mean);
-  const double deviation = std::sqrt(squares / (n - 1));
-  // Equal differences leave a deviation of a few roundings, which must not be read as an effect of 1e16.
-  const double rounding = 1e-12 * largest;
-  if (deviation > rounding) return mean / deviation;
-  if (std::abs(mean) <= rounding) return 0;
-  return std::copysign(std::numeric_limits<double>::infinity(), mean);
-}
-
 }  // namespace stet::report

@@ -1,4 +1,4 @@
-// The paired test over seeds and its effect size.
+// The paired test over seeds.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,5 @@ inline constexpr std::size_t exact_sign_flip_limit = 20;
 
 /// 2 / 2^n, but at most 1: what the exact test can reach at best with n pairs.
 [[nodiscard]] double smallest_sign_flip_p(std::size_t pairs) noexcept;
-
-/// d_z = mean / sample standard deviation (n - 1). With a deviation of 0 (to rounding): infinite with the sign of the
-/// mean, or 0 if the mean is 0 too. NaN for fewer than two differences, where a deviation does not exist.
-[[nodiscard]] double cohen_d_z(std::span<const double> differences);
 
 }  // namespace stet::report

@@ -135,18 +135,24 @@ RegressionFit fit_logistic(const RegressionData& data, double ridge, std::span<c
     for (const double x : step) largest = std::max(largest, std::abs(x));
     for (const double x : intercept_step) largest = std::max(largest, std::abs(x));
 
+    // Upwards for a concave objective, so that some fraction of it is accepted, but for rounding at the top.
     const RegressionFit before = fit;
-    for (double scale = 1; scale > 1e-6; scale /= 2) {
+    bool accepted = false;
+    for (double scale = 1; scale > 1e-12 && !accepted; scale /= 2) {
       for (std::size_t i = 0; i < step.size(); ++i) fit.coefficients[i] = before.coefficients[i] + scale * step[i];
       for (std::size_t g = 0; g < intercept_step.size(); ++g) {
         fit.intercepts[g] = before.intercepts[g] + scale * intercept_step[g];
       }
       fit.log_likelihood = likelihood_of(data, weights, fit);
       const double now = fit.log_likelihood - penalty_of(fit, ridge);
-      if (now >= objective - 1e-9 * (1 + std::abs(objective))) {
-        objective = now;
-        break;
-      }
+      accepted = now >= objective - 1e-9 * (1 + std::abs(objective));
+      if (accepted) objective = now;
+    }
+    if (!accepted) {
+      fit.coefficients = before.coefficients;
+      fit.intercepts = before.intercepts;
+      fit.log_likelihood = before.log_likelihood;
+      break;
     }
     fit.converged = largest < 1e-8;
   }

@@ -35,7 +35,8 @@ inline constexpr double intercept_ridge = 1e-3;
 
 /// P(y = 1) = 1 / (1 + exp(-(intercept of the group + x b))), by Newton's method (IRLS) with step halving on
 /// log likelihood - ridge/2 |b|^2 - intercept_ridge/2 |intercepts|^2. `weights` (empty: all 1) count rows; rows of
-/// weight 0 are skipped. `start` (may be null) is a fit to begin from. Converged: no coefficient or intercept moved by
+/// weight 0 are skipped. `start` (may be null) is a fit to begin from. A step is halved until the
+/// penalized likelihood does not fall; one that stays refused is not taken and ends the search, not converged. Converged: no coefficient or intercept moved by
 /// 1e-8 or more; at most 100 steps. ridge >= 0; sizes must agree (assertions). Covariates that others determine get 0
 /// where ridge is 0.
 [[nodiscard]] RegressionFit fit_logistic(const RegressionData& data, double ridge, std::span<const double> weights = {},
@@ -56,14 +57,6 @@ std::vector<std::size_t> standardize(RegressionData& data);
 /// Variance inflation 1 / (1 - R^2) of each covariate on the others and the groups' intercepts; infinite where they
 /// determine it.
 [[nodiscard]] std::vector<double> variance_inflation(const RegressionData& data);
-
-struct LikelihoodRatio {
-  double statistic = 0;  ///< 2 (log likelihood of the larger model - that of the smaller), at least 0
-  std::size_t degrees = 0;
-  double p_value = 1;  ///< chi-squared with `degrees`; rows taken as independent, so too small where they are not
-};
-/// The models must be nested. p is 1 for 0 degrees.
-[[nodiscard]] LikelihoodRatio likelihood_ratio(double smaller, double larger, std::size_t degrees);
 
 /// McFadden's 1 - log likelihood / log likelihood of the intercepts alone; 0 if that is 0.
 [[nodiscard]] double mcfadden_r2(double log_likelihood, double intercepts_only);

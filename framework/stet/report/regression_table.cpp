@@ -139,6 +139,9 @@ Regression compute_regression(const RegressionSpec& spec, Runs& runs, const Boot
     runs.note(fmt::format("'{}' cannot be fitted: no finished run has facts for it.", spec.label));
     return result;
   }
+  if (result.seeds < least_seeds) {
+    runs.note(fmt::format("'{}': intervals over {} {} are not given; at least {} are needed.", spec.label, result.seeds, result.seeds == 1 ? "seed" : "seeds", least_seeds));
+  }
   std::vector<Coefficient> coefficients;
   const RegressionData data = design(spec, rows, runs, coefficients);
   if (std::min(result.forgotten, result.rows - result.forgotten) <= data.covariates || data.covariates == 0) {
@@ -153,9 +156,9 @@ Regression compute_regression(const RegressionSpec& spec, Runs& runs, const Boot
   }
   const RegressionData smaller = with_covariates(data, before);
   const RegressionFit full = fit_logistic(data, spec.ridge);
+  if (!full.converged) runs.note(fmt::format("'{}': the fit did not converge; its coefficients are not those of the best fit.", spec.label));
   const double likelihood_before = fit_logistic(smaller, spec.ridge).log_likelihood;
   const double likelihood_none = fit_logistic(with_covariates(data, {}), spec.ridge).log_likelihood;
-  result.test = likelihood_ratio(likelihood_before, full.log_likelihood, data.covariates - before.size());
   result.r2_before = mcfadden_r2(likelihood_before, likelihood_none);
   result.r2_after = mcfadden_r2(full.log_likelihood, likelihood_none);
   result.auc_before = leave_one_group_out_auc(smaller, spec.ridge);

@@ -32,7 +32,7 @@ struct RegressionSpec {
 
 struct Coefficient {
   std::string name, block;  ///< block: "arm", "confound" or "interference"
-  Estimate estimate;        ///< log-odds for a standard deviation (for an arm: against the first arm)
+  Estimate estimate;        ///< log-odds for a standard deviation (for an arm: against the first arm); no interval below least_seeds seeds
   double inflation = 0;
 };
 
@@ -45,7 +45,6 @@ struct Regression {
   RegressionSpec spec;
   std::size_t rows = 0, forgotten = 0, seeds = 0, facts = 0;
   std::vector<Coefficient> coefficients;  ///< empty where there were too few outcomes to fit
-  LikelihoodRatio test;                   ///< of the interference block after all others
   double r2_before = 0, r2_after = 0;     ///< McFadden, without and with the interference block
   double auc_before = 0, auc_after = 0;   ///< leave one seed out; NaN with one seed
   std::vector<MediatedExposure> mediated;  ///< each covariate of the interference block

@@ -4,8 +4,6 @@
 #include <stet/report/dense.hpp>
 #include <stet/report/regression.hpp>
 
-#include <boost/math/distributions/chi_squared.hpp>
-
 #include <algorithm>
 #include <cmath>
 
@@ -100,16 +98,6 @@ std::vector<double> variance_inflation(const RegressionData& data) {
     if (left_over > 1e-10 * total[i]) inflation[i] = total[i] / left_over;
   }
   return inflation;
-}
-
-LikelihoodRatio likelihood_ratio(double smaller, double larger, std::size_t degrees) {
-  // A penalty can leave the larger model with a hair less.
-  LikelihoodRatio test{std::max(0.0, 2 * (larger - smaller)), degrees, 1};
-  if (degrees > 0) {
-    const boost::math::chi_squared_distribution<double> chi(static_cast<double>(degrees));
-    test.p_value = boost::math::cdf(boost::math::complement(chi, test.statistic));
-  }
-  return test;
 }
 
 double mcfadden_r2(double log_likelihood, double intercepts_only) {

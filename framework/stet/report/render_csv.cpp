@@ -14,11 +14,11 @@ namespace stet::report {
 
 namespace {
 
-constexpr std::array<std::string_view, 35> csv_columns = {
+constexpr std::array<std::string_view, 37> csv_columns = {
     "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
     "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
     "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list",
-    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base", "than"};
+    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base", "than", "d_z_low", "d_z_high"};
 
 /// Shortest text that reads back as the same number; nothing for NaN.
 std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
@@ -64,10 +64,12 @@ class Line {
         .set("low", exact_number(estimate.low))
         .set("high", exact_number(estimate.high));
   }
-  Line& test(const PermutationTest& test, double p_holm, double d_z) {
+  Line& test(const PermutationTest& test, double p_holm, const EffectSize& d_z) {
     return set("p", exact_number(test.p_value))
         .set("p_holm", exact_number(p_holm))
-        .set("d_z", exact_number(d_z))
+        .set("d_z", exact_number(d_z.value))
+        .set("d_z_low", exact_number(d_z.low))
+        .set("d_z_high", exact_number(d_z.high))
         .set("permutations", fmt::format("{}", test.permutations))
         .set("exact", test.exact ? "yes" : "no");
   }
@@ -132,7 +134,7 @@ void add_regression(std::string& out, const Table& table, const Regression& regr
   for (const Coefficient& c : regression.coefficients) {
     Line row = line("coefficient", c.block == "arm" ? label_of(table, c.name) : c.name);
     row.interval(c.estimate).set("block", c.block).set("vif", exact_number(c.inflation));
-    if (const auto claim = claim_about(regression.spec, c)) {
+    if (const auto claim = claim_about(regression.spec, c, regression.seeds)) {
       row.set("direction", std::string(name_of(claim->direction))).set("verdict", std::string(name_of(claim->verdict)));
     }
     row.add_to(out);
@@ -146,8 +148,6 @@ void add_regression(std::string& out, const Table& table, const Regression& regr
   value("rows", static_cast<double>(regression.rows)).add_to(out);
   value("forgotten", static_cast<double>(regression.forgotten)).add_to(out);
   if (regression.coefficients.empty()) return;
-  value("likelihood_ratio", regression.test.statistic).set("p", exact_number(regression.test.p_value)).add_to(out);
-  value("degrees", static_cast<double>(regression.test.degrees)).add_to(out);
   value("r2_before", regression.r2_before).add_to(out);
   value("r2_after", regression.r2_after).add_to(out);
   value("auc_before", regression.auc_before).add_to(out);

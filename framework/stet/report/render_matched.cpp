@@ -14,6 +14,12 @@ std::string reached_of(std::size_t reached, std::size_t pairs) {
   return reached == pairs ? fmt::format("{}", pairs) : fmt::format("{} of {}", reached, pairs);
 }
 
+/// What the intervals of a regression are.
+std::string bootstrap_of(const Table& table, const Regression& regression) {
+  if (regression.seeds < least_seeds) return fmt::format("No intervals below {} seeds", least_seeds);
+  return fmt::format("{} interval: {} bootstrap draws over seeds and facts, expanded for few seeds", confidence_of(table), regression.spec.draws);
+}
+
 std::string inflation(double value) { return std::isinf(value) ? "inf" : fmt::format("{:.2f}", value); }
 
 }  // namespace
@@ -28,14 +34,14 @@ Part matched_part(const Table& table) {
         {m.spec.label, subject(table, m.spec.set, m.spec.measure), condition(m.spec.at, m.spec.accuracy),
          format_estimate(m.difference, percent_of(table, m.spec.set, m.spec.measure)),
          none ? "n/a" : format_p(m.test.p_value), none ? "n/a" : format_p(m.p_holm),
-         std::isnan(m.d_z) ? "n/a" : fmt::format("{:.2f}", m.d_z), reached_of(m.seed_list.size(), m.pairs)});
+         format_effect(m.d_z), reached_of(m.seed_list.size(), m.pairs)});
   }
   part.legend =
       "Arm minus baseline where both have the same accuracy on the named set: at the first crossing of each run, or "
       "interpolated over the ends of a sweep's arms. Seeds that do not reach it are left out.";
   if (table.comparisons.empty()) {
-    part.legend += fmt::format(" p: two-sided sign-flip test over seeds; Holm over {} {}.", table.matched.size(),
-                               table.matched.size() == 1 ? "comparison" : "comparisons");
+    part.legend += fmt::format(" p: two-sided sign-flip test over seeds; Holm over {} {}. {}", table.matched.size(),
+                               table.matched.size() == 1 ? "comparison" : "comparisons", effect_legend(table));
   }
   return part;
 }
@@ -64,7 +70,7 @@ Part shares_part(const Table& table) {
                               format_estimate(share.result.gain, percent_of(table, spec.set, spec.measure)),
                               reached_of(share.seed_list.size(), share.pairs)});
   }
-  part.legend = "Share in %: (arm - baseline) / (reference - baseline), ratio of the means over seeds, bootstrap interval.";
+  part.legend = "Share in %: (arm - baseline) / (reference - baseline), ratio of the means over seeds; bootstrap interval, Fieller's below 6 seeds.";
   return part;
 }
 
@@ -79,7 +85,7 @@ Part regression_part(const Table& table, const Regression& regression) {
   }
   for (const Coefficient& c : regression.coefficients) {
     auto& row = part.grid.rows.emplace_back(std::vector<std::string>{c.block == "arm" ? label_of(table, c.name) : c.name, c.block});
-    const std::optional<CoefficientClaim> claim = claim_about(regression.spec, c);
+    const std::optional<CoefficientClaim> claim = claim_about(regression.spec, c, regression.seeds);
     const char* side = claim && claim->direction == Direction::less ? "< 0" : "> 0";
     if (claims) row.push_back(claim ? fmt::format("{}: {}", side, name_of(claim->verdict)) : "");
     row.push_back(format_estimate(c.estimate, false));
@@ -87,12 +93,9 @@ Part regression_part(const Table& table, const Regression& regression) {
   }
   part.legend = fmt::format(
       "Logistic regression of {} forgotten of {} right facts ({} seeds, {} facts), ridge {:g}, intercept for each seed. "
-      "[{} interval: {} bootstrap draws over seeds and facts.] Interference after the rest: LR chi2({}) = {:.2f}, p {} "
-      "(rows taken as independent); McFadden R2 {:.4f} -> {:.4f} (delta {:.4f})",
-      regression.forgotten, regression.rows, regression.seeds, regression.facts, regression.spec.ridge,
-      confidence_of(table), regression.spec.draws, regression.test.degrees, regression.test.statistic,
-      regression.test.p_value < 0.0001 ? "< 0.0001" : "= " + format_p(regression.test.p_value), regression.r2_before,
-      regression.r2_after, regression.r2_after - regression.r2_before);
+      "[{}.] Interference after the rest: McFadden R2 {:.4f} -> {:.4f} (delta {:.4f})",
+      regression.forgotten, regression.rows, regression.seeds, regression.facts, regression.spec.ridge, bootstrap_of(table, regression),
+      regression.r2_before, regression.r2_after, regression.r2_after - regression.r2_before);
   part.legend += std::isnan(regression.auc_after)
                      ? "."
                      : fmt::format("; out-of-sample AUC (a seed left out) {:.3f} -> {:.3f}.", regression.auc_before,
@@ -107,10 +110,7 @@ Part mediation_part(const Table& table, const Regression& regression) {
     part.grid.rows.push_back({m.name, format_estimate(m.paths.a, false), format_estimate(m.paths.b, false),
                               format_estimate(m.paths.indirect, false), format_estimate(m.paths.direct, false)});
   }
-  part.legend = fmt::format(
-      "Mediation: a, exposure to mediator (linear); b, mediator to forgetting (logistic); per SD, {} intervals by the "
-      "bootstrap over seeds and facts.",
-      confidence_of(table));
+  part.legend = fmt::format("Mediation: a, exposure to mediator (linear); b, mediator to forgetting (logistic); per SD. [{}.]", bootstrap_of(table, regression));
   return part;
 }
 

@@ -82,9 +82,67 @@ std::string format_number(double value, bool percent) {
 
 std::string format_estimate(const Estimate& estimate, bool percent) {
   if (std::isnan(estimate.mean)) return "n/a";
+  if (std::isnan(estimate.low) || std::isnan(estimate.high)) return fmt::format("{} [n/a]", format_number(estimate.mean, percent));
   return fmt::format("{} [{}, {}]", format_number(estimate.mean, percent), format_number(estimate.low, percent),
                      format_number(estimate.high, percent));
 }
+
+std::string format_effect(const EffectSize& d_z) {
+  if (std::isnan(d_z.value)) return "n/a";
+  if (std::isnan(d_z.low)) return fmt::format("{:.2f}", d_z.value);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", d_z.value, d_z.low, d_z.high);
+}
+
+std::string effect_legend(const Table& table) {
+  return fmt::format("d_z: mean over standard deviation of the differences, with Hedges' correction [{} interval: noncentral t].", confidence_of(table));
+}
+
+namespace {
+
+std::string format_odds(const std::optional<OddsRatio>& odds) {
+  if (!odds || std::isnan(odds->value)) return "n/a";
+  if (std::isnan(odds->low)) return fmt::format("{:.2f} [n/a]", odds->value);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", odds->value, odds->low, odds->high);
+}
+
+/// Whether something may be read as "hardly any forgetting": a mean below five points.
+bool shows_small_forgetting(const Table& table) {
+  const auto kind = [](Measure measure) { return measure == Measure::forgetting || measure == Measure::drop; };
+  constexpr double small = 0.05;
+  for (std::size_t column = 0; column < table.spec.columns.size(); ++column) {
+    if (!kind(table.spec.columns[column].measure)) continue;
+    for (const auto& row : table.cells) {
+      if (row[column] && row[column]->estimate.mean < small) return true;
+    }
+  }
+  return std::any_of(table.claims.begin(), table.claims.end(),
+                     [&](const Claim& claim) { return kind(claim.spec.measure) && claim.spec.baseline.empty() && claim.estimate.mean < small; });
+}
+
+constexpr std::string_view small_forgetting =
+    "Forgetting is at least 0 by its definition, since the best evaluation may be the last: chance alone makes a small one. Look at the final accuracy beside it.";
+
+/// How intervals over as many seeds as the table has were made.
+std::string intervals_of(const Table& table) {
+  std::set<std::size_t> seeds;
+  for (const auto& row : table.cells) {
+    for (const auto& cell : row) {
+      if (cell) seeds.insert(cell->seeds);
+    }
+  }
+  for (const Comparison& comparison : table.comparisons) seeds.insert(comparison.n);
+  for (const Claim& claim : table.claims) seeds.insert(claim.n);
+  seeds.erase(0);
+  const bool many = seeds.empty() || *seeds.rbegin() >= least_seeds, few = !seeds.empty() && *seeds.begin() < least_seeds;
+  std::string text = confidence_of(table) + " interval: ";
+  if (many) text += fmt::format("{} hierarchical bootstrap draws over seeds and facts, expanded for few seeds", table.spec.bootstrap.draws);
+  if (many && few) text += fmt::format("; below {} seeds ", least_seeds);
+  if (few) text += "Student's t over seeds";
+  if (seeds.contains(1)) text += ", with one seed none";
+  return text;
+}
+
+}  // namespace
 
 std::string format_p(double p) { return p < 0.0001 ? "<0.0001" : fmt::format("{:.4f}", p); }
 
@@ -132,9 +190,7 @@ Grid comparisons_grid(const Table& table) {
                          subject(table, c.spec.set, c.spec.measure, c.spec.than),
                          format_estimate(c.difference, percent_of(table, c.spec.set, c.spec.measure)),
                          c.n == 0 ? "n/a" : format_p(c.test.p_value), c.n == 0 ? "n/a" : format_p(c.p_holm),
-                         std::isnan(c.d_z) ? "n/a" : fmt::format("{:.2f}", c.d_z),
-                         c.odds ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", c.odds->value, c.odds->low, c.odds->high) : "n/a",
-                         fmt::format("{}", c.n)});
+                         format_effect(c.d_z), format_odds(c.odds), fmt::format("{}", c.n)});
   }
   if (have_bases(table.comparisons)) {
     grid.header.insert(grid.header.begin() + 3, "by base");
@@ -182,9 +238,9 @@ std::string legend(const Table& table) {
     if (most == 0) continue;
     facts.push_back(least == most ? fmt::format("{} {}", set, most) : fmt::format("{} {} to {}", set, least, most));
   }
-  std::string text = fmt::format("Mean over seeds [{} interval: {} hierarchical bootstrap draws over seeds and facts, expanded for few seeds].",
-                                 confidence_of(table), table.spec.bootstrap.draws);
+  std::string text = fmt::format("Mean over seeds [{}].", intervals_of(table));
   if (!facts.empty()) text += fmt::format(" Facts: {}.", join(facts, ", "));
+  if (shows_small_forgetting(table)) text += fmt::format(" {}", small_forgetting);
   return text;
 }
 
@@ -193,7 +249,7 @@ std::string comparisons_legend(const Table& table) {
   bool odds = false;
   for (const Comparison& comparison : table.comparisons) {
     exact = exact && comparison.test.exact;
-    odds = odds || comparison.odds.has_value();
+    odds = odds || (comparison.odds && !std::isnan(comparison.odds->value));
   }
   const std::size_t family = table.comparisons.size() + table.matched.size();
   std::string text = fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
@@ -202,7 +258,11 @@ std::string comparisons_legend(const Table& table) {
   if (have_bases(table.comparisons)) {
     text += " By base: the mean on each base model; seeds share them, so intervals and p speak of new seeds on these base models.";
   }
-  if (odds) text += " Odds ratio: of a right answer, the same facts in both arms.";
+  text += " " + effect_legend(table);
+  if (odds) {
+    text += " Odds ratio: of a right answer, the same facts in both arms, given that the arms differ on the fact (conditional, McNemar's; not the ratio of the arms' own "
+            "odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed no fact is right in one arm alone].";
+  }
   return text;
 }
 
@@ -220,7 +280,7 @@ std::vector<Part> parts_of(const Table& table) {
     parts.push_back(regression_part(table, regression));
     if (!regression.mediated.empty()) parts.push_back(mediation_part(table, regression));
   }
-  if (!table.claims.empty()) parts.push_back({claims_grid(table), ""});
+  if (!table.claims.empty()) parts.push_back({claims_grid(table), table.spec.columns.empty() && shows_small_forgetting(table) ? std::string(small_forgetting) : ""});
   return parts;
 }
 

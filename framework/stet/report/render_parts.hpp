@@ -16,7 +16,8 @@ struct Grid {
 };
 
 [[nodiscard]] std::string format_number(double value, bool percent);                ///< "56.1", "0.561", "n/a"
-[[nodiscard]] std::string format_estimate(const Estimate& estimate, bool percent);  ///< "56.1 [52.0, 60.3]"
+[[nodiscard]] std::string format_estimate(const Estimate& estimate, bool percent);  ///< "56.1 [52.0, 60.3]", "56.1 [n/a]" without an interval
+[[nodiscard]] std::string format_effect(const EffectSize& d_z);                     ///< "-1.52 [-3.01, -0.40]", "inf", "n/a"
 [[nodiscard]] std::string format_p(double p);                                       ///< "0.0078", "<0.0001"
 
 /// One part of a table: a grid, then what must be said about its numbers (may be empty). Parts stand in this order in
@@ -36,6 +37,7 @@ struct Part {
 [[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure, const Contrast& than);
 [[nodiscard]] bool percent_of(const Table& table, const std::string& set, Measure measure);
 [[nodiscard]] std::string confidence_of(const Table& table);  ///< "95 %"
+[[nodiscard]] std::string effect_legend(const Table& table);  ///< what d_z and its interval are
 
 // The parts of matched comparisons, fronts, shares and regressions.
 [[nodiscard]] Part matched_part(const Table& table);

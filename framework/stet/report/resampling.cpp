@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace stet::report {
 
@@ -34,7 +35,65 @@ Interval percentile_interval(std::vector<double> values, double tail) {
     return {nan, nan};
   }
   std::sort(values.begin(), values.end());
+  if (!reaches(values.size(), tail)) return {values.front(), values.back()};
   return {quantile(values, tail), quantile(values, 1 - tail)};
+}
+
+bool reaches(std::size_t draws, double tail) noexcept { return tail * (static_cast<double>(draws) - 1) >= 1; }
+
+namespace {
+
+/// The (1 + confidence) / 2 quantile of Student's t.
+double t_quantile(std::size_t degrees, double confidence) {
+  const boost::math::students_t_distribution<double> t(static_cast<double>(degrees));
+  return boost::math::quantile(boost::math::complement(t, (1 - confidence) / 2));
+}
+
+bool usable(std::span<const double> values) {
+  return values.size() >= 2 && std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); });
+}
+
+double mean_of_values(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// Of the means of a and b: covariance of the values over their number.
+double covariance_of_means(std::span<const double> a, std::span<const double> b) {
+  const double mean_a = mean_of_values(a), mean_b = mean_of_values(b);
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_a) * (b[i] - mean_b);
+  const auto n = static_cast<double>(a.size());
+  return sum / (n - 1) / n;
+}
+
+constexpr Interval no_interval{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+
+}  // namespace
+
+Interval t_interval(std::span<const double> values, double confidence) {
+  if (!usable(values)) return no_interval;
+  const double mean = mean_of_values(values);
+  const double reach = t_quantile(values.size() - 1, confidence) * std::sqrt(covariance_of_means(values, values));
+  return {mean - reach, mean + reach};
+}
+
+Interval fieller_interval(std::span<const double> numerators, std::span<const double> denominators, double confidence) {
+  STET_ASSERT(numerators.size() == denominators.size());
+  if (!usable(numerators) || !usable(denominators)) return no_interval;
+  const double a = mean_of_values(numerators), b = mean_of_values(denominators);
+  const double squared = std::pow(t_quantile(numerators.size() - 1, confidence), 2);
+  // (a - r b)^2 <= t^2 (aa - 2 r ab + r^2 bb): between the roots of second r^2 - 2 first r + zeroth, if `second` is above 0.
+  const double second = b * b - squared * covariance_of_means(denominators, denominators);
+  const double first = a * b - squared * covariance_of_means(numerators, denominators);
+  const double zeroth = a * a - squared * covariance_of_means(numerators, numerators);
+  if (!(second > 0)) return no_interval;
+  const double root = std::sqrt(std::max(0.0, first * first - second * zeroth));
+  return {(first - root) / second, (first + root) / second};
+}
+
+Interval clamp(const Interval& interval, Range range) noexcept {
+  const auto inside = [&](double x) { return std::isnan(x) ? x : std::min(std::max(x, range.low), range.high); };
+  return {inside(interval.low), inside(interval.high)};
 }
 
 }  // namespace stet::report

@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 namespace stet::report {
 
 std::string list_of_seeds(std::span<const std::uint64_t> seeds) {
@@ -49,9 +53,15 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
     };
     const Trajectory* b = baseline.empty() ? nullptr : beside(baseline, set);
     if (!baseline.empty() && b == nullptr) continue;
+    const Trajectory* than_a = than.named() ? beside(than.arm, than.set) : nullptr;
+    const Trajectory* than_b = than.named() ? beside(than.baseline, than.set) : nullptr;
+    if (than.named() && (than_a == nullptr || than_b == nullptr)) continue;
+    const std::array sides{a, b, than_a, than_b};
+    if (std::any_of(sides.begin(), sides.end(), [&](const Trajectory* side) { return side != nullptr && !has_value(*side, measure); })) {
+      sample.undefined.push_back(seed);
+      continue;
+    }
     if (than.named()) {
-      const Trajectory *than_a = beside(than.arm, than.set), *than_b = beside(than.baseline, than.set);
-      if (than_a == nullptr || than_b == nullptr) continue;
       if (!same_facts(*than_a, *than_b)) than_apart.push_back(seed);
       if (than.set == set && !same_facts(*a, *than_a)) both_apart.push_back(seed);  // of two sets everybody expects it
       sample.than_a.push_back(than_a);
@@ -72,6 +82,13 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
   note_apart(apart, arm, baseline, set);
   note_apart(than_apart, than.arm, than.baseline, than.set);
   note_apart(both_apart, arm, than.arm, set);
+  if (!sample.undefined.empty()) {
+    note(fmt::format("{} on '{}': {} is n/a at {} ({}). {} of {} seeds are left out of what is said about it.",
+                     baseline.empty() ? fmt::format("'{}'", arm) : fmt::format("'{}' against '{}'", arm, baseline), set, name_of(*measure),
+                     list_of_seeds(sample.undefined),
+                     *measure == Measure::auroc ? "all answers are right, or all are wrong" : "none of the facts was ever right, and 0/0 is no number",
+                     sample.undefined.size(), sample.undefined.size() + sample.seeds.size()));
+  }
   return sample;
 }
 
@@ -159,6 +176,13 @@ const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std:
     }
   }
   return &found->second;
+}
+
+bool Runs::has_value(const Trajectory& trajectory, std::optional<Measure> which) {
+  if (!which || !may_be_undefined(*which)) return true;
+  const auto [place, fresh] = has_value_.try_emplace({&trajectory, *which}, true);
+  if (fresh) place->second = !std::isnan(measure(trajectory, *which));
+  return place->second;
 }
 
 const Trajectory* Runs::stopped_early(const RunOutcome& run, const std::string& set) {

@@ -23,6 +23,7 @@ struct Sample {
   std::vector<std::uint64_t> bases;      // [seeds] base model of a
   std::vector<const Trajectory*> a, b;  // b stays empty without a baseline
   std::vector<const Trajectory*> than_a, than_b;  // stay empty unless a second difference is subtracted
+  std::vector<std::uint64_t> undefined;  // seeds that have all sides but are left out, since the measure has no value on one of them
 
   /// The mean on each base model of these values, one a seed. Empty if all seeds share one, or each has its own: then there is
   /// nothing to tell beside the values themselves.
@@ -40,7 +41,8 @@ class Runs {
   /// Throws Error (data) for two runs with the same arm and seed. The outcomes must outlive this.
   explicit Runs(std::span<const RunOutcome> runs);
 
-  /// The seeds that have the set in `arm` and, if they are not empty, in `baseline` and both sides of `than`. With a measure: and what it reads.
+  /// The seeds that have the set in `arm` and, if they are not empty, in `baseline` and both sides of `than`. With a measure: and what it reads, and for which it
+  /// has a value (a note says for how many it has none).
   /// Error (data) if a trajectory is not consistent.
   [[nodiscard]] Sample sample(const std::string& arm, const std::string& baseline, const std::string& set,
                               std::optional<Measure> measure = std::nullopt, const Contrast& than = {});
@@ -60,10 +62,12 @@ class Runs {
   [[nodiscard]] const BySeed& of(const std::string& arm) const;
   const Trajectory* find(const RunOutcome& run, const std::string& set, std::optional<Measure> measure = std::nullopt);
   const Trajectory* stopped_early(const RunOutcome& run, const std::string& set);
+  [[nodiscard]] bool has_value(const Trajectory& trajectory, std::optional<Measure> measure);
 
   std::map<std::string, BySeed> by_arm_;
   std::map<std::pair<const Trajectory*, std::string>, Trajectory> recorded_;  // by what they are made of, and the array
   std::map<const Trajectory*, Trajectory> stopped_;                           // by what they are the beginnings of
+  std::map<std::pair<const Trajectory*, Measure>, bool> has_value_;           // of measures that may be undefined
   std::set<const Trajectory*> checked_;
   std::set<std::string> noted_;
 };

@@ -4,6 +4,7 @@
 #include <stet/report/bootstrap.hpp>          // IWYU pragma: export
 #include <stet/report/calibration.hpp>        // IWYU pragma: export
 #include <stet/report/cluster_bootstrap.hpp>  // IWYU pragma: export
+#include <stet/report/effect_size.hpp>        // IWYU pragma: export
 #include <stet/report/equivalence.hpp>        // IWYU pragma: export
 #include <stet/report/measure.hpp>            // IWYU pragma: export
 #include <stet/report/mediation.hpp>          // IWYU pragma: export

@@ -1,4 +1,5 @@
 #include <stet/base/error.hpp>
+#include <stet/report/resampling.hpp>
 #include <stet/report/runs.hpp>
 #include <stet/report/table.hpp>
 
@@ -130,11 +131,18 @@ std::string_view name_of(Verdict verdict) noexcept {
     case Verdict::holds: return "holds";
     case Verdict::fails: return "fails";
     case Verdict::undecided: return "undecided";
+    case Verdict::too_few_seeds: return "undecided: too few seeds";
   }
   return "unknown";
 }
 
-Verdict judge(const ClaimSpec& claim, double low, double high) {
+bool claims_anything(const TableSpec& spec) {
+  return !spec.claims.empty() ||
+         std::any_of(spec.regressions.begin(), spec.regressions.end(), [](const RegressionSpec& r) { return !r.raises.empty() || !r.lowers.empty(); });
+}
+
+Verdict judge(const ClaimSpec& claim, double low, double high, std::size_t seeds) {
+  if (seeds < least_seeds) return Verdict::too_few_seeds;
   const bool paired = !claim.baseline.empty();
   const double margin = claim.margin;
   bool holds = false, fails = false;
@@ -158,7 +166,7 @@ Verdict judge(const ClaimSpec& claim, double low, double high) {
   return holds ? Verdict::holds : fails ? Verdict::fails : Verdict::undecided;
 }
 
-std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient) {
+std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient, std::size_t seeds) {
   const auto named = [&](const std::vector<std::string>& names) {
     return std::find(names.begin(), names.end(), coefficient.name) != names.end();
   };
@@ -166,27 +174,66 @@ std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Co
   if (!raises && !named(spec.lowers)) return std::nullopt;
   const bool above = coefficient.estimate.low > 0, below = coefficient.estimate.high < 0;
   return CoefficientClaim{raises ? Direction::greater : Direction::less,
-                          (raises ? above : below)   ? Verdict::holds
+                          seeds < least_seeds        ? Verdict::too_few_seeds
+                          : (raises ? above : below) ? Verdict::holds
                           : (raises ? below : above) ? Verdict::fails
                                                      : Verdict::undecided};
 }
 
-Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes) {
-  for (const ClaimSpec& claim : spec.claims) check_claim(claim);
+namespace {
+
+/// As compute_table says: final accuracy beside forgetting and drop.
+TableSpec with_accuracies(TableSpec spec) {
+  for (std::size_t i = 0; i < spec.columns.size(); ++i) {
+    const ColumnSpec column = spec.columns[i];
+    if (column.measure != Measure::forgetting && column.measure != Measure::drop) continue;
+    const bool shown = std::any_of(spec.columns.begin(), spec.columns.end(),
+                                   [&](const ColumnSpec& other) { return other.set == column.set && other.measure == Measure::final_accuracy; });
+    if (shown) continue;
+    const ColumnSpec accuracy{column.set + ", final accuracy", column.set, Measure::final_accuracy, column.percent};
+    spec.columns.insert(spec.columns.begin() + static_cast<std::ptrdiff_t>(i), accuracy);
+    ++i;
+  }
+  return spec;
+}
+
+/// What is said of intervals for the numbers of seeds that they are over.
+void note_intervals(Runs& runs, const Table& table, std::set<std::size_t> seeds) {
+  const BootstrapOptions& options = table.spec.bootstrap;
+  if (seeds.contains(1)) runs.note("One seed has no interval: it says nothing of the spread over seeds.");
+  const auto note_short = [&](const std::string& what, std::size_t n, std::size_t draws) {
+    const double tail = expanded_tail(options.confidence, n);
+    if (n < least_seeds || reaches(draws, tail)) return;
+    runs.note(fmt::format("{}: of {} draws none lies beyond the {:.2g} % that an interval over {} seeds leaves out on either side; its ends are the extremes of the draws.",
+                          what, draws, 100 * tail, n));
+  };
+  for (const std::size_t n : seeds) note_short("Bootstrap", n, options.draws);
+  for (const Regression& regression : table.regressions) {
+    if (!regression.coefficients.empty()) note_short(fmt::format("'{}'", regression.spec.label), regression.seeds, regression.spec.draws);
+  }
+  const bool few = std::any_of(table.claims.begin(), table.claims.end(), [](const Claim& claim) { return claim.verdict == Verdict::too_few_seeds; });
+  if (few) runs.note(fmt::format("A claim gets a verdict from {} seeds on.", least_seeds));
+}
+
+}  // namespace
+
+Table compute_table(const TableSpec& declared, std::span<const RunOutcome> outcomes) {
+  for (const ClaimSpec& claim : declared.claims) check_claim(claim);
   Table table;
-  table.spec = spec;
+  table.spec = with_accuracies(declared);
+  const TableSpec& spec = table.spec;
   Runs runs(outcomes);
 
   runs.note_missing(arms_of(spec));
 
-  bool single = false;
+  std::set<std::size_t> seeds;  // numbers of seeds that estimates are over
   for (const auto& [name, label] : spec.arms) {
     auto& row = table.cells.emplace_back();
     for (const ColumnSpec& column : spec.columns) {
       auto& cell = row.emplace_back();
       Sample sample = runs.sample(name, "", column.set, column.measure);
       if (sample.a.empty()) continue;
-      single |= sample.a.size() == 1;
+      seeds.insert(sample.a.size());
       std::size_t facts = sample.a.front()->facts;
       for (const Trajectory* run : sample.a) facts = std::min<std::size_t>(facts, run->facts);
       cell = Cell{estimate_of(sample, column.measure, spec.bootstrap), sample.a.size(), facts, std::move(sample.seeds)};
@@ -202,13 +249,13 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
     if (result.n > 0) result.by_base = sample.by_base(result.difference.per_seed);
     note_disagreement(runs, fmt::format("'{}' against '{}' on '{}'", comparison.arm, comparison.baseline, comparison.set), result.by_base);
     result.test = sign_flip_test(result.difference.per_seed);
-    result.d_z = cohen_d_z(result.difference.per_seed);
-    if (!comparison.than.named()) result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap);
+    result.d_z = effect_size(result.difference.per_seed, spec.bootstrap.confidence);
+    if (!comparison.than.named()) result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap.confidence);
     result.seed_list = std::move(sample.seeds);
-    single |= result.n == 1;
+    seeds.insert(result.n);
     if (result.n == 0) {
-      runs.note(fmt::format("'{}' against '{}' on '{}': no seed has both; it counts as p = 1 in Holm's correction.",
-                            comparison.arm, comparison.baseline, comparison.set));
+      runs.note(fmt::format("'{}' against '{}' on '{}': no seed has {}; it counts as p = 1 in Holm's correction.",
+                            comparison.arm, comparison.baseline, comparison.set, sample.undefined.empty() ? "both" : "a value in both"));
     }
     table.comparisons.push_back(std::move(result));
   }
@@ -223,33 +270,33 @@ Table compute_table(const TableSpec& spec, std::span<const RunOutcome> outcomes)
       result.by_base = sample.by_base(result.estimate.per_seed);
       if (claim.direction != Direction::equivalent) note_disagreement(runs, fmt::format("Claim '{}'", claim.text), result.by_base);
     }
-    result.verdict = judge(claim, result.estimate.low, result.estimate.high);
+    result.verdict = judge(claim, result.estimate.low, result.estimate.high, result.n);
     if (claim.direction == Direction::equivalent && claim.margin > 0) {
       result.p_equivalent = equivalence_test(result.estimate.per_seed, claim.margin).p_value;
     }
     result.seed_list = std::move(sample.seeds);
-    single |= result.n == 1;
+    seeds.insert(result.n);
     if (result.n == 0) runs.note(fmt::format("Claim '{}': no finished run can decide it.", claim.text));
     table.claims.push_back(std::move(result));
   }
 
   for (const MatchedSpec& matched : spec.matched) {
     table.matched.push_back(compute_matched(matched, runs, spec.bootstrap));
-    single |= table.matched.back().seed_list.size() == 1;
+    seeds.insert(table.matched.back().seed_list.size());
   }
   for (const FrontSpec& front : spec.fronts) {
     table.fronts.push_back(compute_front(front, runs, spec.bootstrap));
-    single |= table.fronts.back().seed_list.size() == 1;
+    seeds.insert(table.fronts.back().seed_list.size());
   }
   for (const ShareSpec& share : spec.shares) {
     table.shares.push_back(compute_share(share, runs, spec.bootstrap));
-    single |= table.shares.back().seed_list.size() == 1;
+    seeds.insert(table.shares.back().seed_list.size());
   }
   for (const RegressionSpec& regression : spec.regressions) {
     table.regressions.push_back(compute_regression(regression, runs, spec.bootstrap));
   }
 
-  if (single) runs.note("An interval from one seed holds the sampling of facts only, not the spread over seeds.");
+  note_intervals(runs, table, std::move(seeds));
   adjust(table, runs);
   table.notes = std::move(runs.notes);
   return table;

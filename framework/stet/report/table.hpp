@@ -24,7 +24,7 @@ struct ColumnSpec {
   bool percent = true;  ///< shown times 100
 };
 
-/// A tested contrast: paired difference arm - baseline, sign-flip p, d_z and the odds ratio of a right answer; Holm over
+/// A tested contrast: paired difference arm - baseline, sign-flip p, d_z (effect_size) and the odds ratio of a right answer; Holm over
 /// all comparisons and matched comparisons of the table.
 struct ComparisonSpec {
   std::string arm, baseline, set;
@@ -39,7 +39,7 @@ enum class Direction { less, greater, equivalent };
 ///   less:       holds if the whole interval is below -margin, fails if it is wholly above -margin, else undecided
 ///   greater:    mirrored: above / below +margin
 ///   equivalent: holds if the interval lies inside (-margin, margin), fails if wholly outside, else undecided
-/// Without a baseline, less and greater compare the interval of the arm's own value with `margin` as the threshold;
+/// Below least_seeds seeds there is no verdict. Without a baseline, less and greater compare the interval of the arm's own value with `margin` as the threshold;
 /// equivalent needs a baseline.
 struct ClaimSpec {
   std::string text, arm, baseline, set;
@@ -76,14 +76,15 @@ struct Comparison {
   Estimate difference;
   PermutationTest test;
   double p_holm = 1;
-  double d_z = 0;
+  EffectSize d_z;
   std::optional<OddsRatio> odds;         ///< see paired_odds_ratio; none where the measure or the facts do not allow it
   std::size_t n = 0;                     ///< seeds that both arms have
   std::vector<double> by_base;           ///< the difference on each base model, ascending; empty unless seeds share several
   std::vector<std::uint64_t> seed_list;  ///< [n], ascending
 };
 
-enum class Verdict { holds, fails, undecided };
+/// `too_few_seeds`: undecided for that reason, whatever the interval.
+enum class Verdict { holds, fails, undecided, too_few_seeds };
 
 struct CoefficientClaim {
   Direction direction = Direction::greater;  ///< than 0
@@ -91,8 +92,8 @@ struct CoefficientClaim {
 };
 
 /// Of what RegressionSpec::raises and lowers claim: holds if the coefficient's whole interval is on the claimed side of 0, fails if it is wholly on
-/// the other, else undecided. Absent where nothing was claimed.
-[[nodiscard]] std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient);
+/// the other, else undecided; `seeds` are those of the regression, and below least_seeds there is no verdict. Absent where nothing was claimed.
+[[nodiscard]] std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient, std::size_t seeds);
 
 struct Claim {
   ClaimSpec spec;
@@ -107,7 +108,7 @@ struct Claim {
 
 struct Table {
   TableSpec spec;
-  std::vector<std::vector<std::optional<Cell>>> cells;  ///< [arm][column]; absent where no finished run has the set
+  std::vector<std::vector<std::optional<Cell>>> cells;  ///< [arm][column]; absent where no finished run has the set, or a value on it
   std::vector<Comparison> comparisons;
   std::vector<Claim> claims;
   std::vector<Matched> matched;
@@ -117,16 +118,23 @@ struct Table {
   std::vector<std::string> notes;  ///< what a reader must know: missing seeds, single seeds, unreachable p-values
 };
 
+/// A column of forgetting or drop whose set's final accuracy no column shows gets one before it (in the result's spec): neither can be below 0, so that chance
+/// alone makes a small one, and it is read beside the accuracy.
+///
 /// Cells use every seed their arm has (and that recorded what the measure reads; else a note says so); comparisons and claims with a baseline the seeds both arms have. A seed that
-/// some run has and an arm of the table lacks is named in a note. A comparison without any pair counts as p = 1 in
+/// some run has and an arm of the table lacks is named in a note; so are seeds at which a measure has no value (may_be_undefined): they take no part in cells,
+/// comparisons and claims. A comparison without any pair counts as p = 1 in
 /// Holm's family, so that adjusted p-values do not grow worse when the missing runs arrive. Where several seeds share a base model, intervals and tests speak of new seeds on these base models; what
 /// each of them says is in by_base, and a note names the comparisons whose sign they do not agree on. Runs of arms that the table does not name
 /// are not used. Throws Error (data) for two runs with the same arm and seed, or outcomes that are not
 /// consistent; Error (config) for a claim that cannot be judged (see ClaimSpec).
 [[nodiscard]] Table compute_table(const TableSpec& spec, std::span<const RunOutcome> runs);
 
-/// The rule of ClaimSpec alone.
-[[nodiscard]] Verdict judge(const ClaimSpec& claim, double low, double high);
+/// Whether the table states claims, about differences, values or coefficients.
+[[nodiscard]] bool claims_anything(const TableSpec& spec);
+
+/// The rule of ClaimSpec alone, for an interval over so many seeds.
+[[nodiscard]] Verdict judge(const ClaimSpec& claim, double low, double high, std::size_t seeds);
 
 [[nodiscard]] std::string_view name_of(Direction direction) noexcept;
 [[nodiscard]] std::string_view name_of(Verdict verdict) noexcept;

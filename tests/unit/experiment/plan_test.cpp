@@ -236,6 +236,7 @@ TEST_F(PlanTest, TheQuickstartsBasesAreThoseOfEarlierVersions) {
   ASSERT_EQ(p.bases.size(), 2U);
   EXPECT_EQ(p.bases[0].identity.substr(0, 10), "065dffa12a");
   EXPECT_EQ(p.bases[1].identity.substr(0, 10), "d251aa9307");
+  EXPECT_EQ(p.runs.size(), 5 * report::least_seeds);  // five arms, and enough seeds for a verdict
 }
 
 TEST_F(PlanTest, APluginFromElsewhereIsKnownByItsBytes) {

@@ -94,9 +94,9 @@ TEST(ItemMeasures, AreThoseOfTheLastEvaluation) {
   EXPECT_NEAR(measure(t, Measure::confident_error), confident_error_share(confidence, correct), 1e-12);
   EXPECT_NEAR(measure(t, Measure::probability), probability, 1e-7);
   for (const Measure m : every_measure) {
-    const std::vector<Trajectory> runs{t, t};
+    const std::vector<Trajectory> runs(6, t);
     const Estimate estimate = hierarchical_bootstrap(pointers(runs), m, {200, 1, 0.95});
-    EXPECT_EQ(estimate.mean, measure(t, m)) << name_of(m);
+    EXPECT_DOUBLE_EQ(estimate.mean, measure(t, m)) << name_of(m);
     EXPECT_LT(estimate.low, estimate.high) << name_of(m);
     EXPECT_NEAR(estimate.low, estimate.mean, 0.15) << name_of(m);
   }
@@ -108,7 +108,7 @@ TEST(ItemMeasures, AucCoverage) {
   int covered = 0;
   for (int repetition = 0; repetition < 100; ++repetition) {
     std::vector<Trajectory> runs;
-    for (int seed = 0; seed < 5; ++seed) runs.push_back(with_confidence(120, random));
+    for (int seed = 0; seed < 6; ++seed) runs.push_back(with_confidence(120, random));
     const Estimate estimate = hierarchical_bootstrap(pointers(runs), Measure::auroc, {200, 1, 0.95});
     covered += estimate.low <= 5.0 / 6 && 5.0 / 6 <= estimate.high;
   }
@@ -118,7 +118,7 @@ TEST(ItemMeasures, AucCoverage) {
 TEST(ItemMeasures, TheIntervalOfACalibrationErrorHoldsTheEstimate) {
   Random random(5, "data");  // calibrated: resampling alone raises the error
   std::vector<Trajectory> runs;
-  for (int seed = 0; seed < 4; ++seed) runs.push_back(with_confidence(400, random));
+  for (int seed = 0; seed < 6; ++seed) runs.push_back(with_confidence(400, random));
   const Estimate estimate = hierarchical_bootstrap(pointers(runs), Measure::ece, {400, 1, 0.95});
   EXPECT_LT(estimate.low, estimate.mean);
   EXPECT_GT(estimate.high, estimate.mean);
@@ -139,10 +139,10 @@ TEST(ItemMeasures, MisuseIsAnError) {
   EXPECT_THROW(check(t, "here"), Error);
 }
 
-TEST(ItemMeasures, NothingToTellApartIsAHalf) {
+TEST(ItemMeasures, NothingToTellApartIsNoNumber) {
   Trajectory t = trajectory({"1111"});
   t.extra["confidence"] = {0.1F, 0.9F, 0.5F, 1.0F};
-  EXPECT_EQ(measure(t, Measure::auroc), 0.5);
+  EXPECT_TRUE(std::isnan(measure(t, Measure::auroc)));
 }
 
 TEST(TrajectoryArea, Trapezoids) {

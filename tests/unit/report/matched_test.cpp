@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "unit/report/synthetic.hpp"
 
@@ -51,7 +52,11 @@ TEST(CurveOf, FollowsTheDefinitionOfTheMeasure) {
   Trajectory at = trajectory({"00", "10", "11"}), set = trajectory({"0000", "1110", "1000"});
   const Curve forgetting = curve_of(at, set, Measure::forgetting);
   EXPECT_EQ(forgetting.x, (std::vector<double>{0, 0.5, 1}));
-  EXPECT_EQ(forgetting.y, (std::vector<double>{0, 0, 2.0 / 3}));
+  EXPECT_TRUE(std::isnan(forgetting.y[0]));  // nothing was right yet
+  EXPECT_EQ(forgetting.y[1], 0.0);
+  EXPECT_EQ(forgetting.y[2], 2.0 / 3);
+  EXPECT_EQ(*first_crossing(forgetting, 0.5), 0.0);  // at an evaluation: what was before does not matter
+  EXPECT_TRUE(std::isnan(*first_crossing(forgetting, 0.25)));
   EXPECT_EQ(curve_of(at, set, Measure::final_accuracy).y, (std::vector<double>{0, 0.75, 0.25}));
   EXPECT_EQ(curve_of(at, set, Measure::drop).y.back(), 0.5);
   at.first = set.first = 2;
@@ -159,6 +164,43 @@ TEST(Matched, OneArmIsReadAtTheBaselinesOwnEndOnItsWay) {
   // The arm is at 50 % half-way: kept (1 + 0.25) / 2; the baseline ends there with 0.5.
   EXPECT_NEAR(matched_difference(seeds, Measure::final_accuracy, std::nullopt, {100, 1, 0.95}).estimate.mean, 0.125,
               1e-12);
+}
+
+TEST(Matched, SeedsOfWhoseSetNothingWasKnownAreLeftOut) {
+  const Trajectory at = trajectory({"00", "11"}), known = trajectory({"1111", "1100"}), kept = trajectory({"1111", "1110"}), never = trajectory({"0000", "0000"});
+  std::vector<SeedRuns> seeds(8, {{&at, &at}, {&known, &kept}});
+  seeds[2].set[1] = &never;
+  const MatchedResult result = matched_difference(seeds, Measure::forgetting, 1.0, {500, 1, 0.95});
+  EXPECT_EQ(result.undefined, (std::vector<std::size_t>{2}));
+  EXPECT_EQ(result.reached.size(), 7U);
+  EXPECT_DOUBLE_EQ(result.estimate.mean, -0.25);
+  EXPECT_FALSE(std::isnan(result.estimate.low));
+  std::vector<SeedRuns> three(8, {{&at, &at, &at}, {&known, &kept, &kept}});
+  three[0].set[0] = &never;
+  const ShareResult share = share_of_gain(three, Measure::forgetting, false, std::nullopt, {500, 1, 0.95});
+  EXPECT_EQ(share.undefined, (std::vector<std::size_t>{0}));
+  EXPECT_DOUBLE_EQ(share.share.mean, 1.0);
+  EXPECT_DOUBLE_EQ(share.gain.mean, -0.25);
+}
+
+TEST(Share, FewSeedsGetFiellersInterval) {
+  const Trajectory at = trajectory({"11"});
+  std::vector<Trajectory> store;
+  store.reserve(12);
+  std::vector<SeedRuns> seeds;
+  for (const auto& [arm, reference] : {std::pair{4U, 8U}, std::pair{5U, 9U}, std::pair{3U, 7U}, std::pair{6U, 10U}}) {
+    const std::size_t first = store.size();
+    for (const std::uint32_t right : {0U, reference, arm}) store.push_back(share(right, 20));
+    seeds.push_back({{&at, &at, &at}, {&store[first], &store[first + 1], &store[first + 2]}});
+  }
+  const auto of = [&] { return share_of_gain(seeds, Measure::final_accuracy, false, std::nullopt, {200, 1, 0.95}); };
+  EXPECT_DOUBLE_EQ(of().share.mean, 0.225 / 0.425);
+  EXPECT_NEAR(of().share.low, 0.3794350750514643, 1e-9);  // as in Resampling.FiellersBoundsAreThoseOfTheTest
+  EXPECT_NEAR(of().share.high, 0.6210061242863495, 1e-9);
+  for (SeedRuns& runs : seeds) runs.set[1] = runs.set[2] = runs.set[0];
+  const ShareResult nothing = of();  // 0/0
+  EXPECT_TRUE(std::isnan(nothing.share.mean) && std::isnan(nothing.share.low));
+  EXPECT_EQ(nothing.gain.mean, 0.0);
 }
 
 TEST(Front, CoversTheKnownArea) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "unit/report/synthetic.hpp"
 
 namespace stet::report {
@@ -34,8 +36,9 @@ TEST(Measure, EvaluationsBeforeTheFirstDoNotCount) {
   EXPECT_DOUBLE_EQ(measure(t, Measure::forgetting), 2.0 / 3.0);
 }
 
-TEST(Measure, NothingEverRightIsNotForgotten) {
-  EXPECT_EQ(measure(trajectory({"000", "000"}), Measure::forgetting), 0.0);
+TEST(Measure, NothingEverRightCannotBeForgotten) {
+  EXPECT_TRUE(std::isnan(measure(trajectory({"000", "000"}), Measure::forgetting)));
+  EXPECT_EQ(measure(trajectory({"000", "000"}), Measure::drop), 0.0);
   EXPECT_EQ(measure(trajectory({"001", "111"}), Measure::forgetting), 0.0);
 }
 

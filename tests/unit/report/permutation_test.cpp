@@ -99,21 +99,6 @@ TEST(SignFlip, SmallestAttainableP) {
   EXPECT_DOUBLE_EQ(smallest_sign_flip_p(0), 1.0);
 }
 
-TEST(CohenDz, ByHand) {
-  EXPECT_DOUBLE_EQ(cohen_d_z(std::vector<double>{1, 2, 3}), 2.0);  // mean 2, sd 1
-  EXPECT_DOUBLE_EQ(cohen_d_z(std::vector<double>{-2, -4}), -3 / std::sqrt(2.0));
-  EXPECT_DOUBLE_EQ(cohen_d_z(std::vector<double>{-1, 1}), 0.0);
-}
-
-TEST(CohenDz, WithoutSpread) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(cohen_d_z(std::vector<double>(7, 0.1)), infinity);  // the rounded mean is not quite 0.1
-  EXPECT_EQ(cohen_d_z(std::vector<double>(7, -0.1)), -infinity);
-  EXPECT_EQ(cohen_d_z(std::vector<double>(7, 0.0)), 0.0);
-  EXPECT_TRUE(std::isnan(cohen_d_z(std::vector<double>{0.3})));
-  EXPECT_TRUE(std::isnan(cohen_d_z({})));
-}
-
 TEST(Holm, TextbookCase) {
   // 0.01 x 4, 0.02 x 3, then 0.03 x 2 = 0.06 = max, 0.04 -> 0.06.
   const std::vector<double> adjusted = holm(std::vector<double>{0.01, 0.04, 0.03, 0.02});

@@ -26,8 +26,7 @@ Table sample() {
   comparison.difference = {0.1, -0.01, 0.2, {0.1}};
   comparison.test = {1.0, 2, true};
   comparison.p_holm = 1.0;
-  comparison.d_z = std::numeric_limits<double>::quiet_NaN();
-  comparison.odds = OddsRatio{1.5, 0.9, 2.25, 30, 20};
+    comparison.odds = OddsRatio{1.5, 0.9, std::numeric_limits<double>::infinity(), 30, 20, 2};
   comparison.n = 1;
   comparison.seed_list = {1};
   table.comparisons = {comparison};
@@ -53,6 +52,38 @@ TEST(Numbers, AsShown) {
   EXPECT_EQ(format_p(1), "1.0000");
 }
 
+TEST(Numbers, WhatHasNoIntervalOrNoValueSaysSo) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(format_estimate({0.5, 0.25, 0.75, {}}, true), "50.0 [25.0, 75.0]");
+  EXPECT_EQ(format_estimate({0.5, nan, nan, {}}, true), "50.0 [n/a]");
+  EXPECT_EQ(format_estimate({nan, nan, nan, {}}, true), "n/a");
+  EXPECT_EQ(format_effect({-1.5, -3.25, -0.125}), "-1.50 [-3.25, -0.12]");
+  EXPECT_EQ(format_effect({infinity, nan, nan}), "inf");
+  EXPECT_EQ(format_effect({}), "n/a");
+  Table table = sample();
+  table.comparisons.front().d_z = {2.5, 0.5, 4.75};
+  EXPECT_NE(to_markdown(table).find("| 2.50 [0.50, 4.75] |"), std::string::npos);
+  EXPECT_NE(to_csv(table).find(",0.5,4.75\r\n"), std::string::npos);
+  table.comparisons.front().odds = OddsRatio{};  // the arms differ nowhere, or one way only
+  EXPECT_NE(to_markdown(table).find("| n/a | 1 |"), std::string::npos);
+  EXPECT_EQ(to_markdown(table).find("McNemar"), std::string::npos);
+}
+
+TEST(Numbers, IntervalsAreNamedForTheSeedsTheyAreOver) {
+  Table table = sample();
+  table.cells[0][0]->seeds = 8;
+  EXPECT_NE(to_markdown(table).find("[95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds; below 6 seeds Student's t over "
+                                    "seeds, with one seed none]"),
+            std::string::npos);
+  for (auto& row : table.cells) {
+    for (auto& cell : row) {
+      if (cell) cell->seeds = 6;
+    }
+  }
+  table.comparisons.front().n = table.claims.front().n = 6;
+  EXPECT_NE(to_markdown(table).find("[95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]"), std::string::npos);
+}
+
 TEST(Markdown, Golden) {
   EXPECT_EQ(to_markdown(sample()), R"(### Forgetting & fixes\_1
 
@@ -61,13 +92,13 @@ TEST(Markdown, Golden) {
 | SD, 50% | 56.1 [52.0, 60.3] | 0.030 [0.000, 0.050] | 2 |
 | SFT \| plain | 40.0 [35.0, 45.0] | n/a | 1/0 |
 
-Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]. Facts: held 500.
+Mean over seeds [95 % interval: Student's t over seeds, with one seed none]. Facts: held 500. Forgetting is at least 0 by its definition, since the best evaluation may be the last: chance alone makes a small one. Look at the final accuracy beside it.
 
 | Comparison | On | Difference | p | p (Holm) | d\_z | odds ratio | seeds |
 | :--- | :--- | ---: | ---: | ---: | ---: | ---: | ---: |
-| SD, 50% - SFT \| plain | Held | 10.0 [-1.0, 20.0] | 1.0000 | 1.0000 | n/a | 1.50 [0.90, 2.25] | 1 |
+| SD, 50% - SFT \| plain | Held | 10.0 [-1.0, 20.0] | 1.0000 | 1.0000 | n/a | 1.50 [0.90, inf] | 1 |
 
-Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right answer, the same facts in both arms.
+Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. d\_z: mean over standard deviation of the differences, with Hedges' correction [95 % interval: noncentral t]. Odds ratio: of a right answer, the same facts in both arms, given that the arms differ on the fact (conditional, McNemar's; not the ratio of the arms' own odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed no fact is right in one arm alone].
 
 | Verdict | Claim | Criterion | Estimate | seeds |
 | :--- | :--- | :--- | ---: | ---: |
@@ -85,14 +116,14 @@ TEST(Markdown, ADifferenceIsShownByBaseModelWhereSeedsShareThem) {
   EXPECT_NE(text.find("| Comparison | On | Difference | by base | p |"), std::string::npos);
   EXPECT_NE(text.find("| 10.0 [-1.0, 20.0] | 25.0, -5.0 | 1.0000 |"), std::string::npos);
   EXPECT_NE(text.find("new seeds on these base models"), std::string::npos);
-  EXPECT_NE(to_csv(table).find(",0.25;-0.05,\r\n"), std::string::npos);
+  EXPECT_NE(to_csv(table).find(",0.25;-0.05,,,\r\n"), std::string::npos);
 }
 
 TEST(Markdown, TwoDifferencesAreNamed) {
   Table table = sample();
   table.comparisons.front().spec.than = {"sft", "sd", "unknown"};
   EXPECT_NE(to_markdown(table).find("| (SD, 50% - SFT \\| plain) - (SFT \\| plain - SD, 50%) | Held less unknown, final accuracy |"), std::string::npos) << to_markdown(table);
-  EXPECT_NE(to_csv(table).find(",sft;sd;unknown\r\n"), std::string::npos);
+  EXPECT_NE(to_csv(table).find(",sft;sd;unknown,,\r\n"), std::string::npos);
 }
 
 TEST(Latex, Golden) {
@@ -114,7 +145,7 @@ SFT \textbar{} plain & 40.0 [35.0, 45.0] & n/a & 1/0 \\
 \toprule
 Comparison & On & Difference & p & p (Holm) & d\_z & odds ratio & seeds \\
 \midrule
-SD, 50\% - SFT \textbar{} plain & Held & 10.0 [$-$1.0, 20.0] & 1.0000 & 1.0000 & n/a & 1.50 [0.90, 2.25] & 1 \\
+SD, 50\% - SFT \textbar{} plain & Held & 10.0 [$-$1.0, 20.0] & 1.0000 & 1.0000 & n/a & 1.50 [0.90, inf] & 1 \\
 \bottomrule
 \end{tabular}
 
@@ -129,8 +160,8 @@ holds & SD forgets less, "surely" & SD, 50\% - SFT \textbar{} plain (held, drop)
 
 \medskip
 \begin{minipage}{\linewidth}\footnotesize
-Mean over seeds [95 \% interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]. Facts: held 500.
-Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right answer, the same facts in both arms.
+Mean over seeds [95 \% interval: Student's t over seeds, with one seed none]. Facts: held 500. Forgetting is at least 0 by its definition, since the best evaluation may be the last: chance alone makes a small one. Look at the final accuracy beside it.
+Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. d\_z: mean over standard deviation of the differences, with Hedges' correction [95 \% interval: noncentral t]. Odds ratio: of a right answer, the same facts in both arms, given that the arms differ on the fact (conditional, McNemar's; not the ratio of the arms' own odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed no fact is right in one arm alone].
 Arm 'sft' has no finished run for seed 2.
 \end{minipage}
 \end{table}
@@ -146,16 +177,16 @@ TEST(Latex, EscapesEverySpecialCharacter) {
 }
 
 TEST(Csv, Golden) {
-  const std::string none = ",,,,,,,,,,,,";  // the fields of other kinds of lines
+  const std::string none = ",,,,,,,,,,,,,,";  // the fields of other kinds of lines
   const std::string expected =
       "kind,arm,arm_label,baseline,column,set,measure,mean,low,high,seeds,facts,p,p_holm,d_z,permutations,exact,"
       "direction,margin,verdict,text,per_seed,seed_list,label,odds_ratio,odds_low,odds_high,p_tost,at,accuracy,pairs,"
-      "block,vif,by_base,than\r\n"
+      "block,vif,by_base,than,d_z_low,d_z_high\r\n"
       "cell,sd,\"SD, 50%\",,Held,held,final_accuracy,0.561,0.52,0.6034,2,500,,,,,,,,,,0.5;0.622,1;2" + none + "\r\n"
       "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2" + none + "\r\n"
       "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1" + none + "\r\n"
       "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,," + none + "\r\n"
-      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,2.25,,,,,,,,\r\n"
+      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,\r\n"
       "claim,sd,\"SD, 50%\",sft,,held,drop,-0.1,-0.2,-0.03,1,,,,,,,less,0.02,holds,\"SD forgets less, "
       "\"\"surely\"\"\",-0.1,1" + none + "\r\n"
       "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,," + none + "\r\n";
@@ -174,7 +205,7 @@ TEST(Csv, IsRectangular) {
     if (quoted) continue;
     if (c == ',') ++separators;
     if (c == '\n') {
-      EXPECT_EQ(separators, 34U) << "record " << records;
+      EXPECT_EQ(separators, 36U) << "record " << records;
       separators = 0;
       ++records;
     }
@@ -189,14 +220,18 @@ Arm                       Held               F "rel"  seeds
 -----------------------------------------------------------
 SD, 50%      56.1 [52.0, 60.3]  0.030 [0.000, 0.050]      2
 SFT | plain  40.0 [35.0, 45.0]                   n/a    1/0
-Mean over seeds [95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few
-seeds]. Facts: held 500.
+Mean over seeds [95 % interval: Student's t over seeds, with one seed none]. Facts: held 500. Forgetting is at
+least 0 by its definition, since the best evaluation may be the last: chance alone makes a small one. Look at
+the final accuracy beside it.
 
-Comparison             On           Difference       p  p (Holm)  d_z         odds ratio  seeds
------------------------------------------------------------------------------------------------
-SD, 50% - SFT | plain  Held  10.0 [-1.0, 20.0]  1.0000    1.0000  n/a  1.50 [0.90, 2.25]      1
-Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. Odds ratio: of a right
-answer, the same facts in both arms.
+Comparison             On           Difference       p  p (Holm)  d_z        odds ratio  seeds
+----------------------------------------------------------------------------------------------
+SD, 50% - SFT | plain  Held  10.0 [-1.0, 20.0]  1.0000    1.0000  n/a  1.50 [0.90, inf]      1
+Paired by seed. p: two-sided sign-flip test over seeds (exact); Holm over 1 comparison. d_z: mean over
+standard deviation of the differences, with Hedges' correction [95 % interval: noncentral t]. Odds ratio: of a
+right answer, the same facts in both arms, given that the arms differ on the fact (conditional, McNemar's; not
+the ratio of the arms' own odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed
+no fact is right in one arm alone].
 
 Verdict  Claim                      Criterion                                        Estimate  seeds
 ----------------------------------------------------------------------------------------------------
