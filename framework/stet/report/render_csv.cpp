@@ -14,11 +14,12 @@ namespace stet::report {
 
 namespace {
 
-constexpr std::array<std::string_view, 37> csv_columns = {
+constexpr std::array<std::string_view, 39> csv_columns = {
     "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
     "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
     "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list",
-    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base", "than", "d_z_low", "d_z_high"};
+    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base", "than", "d_z_low", "d_z_high",
+    "only_arm", "only_baseline"};
 
 /// Shortest text that reads back as the same number; nothing for NaN.
 std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
@@ -194,6 +195,7 @@ std::string to_csv(const Table& table) {
     if (c.odds) {
       line.set("odds_ratio", exact_number(c.odds->value)).set("odds_low", exact_number(c.odds->low));
       line.set("odds_high", exact_number(c.odds->high));
+      line.set("only_arm", fmt::format("{}", c.odds->only_a)).set("only_baseline", fmt::format("{}", c.odds->only_b));
     }
     line.add_to(out);
   }

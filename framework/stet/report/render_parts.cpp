@@ -100,7 +100,8 @@ std::string effect_legend(const Table& table) {
 namespace {
 
 std::string format_odds(const std::optional<OddsRatio>& odds) {
-  if (!odds || std::isnan(odds->value)) return "n/a";
+  if (!odds) return "n/a";
+  if (std::isnan(odds->value)) return fmt::format("n/a ({}:{})", odds->only_a, odds->only_b);
   if (std::isnan(odds->low)) return fmt::format("{:.2f} [n/a]", odds->value);
   return fmt::format("{:.2f} [{:.2f}, {:.2f}]", odds->value, odds->low, odds->high);
 }
@@ -246,10 +247,11 @@ std::string legend(const Table& table) {
 
 std::string comparisons_legend(const Table& table) {
   bool exact = true;
-  bool odds = false;
+  bool odds = false, one_way = false;
   for (const Comparison& comparison : table.comparisons) {
     exact = exact && comparison.test.exact;
-    odds = odds || (comparison.odds && !std::isnan(comparison.odds->value));
+    odds = odds || comparison.odds.has_value();
+    one_way = one_way || (comparison.odds && std::isnan(comparison.odds->value));
   }
   const std::size_t family = table.comparisons.size() + table.matched.size();
   std::string text = fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
@@ -262,6 +264,7 @@ std::string comparisons_legend(const Table& table) {
   if (odds) {
     text += " Odds ratio: of a right answer, the same facts in both arms, given that the arms differ on the fact (conditional, McNemar's; not the ratio of the arms' own "
             "odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed no fact is right in one arm alone].";
+    if (one_way) text += " n/a (0:9): no fact is right in the arm alone, 9 in the baseline alone; a ratio of them would be made up.";
   }
   return text;
 }

@@ -63,8 +63,14 @@ TEST(Numbers, WhatHasNoIntervalOrNoValueSaysSo) {
   Table table = sample();
   table.comparisons.front().d_z = {2.5, 0.5, 4.75};
   EXPECT_NE(to_markdown(table).find("| 2.50 [0.50, 4.75] |"), std::string::npos);
-  EXPECT_NE(to_csv(table).find(",0.5,4.75\r\n"), std::string::npos);
-  table.comparisons.front().odds = OddsRatio{};  // the arms differ nowhere, or one way only
+  EXPECT_NE(to_csv(table).find(",0.5,4.75,30,20\r\n"), std::string::npos);
+  OddsRatio one_way;
+  one_way.only_a = 12;
+  table.comparisons.front().odds = one_way;
+  EXPECT_NE(to_markdown(table).find("| n/a (12:0) | 1 |"), std::string::npos);
+  EXPECT_NE(to_markdown(table).find("n/a (0:9): no fact is right in the arm alone"), std::string::npos);
+  EXPECT_NE(to_csv(table).find(",12,0\r\n"), std::string::npos);
+  table.comparisons.front().odds.reset();
   EXPECT_NE(to_markdown(table).find("| n/a | 1 |"), std::string::npos);
   EXPECT_EQ(to_markdown(table).find("McNemar"), std::string::npos);
 }
@@ -116,14 +122,14 @@ TEST(Markdown, ADifferenceIsShownByBaseModelWhereSeedsShareThem) {
   EXPECT_NE(text.find("| Comparison | On | Difference | by base | p |"), std::string::npos);
   EXPECT_NE(text.find("| 10.0 [-1.0, 20.0] | 25.0, -5.0 | 1.0000 |"), std::string::npos);
   EXPECT_NE(text.find("new seeds on these base models"), std::string::npos);
-  EXPECT_NE(to_csv(table).find(",0.25;-0.05,,,\r\n"), std::string::npos);
+  EXPECT_NE(to_csv(table).find(",0.25;-0.05,,,,30,20\r\n"), std::string::npos);
 }
 
 TEST(Markdown, TwoDifferencesAreNamed) {
   Table table = sample();
   table.comparisons.front().spec.than = {"sft", "sd", "unknown"};
   EXPECT_NE(to_markdown(table).find("| (SD, 50% - SFT \\| plain) - (SFT \\| plain - SD, 50%) | Held less unknown, final accuracy |"), std::string::npos) << to_markdown(table);
-  EXPECT_NE(to_csv(table).find(",sft;sd;unknown,,\r\n"), std::string::npos);
+  EXPECT_NE(to_csv(table).find(",sft;sd;unknown,,,30,20\r\n"), std::string::npos);
 }
 
 TEST(Latex, Golden) {
@@ -177,16 +183,16 @@ TEST(Latex, EscapesEverySpecialCharacter) {
 }
 
 TEST(Csv, Golden) {
-  const std::string none = ",,,,,,,,,,,,,,";  // the fields of other kinds of lines
+  const std::string none = ",,,,,,,,,,,,,,,,";  // the fields of other kinds of lines
   const std::string expected =
       "kind,arm,arm_label,baseline,column,set,measure,mean,low,high,seeds,facts,p,p_holm,d_z,permutations,exact,"
       "direction,margin,verdict,text,per_seed,seed_list,label,odds_ratio,odds_low,odds_high,p_tost,at,accuracy,pairs,"
-      "block,vif,by_base,than,d_z_low,d_z_high\r\n"
+      "block,vif,by_base,than,d_z_low,d_z_high,only_arm,only_baseline\r\n"
       "cell,sd,\"SD, 50%\",,Held,held,final_accuracy,0.561,0.52,0.6034,2,500,,,,,,,,,,0.5;0.622,1;2" + none + "\r\n"
       "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2" + none + "\r\n"
       "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1" + none + "\r\n"
       "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,," + none + "\r\n"
-      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,\r\n"
+      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,30,20\r\n"
       "claim,sd,\"SD, 50%\",sft,,held,drop,-0.1,-0.2,-0.03,1,,,,,,,less,0.02,holds,\"SD forgets less, "
       "\"\"surely\"\"\",-0.1,1" + none + "\r\n"
       "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,," + none + "\r\n";
@@ -205,7 +211,7 @@ TEST(Csv, IsRectangular) {
     if (quoted) continue;
     if (c == ',') ++separators;
     if (c == '\n') {
-      EXPECT_EQ(separators, 36U) << "record " << records;
+      EXPECT_EQ(separators, 38U) << "record " << records;
       separators = 0;
       ++records;
     }
