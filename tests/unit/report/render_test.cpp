@@ -192,7 +192,7 @@ TEST(Csv, Golden) {
       "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2" + none + "\r\n"
       "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1" + none + "\r\n"
       "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,," + none + "\r\n"
-      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,30,20\r\n"
+      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,,30,20\r\n"
       "claim,sd,\"SD, 50%\",sft,,held,drop,-0.1,-0.2,-0.03,1,,,,,,,less,0.02,holds,\"SD forgets less, "
       "\"\"surely\"\"\",-0.1,1" + none + "\r\n"
       "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,," + none + "\r\n";
