@@ -30,7 +30,7 @@ std::string selection_digest(const TrainableSelection& selection) {
   for (const bool trains : selection.trains) bits += trains ? '1' : '0';
   hasher.add(bits);
   for (const auto& [index, mask] : selection.masks)
-    hasher.add(std::to_string(index)).add(hash_tensor(mask.contiguous()));
+    hasher.add(std::to_string(index)).add(mask.defined() ? hash_tensor(mask.contiguous()) : "undefined");
   for (const auto& [index, low_rank] : selection.low_rank)
     hasher.add(fmt::format("{} {} {:a} {} {}", index, low_rank.rank, low_rank.scale, low_rank.seed, low_rank.decays));
   return hasher.hex();
