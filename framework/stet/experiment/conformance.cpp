@@ -106,10 +106,8 @@ class Checks {
     Finding finding{Verdict::failed, {}, {}};
     try {
       finding = check();
-    } catch (const std::exception& error) {
-      finding = failed("an error is thrown: " + one_line(describe(error)), "see the message");
     } catch (...) {
-      finding = failed("something is thrown that is no std::exception", "throw stet::Error");
+      finding = failed("an error is thrown: " + one_line(current_error(ErrorKind::plugin).what()), "see the message");
     }
     report_.checks.push_back({name, finding.verdict, finding.detail, finding.hint});
     if (journal_ != nullptr) {
