@@ -47,7 +47,7 @@ class WiseFt final : public stet::Regularizer {
 
 }  // namespace
 
-STET_PLUGIN("wise_ft", "1.1", "stet") {
+STET_PLUGIN("wise_ft", "1.0", "stet") {
   using stet::config::Limits;
   registrar
       .regularizer<WiseFt>(

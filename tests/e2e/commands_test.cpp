@@ -91,7 +91,7 @@ TEST_F(CommandsTest, MissingDataIsADataErrorWithAHintWhereToGetIt) {
   EXPECT_TRUE(ended_with(missing, 3));
   EXPECT_TRUE(has(missing.err, "/nowhere/eq"));
   EXPECT_TRUE(has(missing.err, "github.com/princeton-nlp/EntityQuestions"));
-  EXPECT_TRUE(has(missing.out, "10 of 10 runs are not finished"));
+  EXPECT_TRUE(missing.out.empty());  // nothing was started
 }
 
 TEST_F(CommandsTest, TooFewFactsAreAConfigurationError) {

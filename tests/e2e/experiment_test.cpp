@@ -325,14 +325,14 @@ TEST_F(MiniatureTest, ACheckpointCanBeInspectedAndTheRunGoesOnFromIt) {
   ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
   const std::vector<fs::path> checkpoints = find_all(mine_ / "runs", "checkpoints");
   ASSERT_EQ(checkpoints.size(), 1U);
-  for (const fs::path& folder : {checkpoints[0], checkpoints[0] / "step-10"}) {
+  for (const fs::path& folder : {checkpoints[0], checkpoints[0] / "step-14"}) {
     const Outcome inspected = stet(mine_.path(), {"checkpoint", "inspect", folder.string()});
     ASSERT_TRUE(ended_with(inspected, 0));
-    EXPECT_TRUE(has(inspected.out, "step-10: whole; step 10, written by 1 ranks"));
+    EXPECT_TRUE(has(inspected.out, "step-14: whole; step 14, written by 1 ranks"));
     EXPECT_TRUE(has(inspected.out, "moment1"));
     EXPECT_TRUE(has(inspected.out, "snapshot.format"));
   }
-  const fs::path part = checkpoints[0] / "step-10" / "part-0-of-1.safetensors";
+  const fs::path part = checkpoints[0] / "step-14" / "part-0-of-1.safetensors";
   std::string bytes = read(part);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   write(part, bytes);

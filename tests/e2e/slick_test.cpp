@@ -15,7 +15,8 @@ Words slick_words(const std::string& command, const Words& more = {}) {
   Words words = {command, file, "--set", "model.context=64", "--set", "pretrain.texts_per_sequence=3", "--set", "slick.prompts=3", "--set",
                  "slick.shots=2", "--set", "slick.samples=4", "--set", "sets.labels=\"slick\"", "--set",
                  "sets.categories=[\"HighlyKnown\",\"MaybeKnown\",\"WeaklyKnown\",\"Unknown\"]", "--set", "sets.known=6", "--set",
-                 "sets.held=6", "--set", "sets.validation=3", "--set", "sets.unknown=6", "--set", "experiment.seeds=1"};
+                 "sets.held=6", "--set", "sets.validation=3", "--set", "sets.unknown=6", "--set", "experiment.seeds=1", "--set",
+                 "train.schedule='constant'"};  // the format phase has four steps
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
