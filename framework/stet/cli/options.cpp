@@ -48,6 +48,10 @@ Options parse_options(int argc, char** argv, int& code) {
         ->check(CLI::Range(0.0, 1e9));
   }
   auto* table = experiment(app.add_subcommand("table", "compute the table again from finished runs"), Options::Command::table);
+  for (auto* command : {run, plan, table}) {
+    command->add_flag("--trust-versions", o.trust_versions,
+                      "take results that other bytes of a plugin of the same version made (of plugins from elsewhere than the installation)");
+  }
   table->add_option("--format", o.format, "terminal, markdown, latex or csv")->check(CLI::IsMember({"terminal", "markdown", "latex", "csv"}));
   for (auto* command : {run, table}) {
     command->add_option("--results", o.results, "also write FOLDER/NAME.md and NAME.csv, with commit, machine and cost");

@@ -39,6 +39,7 @@ struct Options {
 
   double hang_timeout = 600;             ///< run, slick: seconds; 0: never
   // run, plan, table, slick
+  bool trust_versions = false;           ///< run, plan, table: plugins of the same version count as the same
   std::vector<std::string> overrides;    ///< --set a.b=c; also plugin check
   int jobs = 0;                          ///< worker processes; 0: one a core
   std::optional<std::int64_t> ranks_per_run;  ///< instead of the experiment's

@@ -19,7 +19,7 @@ namespace stet {
 
 int plan_command(const Options& options, Session& session) {
   PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
-  const Plan plan = make_plan(options.file, options.overrides, registry);
+  Plan plan = make_plan(options.file, options.overrides, registry);
   Communicator& world = session.world();
   if (!options.resolved) {
     collectively(world, [&] {
@@ -47,6 +47,7 @@ int plan_command(const Options& options, Session& session) {
     return 0;
   }
   const Workspace workspace(options.out, plan.name);
+  settle_inputs(options, plan, workspace, *make_single_process());  // rank 0 alone comes here
   const PlanStatus status = status_of(plan, workspace, "");
   fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
   fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);

@@ -7,6 +7,7 @@
 #include <stet/cli/results_file.hpp>
 #include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
+#include <stet/experiment/changed_inputs.hpp>
 #include <stet/experiment/data_present.hpp>
 #include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/plan_check.hpp>
@@ -94,6 +95,7 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
   std::vector<std::string> arguments = {"run", options.file.string(), "--worker", "--out", options.out.string()};
   arguments.insert(arguments.end(), {"--hang-timeout", fmt::format("{}", options.hang_timeout)});
   for (const std::string& assignment : options.overrides) arguments.insert(arguments.end(), {"--set", assignment});
+  if (options.trust_versions) arguments.emplace_back("--trust-versions");
   if (options.verbose) arguments.insert(arguments.begin(), "--verbose");
   WorkerProcesses workers;
   for (int i = 0; i < jobs; ++i) workers.start(arguments);
@@ -199,11 +201,18 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
 
 }  // namespace
 
+void settle_inputs(const Options& options, Plan& plan, const Workspace& workspace, Communicator& world) {
+  const std::size_t trusted = options.trust_versions ? trust_versions(plan, workspace, world) : 0;
+  if (world.rank() != 0 || options.worker) return;
+  if (trusted > 0) log::info("runs that other bytes of the same plugin versions made stand for {} of {} (--trust-versions)", trusted, plan.runs.size());
+  for (const std::string& line : changed_inputs(plan, workspace)) log::info("{}", line);
+}
+
 int run_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   install_stop_handlers();  // again: MPI may have put its own in their place
   PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
-  const Plan plan = make_plan(options.file, options.overrides, registry);
+  Plan plan = make_plan(options.file, options.overrides, registry);
   if (!options.worker) {  // by the parent
     collectively(world, [&] {
       check_data_present(plan);
@@ -211,6 +220,7 @@ int run_command(const Options& options, Session& session) {
     });
   }
   const Workspace workspace(options.out, plan.name);
+  settle_inputs(options, plan, workspace, world);
   int code = 0;
   if (options.worker) return run_as_worker(options, plan, workspace, registry, world);
   if (world.rank() == 0) warn_of_missing_models(plan, workspace);
@@ -239,9 +249,10 @@ int run_command(const Options& options, Session& session) {
 
 int table_command(const Options& options, Session& session) {
   PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
-  const Plan plan = make_plan(options.file, options.overrides, registry);
+  Plan plan = make_plan(options.file, options.overrides, registry);
   check_table(plan);
   const Workspace workspace(options.out, plan.name);
+  settle_inputs(options, plan, workspace, session.world());
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);
   if (!options.results.empty()) write_results_file(options.results, plan, workspace, table);

@@ -63,6 +63,31 @@ void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry&
   }
 }
 
+/// See PlannedRun::inputs.
+Value inputs_of(const RunConfig& config, const Value& base, const Value& versions) {
+  Value inputs = Value::table();
+  if (const Value* files = base.find("data")->find("files"); files != nullptr) inputs.set("data", config::config_hash(config.data.all_files));
+  if (const Value* tokenizer = base.find("data")->find("tokenizer")) inputs.set("tokenizer", *tokenizer);
+  if (const Value* shards = base.find("pretrain")->find("shards")) inputs.set("shards", *shards);
+  for (const auto& [name, facts] : versions.members()) {
+    if (const Value* bytes = facts.find("bytes")) inputs.set("plugin " + name, *bytes);
+  }
+  return inputs;
+}
+
+/// What PlannedRun::likeness is the hash of.
+Value without_inputs(const PlannedRun& run, const Value& named_base, std::int64_t index) {
+  Value like = run.resolved;
+  Value base = named_base;
+  base.set("index", index);
+  like.set("base", base);
+  like.set("config", run_identity_of(run.config, config::Content::named));
+  Value versions = *like.find("plugins");
+  for (const auto& [name, facts] : run.resolved.find("plugins")->members()) static_cast<void>(versions.find(name)->erase("bytes"));
+  like.set("plugins", versions);
+  return like;
+}
+
 }  // namespace
 
 std::string PlannedRun::folder_name() const {
@@ -126,17 +151,20 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   struct Expanded {
     RunConfig config;
     Value versions = Value::table();
-    Value base;  // its identity but for the index
+    Value base = Value::table();  // its identity but for the index
+    Value named_base = Value::table(), inputs = Value::table();  // for likeness
   };
   std::vector<Expanded> expanded;
   InputContent content(registry.communicator());
   for (const Arm& arm : arms) {
-    Expanded e{read_run_config(arm.table), Value::table(), Value()};
+    Expanded e{read_run_config(arm.table)};
     resolve_uses(e.config.regularizers, e.versions, registry, [&](const std::string& n) -> auto& { return registry.regularizer(n); });
     resolve_uses(e.config.freezes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
     resolve_uses(e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
     content.fill(e.config);
     e.base = base_identity_of(e.config);
+    e.named_base = base_identity_of(e.config, config::Content::named);
+    e.inputs = inputs_of(e.config, e.base, e.versions);
     expanded.push_back(std::move(e));
   }
   std::map<std::string, std::size_t> bases;
@@ -150,7 +178,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       const auto [found, added] = bases.emplace(base_hash, plan.bases.size());
       if (added) plan.bases.push_back({base_hash, index, expanded[a].config});
 
-      PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), ""};
+      PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), "", expanded[a].inputs, ""};
       if (run.config.sets.labels == Labels::slick) run.labels = plan_labels(plan, run.base, run.config);
       run.resolved.set("config", run_identity_of(run.config));
       run.resolved.set("plugins", expanded[a].versions);
@@ -158,6 +186,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       run.resolved.set("seed", seed);
       run.resolved.set("format", run_format);
       run.identity = config::config_hash(run.resolved);
+      run.likeness = config::config_hash(without_inputs(run, expanded[a].named_base, index));
       plan.runs.push_back(std::move(run));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/config/document.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/report/outcomes_file.hpp>
 
@@ -47,6 +48,23 @@ std::filesystem::path Workspace::run_folder(const PlannedRun& run) const { retur
 void Workspace::announce(const PlannedRun& run) const {
   std::filesystem::create_directories(root_ / ".runs");
   write_file_atomically(root_ / ".runs" / run.identity, (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
+  if (run.inputs.members().empty()) return;
+  config::Value alike = config::Value::table();
+  alike.set("identity", run.identity);
+  alike.set("inputs", run.inputs);
+  write_file_atomically(root_ / ".runs" / ("like-" + run.likeness), config::to_toml(alike));
+}
+
+std::optional<Workspace::Alike> Workspace::last_alike(const PlannedRun& run) const {
+  const std::filesystem::path known = root_ / ".runs" / ("like-" + run.likeness);
+  if (run.inputs.members().empty() || !std::filesystem::exists(known)) return std::nullopt;
+  const config::Value alike = config::parse(read_file(known), known.string());
+  const config::Value *identity = alike.find("identity"), *inputs = alike.find("inputs");
+  if (identity == nullptr || inputs == nullptr) return std::nullopt;
+  PlannedRun other = run;
+  other.identity = identity->as_string();
+  if (!finished(run_folder(other)) && !finished_elsewhere(other)) return std::nullopt;
+  return Alike{other.identity, *inputs};
 }
 
 std::optional<std::filesystem::path> Workspace::finished_elsewhere(const PlannedRun& run) const {

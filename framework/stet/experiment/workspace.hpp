@@ -2,6 +2,7 @@
 //   ROOT/NAME/            table.md, table.tex, table.csv, plan.toml
 //   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json; its model, if kept
 //   ROOT/.runs/HASH       the folder, relative to ROOT, of a finished run of that identity: other experiments copy its results
+//   ROOT/.runs/like-HASH  identity and inputs of the last finished run of that likeness (PlannedRun)
 //   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 // A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
 // one's task is free at once. It is finished when its finished.json is there, which is written last.
@@ -31,6 +32,13 @@ class Workspace {
 
   /// Makes a finished run known to other experiments under the same root.
   void announce(const PlannedRun& run) const;
+  /// The last run under the root that was announced with this likeness, whatever it was made from.
+  struct Alike {
+    std::string identity;
+    config::Value inputs;  ///< PlannedRun::inputs
+  };
+  /// Nothing for a run without inputs, or if there is none that is still finished.
+  [[nodiscard]] std::optional<Alike> last_alike(const PlannedRun& run) const;
   /// The folder of a run of this identity that another experiment under the root has finished, if there is one (with its model, if this run is to keep it).
   [[nodiscard]] std::optional<std::filesystem::path> finished_elsewhere(const PlannedRun& run) const;
   /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies what it
