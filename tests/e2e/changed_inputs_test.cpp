@@ -20,6 +20,7 @@ subjects = "all"
 name = "facts"
 sets = ["known", "unknown"]
 [table]
+title = "Changed inputs"
 [[table.column]]
 label = "Held"
 set = "held"
@@ -93,12 +94,14 @@ TEST_F(ChangedInputsTest, AnotherPluginFileOfTheSameVersionIsNotTheSamePlugin) {
   write(folder_ / "experiment.toml", "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n" + common_tables + R"([experiment]
 name = "plugins"
 seeds = 1
+[train]
+schedule = "constant"
 [[arm]]
 name = "sft"
 [[arm]]
 name = "penalty"
 [arm.regularizer.confidence_penalty]
-strength = 0.1
+beta = 0.1
 )");
   const fs::path plugin = folder_ / "mine/confidence_penalty.so";
   fs::create_directory(folder_ / "mine");
