@@ -217,13 +217,13 @@ std::optional<Checkpoint> CheckpointStore::load_newest() {
   return checkpoint;
 }
 
-std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder) {
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder, const std::function<void(const Error&)>& skipped) {
   for (const std::filesystem::path& step : step_folders(folder)) {
     try {
       static_cast<void>(read_manifest(step));
       return step;
-    } catch (const Error&) {
-      continue;
+    } catch (const Error& error) {
+      if (skipped) skipped(error);
     }
   }
   return std::nullopt;

@@ -4,11 +4,13 @@
 // found again, by checksum and not by name.
 #pragma once
 
+#include <stet/base/error.hpp>
 #include <stet/comm/communicator.hpp>
 #include <stet/model/torch.hpp>
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,8 +58,10 @@ struct CheckpointSummary {
   std::uint64_t bytes;
 };
 
-/// The newest step-N folder in `folder` that verifies; nothing if there is none. Not collective.
-[[nodiscard]] std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder);
+/// The newest step-N folder in `folder` that verifies; nothing if there is none. `skipped` is called with the reason of each newer one
+/// that does not. Not collective.
+[[nodiscard]] std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder,
+                                                                     const std::function<void(const Error&)>& skipped = {});
 /// Reads and verifies one folder. Throws Error (checkpoint) saying what is wrong with it.
 [[nodiscard]] CheckpointSummary verify_checkpoint(const std::filesystem::path& folder);
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& folder);

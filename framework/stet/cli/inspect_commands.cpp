@@ -2,6 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/cli/machine.hpp>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace stet {
 
@@ -73,7 +75,13 @@ int doctor_command(const Options& options) {
 int checkpoint_inspect_command(const Options& options) {
   std::filesystem::path folder = options.file;
   if (!std::filesystem::exists(folder / "manifest.json")) {  // a folder of checkpoints: what a resume would take
-    if (const std::optional<std::filesystem::path> newest = newest_checkpoint(folder)) folder = *newest;
+    std::optional<Error> reason;
+    const std::optional<std::filesystem::path> newest = newest_checkpoint(folder, [&reason](const Error& error) {
+      log::warning("skipped: {}", error.what());
+      if (!reason) reason = error;
+    });
+    if (!newest && reason) throw *reason;  // of the newest
+    if (newest) folder = *newest;
   }
   const CheckpointSummary summary = verify_checkpoint(folder);
   fmt::print("{}: whole; step {}, written by {} ranks, {}\n", folder.string(), summary.step, summary.ranks,
