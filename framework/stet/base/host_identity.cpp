@@ -15,10 +15,14 @@
 
 namespace stet {
 
-std::string process_space() {
+std::string host_name() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
-  std::string host = name.data();
+  return name.data();
+}
+
+std::string process_space() {
+  std::string host = host_name();
   for (char& c : host) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
   }

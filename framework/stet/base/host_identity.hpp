@@ -5,6 +5,9 @@
 
 namespace stet {
 
+/// As gethostname gives it, for people to read.
+[[nodiscard]] std::string host_name();
+
 /// "HOST-BOOT-NAMESPACE": equal for two processes if and only if process numbers mean the same to both (same machine since its last start,
 /// same container). Letters, digits, '-' and '_' alone.
 [[nodiscard]] std::string process_space();

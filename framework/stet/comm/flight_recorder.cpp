@@ -1,5 +1,7 @@
 #include <stet/comm/flight_recorder.hpp>
 
+#include <stet/base/host_identity.hpp>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -107,7 +109,8 @@ void on_fatal_signal(int number) {
 
 void introduce(FlightPage& page) {
   page.process = ::getpid();
-  ::gethostname(page.host.data(), page.host.size() - 1);
+  const std::string name = host_name();
+  std::memcpy(page.host.data(), name.data(), std::min(name.size(), page.host.size() - 1));
 }
 
 Flight copy_of(const FlightPage& page) {

@@ -2,27 +2,19 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/host_identity.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/report/outcomes_file.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace stet {
 
 namespace {
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
-
 /// Temporary files of AtomicFile. Whoever calls holds the task's lock, so they are nobody's.
 void remove_half_written(const std::filesystem::path& task) {
   std::vector<std::filesystem::path> files;
