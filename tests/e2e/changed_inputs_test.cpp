@@ -89,6 +89,71 @@ name = "sft"
   for (const char* command : {"run", "table"}) EXPECT_TRUE(ended_with(stet(folder_.path(), words(command, "nowhere")), 3)) << command;
 }
 
+TEST_F(ChangedInputsTest, ChangedShardsAreTrainedOnAndDamagedOnesRefused) {
+  const auto lines = [](const char* what) {
+    std::string text;
+    for (int i = 0; i < 60; ++i) text += "{\"prompt\": \"" + std::string(what) + " " + std::to_string(i) + " is\", \"completion\": \" " + std::to_string(i + 1) + "\"}\n";
+    return text;
+  };
+  const auto build = [&] {
+    return stet(folder_.path(), {"data", "build", "more.jsonl", "--tokenizer", "tokenizer.json", "--out", "shards", "--context", "64", "--shard-megabytes", "0.001"});
+  };
+  fs::copy_file(fixtures_folder() / "tokenizers/gpt2-style/tokenizer.json", folder_ / "tokenizer.json");
+  write(folder_ / "more.jsonl", lines("The number after"));
+  ASSERT_TRUE(ended_with(build(), 0));
+  write(folder_ / "experiment.toml", R"([experiment]
+name = "shards"
+seeds = 1
+[data]
+world = "entity-questions"
+path = ")" + entity_questions_folder().string() + R"("
+tokenizer = "tokenizer.json"
+[data.entity_questions]
+relations = ["P17", "P36"]
+facts_per_relation = 40
+new_per_relation = 10
+[model]
+width = 16
+layers = 1
+heads = 2
+feed_forward = 32
+context = 128
+[[arm]]
+name = "sft"
+)" + common_tables);
+  const auto run = [&](const std::string& command) { return stet(folder_.path(), {command, "experiment.toml", "--set", "pretrain.shards='shards'"}); };
+  ASSERT_TRUE(ended_with(run("run"), 0));
+  const auto first = finished();
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_TRUE(ended_with(run("run"), 0));
+  EXPECT_EQ(finished(), first);
+
+  // Other bytes under the same index: what is finished was made from others, and the identity cannot tell.
+  const fs::path file = folder_ / "shards/shard-00001.safetensors";
+  const std::string whole = read(file);
+  std::string damaged = whole;
+  damaged[damaged.size() - 2] = static_cast<char>(damaged[damaged.size() - 2] ^ 1);
+  write(file, damaged);
+  for (const char* command : {"plan", "run"}) {
+    const Outcome refused = run(command);
+    EXPECT_TRUE(ended_with(refused, 3)) << command;
+    EXPECT_TRUE(has(refused.err, "shard-00001.safetensors"));
+    EXPECT_TRUE(has(refused.err, "build the set again"));
+  }
+  write(file, whole);
+  EXPECT_TRUE(ended_with(run("run"), 0));
+  EXPECT_EQ(finished(), first);
+
+  write(folder_ / "more.jsonl", lines("The number before"));
+  ASSERT_TRUE(ended_with(build(), 0));
+  const Outcome again = run("run");
+  EXPECT_TRUE(ended_with(again, 0));
+  EXPECT_TRUE(has(again.err, "shards of 'shards' changed since runs with these settings were finished: 1 run is made again"));
+  const auto second = finished();
+  EXPECT_EQ(second.size(), 4U);  // a base and a run
+  expect_kept(first, second);
+}
+
 TEST_F(ChangedInputsTest, AnotherPluginFileOfTheSameVersionIsNotTheSamePlugin) {
   const std::string said = "plugin 'confidence_penalty' has other bytes than when runs with these settings were finished, and the same version: 1 run is made again";
   write(folder_ / "experiment.toml", "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n" + common_tables + R"([experiment]

@@ -2,6 +2,7 @@
 #include <e2e/program.hpp>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <map>
 #include <thread>
@@ -175,14 +176,16 @@ TEST_F(FaultTest, ATerminatedRunGoesOn) {
 }
 
 TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
+  std::size_t next = 0;
   for (const int milliseconds : {0, 20, 60, 150, 300, 600, 1000}) {
     for (const Words& more : {Words{"--jobs", "1"}, Words{"--worker"}}) {
+      const int number = std::array{SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT}[next++ % 5];
       Process process(stet_words(run_words(more)), mine_.path());
       std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds + 15));  // the test's own fork, the launcher's first line
-      process.signal(SIGTERM);
+      process.signal(number);
       const Outcome stopped = process.wait();
-      ASSERT_EQ(stopped.signal, 0) << milliseconds << " ms";
-      ASSERT_TRUE(ended_with(stopped, 75)) << milliseconds << " ms";
+      ASSERT_EQ(stopped.signal, 0) << milliseconds << " ms, signal " << number;
+      ASSERT_TRUE(ended_with(stopped, 75)) << milliseconds << " ms, signal " << number;
     }
   }
   finish_and_compare();

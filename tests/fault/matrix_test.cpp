@@ -178,6 +178,28 @@ TEST_F(HookTest, AStoppedRankIsNamedAndEndsTheJob) {
 }
 #endif
 
+TEST_F(HookTest, WhatIsHandedOverIsLookedAt) {
+  const Folder mine;
+  const Words words = {"run", file, "--set", "arm.bad.probe.faulty.hook='measure'", "--set", "arm.bad.probe.faulty.fault='nan'"};
+  const Outcome outcome = stet(mine.path(), words, {{"STET_PLUGIN_PATH", plugins}});
+  EXPECT_EQ(outcome.code, 4) << outcome.err;
+  EXPECT_TRUE(has(outcome.err, "bad seed 1 failed"));
+  EXPECT_TRUE(has(outcome.err, "probe 'faulty', measure"));
+  EXPECT_TRUE(has(outcome.err, "finite values"));
+  EXPECT_EQ(good_results(mine.path()).size(), 1U);
+  const Outcome mended = stet(mine.path(), {"run", file}, {{"STET_PLUGIN_PATH", plugins}});
+  ASSERT_TRUE(ended_with(mended, 0));
+  // The plugin does nothing now: said, and kept.
+  const std::string said = "regularizer 'faulty': its term was 0 in every step, and it replaced no weights";
+  EXPECT_TRUE(has(mended.err, said));
+  std::size_t manifests = 0;
+  for (const auto& [name, text] : files_named(mine / "runs", "manifest.txt")) {
+    EXPECT_EQ(contains(text, "warning: " + said), contains(name, "bad-s1")) << name;
+    ++manifests;
+  }
+  EXPECT_EQ(manifests, 2U);
+}
+
 TEST_F(HookTest, AStoppedWorkerIsReplaced) {
   const Folder mine;
   Process job(stet_words({"run", file, "--hang-timeout", "2", "-j", "1"}), mine.path(), {{"STET_PLUGIN_PATH", plugins}});

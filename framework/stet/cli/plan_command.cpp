@@ -7,6 +7,7 @@
 #include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/estimate.hpp>
 #include <stet/experiment/plan_check.hpp>
+#include <stet/experiment/shards_check.hpp>
 #include <stet/experiment/worker.hpp>
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ int plan_command(const Options& options, Session& session) {
   if (!options.resolved) {
     collectively(world, [&] {
       check_data_present(plan);
+      if (world.rank() == 0) check_shards(plan, Workspace::inputs_file(options.out));
       check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), plan.ranks_per_run) : 1);
     });
   }

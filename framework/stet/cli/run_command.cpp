@@ -12,6 +12,7 @@
 #include <stet/experiment/ensemble.hpp>
 #include <stet/experiment/plan_check.hpp>
 #include <stet/experiment/results.hpp>
+#include <stet/experiment/shards_check.hpp>
 #include <stet/experiment/table_check.hpp>
 #include <stet/experiment/work_forecast.hpp>
 #include <stet/experiment/worker.hpp>
@@ -216,6 +217,7 @@ int run_command(const Options& options, Session& session) {
   if (!options.worker) {  // by the parent
     collectively(world, [&] {
       check_data_present(plan);
+      if (world.rank() == 0) check_shards(plan, Workspace::inputs_file(options.out));
       check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run)) : 1);
     });
   }

@@ -258,7 +258,9 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
       }
     }
     // A class that cannot be made has nothing to check; one whose keys are wrong can still be tried.
-    if (made) run_checks(offer, table, bench, *alone, checks, ranked);
+    if (!made) return;
+    checks.run("before training", [&] { return check_before_training(std::string(kind_of<Base>) + "." + offer.name, offer, table, bench); });
+    run_checks(offer, table, bench, *alone, checks, ranked);
   });
   return reports;
 }

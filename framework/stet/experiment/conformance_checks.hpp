@@ -50,6 +50,9 @@ struct RegularizerTrial {
 // Keys (conformance_keys.cpp), for every kind of class.
 template <class Base>
 [[nodiscard]] Finding check_keys(const Offer<Base>& offer, const config::Value& table);
+/// The class's check(), which plan and run call before anything trains, on the bench as if it were an experiment. `owner`: "regularizer.ewc".
+template <class Base>
+[[nodiscard]] Finding check_before_training(const std::string& owner, const Offer<Base>& offer, const config::Value& table, const ConformanceBench& bench);
 
 // Gradients (conformance_gradient.cpp): against central finite differences in float64.
 [[nodiscard]] Finding check_gradient(const RegularizerTrial& trial);

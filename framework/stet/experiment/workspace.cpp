@@ -6,6 +6,7 @@
 #include <stet/config/document.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/report/outcomes_file.hpp>
+#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -82,6 +83,8 @@ bool Workspace::adopt(const PlannedRun& run) const {
   }
   if (run.config.checkpoint.keep_weights) {
     for (const char* name : own_model_files) copy_file_atomically(theirs / name, mine / name);
+    // Says which token ends a text, where that token has an unusual name.
+    if (std::filesystem::exists(theirs / "tokenizer_config.json")) copy_file_atomically(theirs / "tokenizer_config.json", mine / "tokenizer_config.json");
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
   write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));
@@ -127,10 +130,19 @@ void Workspace::tidy(const std::filesystem::path& task) noexcept {
 }
 
 Workspace::Record Workspace::record(const std::filesystem::path& task) {
-  const auto json = nlohmann::json::parse(read_file(task / "finished.json"));
-  const auto wall = json.at("seconds").get<double>();
-  // A task of an older stet knows its time of the wall alone.
-  return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0)};
+  const std::filesystem::path file = task / "finished.json";
+  const char* const again = "it was altered; remove it, and the task is made again";
+  try {
+    const nlohmann::json json = parse_json(read_file(file), file.string());
+    const auto wall = json.at("seconds").get<double>();
+    // A task of an older stet knows its time of the wall alone.
+    return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0)};
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what()).at(file.string()).hint(again);
+  } catch (Error& error) {
+    error.hint(again);
+    throw;
+  }
 }
 
 void Workspace::mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks) {

@@ -3,6 +3,7 @@
 //   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json; its model, if kept
 //   ROOT/.runs/HASH       the folder, relative to ROOT, of a finished run of that identity: other experiments copy its results
 //   ROOT/.runs/like-HASH  identity and inputs of the last finished run of that likeness (PlannedRun)
+//   ROOT/.inputs          which files were found whole (ContentStamps)
 //   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 // A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
 // one's task is free at once. It is finished when its finished.json is there, which is written last.
@@ -25,6 +26,7 @@ class Workspace {
   Workspace(std::filesystem::path root, std::string experiment);
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
+  [[nodiscard]] static std::filesystem::path inputs_file(const std::filesystem::path& root) { return root / ".inputs"; }
   [[nodiscard]] std::filesystem::path base_folder(const PlannedBase& base) const;
   /// Beside the base, in its folder.
   [[nodiscard]] std::filesystem::path labels_folder(const PlannedLabels& labels, const PlannedBase& base) const;

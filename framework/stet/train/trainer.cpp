@@ -52,12 +52,15 @@ void Trainer::begin_phase(const TrainableSelection& chosen, std::vector<ActiveRe
   if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors(examples_.seed());
   regularizers_ = std::move(regularizers);
   all_rows_ = false;
-  rehearsals_.clear();
+  acting_.clear();
   for (const ActiveRegularizer& r : regularizers_) {
-    const bool outputs = hook(r, "site", [&] { return r.object->site(); }) == Site::outputs;
-    all_rows_ = all_rows_ || (outputs && hook(r, "scope", [&] { return r.object->scope(); }) == RowScope::all);
-    rehearsals_.push_back(outputs ? hook(r, "rehearsal", [&] { return r.object->rehearsal(); }) : std::nullopt);
-    if (rehearsals_.back() && rehearsals_.back()->per_step > 0) static_cast<void>(examples_.sequences(rehearsals_.back()->set));
+    Acting& acting = acting_.emplace_back();
+    acting.site = hook(r, "site", [&] { return r.object->site(); });
+    if (acting.site != Site::outputs) continue;
+    acting.scope = hook(r, "scope", [&] { return r.object->scope(); });
+    acting.rehearsal = hook(r, "rehearsal", [&] { return r.object->rehearsal(); });
+    all_rows_ = all_rows_ || acting.scope == RowScope::all;
+    if (acting.rehearsal && acting.rehearsal->per_step > 0) static_cast<void>(examples_.sequences(acting.rehearsal->set));
   }
   snapshots_ = &snapshots;
   teachers_.clear();
@@ -145,8 +148,8 @@ void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_
   const bool closely = optimizer_.step == 0 ||
                        (options_.replica_check_steps > 0 && (optimizer_.step + 1) % options_.replica_check_steps == 0);
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
+    if (acting_[i].site != Site::weights) continue;
     const ActiveRegularizer& regularizer = regularizers_[i];
-    if (regularizer.object->site() != Site::weights) continue;
     report.penalties[i] = hook(regularizer, "add_gradient", [&] {
       const Lent values(weights_, closely);
       const double value = regularizer.object->add_gradient(context);
@@ -184,8 +187,9 @@ double Trainer::teacher_bytes(double examples) const {
 
 /// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of them.
 std::string Trainer::who_is_not_finite() const {
-  for (const ActiveRegularizer& regularizer : regularizers_) {
-    if (regularizer.object->site() != Site::weights) continue;
+  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
+    if (acting_[i].site != Site::weights) continue;
+    const ActiveRegularizer& regularizer = regularizers_[i];
     const at::Tensor alone = at::zeros_like(weights_);
     try {
       static_cast<void>(hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(weight_context(alone)); }));

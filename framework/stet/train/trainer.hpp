@@ -139,7 +139,13 @@ class Trainer {
   std::int64_t trainable_ = 0;
   OptimizerState optimizer_;
   std::vector<ActiveRegularizer> regularizers_;
-  std::vector<std::optional<Rehearsal>> rehearsals_;  // one a regularizer
+  /// Where a regularizer acts: asked once a phase, through the guard.
+  struct Acting {
+    Site site = Site::weights;
+    RowScope scope = RowScope::answer;
+    std::optional<Rehearsal> rehearsal;
+  };
+  std::vector<Acting> acting_;  // one a regularizer
   bool all_rows_ = false;  // some regularizer reads every position
   const Snapshots* snapshots_ = nullptr;
   std::map<std::pair<std::string, bool>, std::unique_ptr<TeacherCache>> teachers_;

@@ -58,9 +58,10 @@ Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, 
   sums.penalties.assign(regularizers_.size(), 0.0);
   // Rehearsal first: the batch's last micro-batch hands the gradient over while its backward pass runs.
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    if (!rehearsals_[i] || rehearsals_[i]->per_step <= 0) continue;
-    const std::vector<TokenSequence>& all = examples_.sequences(rehearsals_[i]->set);
-    const auto count = static_cast<std::uint64_t>(rehearsals_[i]->per_step);
+    const std::optional<Rehearsal>& rehearsal = acting_[i].rehearsal;
+    if (!rehearsal || rehearsal->per_step <= 0) continue;
+    const std::vector<TokenSequence>& all = examples_.sequences(rehearsal->set);
+    const auto count = static_cast<std::uint64_t>(rehearsal->per_step);
     const Sampler order(all.size(), examples_.seed() ^ 0x7265686561727365ULL);
     const BatchRange part = part_of({0, count}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(reducer_.shards()));
     std::vector<TokenSequence> drawn;
@@ -131,8 +132,8 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows,
   for (const std::uint64_t example : batch.examples) set_of.push_back(ExampleStore::set_of(example));
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
     Regularizer& regularizer = *regularizers_[i].object;
-    if (regularizer.site() != Site::outputs || (rehearsals_[i] ? static_cast<int>(i) : -1) != share.rehearsed) continue;
-    const bool everywhere = regularizer.scope() == RowScope::all;
+    if (acting_[i].site != Site::outputs || (acting_[i].rehearsal ? static_cast<int>(i) : -1) != share.rehearsed) continue;
+    const bool everywhere = acting_[i].scope == RowScope::all;
     std::vector<double> count(batch.examples.size());
     for (std::size_t p = 0; p < rows.sequence_of.size(); ++p) {
       if (everywhere || rows.is_answer[p]) ++count[static_cast<std::size_t>(rows.sequence_of[p])];

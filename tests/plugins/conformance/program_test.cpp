@@ -23,7 +23,7 @@ TEST_F(PluginCheck, RankDependentRegularizer) {
   EXPECT_TRUE(ended_with(outcome, 4));
   EXPECT_TRUE(has(outcome.out, "FAILED          ranks           2 ranks give another result than one process"));
   EXPECT_TRUE(has(outcome.out, "hint: weigh rows by row_weights; no process id, rank"));
-  EXPECT_TRUE(has(outcome.out, "8 passed, 1 failed, 0 not applicable"));
+  EXPECT_TRUE(has(outcome.out, "9 passed, 1 failed, 0 not applicable"));
 }
 
 TEST_F(PluginCheck, ProcessDependentRegularizer) {
@@ -31,7 +31,7 @@ TEST_F(PluginCheck, ProcessDependentRegularizer) {
   EXPECT_TRUE(ended_with(outcome, 4));
   EXPECT_TRUE(has(outcome.out, "FAILED          ranks           on 2 ranks: "));
   EXPECT_TRUE(has(outcome.out, "the ranks' weights differ"));
-  EXPECT_TRUE(has(outcome.out, "8 passed, 1 failed, 0 not applicable"));
+  EXPECT_TRUE(has(outcome.out, "9 passed, 1 failed, 0 not applicable"));
 }
 
 TEST_F(PluginCheck, ParametersReachTheRanks) {

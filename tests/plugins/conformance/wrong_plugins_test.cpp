@@ -10,6 +10,7 @@
 #include <iostream>
 #include <set>
 #include <stdexcept>
+#include <string_view>
 
 namespace stet {
 namespace {
@@ -50,14 +51,14 @@ class WrongPlugins : public ::testing::Test {
     if (!text.empty()) std::cout << report.name << ": " << text << "\n";  // each wrong plugin's test shows what was said
     return text;
   }
-  static const ClassReport& of_class(const std::vector<ClassReport>& reports, const std::string& name) {
+  static const ClassReport& of_class(const std::vector<ClassReport>& reports, std::string_view name) {
     const auto found = std::find_if(reports.begin(), reports.end(), [&](const ClassReport& report) { return report.name == name; });
-    if (found == reports.end()) throw std::out_of_range("no class " + name);
+    if (found == reports.end()) throw std::out_of_range("no class " + std::string(name));
     return *found;
   }
-  static const CheckResult& of_check(const ClassReport& report, const std::string& name) {
+  static const CheckResult& of_check(const ClassReport& report, std::string_view name) {
     const auto found = std::find_if(report.checks.begin(), report.checks.end(), [&](const CheckResult& check) { return check.check == name; });
-    if (found == report.checks.end()) throw std::out_of_range("no check " + name);
+    if (found == report.checks.end()) throw std::out_of_range("no check " + std::string(name));
     return *found;
   }
 
@@ -139,7 +140,7 @@ TEST_F(WrongPlugins, TermThatIsAlwaysZero) {
   EXPECT_EQ(fails_only(silent, {}, {"gradient"}), "");
   EXPECT_EQ(of_check(silent, "acts").verdict, Verdict::warning);
   EXPECT_TRUE(has(of_check(silent, "acts").detail, "the term is 0 in all 12 steps of two phases"));
-  EXPECT_TRUE(has(format_conformance(std::span(&silent, 1)), "6 passed, 0 failed, 2 not applicable, 1 warning\n"));
+  EXPECT_TRUE(has(format_conformance(std::span(&silent, 1)), "7 passed, 0 failed, 2 not applicable, 1 warning\n"));
 }
 
 TEST_F(WrongPlugins, MasksThatCannotBeUsed) {
@@ -232,14 +233,20 @@ TEST_F(WrongPlugins, UnexplainedParameter) {
   EXPECT_TRUE(has(fails_only("no_help", {"parameters"}), "the key 'limit' has no help text"));
 }
 
+TEST_F(WrongPlugins, CheckThatGoesWrong) {
+  const std::vector<ClassReport> reports = check("wrong_check");
+  EXPECT_TRUE(has(fails_only(of_class(reports, "refuses_itself"), {"before training"}),
+                  "its check() refuses the parameters it is tried with: freeze.refuses_itself.teacher: 'teacher' must be another"));
+  EXPECT_TRUE(has(fails_only(of_class(reports, "reads_too_far"), {"before training"}), "an error is thrown"));
+}
+
 TEST_F(WrongPlugins, SeveralClassesAndTheirParameters) {
   std::vector<ClassReport> reports = check("several");
   ASSERT_EQ(reports.size(), 2U);
   EXPECT_EQ(reports[0].name, "shrink");
   EXPECT_EQ(reports[0].parameters, "{ beta = 0.5 }");
   EXPECT_TRUE(all_passed(std::span(reports).first(1))) << format_conformance(reports);
-  EXPECT_EQ(reports[0].checks.at(3).check, "strength 0");  // by the declared key
-  EXPECT_EQ(reports[0].checks.at(3).verdict, Verdict::passed);
+  EXPECT_EQ(of_check(reports[0], "strength 0").verdict, Verdict::passed);  // by the declared key
   ASSERT_EQ(reports[1].checks.size(), 1U);
   EXPECT_EQ(reports[1].checks[0].verdict, Verdict::failed);
   EXPECT_TRUE(has(reports[1].checks[0].detail, "the class cannot be made: probe.needy: 'rank' must be given"));
@@ -252,9 +259,9 @@ TEST_F(WrongPlugins, SeveralClassesAndTheirParameters) {
 
   // At strength 0 there is no gradient to compare, and that is said.
   reports = check("several", {"rank=2", "shrink.beta=0"});
-  EXPECT_EQ(reports[0].checks.at(2).check, "gradient");
-  EXPECT_EQ(reports[0].checks.at(2).verdict, Verdict::not_applicable);
-  EXPECT_TRUE(has(reports[0].checks.at(2).detail, "constant with these parameters"));
+  const CheckResult& gradient = of_check(reports[0], "gradient");
+  EXPECT_EQ(gradient.verdict, Verdict::not_applicable);
+  EXPECT_TRUE(has(gradient.detail, "constant with these parameters"));
 }
 
 TEST_F(WrongPlugins, ParametersThatNoClassHas) {
@@ -276,7 +283,7 @@ TEST_F(WrongPlugins, RanksThatCannotRun) {
   EXPECT_TRUE(has(format_conformance(reports), "not run: mpirun cannot be run"));
   reports = check_conformance(plugin, {}, {{}, "built without MPI", false});
   EXPECT_TRUE(all_passed(reports));
-  EXPECT_TRUE(has(format_conformance(reports), "8 passed, 0 failed, 1 not applicable"));
+  EXPECT_TRUE(has(format_conformance(reports), "9 passed, 0 failed, 1 not applicable"));
 }
 
 TEST_F(WrongPlugins, RanksThatDisagree) {

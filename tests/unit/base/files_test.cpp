@@ -4,10 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -144,6 +151,36 @@ TEST_F(Files, ACopyIsWholeAndReplaces) {
   EXPECT_THROW(copy_file_atomically(folder_ / "none", folder_ / "to"), Error);
   EXPECT_EQ(read_file(folder_ / "to"), text);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2);
+}
+
+/// From here on flock() of this process fails as on a file system that has none.
+bool take_flock_away(int reason) {
+  std::array<sock_filter, 4> filter = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(reason)), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST_F(Files, WhereThereIsNoFlockItIsSaidAndLockFilesServe) {
+  for (const int reason : {ENOSYS, ENOLCK}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      int code = 1;
+      try {
+        if (!take_flock_away(reason)) ::_exit(9);
+        code = 2;
+        static_cast<void>(FileLock::try_acquire(folder_ / "lock"));
+      } catch (const Error& error) {
+        const bool said = error.kind() == ErrorKind::data && error.hint().find("STET_LOCKS=files") != std::string::npos;
+        code = !said ? 3 : FileLock::try_acquire(folder_ / "lock", LockKind::files) ? 0 : 4;
+      }
+      ::_exit(code);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0) << reason;
+  }
 }
 
 TEST_F(Files, LockFilesExcludeAndAreTakenOverFromTheDead) {

@@ -1,6 +1,9 @@
 #include <stet/experiment/estimate.hpp>
 
-#include <gtest/gtest.h>
+#include <stet/comm/session.hpp>
+#include <unit/experiment/experiment_support.hpp>
+
+#include <string>
 
 namespace stet {
 namespace {
@@ -29,6 +32,27 @@ TEST(ElapsedSeconds, RunsOfABaseThatIsThereDoNotWait) {
   EXPECT_DOUBLE_EQ(elapsed_seconds(of({{60, 20, {10}}, {60, 20, {10}}}), 2), 90);  // labels stand between
   EXPECT_DOUBLE_EQ(elapsed_seconds(of({{0, 0, {30, 30, 30}}}), 2), 60);            // three runs are two rounds
   EXPECT_DOUBLE_EQ(elapsed_seconds(of({}), 2), 0);
+}
+
+/// What a process of this experiment is predicted to hold.
+double memory_of(const std::string& more) {
+  const testing::Folder folder;
+  const auto alone = make_single_process();
+  PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
+  const Plan plan = make_plan(folder.write("experiment.toml", "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n[experiment]\nname = \"memory\"\nseeds = 1\n" + more), {}, registry);
+  return estimate_cost(plan, registry, [](const PlannedBase&) { return true; }, [](const PlannedRun&) { return true; }, [](const PlannedLabels&) { return true; }, 0.02)
+      .memory_bytes;
+}
+
+TEST(EstimateCost, TheTeachersAnswersArePartOfTheMemory) {
+  const std::string table = "[table]\ntitle = \"t\"\n[[table.column]]\nlabel = \"Held\"\nset = \"held\"\n";
+  const double plain = memory_of("[[arm]]\nname = \"sft\"\n" + table);
+  const std::string distilled = "[[arm]]\nname = \"kl\"\n[arm.regularizer.self_distillation]\nstrength = 1.0\n" + table;
+  const double cached = memory_of(distilled);
+  const double slack = 4000;  // batches of another length
+  EXPECT_GT(cached, plain + slack);
+  const double limited = memory_of("[train]\nteacher_cache_megabytes = 0.001\n" + distilled);
+  EXPECT_LT(limited, plain + slack);
 }
 
 }  // namespace

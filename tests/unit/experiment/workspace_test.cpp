@@ -77,6 +77,11 @@ TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
   write_file_atomically(theirs / "model.toml", "[model]\n");
   ASSERT_TRUE(second.adopt(run));
   EXPECT_TRUE(Workspace::holds_model(mine));
+  EXPECT_FALSE(std::filesystem::exists(mine / "tokenizer_config.json"));
+  std::filesystem::remove_all(mine);
+  write_file_atomically(theirs / "tokenizer_config.json", "{\"eos_token\": \"<end>\"}");  // an end token of an unusual name
+  ASSERT_TRUE(second.adopt(run));
+  EXPECT_EQ(read_file(mine / "tokenizer_config.json"), "{\"eos_token\": \"<end>\"}");
   EXPECT_EQ(read_file(mine / "model.safetensors"), "weights");
   std::filesystem::remove_all(mine);
   run.config.checkpoint.keep_weights = false;
@@ -112,6 +117,18 @@ TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
   EXPECT_FALSE(Workspace::failure(task_, "one").has_value());  // success takes it away
   static_cast<void>(folder_.write("task/failed.json", "{\"session\""));
   EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
+}
+
+TEST_F(WorkspaceTest, ARecordThatWasAlteredIsNamed) {
+  std::filesystem::create_directory(task_);
+  using namespace std::string_literals;
+  for (const std::string& text : {"{\"seconds\": 1, \"ranks\": 2}\0x"s, "{}"s, ""s, "{\"seconds\": \"long\", \"ranks\": 2}"s}) {
+    static_cast<void>(folder_.write("task/finished.json", text));
+    const Error error = testing::error_of([&] { (void)Workspace::record(task_); });
+    EXPECT_EQ(error.kind(), ErrorKind::data) << text;
+    EXPECT_NE(std::string(error.what()).find("finished.json"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("made again"), std::string::npos);
+  }
 }
 
 TEST_F(WorkspaceTest, WhatAKilledOwnerLeftIsRemoved) {
