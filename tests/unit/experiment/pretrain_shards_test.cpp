@@ -91,6 +91,13 @@ TEST_F(PretrainShards, ABaseIsTrainedOnThem) {
     weights.push_back(model->weights);
   }
   EXPECT_FALSE(weights[0].equal(weights[1]));
+  // Another world under the same folder, even of as many facts, is refused and not counted.
+  for (const auto& [which, folder] : {std::pair{shards("shards"), "base1"}, std::pair{std::string(), "base0"}}) {
+    const Error other = error_of([&] { (void)load_base({"x", 0, config(which, tokenizer())}, folder_ / folder); });
+    EXPECT_EQ(other.kind(), ErrorKind::data);
+    EXPECT_TRUE(has(other.what(), "made from another world, or otherwise"));
+    EXPECT_TRUE(has(other.what(), "base.toml"));
+  }
 }
 
 TEST_F(PretrainShards, WhatDoesNotFitIsRefused) {
