@@ -54,11 +54,11 @@ int plan_command(const Options& options, Session& session) {
   fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
   fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);
   for (const PlannedBase& base : plan.bases) {
-    fmt::print("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10), Workspace::finished(workspace.base_folder(base)) ? "finished" : "to train");
+    fmt::print("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10), task::finished(workspace.base_folder(base)) ? "finished" : "to train");
   }
   fmt::print("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
   for (const PlannedRun& run : plan.runs) {
-    const bool finished = Workspace::finished(workspace.run_folder(run));
+    const bool finished = task::finished(workspace.run_folder(run));
     const std::optional<std::filesystem::path> elsewhere = finished ? std::nullopt : workspace.finished_elsewhere(run);
     fmt::print("    {} {}\n", run.folder_name(), finished ? "finished" : elsewhere ? "to copy from " + elsewhere->string() : "to run");
   }
@@ -69,9 +69,9 @@ int plan_command(const Options& options, Session& session) {
   }
   if (options.no_estimate) return 0;
   const Estimate estimate = estimate_cost(
-      plan, registry, [&](const PlannedBase& base) { return !Workspace::finished(workspace.base_folder(base)); },
-      [&](const PlannedRun& run) { return !Workspace::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
-      [&](const PlannedLabels& labels) { return !Workspace::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
+      plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
+      [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
+      [&](const PlannedLabels& labels) { return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
   const int workers = worker_count(options.jobs, status);
   const double elapsed = elapsed_seconds(estimate, workers);
   fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));

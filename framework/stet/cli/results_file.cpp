@@ -41,8 +41,8 @@ struct Cost {
 };
 
 void add(Cost& cost, const std::filesystem::path& task) {
-  if (!Workspace::finished(task)) return;
-  const Workspace::Record record = Workspace::record(task);
+  if (!task::finished(task)) return;
+  const task::Record record = task::record(task);
   ++cost.finished;
   cost.seconds += record.spent.processor * record.ranks;
   cost.spans.emplace_back(record.ended - record.spent.wall, record.ended);

@@ -55,7 +55,7 @@ void show(Display& display, const PlanStatus& status, WorkForecast& forecast, co
 void warn_of_missing_models(const Plan& plan, const Workspace& workspace) {
   const auto lacks_model = [&](const PlannedRun& run) {
     const std::filesystem::path folder = workspace.run_folder(run);
-    return run.config.checkpoint.keep_weights && Workspace::finished(folder) && !Workspace::holds_model(folder);
+    return run.config.checkpoint.keep_weights && task::finished(folder) && !task::holds_model(folder);
   };
   const auto count = std::count_if(plan.runs.begin(), plan.runs.end(), lacks_model);
   if (count > 0) log::warning("{} runs were finished without checkpoint.keep_weights; those whose folders you remove are made again and keep their models", count);

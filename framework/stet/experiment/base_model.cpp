@@ -10,7 +10,7 @@
 #include <stet/experiment/metrics_log.hpp>
 #include <stet/experiment/model_folder.hpp>
 #include <stet/experiment/pretraining_data.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/experiment/task_record.hpp>
 #include <stet/model/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
@@ -36,7 +36,7 @@ Transformer make_model(ModelConfig shape, const Tokenizer& tokenizer) {
   return Transformer(shape);
 }
 
-struct Recall {
+struct RecallRow {
   std::string wording;
   std::size_t facts = 0;
   double accuracy = 0;
@@ -44,7 +44,7 @@ struct Recall {
 
 /// Table 0: what the base recalls, by wording, against guessing within the answer pools.
 std::string certify(const World& world, const Tokenizer& tokenizer, const Transformer& model, const at::Tensor& weights,
-                    Communicator& communicator, std::vector<std::vector<bool>>& knowledge) {
+                    Communicator& communicator, Recall& knowledge) {
   const std::vector<Fact>& facts = world.base_facts();
   std::size_t statements = 0, held_out = 0, questions = 0;
   double guess = 0;
@@ -54,7 +54,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
     questions = std::max(questions, relation.questions.size());
     guess += 1.0 / static_cast<double>(std::max<std::size_t>(relation.answers.size(), 1));
   }
-  const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording, std::vector<Recall>& rows) {
+  const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording, std::vector<RecallRow>& rows) {
     const EvaluationSet set = make_evaluation_set(label, chosen, tokenizer, wording);
     SetScore result = score(model, weights, set, communicator);
     rows.push_back({label, chosen.size(), result.accuracy()});
@@ -62,10 +62,10 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
   };
   const auto relation_of = [&world](const Fact& fact) -> const Relation& { return world.relations()[fact.relation]; };
   const auto nth = [](const std::vector<std::string>& list, std::size_t i) -> const std::string& { return list[i % list.size()]; };
-  std::vector<Recall> rows;
+  std::vector<RecallRow> rows;
   knowledge.assign(facts.size(), {});
   double sum = 0;
-  std::vector<Recall> scratch;
+  std::vector<RecallRow> scratch;
   for (std::size_t i = 0; i < statements; ++i) {
     const SetScore result = recall("", facts, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).statements, i); }, scratch);
     for (std::size_t k = 0; k < facts.size(); ++k) knowledge[k].push_back(result.correct[k] != 0);
@@ -90,7 +90,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
   }
   // Nothing of the new facts: they are an arm's, and the base may serve arms and experiments with others.
   std::string text = "| wording | facts | recall |\n| --- | ---: | ---: |\n";
-  for (const Recall& row : rows) text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
+  for (const RecallRow& row : rows) text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
   text += fmt::format("| guessing within the answer pool |  | {:.1f} |\n", 100 * guess / static_cast<double>(world.relations().size()));
   double bits = 0;
   std::size_t recalled = 0;
@@ -107,7 +107,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
 }
 
 void write_base(const std::filesystem::path& folder, const PlannedBase& base, const Transformer& model, const at::Tensor& weights,
-                const Tokenizer& tokenizer, const std::vector<std::vector<bool>>& knowledge, const std::string& certification) {
+                const Tokenizer& tokenizer, const Recall& knowledge, const std::string& certification) {
   save_own_weights(folder, model.table(), weights);
   tokenizer.save(folder / "tokenizer.json");
   const std::size_t wordings = knowledge.empty() ? 0 : knowledge[0].size();
@@ -121,35 +121,12 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
 
 }  // namespace
 
-World make_world(const DataConfig& data) {
-  return data.world == WorldKind::synthetic ? make_synthetic_world(data.synthetic) : make_entity_questions_world(data.entity_questions);
-}
-
-Tokenizer make_tokenizer(const DataConfig& data, const World& world) {
-  return data.tokenizer.empty() ? world.make_tokenizer() : Tokenizer::load(data.tokenizer);
-}
-
-bool BaseModel::wants(const SetsConfig& sets, const Fact& fact) const {
-  return sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == world.asked(fact);
-}
-
-std::vector<Fact> BaseModel::known_facts(const SetsConfig& sets) const {
-  std::vector<Fact> result;
-  for (std::size_t i = 0; i < world.base_facts().size(); ++i) {
-    const Fact& fact = world.base_facts()[i];
-    const auto right = static_cast<double>(std::count(knowledge[i].begin(), knowledge[i].end(), true));
-    const bool known = right >= sets.knowledge * static_cast<double>(knowledge[i].size()) - 1e-9;
-    if (known && wants(sets, fact)) result.push_back(fact);
-  }
-  return result;
-}
-
 BaseModel untrained_base(const DataConfig& data, ModelConfig shape) {
   World world = make_world(data);
   Tokenizer tokenizer = make_tokenizer(data, world);
   Transformer model = make_model(shape, tokenizer);
   at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
-  std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
+  Recall knowledge(world.base_facts().size(), std::vector<bool>(1, true));
   return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
 }
 
@@ -251,13 +228,13 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     }
     throw;
   }
-  std::vector<std::vector<bool>> knowledge;
+  Recall knowledge;
   const std::string certification = certify(world, tokenizer, model, weights, communicator, knowledge);
   collectively(communicator, [&] {
     if (communicator.rank() != 0) return;
     write_base(folder, base, model, weights, tokenizer, knowledge, certification);
     losses.sync();
-    Workspace::mark_finished(folder, spent(), communicator.size());
+    task::mark_finished(folder, spent(), communicator.size());
   });
   store.clear();
 }
@@ -288,7 +265,7 @@ std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesys
   if (info.shape.size() != 2 || info.shape[0] != world.base_facts().size()) {
     throw Error(ErrorKind::data, "the base's knowledge is of another world").at(known.path().string());
   }
-  std::vector<std::vector<bool>> knowledge;
+  Recall knowledge;
   for (std::uint64_t i = 0; i < info.shape[0]; ++i) {
     const auto row = bits.subspan(i * info.shape[1], info.shape[1]);
     knowledge.emplace_back(row.begin(), row.end());

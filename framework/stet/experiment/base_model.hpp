@@ -2,7 +2,9 @@
 #pragma once
 
 #include <stet/data/world.hpp>
+#include <stet/experiment/eligible_facts.hpp>
 #include <stet/experiment/plan.hpp>
+#include <stet/experiment/world_source.hpp>
 #include <stet/experiment/session_control.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
@@ -15,24 +17,14 @@
 
 namespace stet {
 
-[[nodiscard]] World make_world(const DataConfig& data);
-
-/// The world's own, or data.tokenizer.
-[[nodiscard]] Tokenizer make_tokenizer(const DataConfig& data, const World& world);
-
 /// A finished base model with its world. Immutable; shared by the runs that start from it.
 struct BaseModel {
   World world;
   Tokenizer tokenizer;
   Transformer model;
   at::Tensor weights;                          ///< flat, kFloat
-  std::vector<std::vector<bool>> knowledge;    ///< [base fact][statement wording] completed right by greedy decoding
+  Recall recall;
   std::string certification;                   ///< Table 0, Markdown
-
-  /// Whether the sets draw on this fact's subject, by [sets] subjects.
-  [[nodiscard]] bool wants(const SetsConfig& sets, const Fact& fact) const;
-  /// Facts that the base knows, by [sets] knowledge and subjects.
-  [[nodiscard]] std::vector<Fact> known_facts(const SetsConfig& sets) const;
 };
 
 /// A base of random weights that is said to know every fact; model.vocabulary is the tokenizer's. For who asks what sets a run would

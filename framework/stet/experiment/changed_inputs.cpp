@@ -26,7 +26,7 @@ std::vector<std::string> differences(const config::Value& now, const config::Val
 }
 
 bool is_done(const PlannedRun& run, const Workspace& workspace) {
-  return Workspace::finished(workspace.run_folder(run)) || workspace.finished_elsewhere(run).has_value();
+  return task::finished(workspace.run_folder(run)) || workspace.finished_elsewhere(run).has_value();
 }
 
 std::string sentence(const std::string& input, std::size_t runs, const Plan& plan) {

@@ -6,7 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/experiment/task_record.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
@@ -149,7 +149,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
     write_tensor_file(folder / "labels.safetensors", views);
     write_file_atomically(folder / "slick.md", shares(world, relations, result, options, spent().wall));
     write_file_atomically(folder / "slick.toml", config::to_toml(labels_identity_of(labels.config)));
-    Workspace::mark_finished(folder, spent(), communicator.size());
+    task::mark_finished(folder, spent(), communicator.size());
   });
   store.clear();
 }
@@ -172,72 +172,6 @@ KnowledgeLabels load_labels(const std::filesystem::path& folder) {
   }
   labels.table = read_file(folder / "slick.md");
   return labels;
-}
-
-namespace {
-
-/// Base facts of one of the categories that the sets may draw on.
-std::vector<Fact> in_categories(const BaseModel& base, const SetsConfig& sets, const KnowledgeLabels& labels, const std::vector<KnowledgeCategory>& wanted) {
-  std::vector<Fact> facts;
-  for (const Fact& fact : base.world.base_facts()) {
-    const auto label = labels.of.find(fact.id);
-    const bool has = label != labels.of.end() && std::find(wanted.begin(), wanted.end(), label->second.category) != wanted.end();
-    if (has && base.wants(sets, fact)) facts.push_back(fact);
-  }
-  return facts;
-}
-
-std::vector<KnowledgeCategory> parse(const std::vector<std::string>& names) {
-  std::vector<KnowledgeCategory> categories;
-  for (const std::string& name : names) categories.push_back(parse_knowledge_category(name).value());
-  return categories;
-}
-
-/// [relation] whether [sets] holds it out.
-std::vector<bool> held_out(const World& world, const SetsConfig& sets) {
-  std::vector<std::string> names;
-  for (const Relation& relation : world.relations()) names.push_back(relation.name);
-  std::vector<bool> out(names.size(), false);
-  for (const std::string& name : sets.held_out_relations) {
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) {
-      throw Error(ErrorKind::config, "sets.held_out_relations names no relation of the world")
-          .expected(join(names, ", "))
-          .received(name)
-          .hint(suggestion(name, names));
-    }
-    out[static_cast<std::size_t>(found - names.begin())] = true;
-  }
-  return out;
-}
-
-}  // namespace
-
-EligibleFacts eligible_facts(const BaseModel& base, const World& world, const SetsConfig& sets, const KnowledgeLabels* labels) {
-  EligibleFacts facts;
-  if (labels == nullptr) {
-    facts.known = facts.held = base.known_facts(sets);
-    facts.fresh = world.new_facts();
-  } else {
-    facts.known = in_categories(base, sets, *labels, parse(sets.known_categories.empty() ? sets.categories : sets.known_categories));
-    facts.held = in_categories(base, sets, *labels, parse(sets.held_categories.empty() ? sets.categories : sets.held_categories));
-    for (const auto& [name, category] : {std::pair<const char*, KnowledgeCategory>{"highly_known", KnowledgeCategory::highly_known},
-                                         {"maybe_known", KnowledgeCategory::maybe_known},
-                                         {"weakly_known", KnowledgeCategory::weakly_known}}) {
-      facts.categories.emplace_back(name, in_categories(base, sets, *labels, {category}));
-    }
-    for (const Fact& fact : world.new_facts()) {
-      const auto label = labels->of.find(fact.id);
-      if (label != labels->of.end() && label->second.category == KnowledgeCategory::unknown) facts.fresh.push_back(fact);
-    }
-  }
-  const std::vector<bool> out = held_out(world, sets);
-  const auto is_out = [&out](const Fact& fact) { return out[fact.relation]; };
-  std::copy_if(facts.held.begin(), facts.held.end(), std::back_inserter(facts.out_of_relation), is_out);
-  if (!sets.held_out_known) std::erase_if(facts.known, is_out);
-  for (std::vector<Fact>* pool : {&facts.held, &facts.fresh}) std::erase_if(*pool, is_out);
-  for (auto& [name, pool] : facts.categories) std::erase_if(pool, is_out);
-  return facts;
 }
 
 }  // namespace stet

@@ -5,11 +5,11 @@
 #include <stet/config/document.hpp>
 #include <stet/data/fact_sets.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/base_model.hpp>
-#include <stet/experiment/knowledge_labels.hpp>
+#include <stet/experiment/eligible_facts.hpp>
 #include <stet/experiment/plugin_use_check.hpp>
 #include <stet/experiment/pretraining_data.hpp>
 #include <stet/experiment/table_check.hpp>
+#include <stet/experiment/world_source.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>
@@ -58,7 +58,9 @@ const Value& place_of(const Plan& plan, const std::string& arm, std::initializer
 
 /// A world as a base has it that knows every fact.
 struct KnownWorld {
-  BaseModel base;        // without weights
+  World world;
+  Tokenizer tokenizer;
+  Recall recall;
   bool tokenizer_known;  // false: it is yet to be trained on the world's text, and another stands in
 };
 
@@ -71,15 +73,8 @@ class Worlds {
     World world = make_world(config.data);
     const bool known = config.data.world == WorldKind::synthetic || !config.data.tokenizer.empty();
     Tokenizer tokenizer = known ? make_tokenizer(config.data, world) : make_word_level(std::vector<std::string>{"word"});
-    ModelConfig smallest;  // sets do not depend on the model
-    smallest.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
-    smallest.layers = 1;
-    smallest.heads = 1;
-    smallest.width = 2;
-    smallest.complete();
-    std::vector<std::vector<bool>> knowledge(world.base_facts().size(), std::vector<bool>(1, true));
-    made = std::make_unique<KnownWorld>(
-        KnownWorld{{std::move(world), std::move(tokenizer), Transformer(smallest), {}, std::move(knowledge), ""}, known});
+    Recall all(world.base_facts().size(), std::vector<bool>(1, true));
+    made = std::make_unique<KnownWorld>(KnownWorld{std::move(world), std::move(tokenizer), std::move(all), known});
     return *made;
   }
 
@@ -91,7 +86,7 @@ class Worlds {
 class ArmCheck {
  public:
   ArmCheck(const Plan& plan, const PlannedRun& run, const KnownWorld& known, int ranks)
-      : plan_(plan), run_(run), config_(run.config), known_(known), world_(known.base.world), ranks_(ranks), model_(config_.model) {}
+      : plan_(plan), run_(run), config_(run.config), known_(known), world_(known.world), ranks_(ranks), model_(config_.model) {}
 
   void check(PluginRegistry& registry) {
     model();
@@ -114,7 +109,7 @@ class ArmCheck {
   }
 
   void model() {
-    model_.vocabulary = static_cast<std::int64_t>(known_.base.tokenizer.vocabulary_size());
+    model_.vocabulary = static_cast<std::int64_t>(known_.tokenizer.vocabulary_size());
     try {
       model_.complete();
     } catch (const Error& error) {
@@ -148,7 +143,7 @@ class ArmCheck {
     sets.knowledge = 0;
     std::vector<FactSet> drawn;
     try {
-      const EligibleFacts eligible = eligible_facts(known_.base, world_, sets, nullptr);
+      const EligibleFacts eligible = eligible_facts(world_, known_.recall, world_, sets, nullptr);
       drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
@@ -156,7 +151,7 @@ class ArmCheck {
     if (!known_.tokenizer_known) return;
     const auto wording = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
     try {
-      for (const FactSet& set : drawn) check_lengths(make_evaluation_set(set.name, set.facts, known_.base.tokenizer, wording), model_.context);
+      for (const FactSet& set : drawn) check_lengths(make_evaluation_set(set.name, set.facts, known_.tokenizer, wording), model_.context);
     } catch (const Error& error) {
       throw placed(error, {"model", "context"});
     }
@@ -182,7 +177,7 @@ class ArmCheck {
 
   /// Of an epoch; 0: not known without the tokenizer.
   [[nodiscard]] std::int64_t pretraining_sequences() const {
-    if (known_.tokenizer_known) return static_cast<std::int64_t>(make_pretraining_data(config_, world_, known_.base.tokenizer, 0).epoch_size);
+    if (known_.tokenizer_known) return static_cast<std::int64_t>(make_pretraining_data(config_, world_, known_.tokenizer, 0).epoch_size);
     if (!config_.pretrain.shards.empty()) return 0;
     return (static_cast<std::int64_t>(world_.epoch_size()) + config_.pretrain.texts_per_sequence - 1) / config_.pretrain.texts_per_sequence;
   }

@@ -14,7 +14,7 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
   std::size_t missing = 0;
   for (const PlannedRun& run : plan.runs) {
     const std::filesystem::path folder = workspace.run_folder(run);
-    if (!Workspace::finished(folder)) {
+    if (!task::finished(folder)) {
       ++missing;
       continue;
     }

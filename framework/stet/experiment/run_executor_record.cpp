@@ -7,7 +7,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/experiment/model_folder.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/experiment/task_record.hpp>
 #include <stet/plugin/handover.hpp>
 
 #include <string>
@@ -109,7 +109,7 @@ void RunExecutor::write_record() {
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   state_.spent += clocks_.total.spent();
-  Workspace::mark_finished(folder_, state_.spent, communicator_.size());
+  task::mark_finished(folder_, state_.spent, communicator_.size());
 }
 
 }  // namespace stet

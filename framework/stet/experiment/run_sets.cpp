@@ -113,7 +113,7 @@ std::vector<FactSet> draw_matched(const PlannedRun& run, const BaseModel& base, 
 RunSets make_run_sets(const PlannedRun& run, const BaseModel& base, const World& world, const KnowledgeLabels* labels, Communicator& communicator) {
   const SetsConfig& config = run.config.sets;
   const std::uint64_t seed = config.seed + run.seed;
-  const EligibleFacts eligible = eligible_facts(base, world, config, labels);
+  const EligibleFacts eligible = eligible_facts(base.world, base.recall, world, config, labels);
   RunSets result;
   std::vector<FactSet> sets = config.match ? draw_matched(run, base, world, eligible, communicator, result.curation)
                                            : draw_sets(eligible.pools(), config.sizes(), seed);

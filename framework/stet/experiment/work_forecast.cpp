@@ -103,7 +103,7 @@ WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::st
   }
   for (const PlannedRun& run : plan.runs) {
     const std::filesystem::path folder = workspace.run_folder(run);
-    const bool copied = !Workspace::finished(folder) && workspace.finished_elsewhere(run);
+    const bool copied = !task::finished(folder) && workspace.finished_elsewhere(run);
     add({.kind = ForecastTask::Kind::run, .identity = run.identity, .like = run.arm, .costs = !copied}, folder);
   }
 }
@@ -112,13 +112,13 @@ Forecast WorkForecast::look(std::span<const Progress> active, int processes) {
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
     ForecastTask& task = tasks_[i];
     if (!task.costs || task.seconds) continue;
-    if (Workspace::finished(folders_[i])) {
+    if (task::finished(folders_[i])) {
       try {
-        task.seconds = Workspace::record(folders_[i]).spent.wall;
+        task.seconds = task::record(folders_[i]).spent.wall;
       } catch (const std::exception&) {
         task.costs = false;  // who makes the table says what is wrong with the file
       }
-    } else if (Workspace::failure(folders_[i], session_)) {
+    } else if (task::failure(folders_[i], session_)) {
       task.costs = false;
     }
   }

@@ -92,7 +92,7 @@ class Worker {
     if (communicator_.rank() == 0) {
       for (const PlannedRun& run : plan_.runs) {
         const std::filesystem::path folder = workspace_.run_folder(run);
-        if (!Workspace::finished(folder) && is_suspect(folder)) names += run.arm + '\n';
+        if (!task::finished(folder) && is_suspect(folder)) names += run.arm + '\n';
       }
     }
     for (const std::string& name : split(communicator_.broadcast_text(names, 0), '\n')) suspects_.insert(name);
@@ -106,8 +106,8 @@ class Worker {
   /// What a task needs: another task's results.
   enum class Need { ready, open, failed };
   Need need(const std::filesystem::path& folder) const {
-    if (agreed(Workspace::finished(folder))) return Need::ready;
-    return agreed(Workspace::failure(folder, options_.session).has_value()) ? Need::failed : Need::open;
+    if (agreed(task::finished(folder))) return Need::ready;
+    return agreed(task::failure(folder, options_.session).has_value()) ? Need::failed : Need::open;
   }
 
   Turn attempt_labels(const PlannedLabels& labels) {
@@ -145,20 +145,20 @@ class Worker {
 
   bool any_base_open() const {
     bool open = false;
-    for (const PlannedBase& base : plan_.bases) open = open || !Workspace::finished(workspace_.base_folder(base));
+    for (const PlannedBase& base : plan_.bases) open = open || !task::finished(workspace_.base_folder(base));
     return agreed(open);
   }
 
   template <class Task>
   Turn attempt(const std::filesystem::path& folder, const std::string& name, const Task& task) {
-    if (agreed(Workspace::finished(folder) || Workspace::failure(folder, options_.session).has_value())) {
-      if (communicator_.rank() == 0) Workspace::tidy(folder);
+    if (agreed(task::finished(folder) || task::failure(folder, options_.session).has_value())) {
+      if (communicator_.rank() == 0) task::tidy(folder);
       return Turn::done;
     }
     if (agreed(stop_requested())) throw Stopped{};
     std::optional<FileLock> lock;
-    if (!Workspace::claim(communicator_, folder, lock)) return Turn::busy;
-    if (agreed(Workspace::finished(folder))) return Turn::done;  // by another process, between the look and the claim
+    if (!task::claim(communicator_, folder, lock)) return Turn::busy;
+    if (agreed(task::finished(folder))) return Turn::done;  // by another process, between the look and the claim
     const double begin = watch_.seconds();
     bool stopped = false;
     std::optional<Error> failure;
@@ -206,7 +206,7 @@ class Worker {
   /// A failure that cannot be written down (a full disk) is at least said.
   void record(const std::filesystem::path& folder, const std::string& name, const Error& error) const noexcept {
     try {
-      Workspace::mark_failed(folder, options_.session, error);
+      task::mark_failed(folder, options_.session, error);
     } catch (const std::exception& unwritten) {
       log::error("{}: the failure cannot be recorded: {}", name, unwritten.what());
     }
@@ -259,9 +259,9 @@ WorkerResult work_on(const Plan& plan, const Workspace& workspace, PluginRegistr
 PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session) {
   PlanStatus status;
   const auto look = [&](const std::filesystem::path& folder, const std::string& name, int& finished) {
-    if (Workspace::finished(folder)) {
+    if (task::finished(folder)) {
       ++finished;
-    } else if (const std::optional<Workspace::Failure> failure = Workspace::failure(folder, session)) {
+    } else if (const std::optional<task::Failure> failure = task::failure(folder, session)) {
       ++status.failed;
       status.failures.push_back(name + ": " + failure->message);
       if (status.first_error == 0) status.first_error = failure->exit_code;

@@ -5,15 +5,10 @@
 //   ROOT/.runs/like-HASH  identity and inputs of the last finished run of that likeness (PlannedRun)
 //   ROOT/.inputs          which files were found whole (ContentStamps)
 //   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
-// A task (base or run) is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed
-// one's task is free at once. It is finished when its finished.json is there, which is written last.
 #pragma once
 
-#include <stet/base/clock.hpp>
-#include <stet/base/error.hpp>
-#include <stet/base/files.hpp>
-#include <stet/comm/communicator.hpp>
 #include <stet/experiment/plan.hpp>
+#include <stet/experiment/task_record.hpp>
 
 #include <filesystem>
 #include <optional>
@@ -46,35 +41,6 @@ class Workspace {
   /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies what it
   /// left into this run's folder, marks it finished, and returns true. Not collective; the run's lock must be held.
   [[nodiscard]] bool adopt(const PlannedRun& run) const;
-
-  [[nodiscard]] static bool finished(const std::filesystem::path& task);
-  /// Whether a task's folder holds a model that `stet export` can read.
-  [[nodiscard]] static bool holds_model(const std::filesystem::path& task);
-  struct Failure {
-    std::string message;
-    int exit_code = 1;
-  };
-  /// A failure in this session, if there was one. A later session tries again.
-  [[nodiscard]] static std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session);
-
-  /// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it. Half-written
-  /// files that a killed owner left are removed.
-  [[nodiscard]] static bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock);
-
-  /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
-  static void tidy(const std::filesystem::path& task) noexcept;
-
-  /// `spent`: by rank 0.
-  static void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks);
-  /// Of a finished task: what rank 0 spent, and how many ranks there were.
-  struct Record {
-    TimeSpent spent;
-    int ranks = 1;
-    double ended = 0;  ///< seconds since 1970
-  };
-  [[nodiscard]] static Record record(const std::filesystem::path& task);
-  /// All parts of the error go into failed.json.
-  static void mark_failed(const std::filesystem::path& task, const std::string& session, const Error& error);
 
  private:
   std::filesystem::path root_, folder_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/base/philox.hpp>
-#include <stet/report/bootstrap.hpp>
+#include <stet/report/estimate.hpp>
 #include <stet/report/regression.hpp>
 
 #include <span>

@@ -1,6 +1,7 @@
 // The numbers a trajectory is boiled down to.
 #pragma once
 
+#include <stet/report/estimate.hpp>
 #include <stet/report/outcomes.hpp>
 
 #include <array>
@@ -51,9 +52,6 @@ inline constexpr double confident_threshold = 0.9;
 [[nodiscard]] constexpr bool may_be_undefined(Measure measure) noexcept { return measure == Measure::forgetting || measure == Measure::auroc; }
 
 /// The least and the largest value that a measure can have; infinite for what a run recorded.
-struct Range {
-  double low = 0, high = 1;
-};
 [[nodiscard]] constexpr Range range_of(Measure measure) noexcept {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   return reads_array(measure) ? Range{-infinity, infinity} : Range{};

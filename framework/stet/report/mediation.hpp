@@ -1,7 +1,7 @@
 // How much of what an exposure does to an outcome goes through a mediator: overlap -> drift -> forgetting.
 #pragma once
 
-#include <stet/report/bootstrap.hpp>
+#include <stet/report/estimate.hpp>
 #include <stet/report/regression.hpp>
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// Inside the report room: what all bootstraps share.
+// What all bootstraps share.
 #pragma once
 
 #include <stet/base/philox.hpp>
-#include <stet/report/bootstrap.hpp>
+#include <stet/report/estimate.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -12,10 +12,6 @@
 #include <vector>
 
 namespace stet::report {
-
-struct Interval {
-  double low = 0, high = 0;
-};
 
 /// Uniform in [0, n), exactly (Lemire's rejection), from 32 bits: half the random bits of Random::below.
 [[nodiscard]] inline std::uint32_t below(Random& random, std::uint32_t n) {

@@ -81,7 +81,7 @@ TEST(WorkForecast, LooksAtTheFolders) {
   const Workspace workspace(root.path(), "forecast");
   const auto finish = [&](const std::filesystem::path& folder, double wall) {
     std::filesystem::create_directories(folder);
-    Workspace::mark_finished(folder, {wall, wall}, 1);
+    task::mark_finished(folder, {wall, wall}, 1);
   };
   finish(workspace.base_folder(plan.bases[0]), 60);
   WorkForecast forecast(plan, workspace, "now");
@@ -89,7 +89,7 @@ TEST(WorkForecast, LooksAtTheFolders) {
   finish(workspace.run_folder(plan.runs[0]), 20);
   EXPECT_DOUBLE_EQ(forecast.look({}, 1).left.value(), 40);
   std::filesystem::create_directories(workspace.run_folder(plan.runs[1]));
-  Workspace::mark_failed(workspace.run_folder(plan.runs[1]), "now", Error(ErrorKind::checkpoint, "no room"));
+  task::mark_failed(workspace.run_folder(plan.runs[1]), "now", Error(ErrorKind::checkpoint, "no room"));
   EXPECT_DOUBLE_EQ(forecast.look({}, 1).left.value(), 20);
   // A run of another experiment that is the same as ours will be copied.
   plan.runs[2].arm = "plain";

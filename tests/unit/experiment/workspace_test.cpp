@@ -45,14 +45,14 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   EXPECT_FALSE(second.adopt(run));  // nobody has heard of it
   first.announce(run);
   EXPECT_FALSE(second.adopt(run));  // it is not finished
-  Workspace::mark_finished(theirs, {1.5, 1.25}, 2);
+  task::mark_finished(theirs, {1.5, 1.25}, 2);
   EXPECT_FALSE(first.adopt(run));  // its own
   EXPECT_FALSE(first.finished_elsewhere(run).has_value());
   EXPECT_EQ(second.finished_elsewhere(run), theirs);
   run.arm = "plain";               // the same run under another name
   ASSERT_TRUE(second.adopt(run));
   const std::filesystem::path mine = second.run_folder(run);
-  EXPECT_TRUE(Workspace::finished(mine));
+  EXPECT_TRUE(task::finished(mine));
   EXPECT_EQ(report::load_outcomes(mine / "outcomes.safetensors").arm, "plain");
   EXPECT_EQ(read_file(mine / "metrics.jsonl"), "{}\n");
   std::filesystem::remove_all(mine);
@@ -66,17 +66,17 @@ TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
   PlannedRun run = planned();
   const std::filesystem::path theirs = first.run_folder(run), mine = second.run_folder(run);
   leave_outcomes(theirs);
-  Workspace::mark_finished(theirs, {1.5, 1.25}, 2);
+  task::mark_finished(theirs, {1.5, 1.25}, 2);
   first.announce(run);
   run.config.checkpoint.keep_weights = true;
   write_file_atomically(theirs / "model.safetensors", "weights");
   write_file_atomically(theirs / "tokenizer.json", "{}");
-  EXPECT_FALSE(Workspace::holds_model(theirs));  // model.toml is written last
+  EXPECT_FALSE(task::holds_model(theirs));  // model.toml is written last
   EXPECT_FALSE(second.adopt(run));
-  EXPECT_FALSE(Workspace::finished(mine));
+  EXPECT_FALSE(task::finished(mine));
   write_file_atomically(theirs / "model.toml", "[model]\n");
   ASSERT_TRUE(second.adopt(run));
-  EXPECT_TRUE(Workspace::holds_model(mine));
+  EXPECT_TRUE(task::holds_model(mine));
   EXPECT_FALSE(std::filesystem::exists(mine / "tokenizer_config.json"));
   std::filesystem::remove_all(mine);
   write_file_atomically(theirs / "tokenizer_config.json", "{\"eos_token\": \"<end>\"}");  // an end token of an unusual name
@@ -86,37 +86,37 @@ TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
   std::filesystem::remove_all(mine);
   run.config.checkpoint.keep_weights = false;
   ASSERT_TRUE(second.adopt(run));
-  EXPECT_FALSE(Workspace::holds_model(mine));
+  EXPECT_FALSE(task::holds_model(mine));
 }
 
 TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {
   std::optional<FileLock> mine, other;
-  EXPECT_TRUE(Workspace::claim(*alone_, task_, mine));
-  EXPECT_FALSE(Workspace::claim(*alone_, task_, other));
+  EXPECT_TRUE(task::claim(*alone_, task_, mine));
+  EXPECT_FALSE(task::claim(*alone_, task_, other));
   mine.reset();
-  EXPECT_TRUE(Workspace::claim(*alone_, task_, other));
+  EXPECT_TRUE(task::claim(*alone_, task_, other));
 }
 
 TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
   std::filesystem::create_directory(task_);
-  EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
-  Workspace::mark_failed(task_, "one", Error(ErrorKind::numerical, "it broke \xFF").detail("frame #0"));
-  ASSERT_TRUE(Workspace::failure(task_, "one").has_value());
-  EXPECT_TRUE(Workspace::failure(task_, "one")->message.starts_with("it broke"));
-  EXPECT_EQ(Workspace::failure(task_, "one")->exit_code, 6);
+  EXPECT_FALSE(task::failure(task_, "one").has_value());
+  task::mark_failed(task_, "one", Error(ErrorKind::numerical, "it broke \xFF").detail("frame #0"));
+  ASSERT_TRUE(task::failure(task_, "one").has_value());
+  EXPECT_TRUE(task::failure(task_, "one")->message.starts_with("it broke"));
+  EXPECT_EQ(task::failure(task_, "one")->exit_code, 6);
   EXPECT_NE(read_file(task_ / "failed.json").find("frame #0"), std::string::npos);
-  EXPECT_FALSE(Workspace::failure(task_, "two").has_value());
-  EXPECT_FALSE(Workspace::finished(task_));
-  Workspace::mark_finished(task_, {1.5, 1.25}, 2);
-  EXPECT_TRUE(Workspace::finished(task_));
-  const Workspace::Record record = Workspace::record(task_);
+  EXPECT_FALSE(task::failure(task_, "two").has_value());
+  EXPECT_FALSE(task::finished(task_));
+  task::mark_finished(task_, {1.5, 1.25}, 2);
+  EXPECT_TRUE(task::finished(task_));
+  const task::Record record = task::record(task_);
   EXPECT_EQ(record.spent.wall, 1.5);
   EXPECT_EQ(record.spent.processor, 1.25);
   EXPECT_EQ(record.ranks, 2);
   EXPECT_GT(record.ended, 1.7e9);
-  EXPECT_FALSE(Workspace::failure(task_, "one").has_value());  // success takes it away
+  EXPECT_FALSE(task::failure(task_, "one").has_value());  // success takes it away
   static_cast<void>(folder_.write("task/failed.json", "{\"session\""));
-  EXPECT_FALSE(Workspace::failure(task_, "one").has_value());
+  EXPECT_FALSE(task::failure(task_, "one").has_value());
 }
 
 TEST_F(WorkspaceTest, ARecordThatWasAlteredIsNamed) {
@@ -124,7 +124,7 @@ TEST_F(WorkspaceTest, ARecordThatWasAlteredIsNamed) {
   using namespace std::string_literals;
   for (const std::string& text : {"{\"seconds\": 1, \"ranks\": 2}\0x"s, "{}"s, ""s, "{\"seconds\": \"long\", \"ranks\": 2}"s}) {
     static_cast<void>(folder_.write("task/finished.json", text));
-    const Error error = testing::error_of([&] { (void)Workspace::record(task_); });
+    const Error error = testing::error_of([&] { (void)task::record(task_); });
     EXPECT_EQ(error.kind(), ErrorKind::data) << text;
     EXPECT_NE(std::string(error.what()).find("finished.json"), std::string::npos) << error.what();
     EXPECT_NE(error.hint().find("made again"), std::string::npos);
@@ -137,19 +137,19 @@ TEST_F(WorkspaceTest, WhatAKilledOwnerLeftIsRemoved) {
   static_cast<void>(folder_.write("task/metrics.jsonl", "{}"));
   {
     std::optional<FileLock> lock;
-    ASSERT_TRUE(Workspace::claim(*alone_, task_, lock));
+    ASSERT_TRUE(task::claim(*alone_, task_, lock));
     EXPECT_FALSE(std::filesystem::exists(task_ / "finished.json.tmp.123"));
     EXPECT_TRUE(std::filesystem::exists(task_ / "metrics.jsonl"));
     std::filesystem::create_directories(task_ / "checkpoints" / "step-10");
-    Workspace::tidy(task_);
+    task::tidy(task_);
     EXPECT_TRUE(std::filesystem::exists(task_ / "checkpoints"));  // it is not finished
-    Workspace::mark_finished(task_, {1, 1}, 1);
-    Workspace::tidy(task_);
+    task::mark_finished(task_, {1, 1}, 1);
+    task::tidy(task_);
     EXPECT_TRUE(std::filesystem::exists(task_ / "checkpoints"));  // its owner lives and will remove them
   }
-  Workspace::tidy(task_);
+  task::tidy(task_);
   EXPECT_FALSE(std::filesystem::exists(task_ / "checkpoints"));
-  EXPECT_TRUE(Workspace::finished(task_));
+  EXPECT_TRUE(task::finished(task_));
 }
 
 }  // namespace
