@@ -5,7 +5,7 @@
 #include <stet/base/files.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/pattern.hpp>
+#include <stet/text/unicode/pattern.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 namespace stet::benchmarks {
 

@@ -3,7 +3,7 @@
 #include "ranked_main.hpp"
 
 #include <stet/base/error.hpp>
-#include <stet/experiment/conformance.hpp>
+#include <stet/conformance/conformance.hpp>
 
 #include <filesystem>
 #include <optional>

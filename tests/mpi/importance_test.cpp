@@ -2,7 +2,7 @@
 #include "ranked_main.hpp"
 
 #include <stet/config/document.hpp>
-#include <stet/experiment/conformance_bench.hpp>
+#include <stet/conformance/bench.hpp>
 #include <stet/plugin/registry.hpp>
 
 #include <string>

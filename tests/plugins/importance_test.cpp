@@ -1,7 +1,7 @@
 // ewc, online_ewc and mas: the importance against finite differences of the model's forward pass, the penalty against l2_sp.
 #include "measuring.hpp"
 
-#include <stet/experiment/conformance_bench.hpp>
+#include <stet/conformance/bench.hpp>
 
 namespace stet::testing {
 namespace {

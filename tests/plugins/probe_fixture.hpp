@@ -3,7 +3,7 @@
 
 #include "support.hpp"
 
-#include <stet/experiment/probe_context.hpp>
+#include <stet/run/probe_context.hpp>
 #include <stet/plugin/probe_tools.hpp>
 #include <stet/train/example_store.hpp>
 

@@ -1,10 +1,10 @@
 // The program `stet-engine`; the launcher `stet` starts it with the libraries' environment set.
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 #include <stet/cli/launcher.hpp>
 #include <stet/cli/options.hpp>
-#include <stet/experiment/session_control.hpp>
+#include <stet/run/session_control.hpp>
 
 #include <ATen/Parallel.h>
 

@@ -1,8 +1,8 @@
 // A table as it goes into a repository: with the command, the commit, the machine and the cost that made it.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/schedule/workspace.hpp>
 #include <stet/report/table.hpp>
 
 #include <filesystem>

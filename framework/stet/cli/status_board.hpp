@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/base/files.hpp>
-#include <stet/experiment/session_control.hpp>
+#include <stet/run/session_control.hpp>
 
 #include <filesystem>
 #include <optional>

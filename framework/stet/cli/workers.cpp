@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/cli/control_group.hpp>
-#include <stet/experiment/session_control.hpp>
+#include <stet/run/session_control.hpp>
 
 #include <csignal>
 #include <spawn.h>

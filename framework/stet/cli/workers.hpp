@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
-#include <stet/experiment/worker.hpp>
+#include <stet/schedule/worker.hpp>
 
 #include <sys/types.h>
 

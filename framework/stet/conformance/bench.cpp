@@ -1,4 +1,4 @@
-#include <stet/experiment/conformance_bench.hpp>
+#include <stet/conformance/bench.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>

@@ -4,7 +4,7 @@
 
 #include <stet/comm/communicator.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/run_state.hpp>
+#include <stet/run/run_state.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/train/trainer.hpp>
 

@@ -2,8 +2,8 @@
 // throws is the plugin's, and counts as a failure (conformance.cpp).
 #pragma once
 
-#include <stet/experiment/conformance.hpp>
-#include <stet/experiment/conformance_bench.hpp>
+#include <stet/conformance/conformance.hpp>
+#include <stet/conformance/bench.hpp>
 
 #include <fmt/format.h>
 

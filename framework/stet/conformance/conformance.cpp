@@ -1,11 +1,11 @@
-#include <stet/experiment/conformance.hpp>
+#include <stet/conformance/conformance.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/conformance_checks.hpp>
-#include <stet/experiment/conformance_journal.hpp>
+#include <stet/conformance/checks.hpp>
+#include <stet/conformance/journal.hpp>
 
 #include <unistd.h>
 

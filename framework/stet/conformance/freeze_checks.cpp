@@ -1,7 +1,7 @@
 // Checks of a freeze strategy.
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
-#include <stet/experiment/conformance_checks.hpp>
+#include <stet/conformance/checks.hpp>
 #include <stet/plugin/handover.hpp>
 #include <stet/train/low_rank.hpp>
 

@@ -1,7 +1,7 @@
 // The gradient of a regularizer against central finite differences in float64. Every value comes from a new object, so
 // that state cannot blur the differences.
 #include <stet/base/philox.hpp>
-#include <stet/experiment/conformance_checks.hpp>
+#include <stet/conformance/checks.hpp>
 #include <stet/plugin/handover.hpp>
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace stet::conformance {
 
 namespace {
 
-constexpr double step = 1e-5, tolerance = 1e-5;
+constexpr double half_step = 1e-5, tolerance = 1e-5;
 
 /// Standard normal numbers in float64, a function of the purpose and the shape.
 at::Tensor normal(at::IntArrayRef shape, std::string_view purpose, double scale = 1.0) {
@@ -116,11 +116,11 @@ class OutputPoint {
                       const Value& value) {
     for (std::int64_t i = 0; i < at_point.numel(); ++i) {
       at::Tensor up = at_point.clone(), down = at_point.clone();
-      up.data_ptr<double>()[i] += step;
-      down.data_ptr<double>()[i] -= step;
+      up.data_ptr<double>()[i] += half_step;
+      down.data_ptr<double>()[i] -= half_step;
       const double ours = gradient.defined() ? gradient.contiguous().to(at::kDouble).data_ptr<double>()[i] : 0.0;
       comparison.add(fmt::format("{} {} of row {}", what, i % at_point.size(1), i / at_point.size(1)), ours,
-                     (value(up) - value(down)) / (2 * step));
+                     (value(up) - value(down)) / (2 * half_step));
     }
   }
 
@@ -182,7 +182,7 @@ class WeightPoint {
   [[nodiscard]] double value(const at::Tensor& values) const { return call(values, at::zeros_like(values)); }
   void compare_along(Comparison& comparison, const std::string& what, const at::Tensor& direction,
                      const at::Tensor& gradient) const {
-    const double difference = (value(values_ + step * direction) - value(values_ - step * direction)) / (2 * step);
+    const double difference = (value(values_ + half_step * direction) - value(values_ - half_step * direction)) / (2 * half_step);
     comparison.add(what, (gradient * direction).sum().item<double>(), difference);
   }
 

@@ -1,4 +1,4 @@
-#include <stet/experiment/conformance_journal.hpp>
+#include <stet/conformance/journal.hpp>
 
 #include <stet/base/error.hpp>
 

@@ -2,7 +2,7 @@
 // one that knows what was found and which check it was.
 #pragma once
 
-#include <stet/experiment/conformance.hpp>
+#include <stet/conformance/conformance.hpp>
 
 #include <filesystem>
 #include <map>

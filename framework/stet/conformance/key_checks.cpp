@@ -1,8 +1,8 @@
 // Checks of a class's parameters: documented keys are accepted, misspelt ones and values out of range are refused; its own check() takes them.
 #include <stet/base/error.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/conformance_checks.hpp>
-#include <stet/experiment/run_examples.hpp>
+#include <stet/conformance/checks.hpp>
+#include <stet/plan/sets_config.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 // Checks of an interference probe.
-#include <stet/experiment/conformance_checks.hpp>
-#include <stet/experiment/probe_context.hpp>
+#include <stet/conformance/checks.hpp>
+#include <stet/run/probe_context.hpp>
 
 namespace stet::conformance {
 

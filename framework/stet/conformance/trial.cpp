@@ -1,6 +1,6 @@
 // What the checks of a regularizer try: the class as it is, turned off, and with other parameters.
 #include <stet/config/document.hpp>
-#include <stet/experiment/conformance_checks.hpp>
+#include <stet/conformance/checks.hpp>
 
 #include <algorithm>
 #include <cmath>

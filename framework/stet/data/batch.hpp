@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include <stet/data/fact.hpp>
+#include <stet/world/fact.hpp>
 #include <stet/text/tokenizer.hpp>
 
 namespace stet {

@@ -3,8 +3,8 @@
 
 #include <stet/comm/communicator.hpp>
 #include <stet/data/batch.hpp>
-#include <stet/data/fact_sets.hpp>
-#include <stet/data/world.hpp>
+#include <stet/world/fact_sets.hpp>
+#include <stet/world/world.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/plugin/probe.hpp>
 #include <stet/text/tokenizer.hpp>

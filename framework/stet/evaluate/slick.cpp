@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/data/fact.hpp>
+#include <stet/world/fact.hpp>
 #include <stet/model/generation.hpp>
 
 #include <algorithm>

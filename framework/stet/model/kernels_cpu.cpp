@@ -1,7 +1,7 @@
 #include <stet/model/kernels_cpu.hpp>
 
-#include <stet/model/attention_cpu.hpp>
-#include <stet/model/vector_math.hpp>
+#include <stet/model/kernels/attention_cpu.hpp>
+#include <stet/model/kernels/vector_math.hpp>
 
 #include <algorithm>
 #include <cmath>

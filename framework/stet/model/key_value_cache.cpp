@@ -1,7 +1,7 @@
 #include <stet/model/key_value_cache.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/model/cached_attention_cpu.hpp>
+#include <stet/model/kernels/cached_attention_cpu.hpp>
 
 #include <algorithm>
 

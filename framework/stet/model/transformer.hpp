@@ -9,7 +9,7 @@
 
 #include <stet/model/model_config.hpp>
 #include <stet/model/parameters.hpp>
-#include <stet/model/rope_tables.hpp>
+#include <stet/model/kernels/rope_tables.hpp>
 #include <stet/model/torch.hpp>
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 #include <stet/base/error.hpp>
-#include <stet/report/bootstrap.hpp>
-#include <stet/report/fact_sampler.hpp>
-#include <stet/report/item_measure.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/outcomes/bootstrap.hpp>
+#include <stet/outcomes/fact_sampler.hpp>
+#include <stet/outcomes/item_measure.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <array>
 #include <cmath>

@@ -1,9 +1,9 @@
 // Interval estimates over seeds and facts: the hierarchical bootstrap with percentile intervals, expanded for few seeds.
 #pragma once
 
-#include <stet/report/estimate.hpp>
-#include <stet/report/measure.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/statistics/estimate.hpp>
+#include <stet/outcomes/measure.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <span>
 

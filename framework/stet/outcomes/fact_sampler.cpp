@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/report/fact_sampler.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/outcomes/fact_sampler.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <algorithm>
 #include <numeric>

@@ -1,8 +1,8 @@
-// Inside the report room: the facts of one run made ready for resampling.
+// The facts of one run made ready for resampling.
 #pragma once
 
 #include <stet/base/philox.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <array>
 #include <cstdint>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/item_measure.hpp>
+#include <stet/outcomes/item_measure.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
-// Inside the report room: measures that read what a fact's answer was worth, not only whether it was right.
+// Measures that read what a fact's answer was worth, not only whether it was right.
 #pragma once
 
-#include <stet/report/measure.hpp>
+#include <stet/outcomes/measure.hpp>
 
 #include <cstdint>
 #include <span>

@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/report/item_measure.hpp>
-#include <stet/report/measure.hpp>
+#include <stet/outcomes/item_measure.hpp>
+#include <stet/outcomes/measure.hpp>
 
 #include <algorithm>
 #include <limits>

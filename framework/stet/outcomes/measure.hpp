@@ -1,8 +1,8 @@
 // The numbers a trajectory is boiled down to.
 #pragma once
 
-#include <stet/report/estimate.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/statistics/estimate.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <array>
 #include <cstdint>

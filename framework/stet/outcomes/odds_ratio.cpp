@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/report/odds_ratio.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/outcomes/odds_ratio.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <cmath>
 #include <limits>

@@ -1,8 +1,8 @@
 // The effect of one arm against another on a single fact: the matched-pair odds ratio.
 #pragma once
 
-#include <stet/report/measure.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/measure.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <cstddef>
 #include <cstdint>

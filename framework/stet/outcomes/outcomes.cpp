@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <fmt/format.h>
 

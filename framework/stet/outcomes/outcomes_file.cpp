@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/outcomes_file.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

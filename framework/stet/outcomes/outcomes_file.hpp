@@ -7,7 +7,7 @@
 // (JSON lists of names), "format" ("stet.outcomes.1").
 #pragma once
 
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <cstdint>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include <stet/experiment/arms.hpp>
+#include <stet/plan/arms.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/config/document.hpp>

@@ -1,6 +1,6 @@
-#include <stet/experiment/data_present.hpp>
+#include <stet/plan/data_present.hpp>
 
-#include <stet/data/entity_questions_world.hpp>
+#include <stet/world/entity_questions_world.hpp>
 
 #include <set>
 #include <tuple>

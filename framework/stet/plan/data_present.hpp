@@ -1,7 +1,7 @@
 // What an experiment reads from outside, looked for before anything starts.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 namespace stet {
 

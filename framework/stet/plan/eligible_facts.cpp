@@ -1,4 +1,4 @@
-#include <stet/experiment/eligible_facts.hpp>
+#include <stet/plan/eligible_facts.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>

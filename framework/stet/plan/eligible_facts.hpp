@@ -1,10 +1,10 @@
 // Which facts a run's sets may be drawn from: by what the base recalls, or by SLiCK's labels.
 #pragma once
 
-#include <stet/data/fact_sets.hpp>
-#include <stet/data/world.hpp>
+#include <stet/world/fact_sets.hpp>
+#include <stet/world/world.hpp>
 #include <stet/evaluate/slick.hpp>
-#include <stet/experiment/sets_config.hpp>
+#include <stet/plan/sets_config.hpp>
 
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-#include <stet/experiment/input_content.hpp>
+#include <stet/plan/input_content.hpp>
 
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>

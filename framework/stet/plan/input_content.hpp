@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/comm/communicator.hpp>
-#include <stet/experiment/run_config.hpp>
+#include <stet/plan/run_config.hpp>
 
 #include <map>
 #include <string>

@@ -1,11 +1,11 @@
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/config/schema.hpp>
-#include <stet/experiment/arms.hpp>
-#include <stet/experiment/input_content.hpp>
+#include <stet/plan/arms.hpp>
+#include <stet/plan/input_content.hpp>
 #include <stet/report/table_spec.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/config/value.hpp>
-#include <stet/experiment/run_config.hpp>
+#include <stet/plan/run_config.hpp>
 #include <stet/plugin/registry.hpp>
 #include <stet/report/table.hpp>
 

@@ -1,15 +1,15 @@
-#include <stet/experiment/plan_check.hpp>
+#include <stet/plan/plan_check.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/data/fact_sets.hpp>
+#include <stet/world/fact_sets.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/eligible_facts.hpp>
-#include <stet/experiment/plugin_use_check.hpp>
-#include <stet/experiment/pretraining_data.hpp>
-#include <stet/experiment/table_check.hpp>
-#include <stet/experiment/world_source.hpp>
+#include <stet/plan/eligible_facts.hpp>
+#include <stet/plan/plugin_use_check.hpp>
+#include <stet/plan/pretraining_data.hpp>
+#include <stet/plan/table_check.hpp>
+#include <stet/plan/world_source.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>

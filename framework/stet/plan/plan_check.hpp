@@ -1,7 +1,7 @@
 // Everything that an experiment file alone decides, checked before the first step.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 namespace stet {
 

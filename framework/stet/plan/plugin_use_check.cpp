@@ -1,7 +1,7 @@
-#include <stet/experiment/plugin_use_check.hpp>
+#include <stet/plan/plugin_use_check.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/experiment/run_examples.hpp>
+#include <stet/plan/sets_config.hpp>
 #include <stet/plugin/guard.hpp>
 
 #include <fmt/format.h>

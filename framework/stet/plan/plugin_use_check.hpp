@@ -1,7 +1,7 @@
 // The plugins of an arm, asked before anything trains whether they can do what the file wants of them.
 #pragma once
 
-#include <stet/experiment/run_config.hpp>
+#include <stet/plan/run_config.hpp>
 #include <stet/plugin/registry.hpp>
 
 #include <string>

@@ -1,4 +1,4 @@
-#include <stet/experiment/pretraining_data.hpp>
+#include <stet/plan/pretraining_data.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/data/shard_set.hpp>

@@ -3,8 +3,8 @@
 
 #include <stet/comm/communicator.hpp>
 #include <stet/data/sampler.hpp>
-#include <stet/data/world.hpp>
-#include <stet/experiment/run_config.hpp>
+#include <stet/world/world.hpp>
+#include <stet/plan/run_config.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/train/training_data.hpp>
 

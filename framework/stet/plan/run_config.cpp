@@ -1,11 +1,11 @@
-#include <stet/experiment/run_config.hpp>
+#include <stet/plan/run_config.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/config/identity_schema.hpp>
 #include <stet/data/shard_index.hpp>
-#include <stet/data/world_schemas.hpp>
+#include <stet/world/world_schemas.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <algorithm>

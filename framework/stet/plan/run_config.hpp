@@ -3,10 +3,10 @@
 
 #include <stet/config/identity.hpp>
 #include <stet/config/value.hpp>
-#include <stet/data/entity_questions_world.hpp>
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/entity_questions_world.hpp>
+#include <stet/world/synthetic_world.hpp>
 #include <stet/evaluate/slick.hpp>
-#include <stet/experiment/sets_config.hpp>
+#include <stet/plan/sets_config.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/train/train_options.hpp>
 

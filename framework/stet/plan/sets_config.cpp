@@ -1,4 +1,4 @@
-#include <stet/experiment/sets_config.hpp>
+#include <stet/plan/sets_config.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/evaluate/knowledge_category.hpp>

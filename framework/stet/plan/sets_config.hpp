@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/config/identity_schema.hpp>
-#include <stet/data/fact_sets.hpp>
+#include <stet/world/fact_sets.hpp>
 
 #include <cstdint>
 #include <string>
@@ -30,6 +30,9 @@ enum class KnownKeys {
   plain,
   suffix,  ///< with a UUID-like key behind it (see World::key())
 };
+
+/// Names of the sets of texts that every run has beside its fact sets (run/run_examples.hpp).
+inline constexpr const char* text_set_names[] = {"neutral", "pretraining", "pretraining_not_held", "self_generated"};
 
 struct SetsConfig {
   std::int64_t known = 400, unknown = 400, held = 500, validation = 200;

@@ -1,4 +1,4 @@
-#include <stet/experiment/shards_check.hpp>
+#include <stet/plan/shards_check.hpp>
 
 #include <stet/base/content_stamps.hpp>
 #include <stet/data/shard_set.hpp>

@@ -1,7 +1,7 @@
 // Token shards are what their index says: the index alone stands in an identity.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 #include <filesystem>
 

@@ -1,4 +1,4 @@
-#include <stet/experiment/table_check.hpp>
+#include <stet/plan/table_check.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>

@@ -1,7 +1,7 @@
 // [table] against what the runs of a plan will record.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 namespace stet {
 

@@ -1,4 +1,4 @@
-#include <stet/experiment/world_source.hpp>
+#include <stet/plan/world_source.hpp>
 
 namespace stet {
 

@@ -1,8 +1,8 @@
 // The world that an experiment's [data] describes, and its tokenizer.
 #pragma once
 
-#include <stet/data/world.hpp>
-#include <stet/experiment/run_config.hpp>
+#include <stet/world/world.hpp>
+#include <stet/plan/run_config.hpp>
 #include <stet/text/tokenizer.hpp>
 
 namespace stet {

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/report/fact_sampler.hpp>
+#include <stet/outcomes/fact_sampler.hpp>
 #include <stet/report/matched.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <fmt/format.h>
 

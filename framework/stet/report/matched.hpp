@@ -2,8 +2,8 @@
 // so the value of a measure on one set ("held") is taken at a given accuracy on another ("unknown").
 #pragma once
 
-#include <stet/report/bootstrap.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/bootstrap.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <cstddef>
 #include <optional>

@@ -1,9 +1,9 @@
 // The matched comparisons of a table: declarations and results. The arithmetic is matched.hpp.
 #pragma once
 
-#include <stet/report/effect_size.hpp>
+#include <stet/statistics/effect_size.hpp>
 #include <stet/report/matched.hpp>
-#include <stet/report/permutation.hpp>
+#include <stet/statistics/sign_flip.hpp>
 
 #include <cstdint>
 #include <optional>

@@ -1,4 +1,4 @@
-#include <stet/report/cluster_bootstrap.hpp>
+#include <stet/statistics/cluster_bootstrap.hpp>
 #include <stet/report/regression_table.hpp>
 #include <stet/report/runs.hpp>
 

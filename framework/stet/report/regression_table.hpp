@@ -1,8 +1,8 @@
 // The regression of a table: which properties of a fact go with its being forgotten, in terms of the runs' arrays.
 #pragma once
 
-#include <stet/report/mediation.hpp>
-#include <stet/report/regression.hpp>
+#include <stet/statistics/mediation.hpp>
+#include <stet/statistics/regression.hpp>
 
 #include <cstdint>
 #include <string>

@@ -3,8 +3,8 @@
 
 #include <stet/report/contrast.hpp>
 #include <stet/report/matched.hpp>
-#include <stet/report/measure.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/measure.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <cstdint>
 #include <map>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/statistics/resampling.hpp>
 #include <stet/report/runs.hpp>
 #include <stet/report/table.hpp>
 

@@ -4,7 +4,17 @@
 #include <stet/report/contrast.hpp>
 #include <stet/report/matched_table.hpp>
 #include <stet/report/regression_table.hpp>
-#include <stet/report/statistics.hpp>
+#include <stet/outcomes/bootstrap.hpp>
+#include <stet/outcomes/measure.hpp>
+#include <stet/outcomes/odds_ratio.hpp>
+#include <stet/statistics/calibration.hpp>
+#include <stet/statistics/cluster_bootstrap.hpp>
+#include <stet/statistics/effect_size.hpp>
+#include <stet/statistics/equivalence.hpp>
+#include <stet/statistics/mediation.hpp>
+#include <stet/statistics/multiple_testing.hpp>
+#include <stet/statistics/regression.hpp>
+#include <stet/statistics/sign_flip.hpp>
 
 #include <cstddef>
 #include <cstdint>

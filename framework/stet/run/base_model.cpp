@@ -1,4 +1,4 @@
-#include <stet/experiment/base_model.hpp>
+#include <stet/run/base_model.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
@@ -7,11 +7,11 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/metrics_log.hpp>
-#include <stet/experiment/model_folder.hpp>
-#include <stet/experiment/pretraining_data.hpp>
-#include <stet/experiment/task_record.hpp>
-#include <stet/model/foreign_weights.hpp>
+#include <stet/run/metrics_log.hpp>
+#include <stet/run/model_folder.hpp>
+#include <stet/plan/pretraining_data.hpp>
+#include <stet/run/task_record.hpp>
+#include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 #include <stet/train/shard_data.hpp>

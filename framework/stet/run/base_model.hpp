@@ -1,11 +1,11 @@
 // The base model of an experiment: pre-trained from its world's text, certified, cached by hash.
 #pragma once
 
-#include <stet/data/world.hpp>
-#include <stet/experiment/eligible_facts.hpp>
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/world_source.hpp>
-#include <stet/experiment/session_control.hpp>
+#include <stet/world/world.hpp>
+#include <stet/plan/eligible_facts.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/plan/world_source.hpp>
+#include <stet/run/session_control.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/train/training_data.hpp>

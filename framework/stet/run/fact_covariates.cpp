@@ -1,4 +1,4 @@
-#include <stet/experiment/fact_covariates.hpp>
+#include <stet/run/fact_covariates.hpp>
 
 #include <stet/base/error.hpp>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/base_model.hpp>
-#include <stet/report/outcomes_file.hpp>
+#include <stet/run/base_model.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 
 #include <span>
 #include <vector>

@@ -1,4 +1,4 @@
-#include <stet/experiment/knowledge_labels.hpp>
+#include <stet/run/knowledge_labels.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
@@ -6,7 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/task_record.hpp>
+#include <stet/run/task_record.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <stet/evaluate/slick.hpp>
-#include <stet/experiment/base_model.hpp>
-#include <stet/experiment/eligible_facts.hpp>
+#include <stet/run/base_model.hpp>
+#include <stet/plan/eligible_facts.hpp>
 
 #include <filesystem>
 #include <vector>

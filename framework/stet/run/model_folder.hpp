@@ -1,7 +1,7 @@
 // A model from any folder that holds one: Hugging Face's layout, a base model or a run of ours, or a checkpoint. And the writing of ours.
 #pragma once
 
-#include <stet/model/foreign_weights.hpp>
+#include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
 

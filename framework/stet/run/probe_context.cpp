@@ -1,4 +1,4 @@
-#include <stet/experiment/probe_context.hpp>
+#include <stet/run/probe_context.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>

@@ -1,4 +1,4 @@
-#include <stet/experiment/run_examples.hpp>
+#include <stet/run/run_examples.hpp>
 
 #include <stet/base/permutation.hpp>
 #include <stet/base/philox.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/base_model.hpp>
+#include <stet/run/base_model.hpp>
 #include <stet/train/example_store.hpp>
 
 #include <cstdint>
@@ -10,13 +10,10 @@
 
 namespace stet {
 
-/// At most so many texts in each of the sets below.
+/// At most so many texts in each of the sets of texts.
 inline constexpr std::uint64_t rehearsal_texts = 2048;
 
-/// Names of the sets of texts that every run has.
-inline constexpr const char* text_set_names[] = {"neutral", "pretraining", "pretraining_not_held", "self_generated"};
-
-/// Adds the fact sets under their names (sets[i] must have number i), and, made when first asked for,
+/// Adds the fact sets under their names (sets[i] must have number i), and, made when first asked for, those of text_set_names (sets_config.hpp):
 ///   "neutral":        neutral lines of pre-training,
 ///   "pretraining":    texts about base facts, drawn anew for each seed (facts of the held set are among them),
 ///   "pretraining_not_held": the same without the facts of the set "held",

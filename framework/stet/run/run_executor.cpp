@@ -1,13 +1,13 @@
-#include <stet/experiment/run_executor.hpp>
+#include <stet/run/run_executor.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/experiment/manifest.hpp>
-#include <stet/experiment/fact_covariates.hpp>
-#include <stet/experiment/probe_context.hpp>
-#include <stet/experiment/run_examples.hpp>
-#include <stet/experiment/run_sets.hpp>
+#include <stet/run/manifest.hpp>
+#include <stet/run/fact_covariates.hpp>
+#include <stet/run/probe_context.hpp>
+#include <stet/run/run_examples.hpp>
+#include <stet/run/run_sets.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/plugin/handover.hpp>
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
-#include <stet/experiment/knowledge_labels.hpp>
-#include <stet/experiment/metrics_log.hpp>
-#include <stet/experiment/run_state.hpp>
+#include <stet/run/knowledge_labels.hpp>
+#include <stet/run/metrics_log.hpp>
+#include <stet/run/run_state.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/train/trainer.hpp>
 

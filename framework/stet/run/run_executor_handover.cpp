@@ -1,9 +1,9 @@
 // What a run takes from probes, and what it notes of regularizers that do nothing.
-#include <stet/experiment/run_executor.hpp>
+#include <stet/run/run_executor.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
-#include <stet/experiment/probe_context.hpp>
+#include <stet/run/probe_context.hpp>
 #include <stet/plugin/handover.hpp>
 
 #include <algorithm>

@@ -1,13 +1,13 @@
 // What a run leaves on disk: checkpoints while it goes on, its record at the end.
-#include <stet/experiment/run_executor.hpp>
+#include <stet/run/run_executor.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/model_folder.hpp>
-#include <stet/experiment/task_record.hpp>
+#include <stet/run/model_folder.hpp>
+#include <stet/run/task_record.hpp>
 #include <stet/plugin/handover.hpp>
 
 #include <string>

@@ -1,10 +1,10 @@
-#include <stet/experiment/run_sets.hpp>
+#include <stet/run/run_sets.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
-#include <stet/data/curation.hpp>
-#include <stet/data/fact_variants.hpp>
-#include <stet/experiment/fact_covariates.hpp>
+#include <stet/world/curation.hpp>
+#include <stet/world/fact_variants.hpp>
+#include <stet/run/fact_covariates.hpp>
 #include <stet/train/example_store.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/knowledge_labels.hpp>
+#include <stet/run/knowledge_labels.hpp>
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-#include <stet/experiment/run_state.hpp>
+#include <stet/run/run_state.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>

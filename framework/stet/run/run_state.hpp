@@ -5,7 +5,7 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/plugin/probe.hpp>
-#include <stet/report/outcomes_file.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 
 #include <cstdint>
 #include <map>

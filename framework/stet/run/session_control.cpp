@@ -1,4 +1,4 @@
-#include <stet/experiment/session_control.hpp>
+#include <stet/run/session_control.hpp>
 
 #include <stet/comm/flight_recorder.hpp>
 

@@ -1,15 +1,15 @@
-#include <stet/experiment/arm_cost.hpp>
+#include <stet/schedule/arm_cost.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/experiment/base_model.hpp>
-#include <stet/experiment/knowledge_labels.hpp>
-#include <stet/experiment/pretraining_data.hpp>
-#include <stet/experiment/probe_context.hpp>
-#include <stet/experiment/run_examples.hpp>
-#include <stet/experiment/run_sets.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/run/base_model.hpp>
+#include <stet/run/knowledge_labels.hpp>
+#include <stet/plan/pretraining_data.hpp>
+#include <stet/run/probe_context.hpp>
+#include <stet/run/run_examples.hpp>
+#include <stet/run/run_sets.hpp>
+#include <stet/outcomes/outcomes.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>

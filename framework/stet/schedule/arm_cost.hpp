@@ -3,7 +3,7 @@
 // machine does at the moment hardly matters.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 #include <stet/plugin/registry.hpp>
 
 #include <cstdint>

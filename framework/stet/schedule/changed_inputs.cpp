@@ -1,4 +1,4 @@
-#include <stet/experiment/changed_inputs.hpp>
+#include <stet/schedule/changed_inputs.hpp>
 
 #include <stet/base/strings.hpp>
 

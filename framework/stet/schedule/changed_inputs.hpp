@@ -2,8 +2,8 @@
 #pragma once
 
 #include <stet/comm/communicator.hpp>
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/schedule/workspace.hpp>
 
 #include <string>
 #include <vector>

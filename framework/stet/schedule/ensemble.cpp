@@ -1,4 +1,4 @@
-#include <stet/experiment/ensemble.hpp>
+#include <stet/schedule/ensemble.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>

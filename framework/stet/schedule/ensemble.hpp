@@ -1,7 +1,7 @@
 // The two levels of parallelism: the job's ranks form groups of `ranks_per_run`, and every group works on runs of its own.
 #pragma once
 
-#include <stet/experiment/worker.hpp>
+#include <stet/schedule/worker.hpp>
 
 #include <filesystem>
 

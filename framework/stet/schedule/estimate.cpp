@@ -1,4 +1,4 @@
-#include <stet/experiment/estimate.hpp>
+#include <stet/schedule/estimate.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/config/document.hpp>

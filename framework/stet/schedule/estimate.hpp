@@ -1,8 +1,8 @@
 // What an experiment will cost, from a few timed steps of every arm on this machine.
 #pragma once
 
-#include <stet/experiment/arm_cost.hpp>
-#include <stet/experiment/plan.hpp>
+#include <stet/schedule/arm_cost.hpp>
+#include <stet/plan/plan.hpp>
 
 #include <functional>
 #include <vector>

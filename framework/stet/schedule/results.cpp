@@ -1,8 +1,8 @@
-#include <stet/experiment/results.hpp>
+#include <stet/schedule/results.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/config/document.hpp>
-#include <stet/report/outcomes_file.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 #include <stet/report/render.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // From finished runs to the table.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/schedule/workspace.hpp>
 #include <stet/report/table.hpp>
 
 namespace stet {

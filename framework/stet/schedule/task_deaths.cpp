@@ -1,4 +1,4 @@
-#include <stet/experiment/task_deaths.hpp>
+#include <stet/schedule/task_deaths.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>

@@ -1,4 +1,4 @@
-#include <stet/experiment/work_forecast.hpp>
+#include <stet/schedule/work_forecast.hpp>
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 // experiment; what one that has not begun will cost, `estimate_cost` measures.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/session_control.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/run/session_control.hpp>
+#include <stet/schedule/workspace.hpp>
 
 #include <filesystem>
 #include <optional>

@@ -1,13 +1,13 @@
-#include <stet/experiment/worker.hpp>
+#include <stet/schedule/worker.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/comm/watchdog.hpp>
-#include <stet/experiment/knowledge_labels.hpp>
-#include <stet/experiment/run_executor.hpp>
-#include <stet/experiment/task_deaths.hpp>
+#include <stet/run/knowledge_labels.hpp>
+#include <stet/run/run_executor.hpp>
+#include <stet/schedule/task_deaths.hpp>
 
 #include <chrono>
 #include <mutex>

@@ -1,9 +1,9 @@
 // Works on an experiment until nothing is left: trains bases and executes runs that no other process has claimed.
 #pragma once
 
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/session_control.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/run/session_control.hpp>
+#include <stet/schedule/workspace.hpp>
 
 #include <functional>
 #include <string>

@@ -1,8 +1,8 @@
-#include <stet/experiment/workspace.hpp>
+#include <stet/schedule/workspace.hpp>
 
 #include <stet/config/document.hpp>
-#include <stet/experiment/model_folder.hpp>
-#include <stet/report/outcomes_file.hpp>
+#include <stet/run/model_folder.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 
 #include <utility>
 

@@ -7,8 +7,8 @@
 //   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 #pragma once
 
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/task_record.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/run/task_record.hpp>
 
 #include <filesystem>
 #include <optional>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/calibration.hpp>
+#include <stet/statistics/calibration.hpp>
 
 #include <algorithm>
 #include <cmath>

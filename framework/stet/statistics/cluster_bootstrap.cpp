@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/report/cluster_bootstrap.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/statistics/cluster_bootstrap.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <algorithm>
 #include <limits>

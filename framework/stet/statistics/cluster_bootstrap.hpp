@@ -2,8 +2,8 @@
 #pragma once
 
 #include <stet/base/philox.hpp>
-#include <stet/report/estimate.hpp>
-#include <stet/report/regression.hpp>
+#include <stet/statistics/estimate.hpp>
+#include <stet/statistics/regression.hpp>
 
 #include <span>
 #include <vector>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/dense.hpp>
+#include <stet/statistics/dense.hpp>
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// Inside the report room: the little linear algebra that a regression with a few dozen covariates needs.
+// The little linear algebra that a regression with a few dozen covariates needs.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/effect_size.hpp>
+#include <stet/statistics/effect_size.hpp>
 
 #include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/non_central_t.hpp>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/equivalence.hpp>
+#include <stet/statistics/equivalence.hpp>
 
 #include <boost/math/distributions/students_t.hpp>
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/report/cluster_bootstrap.hpp>
-#include <stet/report/mediation.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/statistics/cluster_bootstrap.hpp>
+#include <stet/statistics/mediation.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <array>
 #include <limits>

@@ -1,8 +1,8 @@
 // How much of what an exposure does to an outcome goes through a mediator: overlap -> drift -> forgetting.
 #pragma once
 
-#include <stet/report/estimate.hpp>
-#include <stet/report/regression.hpp>
+#include <stet/statistics/estimate.hpp>
+#include <stet/statistics/regression.hpp>
 
 #include <cstddef>
 #include <vector>

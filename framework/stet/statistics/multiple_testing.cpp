@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/multiple_testing.hpp>
+#include <stet/statistics/multiple_testing.hpp>
 
 #include <algorithm>
 #include <numeric>

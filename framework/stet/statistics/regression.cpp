@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/report/dense.hpp>
-#include <stet/report/regression.hpp>
+#include <stet/statistics/dense.hpp>
+#include <stet/statistics/regression.hpp>
 
 #include <algorithm>
 #include <cmath>

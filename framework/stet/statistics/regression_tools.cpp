@@ -1,8 +1,8 @@
 // What surrounds a fit: choosing rows and covariates, variance inflation, comparison of models.
 #include <stet/base/error.hpp>
-#include <stet/report/calibration.hpp>
-#include <stet/report/dense.hpp>
-#include <stet/report/regression.hpp>
+#include <stet/statistics/calibration.hpp>
+#include <stet/statistics/dense.hpp>
+#include <stet/statistics/regression.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>

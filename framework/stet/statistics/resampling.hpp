@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/base/philox.hpp>
-#include <stet/report/estimate.hpp>
+#include <stet/statistics/estimate.hpp>
 
 #include <cmath>
 #include <cstddef>

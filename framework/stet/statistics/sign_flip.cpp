@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/report/permutation.hpp>
+#include <stet/statistics/sign_flip.hpp>
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include <stet/text/added_tokens.hpp>
 
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <utf8proc.h>
 

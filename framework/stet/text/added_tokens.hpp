@@ -1,7 +1,7 @@
 // Finding added tokens in text, as the Rust original does (tokenizers/src/tokenizer/added_vocabulary.rs).
 #pragma once
 
-#include <stet/text/pair_table.hpp>
+#include <stet/text/bpe/pair_table.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <array>

@@ -2,8 +2,8 @@
 
 #include <stet/base/error.hpp>
 #include <stet/text/tokenizer_tables.hpp>
-#include <stet/text/utf8.hpp>
-#include <stet/text/word_cache.hpp>
+#include <stet/text/unicode/utf8.hpp>
+#include <stet/text/bpe/word_cache.hpp>
 
 #include <fmt/format.h>
 

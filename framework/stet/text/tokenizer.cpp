@@ -7,7 +7,7 @@
 #include <stet/text/encoder.hpp>
 #include <stet/text/end_token.hpp>
 #include <stet/text/tokenizer_tables.hpp>
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

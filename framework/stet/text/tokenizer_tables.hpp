@@ -2,11 +2,11 @@
 #pragma once
 
 #include <stet/text/added_tokens.hpp>
-#include <stet/text/bpe.hpp>
-#include <stet/text/byte_level.hpp>
-#include <stet/text/normalizer.hpp>
+#include <stet/text/bpe/bpe.hpp>
+#include <stet/text/unicode/byte_level.hpp>
+#include <stet/text/unicode/normalizer.hpp>
 #include <stet/text/pre_tokenizer.hpp>
-#include <stet/text/string_map.hpp>
+#include <stet/text/bpe/string_map.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <nlohmann/json.hpp>

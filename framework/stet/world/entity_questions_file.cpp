@@ -1,9 +1,9 @@
-#include <stet/data/entity_questions_file.hpp>
+#include <stet/world/entity_questions_file.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <stet/data/entity_questions_wordings.hpp>
+#include <stet/world/entity_questions_wordings.hpp>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <stet/data/fact.hpp>
+#include <stet/world/fact.hpp>
 
 namespace stet {
 

@@ -1,12 +1,12 @@
-#include <stet/data/entity_questions_world.hpp>
+#include <stet/world/entity_questions_world.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/data/entity_questions_file.hpp>
-#include <stet/data/entity_questions_wordings.hpp>
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/entity_questions_file.hpp>
+#include <stet/world/entity_questions_wordings.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 #include <fmt/format.h>
 

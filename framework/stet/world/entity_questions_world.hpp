@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <stet/data/world.hpp>
+#include <stet/world/world.hpp>
 
 namespace stet {
 

@@ -1,4 +1,4 @@
-#include <stet/data/fact.hpp>
+#include <stet/world/fact.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>

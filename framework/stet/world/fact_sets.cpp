@@ -1,4 +1,4 @@
-#include <stet/data/fact_sets.hpp>
+#include <stet/world/fact_sets.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>

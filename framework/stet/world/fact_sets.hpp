@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <stet/data/fact.hpp>
+#include <stet/world/fact.hpp>
 
 namespace stet {
 

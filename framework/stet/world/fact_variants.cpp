@@ -1,4 +1,4 @@
-#include <stet/data/fact_variants.hpp>
+#include <stet/world/fact_variants.hpp>
 
 #include <stet/base/philox.hpp>
 

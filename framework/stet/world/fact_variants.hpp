@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include <stet/data/fact.hpp>
+#include <stet/world/fact.hpp>
 
 namespace stet {
 

@@ -1,4 +1,4 @@
-#include <stet/data/neutral_text.hpp>
+#include <stet/world/neutral_text.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>

@@ -1,7 +1,7 @@
 // Rules that the tests check: words are lower case and separated by spaces; no word is one character of a key (so no
 // article "a"); every word of a held-out statement or of a probe also occurs in the relation's statements or in neutral
 // lines; no probe occurs in pre-training.
-#include <stet/data/synthetic_wordings.hpp>
+#include <stet/world/synthetic_wordings.hpp>
 
 namespace stet {
 namespace {

@@ -1,11 +1,11 @@
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/data/synthetic_wordings.hpp>
-#include <stet/data/word_maker.hpp>
+#include <stet/world/synthetic_wordings.hpp>
+#include <stet/world/word_maker.hpp>
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include <stet/data/world.hpp>
+#include <stet/world/world.hpp>
 
 namespace stet {
 

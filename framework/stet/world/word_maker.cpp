@@ -1,4 +1,4 @@
-#include <stet/data/word_maker.hpp>
+#include <stet/world/word_maker.hpp>
 
 #include <stet/base/error.hpp>
 

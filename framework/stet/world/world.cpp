@@ -1,4 +1,4 @@
-#include <stet/data/world.hpp>
+#include <stet/world/world.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>

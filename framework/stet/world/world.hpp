@@ -10,8 +10,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include <stet/data/fact.hpp>
-#include <stet/data/neutral_text.hpp>
+#include <stet/world/fact.hpp>
+#include <stet/world/neutral_text.hpp>
 #include <stet/text/tokenizer.hpp>
 
 namespace stet {

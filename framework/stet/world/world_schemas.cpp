@@ -1,4 +1,4 @@
-#include <stet/data/world_schemas.hpp>
+#include <stet/world/world_schemas.hpp>
 
 namespace stet {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <stet/config/identity_schema.hpp>
-#include <stet/data/entity_questions_world.hpp>
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/entity_questions_world.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 namespace stet {
 

@@ -1,7 +1,7 @@
 // Deliberately wrong plugins: each is caught by the check that is there for it, and passes the others where that is
 // logically possible. Ranks are looked at by program_test.cpp and tests/mpi/conformance_test.cpp.
 #include <stet/base/error.hpp>
-#include <stet/experiment/conformance.hpp>
+#include <stet/conformance/conformance.hpp>
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/model/foreign_export.hpp>
+#include <stet/model/hugging_face/foreign_export.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

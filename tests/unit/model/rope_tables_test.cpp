@@ -1,6 +1,6 @@
 // Rotary positions: stretched frequencies and growing tables.
-#include <stet/model/hugging_face.hpp>
-#include <stet/model/rope_tables.hpp>
+#include <stet/model/hugging_face/hugging_face.hpp>
+#include <stet/model/kernels/rope_tables.hpp>
 
 #include <fixtures_folder.hpp>
 

@@ -1,14 +1,14 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
-#include <stet/report/bootstrap.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/outcomes/bootstrap.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "unit/report/synthetic.hpp"
+#include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
 namespace {

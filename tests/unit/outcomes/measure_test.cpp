@@ -1,11 +1,11 @@
 #include <stet/base/error.hpp>
-#include <stet/report/measure.hpp>
+#include <stet/outcomes/measure.hpp>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "unit/report/synthetic.hpp"
+#include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
 namespace {

@@ -1,4 +1,4 @@
-#include <stet/report/odds_ratio.hpp>
+#include <stet/outcomes/odds_ratio.hpp>
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "unit/report/synthetic.hpp"
+#include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
 namespace {

@@ -1,6 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/report/outcomes_file.hpp>
-#include <stet/report/statistics.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
+#include <stet/outcomes/bootstrap.hpp>
+#include <stet/outcomes/measure.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/base/philox.hpp>
-#include <stet/report/outcomes.hpp>
+#include <stet/outcomes/outcomes.hpp>
 
 #include <cmath>
 #include <string>

@@ -1,11 +1,11 @@
 // What identities are the hash of. Finished bases, labels and runs of earlier versions stay in use as long as these hold: a value here may
 // change only where results have to be made again.
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
 #include <fixtures_folder.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
-#include <stet/experiment/plan.hpp>
+#include <stet/plan/plan.hpp>
 
 #include <stet/config/document.hpp>
 #include <fixtures_folder.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 #include <algorithm>
 #include <fstream>

@@ -1,6 +1,6 @@
 // Several texts a sequence.
-#include <stet/experiment/base_model.hpp>
-#include <stet/experiment/pretraining_data.hpp>
+#include <stet/run/base_model.hpp>
+#include <stet/plan/pretraining_data.hpp>
 
 #include <gtest/gtest.h>
 

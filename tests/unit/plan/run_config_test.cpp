@@ -1,7 +1,7 @@
-#include <stet/experiment/run_config.hpp>
+#include <stet/plan/run_config.hpp>
 
 #include <stet/config/document.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 namespace stet {
 namespace {

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "unit/report/synthetic.hpp"
+#include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
 namespace {

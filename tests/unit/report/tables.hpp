@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "unit/report/synthetic.hpp"
+#include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
 

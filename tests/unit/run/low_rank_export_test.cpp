@@ -1,9 +1,9 @@
 // A model that was trained by low-rank changes, exported in Hugging Face's layout and read back: merged, with nothing left over.
-#include <stet/experiment/model_folder.hpp>
-#include <stet/model/foreign_export.hpp>
+#include <stet/run/model_folder.hpp>
+#include <stet/model/hugging_face/foreign_export.hpp>
 #include <stet/train/trainer.hpp>
 
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 #include <unit/train/training.hpp>
 
 namespace stet {

@@ -1,7 +1,7 @@
-#include <stet/experiment/manifest.hpp>
+#include <stet/run/manifest.hpp>
 
 #include <stet/model/transformer.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 namespace stet {
 namespace {

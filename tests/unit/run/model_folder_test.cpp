@@ -1,14 +1,14 @@
 // Models from every sort of folder, and exported ones read back.
-#include <stet/experiment/model_folder.hpp>
+#include <stet/run/model_folder.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/base_model.hpp>
-#include <stet/model/foreign_export.hpp>
+#include <stet/run/base_model.hpp>
+#include <stet/model/hugging_face/foreign_export.hpp>
 
 #include <fixtures_folder.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 namespace stet {
 namespace {

@@ -1,11 +1,11 @@
 // [pretrain] shards and [data] tokenizer: a base that also learns from token shards.
-#include <stet/experiment/base_model.hpp>
-#include <stet/experiment/pretraining_data.hpp>
+#include <stet/run/base_model.hpp>
+#include <stet/plan/pretraining_data.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/config/document.hpp>
 #include <stet/data/shard_build.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 #include <fmt/format.h>
 

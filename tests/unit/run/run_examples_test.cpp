@@ -1,5 +1,5 @@
 // The sets of examples of a run, over a small world and an untrained base.
-#include <stet/experiment/run_examples.hpp>
+#include <stet/run/run_examples.hpp>
 
 #include <gtest/gtest.h>
 

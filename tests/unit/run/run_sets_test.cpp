@@ -1,7 +1,7 @@
-#include <stet/experiment/run_sets.hpp>
+#include <stet/run/run_sets.hpp>
 
-#include <stet/experiment/fact_covariates.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <stet/run/fact_covariates.hpp>
+#include <experiment_support.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
-#include <stet/experiment/run_state.hpp>
+#include <stet/run/run_state.hpp>
 
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 namespace stet {
 namespace {

@@ -1,4 +1,4 @@
-#include <stet/experiment/arm_cost.hpp>
+#include <stet/schedule/arm_cost.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
-#include <stet/experiment/estimate.hpp>
+#include <stet/schedule/estimate.hpp>
 
 #include <stet/comm/session.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 #include <string>
 

@@ -1,7 +1,7 @@
-#include <stet/experiment/results.hpp>
+#include <stet/schedule/results.hpp>
 
 #include <stet/base/files.hpp>
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 #include <chrono>
 #include <future>

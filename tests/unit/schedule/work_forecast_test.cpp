@@ -1,6 +1,6 @@
-#include <stet/experiment/work_forecast.hpp>
+#include <stet/schedule/work_forecast.hpp>
 
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 #include <vector>
 

@@ -1,8 +1,8 @@
-#include <stet/experiment/workspace.hpp>
+#include <stet/schedule/workspace.hpp>
 
-#include <stet/report/outcomes_file.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 
-#include <unit/experiment/experiment_support.hpp>
+#include <experiment_support.hpp>
 
 namespace stet {
 namespace {

@@ -1,5 +1,5 @@
 #include <stet/base/philox.hpp>
-#include <stet/report/effect_size.hpp>
+#include <stet/statistics/effect_size.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/report/equivalence.hpp>
+#include <stet/statistics/equivalence.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 #include <stet/base/philox.hpp>
-#include <stet/report/cluster_bootstrap.hpp>
-#include <stet/report/mediation.hpp>
-#include <stet/report/regression.hpp>
-#include <stet/report/resampling.hpp>
+#include <stet/statistics/cluster_bootstrap.hpp>
+#include <stet/statistics/mediation.hpp>
+#include <stet/statistics/regression.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <gtest/gtest.h>
 

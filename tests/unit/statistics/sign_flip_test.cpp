@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/report/multiple_testing.hpp>
-#include <stet/report/permutation.hpp>
+#include <stet/statistics/multiple_testing.hpp>
+#include <stet/statistics/sign_flip.hpp>
 
 #include <gtest/gtest.h>
 

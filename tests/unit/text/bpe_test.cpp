@@ -1,10 +1,10 @@
 // Byte-level BPE against plain, slow re-computations.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/text/bpe.hpp>
-#include <stet/text/byte_level.hpp>
+#include <stet/text/bpe/bpe.hpp>
+#include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <gtest/gtest.h>
 

@@ -5,10 +5,10 @@
 #include <stet/text/added_tokens.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/normalizer.hpp>
+#include <stet/text/unicode/normalizer.hpp>
 #include <stet/text/tokenizer.hpp>
-#include <stet/text/utf8.hpp>
-#include <stet/text/word_cache.hpp>
+#include <stet/text/unicode/utf8.hpp>
+#include <stet/text/bpe/word_cache.hpp>
 #include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>

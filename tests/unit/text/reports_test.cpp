@@ -4,7 +4,7 @@
 #include <stet/base/files.hpp>
 #include <stet/text/end_token.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/normalizer.hpp>
+#include <stet/text/unicode/normalizer.hpp>
 #include <error_of.hpp>
 #include <temporary_folder.hpp>
 

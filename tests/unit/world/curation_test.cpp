@@ -1,4 +1,4 @@
-#include <stet/data/curation.hpp>
+#include <stet/world/curation.hpp>
 
 #include <stet/base/philox.hpp>
 #include <error_of.hpp>

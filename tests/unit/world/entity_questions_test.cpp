@@ -1,8 +1,8 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/data/entity_questions_file.hpp>
-#include <stet/data/entity_questions_wordings.hpp>
-#include <stet/data/entity_questions_world.hpp>
+#include <stet/world/entity_questions_file.hpp>
+#include <stet/world/entity_questions_wordings.hpp>
+#include <stet/world/entity_questions_world.hpp>
 #include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace {
 
 std::string data() { return entity_questions_folder().string(); }
 
-EntityQuestionsOptions small() {
+EntityQuestionsOptions small_questions() {
   EntityQuestionsOptions options;
   options.path = data();
   options.facts_per_relation = 300;
@@ -54,7 +54,7 @@ TEST(EntityQuestions, SubjectsAreWhatTheTemplateLeaves) {
 }
 
 TEST(EntityQuestionsWorld, SplitsFactsBySubject) {
-  const World world = make_entity_questions_world(small());
+  const World world = make_entity_questions_world(small_questions());
   EXPECT_EQ(world.base_facts().size(), 1200U);
   EXPECT_EQ(world.new_facts().size(), 320U);
   std::map<std::uint32_t, int> base, fresh;
@@ -74,23 +74,23 @@ TEST(EntityQuestionsWorld, SplitsFactsBySubject) {
   for (std::uint32_t r = 0; r < 4; ++r) {
     EXPECT_EQ(base[r], 300);
     EXPECT_EQ(fresh[r], 80);
-    EXPECT_EQ(world.relations()[r].name, small().relations[r]);
+    EXPECT_EQ(world.relations()[r].name, small_questions().relations[r]);
   }
 }
 
 TEST(EntityQuestionsWorld, IsAFunctionOfItsOptions) {
-  const World a = make_entity_questions_world(small()), b = make_entity_questions_world(small());
+  const World a = make_entity_questions_world(small_questions()), b = make_entity_questions_world(small_questions());
   EXPECT_EQ(a.base_facts(), b.base_facts());
   EXPECT_EQ(a.new_facts(), b.new_facts());
   EXPECT_EQ(a.make_tokenizer().hash(), b.make_tokenizer().hash());
   EXPECT_EQ(a.pretraining_example(2, 17).text(), b.pretraining_example(2, 17).text());
-  auto other = small();
+  auto other = small_questions();
   other.seed = 2;
   EXPECT_NE(make_entity_questions_world(other).base_facts(), a.base_facts());
 }
 
 TEST(EntityQuestionsWorld, RelationsThatShareAQuestionShareNoSubject) {
-  auto options = small();
+  auto options = small_questions();
   options.relations = {"P131", "P276"};  // both "Where is [X] located?"
   options.facts_per_relation = on_reference_data() ? 5000 : 60;
   options.new_per_relation = on_reference_data() ? 500 : 15;
@@ -103,7 +103,7 @@ TEST(EntityQuestionsWorld, RelationsThatShareAQuestionShareNoSubject) {
 
 // The fixed part of a probe, in the subject's place a word, is made of tokens that pre-training text has.
 TEST(EntityQuestionsWorld, EveryProbeTokenOccursInPretrainingText) {
-  auto options = small();
+  auto options = small_questions();
   const auto templates = read_question_templates(data());
   options.relations.clear();
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(data()) / "train")) {
@@ -137,7 +137,7 @@ TEST(EntityQuestionsWorld, EveryProbeTokenOccursInPretrainingText) {
 }
 
 EntityQuestionsOptions from_two_splits(EntityQuestionsSplit new_from) {
-  auto options = small();
+  auto options = small_questions();
   options.relations = {"P19", "P170"};
   options.new_per_relation = 60;
   options.base_from = EntityQuestionsSplit::test;
@@ -200,7 +200,7 @@ TEST(EntityQuestionsWorld, OnlyThreeRelationsHaveASplitWithoutOverlap) {
 }
 
 TEST(EntityQuestionsWorld, TooFewFactsSayWhich) {
-  auto options = small();
+  auto options = small_questions();
   const bool published = on_reference_data();
   options.relations = {"P17", "P800"};
   options.facts_per_relation = published ? 1300 : 250;

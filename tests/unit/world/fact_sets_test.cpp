@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/data/fact_sets.hpp>
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/fact_sets.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 #include <gtest/gtest.h>
 

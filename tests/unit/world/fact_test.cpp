@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
-#include <stet/data/fact.hpp>
-#include <stet/data/neutral_text.hpp>
+#include <stet/world/fact.hpp>
+#include <stet/world/neutral_text.hpp>
 
 #include <gtest/gtest.h>
 

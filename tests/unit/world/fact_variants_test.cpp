@@ -1,6 +1,6 @@
-#include <stet/data/fact_variants.hpp>
+#include <stet/world/fact_variants.hpp>
 
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/synthetic_world.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/data/batch.hpp>
-#include <stet/data/synthetic_wordings.hpp>
-#include <stet/data/synthetic_world.hpp>
+#include <stet/world/synthetic_wordings.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/config/document.hpp>
-#include <stet/data/world.hpp>
-#include <stet/data/world_schemas.hpp>
+#include <stet/world/world.hpp>
+#include <stet/world/world_schemas.hpp>
 
 #include <gtest/gtest.h>
 

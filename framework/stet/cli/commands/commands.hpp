@@ -3,8 +3,8 @@
 
 #include <stet/cli/options.hpp>
 #include <stet/comm/session.hpp>
-#include <stet/experiment/plan.hpp>
-#include <stet/experiment/workspace.hpp>
+#include <stet/plan/plan.hpp>
+#include <stet/schedule/workspace.hpp>
 
 namespace stet {
 

@@ -1,5 +1,5 @@
 // `stet data build` and `stet data inspect`.
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>

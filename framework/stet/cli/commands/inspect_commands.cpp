@@ -1,4 +1,4 @@
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
@@ -6,7 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/cli/machine.hpp>
-#include <stet/model/verify.hpp>
+#include <stet/model/hugging_face/verify.hpp>
 #include <stet/plugin/registry.hpp>
 
 #include <fmt/format.h>

@@ -1,13 +1,13 @@
 // `stet export` and `stet generate`: models as folders.
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/experiment/model_folder.hpp>
-#include <stet/model/foreign_export.hpp>
+#include <stet/run/model_folder.hpp>
+#include <stet/model/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
 #include <stet/text/tokenizer.hpp>
 

@@ -1,14 +1,14 @@
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/strings.hpp>
 #include <stet/cli/workers.hpp>
 #include <stet/config/document.hpp>
-#include <stet/experiment/data_present.hpp>
-#include <stet/experiment/ensemble.hpp>
-#include <stet/experiment/estimate.hpp>
-#include <stet/experiment/plan_check.hpp>
-#include <stet/experiment/shards_check.hpp>
-#include <stet/experiment/worker.hpp>
+#include <stet/plan/data_present.hpp>
+#include <stet/schedule/ensemble.hpp>
+#include <stet/schedule/estimate.hpp>
+#include <stet/plan/plan_check.hpp>
+#include <stet/plan/shards_check.hpp>
+#include <stet/schedule/worker.hpp>
 
 #include <fmt/format.h>
 

@@ -3,10 +3,10 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/captured_process.hpp>
-#include <stet/cli/commands.hpp>
-#include <stet/experiment/conformance.hpp>
-#include <stet/experiment/conformance_bench.hpp>
-#include <stet/experiment/conformance_journal.hpp>
+#include <stet/cli/commands/commands.hpp>
+#include <stet/conformance/conformance.hpp>
+#include <stet/conformance/bench.hpp>
+#include <stet/conformance/journal.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
@@ -7,15 +7,15 @@
 #include <stet/cli/results_file.hpp>
 #include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
-#include <stet/experiment/changed_inputs.hpp>
-#include <stet/experiment/data_present.hpp>
-#include <stet/experiment/ensemble.hpp>
-#include <stet/experiment/plan_check.hpp>
-#include <stet/experiment/results.hpp>
-#include <stet/experiment/shards_check.hpp>
-#include <stet/experiment/table_check.hpp>
-#include <stet/experiment/work_forecast.hpp>
-#include <stet/experiment/worker.hpp>
+#include <stet/schedule/changed_inputs.hpp>
+#include <stet/plan/data_present.hpp>
+#include <stet/schedule/ensemble.hpp>
+#include <stet/plan/plan_check.hpp>
+#include <stet/schedule/results.hpp>
+#include <stet/plan/shards_check.hpp>
+#include <stet/plan/table_check.hpp>
+#include <stet/schedule/work_forecast.hpp>
+#include <stet/schedule/worker.hpp>
 #include <stet/report/render.hpp>
 
 #include <fmt/format.h>

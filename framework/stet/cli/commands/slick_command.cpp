@@ -1,9 +1,9 @@
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 #include <stet/cli/display.hpp>
-#include <stet/experiment/data_present.hpp>
-#include <stet/experiment/knowledge_labels.hpp>
-#include <stet/experiment/plan_check.hpp>
-#include <stet/experiment/worker.hpp>
+#include <stet/plan/data_present.hpp>
+#include <stet/run/knowledge_labels.hpp>
+#include <stet/plan/plan_check.hpp>
+#include <stet/schedule/worker.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>

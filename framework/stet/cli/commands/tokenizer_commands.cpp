@@ -1,14 +1,14 @@
 // `stet tokenizer train|encode|decode|verify`.
-#include <stet/cli/commands.hpp>
+#include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/text/bpe_trainer.hpp>
-#include <stet/text/byte_level.hpp>
+#include <stet/text/bpe/bpe_trainer.hpp>
+#include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 #include <stet/text/verify.hpp>
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // The weights of a folder in Hugging Face's layout: model.safetensors, or several files with model.safetensors.index.json.
 #pragma once
 
-#include <stet/model/hugging_face.hpp>
+#include <stet/model/hugging_face/hugging_face.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 
 #include <filesystem>

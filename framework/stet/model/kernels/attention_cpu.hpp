@@ -7,7 +7,7 @@
 #pragma once
 
 #include <stet/model/kernels_cpu.hpp>
-#include <stet/model/vector_math.hpp>
+#include <stet/model/kernels/vector_math.hpp>
 
 #include <limits>
 #include <type_traits>

@@ -1,6 +1,6 @@
-#include <stet/model/cached_attention_cpu.hpp>
+#include <stet/model/kernels/cached_attention_cpu.hpp>
 
-#include <stet/model/vector_math.hpp>
+#include <stet/model/kernels/vector_math.hpp>
 
 #include <limits>
 

@@ -1,7 +1,7 @@
 // The kernels that go from logits to a loss and its gradient: cross_entropy() and distillation() of kernels_cpu.hpp.
 #include <stet/model/kernels_cpu.hpp>
 
-#include <stet/model/vector_math.hpp>
+#include <stet/model/kernels/vector_math.hpp>
 
 #include <algorithm>
 #include <cmath>

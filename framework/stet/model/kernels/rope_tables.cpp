@@ -1,4 +1,4 @@
-#include <stet/model/rope_tables.hpp>
+#include <stet/model/kernels/rope_tables.hpp>
 
 #include <stet/base/error.hpp>
 

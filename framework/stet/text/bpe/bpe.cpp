@@ -1,4 +1,4 @@
-#include <stet/text/bpe.hpp>
+#include <stet/text/bpe/bpe.hpp>
 
 #include <stet/base/error.hpp>
 

@@ -2,8 +2,8 @@
 // of one word; it knows nothing of splitting, special tokens or files.
 #pragma once
 
-#include <stet/text/pair_table.hpp>
-#include <stet/text/string_map.hpp>
+#include <stet/text/bpe/pair_table.hpp>
+#include <stet/text/bpe/string_map.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <array>

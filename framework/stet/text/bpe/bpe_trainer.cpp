@@ -1,9 +1,9 @@
 // Training of byte-level BPE. Counts are kept per distinct word; a merge touches only the words that hold its pair.
-#include <stet/text/bpe_trainer.hpp>
+#include <stet/text/bpe/bpe_trainer.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/text/tokenizer_tables.hpp>
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 

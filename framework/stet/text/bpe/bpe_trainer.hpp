@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/text/pre_tokenizer.hpp>
-#include <stet/text/string_map.hpp>
+#include <stet/text/bpe/string_map.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <cstdint>

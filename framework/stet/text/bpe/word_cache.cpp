@@ -1,4 +1,4 @@
-#include <stet/text/word_cache.hpp>
+#include <stet/text/bpe/word_cache.hpp>
 
 #include <algorithm>
 #include <bit>

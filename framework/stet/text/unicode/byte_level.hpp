@@ -2,7 +2,7 @@
 // words.
 #pragma once
 
-#include <stet/text/pattern.hpp>
+#include <stet/text/unicode/pattern.hpp>
 
 #include <cstddef>
 #include <functional>

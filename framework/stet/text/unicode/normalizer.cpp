@@ -1,7 +1,7 @@
-#include <stet/text/normalizer.hpp>
+#include <stet/text/unicode/normalizer.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <utf8proc.h>
 

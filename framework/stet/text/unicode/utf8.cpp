@@ -1,4 +1,4 @@
-#include <stet/text/utf8.hpp>
+#include <stet/text/unicode/utf8.hpp>
 
 #include <stet/base/error.hpp>
 

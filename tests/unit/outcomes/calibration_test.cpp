@@ -1,14 +1,14 @@
 #include <stet/base/error.hpp>
-#include <stet/report/bootstrap.hpp>
-#include <stet/report/calibration.hpp>
-#include <stet/report/measure.hpp>
+#include <stet/outcomes/bootstrap.hpp>
+#include <stet/statistics/calibration.hpp>
+#include <stet/outcomes/measure.hpp>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "unit/report/synthetic.hpp"
+#include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
 namespace {
