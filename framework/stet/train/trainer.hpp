@@ -1,5 +1,5 @@
 // One data-parallel training step: batch, forward, loss, backward, reduction, penalties, clipping, AdamW.
-// What this is not: the loop. Phases, evaluations and checkpoints are arranged by the experiment room.
+// What this is not: the loop. Phases, evaluations and checkpoints are arranged by the room `run`.
 #pragma once
 
 #include <stet/comm/communicator.hpp>

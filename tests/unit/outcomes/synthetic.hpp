@@ -1,4 +1,4 @@
-// Outcomes made by hand or by chance, for the tests of the report room.
+// Outcomes made by hand or by chance, for the tests of outcomes and report.
 #pragma once
 
 #include <stet/base/philox.hpp>
