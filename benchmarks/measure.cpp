@@ -1,6 +1,6 @@
 #include "measure.hpp"
 
-#include <stet/cli/launcher.hpp>
+#include <stet/cli/library_environment.hpp>
 #include <stet/model/torch.hpp>
 
 #include <unistd.h>

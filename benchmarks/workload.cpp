@@ -26,7 +26,7 @@ Workload quickstart(std::string name) {
   work.data = {work.name, world->epoch_size(), [world, tokenizer](std::uint64_t epoch, std::uint64_t index) {
                  return tokenize(tokenizer, world->pretraining_example(epoch, index), true, index);
                }};
-  work.answers = make_evaluation_set("new facts", world->new_facts(), tokenizer, [&](const Fact& fact) -> const std::string& {
+  work.answers = tokenize_set("new facts", world->new_facts(), tokenizer, [&](const Fact& fact) -> const std::string& {
     return world->relations()[fact.relation].probe;
   });
   return work;

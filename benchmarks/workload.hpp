@@ -15,7 +15,7 @@ struct Workload {
   at::Tensor weights;          ///< flat, float
   TrainOptions options;
   TrainingData data;
-  EvaluationSet answers;       ///< for scoring; empty for the wider model
+  TokenizedSet answers;       ///< for scoring; empty for the wider model
 
   /// FLOPs of the matrix products of a forward pass over `batch`, as computed: the last block's second half and the head
   /// at the rows with loss alone. A training step has three times as many.

@@ -1,5 +1,5 @@
 // When several ranks save and stop (CTest: 1, 2 and 4): at the same steps, soon, and without a message a step.
-#include <stet/run/session_control.hpp>
+#include <stet/run/stopping.hpp>
 
 #include "ranked_main.hpp"
 
@@ -22,9 +22,9 @@ std::string looks(int steps, double seconds) {
   std::string marks;
   for (int i = 0; i < steps; ++i) {
     step(seconds);
-    const StepBoundary::Verdict verdict = boundary.look();
-    EXPECT_FALSE(verdict.stop);
-    marks += verdict.save ? '1' : '0';
+    const StepBoundary::Due due = boundary.look();
+    EXPECT_FALSE(due.stop);
+    marks += due.save ? '1' : '0';
   }
   for (const std::string& other : world->all_gather(marks)) EXPECT_EQ(other, marks);
   return marks;
@@ -50,9 +50,9 @@ TEST(StepBoundaryRanks, AStopOfOneRankIsHeardByAllAtTheSameStep) {
   for (int i = 0; i < 2000 && heard < 0; ++i) {
     step(0.001);
     if (i == 50 && world->rank() == world->size() - 1) request_stop();
-    const StepBoundary::Verdict verdict = boundary.look();
-    if (verdict.stop) heard = i;
-    EXPECT_EQ(verdict.save, verdict.stop);
+    const StepBoundary::Due due = boundary.look();
+    if (due.stop) heard = i;
+    EXPECT_EQ(due.save, due.stop);
   }
   EXPECT_GE(heard, 50);
   for (const std::string& other : world->all_gather(std::to_string(heard))) EXPECT_EQ(other, std::to_string(heard));

@@ -39,15 +39,15 @@ class ProbeTest : public PluginTest {
     add("unknown", {7}, 1, {19});
   }
 
-  EvaluationSet& set(const std::string& name) {
-    for (EvaluationSet& one : sets_) {
+  TokenizedSet& set(const std::string& name) {
+    for (TokenizedSet& one : sets_) {
       if (one.name == name) return one;
     }
     throw std::runtime_error(name);
   }
   /// Tokens: begin, subject, relation (20 or 21) | answer, end.
   void add(const std::string& name, const std::vector<std::int32_t>& subject, std::uint32_t relation, const std::vector<std::int32_t>& answer) {
-    EvaluationSet& to = set(name);
+    TokenizedSet& to = set(name);
     TokenSequence sequence;
     sequence.ids = {begin_token};
     sequence.ids.insert(sequence.ids.end(), subject.begin(), subject.end());
@@ -65,7 +65,7 @@ class ProbeTest : public PluginTest {
   ProbeContext context(const at::Tensor& weights) {
     if (!examples_) {
       examples_ = std::make_unique<ExampleStore>(model_, *alone_, 4);
-      for (const EvaluationSet& one : sets_) examples_->add(one.name, [&one] { return one.sequences; });
+      for (const TokenizedSet& one : sets_) examples_->add(one.name, [&one] { return one.sequences; });
       examples_->add("neutral", [] {
         return std::vector<TokenSequence>{{{2, 4, 6, 8}, 1, 0}, {{3, 6, 9}, 1, 0}, {{5, 10, 15, 20}, 1, 0}};
       });
@@ -123,7 +123,7 @@ class ProbeTest : public PluginTest {
   const Transformer model_{config()};
   const at::Tensor base_ = initial_values(model_.table(), model_.config(), 3, at::kDouble);
   const at::Tensor weights_ = base_ + 0.1 * initial_values(model_.table(), model_.config(), 4, at::kDouble);
-  std::vector<EvaluationSet> sets_;
+  std::vector<TokenizedSet> sets_;
   std::unique_ptr<ExampleStore> examples_;
   MapSnapshots snapshots_;
 };

@@ -1,7 +1,7 @@
 // The program `stet`: sets the environment that the libraries below libtorch read when they are loaded, then becomes
 // `stet-engine`, which lies beside it, with the same arguments. Nothing else happens here,
 // but that a run's stop signals are held back meanwhile.
-#include <stet/cli/launcher.hpp>
+#include <stet/cli/library_environment.hpp>
 
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ std::filesystem::path own_path() {
   return path;
 }
 
-/// Signals that ask a run to stop wait until the engine, which is loaded for a second or so, has its handlers (run/session_control.hpp, which this small
+/// Signals that ask a run to stop wait until the engine, which is loaded for a second or so, has its handlers (run/stopping.hpp, which this small
 /// program does not link). A blocked signal stays blocked, and pending, over exec.
 void hold_back_stop_signals() {
   sigset_t set;

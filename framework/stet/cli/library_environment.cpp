@@ -1,4 +1,4 @@
-#include <stet/cli/launcher.hpp>
+#include <stet/cli/library_environment.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -1,9 +1,9 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/control_group.hpp>
-#include <stet/cli/launcher.hpp>
+#include <stet/cli/library_environment.hpp>
 #include <stet/cli/machine.hpp>
-#include <stet/comm/launch.hpp>
+#include <stet/comm/detected_launch.hpp>
 #include <stet/model/kernels_cpu.hpp>
 #include <stet/model/torch.hpp>
 #ifdef STET_HAVE_MPI

@@ -2,9 +2,9 @@
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
 #include <stet/cli/commands/commands.hpp>
-#include <stet/cli/launcher.hpp>
+#include <stet/cli/library_environment.hpp>
 #include <stet/cli/options.hpp>
-#include <stet/run/session_control.hpp>
+#include <stet/run/stopping.hpp>
 
 #include <ATen/Parallel.h>
 

@@ -1,4 +1,4 @@
-#include <stet/cli/results_file.hpp>
+#include <stet/cli/published_results.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/files.hpp>
@@ -50,7 +50,7 @@ void add(Cost& cost, const std::filesystem::path& task) {
 
 }  // namespace
 
-void write_results_file(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table) {
+void publish_results(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table) {
   Cost runs, bases, labels;
   for (const PlannedRun& run : plan.runs) add(runs, workspace.run_folder(run));
   for (const PlannedBase& base : plan.bases) add(bases, workspace.base_folder(base));

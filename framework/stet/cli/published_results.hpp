@@ -11,6 +11,6 @@ namespace stet {
 
 /// Writes FOLDER/NAME.md (the table, the claims' verdicts, and under "Made by": command, commit of the experiment file's
 /// repository, machine, runs, wall and processor time) and FOLDER/NAME.csv. The folder is made. Reads finished.json of every run.
-void write_results_file(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table);
+void publish_results(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table);
 
 }  // namespace stet

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/base/files.hpp>
-#include <stet/run/session_control.hpp>
+#include <stet/run/stopping.hpp>
 
 #include <filesystem>
 #include <optional>

@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/cli/control_group.hpp>
-#include <stet/run/session_control.hpp>
+#include <stet/run/stopping.hpp>
 
 #include <csignal>
 #include <spawn.h>

@@ -1,4 +1,4 @@
-#include <stet/comm/launch.hpp>
+#include <stet/comm/detected_launch.hpp>
 
 #include <charconv>
 #include <cstdlib>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/comm/communicator.hpp>
-#include <stet/comm/launch.hpp>
+#include <stet/comm/detected_launch.hpp>
 
 #include <memory>
 #include <string>

@@ -8,15 +8,15 @@
 namespace stet::config {
 
 /// What is made, each with an identity of its own.
-enum class Part : unsigned { base = 1, labels = 2, run = 4 };
+enum class IdentityPart : unsigned { base = 1, labels = 2, run = 4 };
 
 /// A set of parts.
 class Parts {
  public:
   constexpr Parts() = default;  ///< none
-  constexpr Parts(Part part) : bits_(static_cast<unsigned>(part)) {}
+  constexpr Parts(IdentityPart part) : bits_(static_cast<unsigned>(part)) {}
 
-  [[nodiscard]] constexpr bool has(Part part) const { return (bits_ & static_cast<unsigned>(part)) != 0; }
+  [[nodiscard]] constexpr bool has(IdentityPart part) const { return (bits_ & static_cast<unsigned>(part)) != 0; }
   [[nodiscard]] constexpr Parts operator|(Parts other) const { return Parts(bits_ | other.bits_); }
   [[nodiscard]] constexpr bool operator==(const Parts&) const = default;
 
@@ -24,12 +24,12 @@ class Parts {
   constexpr explicit Parts(unsigned bits) : bits_(bits) {}
   unsigned bits_ = 0;
 };
-[[nodiscard]] constexpr Parts operator|(Part a, Part b) { return Parts(a) | Parts(b); }
+[[nodiscard]] constexpr Parts operator|(IdentityPart a, IdentityPart b) { return Parts(a) | Parts(b); }
 
 /// The key changes nothing of what is made: where files lie, how often to save.
 inline constexpr Parts no_part{};
 /// The key counts for whatever the table that it stands in counts for.
-inline constexpr Parts every_part = Part::base | Part::labels | Part::run;
+inline constexpr Parts every_part = IdentityPart::base | IdentityPart::labels | IdentityPart::run;
 
 /// How an identity holds derived keys, such as the content of a file: by their value, or only that there is one.
 enum class Content { hashed, named };
@@ -39,7 +39,7 @@ template <class T>
 class Identity {
  public:
   Identity(Parts parts) : parts_(parts) {}
-  Identity(Part part) : parts_(part) {}
+  Identity(IdentityPart part) : parts_(part) {}
 
   /// The key counts for `parts` too, but only while `condition` holds.
   [[nodiscard]] Identity and_if(Parts parts, std::function<bool(const T&)> condition) && {
@@ -53,8 +53,8 @@ class Identity {
     return std::move(*this);
   }
 
-  [[nodiscard]] bool counts(Part part, const T& object) const { return parts_.has(part) || (conditional_.has(part) && condition_(object)); }
-  [[nodiscard]] bool may_count(Part part) const { return (parts_ | conditional_).has(part); }
+  [[nodiscard]] bool counts(IdentityPart part, const T& object) const { return parts_.has(part) || (conditional_.has(part) && condition_(object)); }
+  [[nodiscard]] bool may_count(IdentityPart part) const { return (parts_ | conditional_).has(part); }
   [[nodiscard]] bool is_later() const noexcept { return later_; }
 
  private:

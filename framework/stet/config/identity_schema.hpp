@@ -2,9 +2,9 @@
 // without that word does not compile. Plugins' own tables need none: they belong to the run as a whole.
 //
 //   IdentitySchema<Optimizer> schema("optimizer");
-//   schema.field("rate", &Optimizer::rate, Part::run, "learning rate", {.min = 0})
+//   schema.field("rate", &Optimizer::rate, IdentityPart::run, "learning rate", {.min = 0})
 //       .field("threads", &Optimizer::threads, no_part, "of this machine");
-//   hash = config_hash(schema.identity(optimizer, Part::run));
+//   hash = config_hash(schema.identity(optimizer, IdentityPart::run));
 #pragma once
 
 #include <stet/config/identity.hpp>
@@ -27,7 +27,7 @@ class IdentitySchema {
   /// As Schema::field().
   template <class M>
   IdentitySchema& field(std::string key, M T::*member, Identity<T> identity, std::string help, Limits limits = {}) {
-    rules_.push_back({key, std::move(identity), [member](const T& object, Part, Content) { return detail::write_value(object.*member); }, {}});
+    rules_.push_back({key, std::move(identity), [member](const T& object, IdentityPart, Content) { return detail::write_value(object.*member); }, {}});
     schema_.field(std::move(key), member, std::move(help), std::move(limits));
     return *this;
   }
@@ -36,7 +36,7 @@ class IdentitySchema {
   template <class E>
   IdentitySchema& choice(std::string key, E T::*member, Identity<T> identity, std::vector<std::pair<std::string, E>> names, std::string help) {
     rules_.push_back({key, std::move(identity),
-                      [member, names](const T& object, Part, Content) -> std::optional<Value> {
+                      [member, names](const T& object, IdentityPart, Content) -> std::optional<Value> {
                         for (const auto& [word, value] : names) {
                           if (value == object.*member) return Value(word);
                         }
@@ -51,8 +51,8 @@ class IdentitySchema {
   template <class M>
   IdentitySchema& table(std::string key, M T::*member, Identity<T> identity, const IdentitySchema<M>& schema, std::string help = "") {
     rules_.push_back({key, std::move(identity),
-                      [member, schema](const T& object, Part part, Content content) -> std::optional<Value> { return schema.identity(object.*member, part, content); },
-                      [schema](Part part) { return schema.may_count(part); }});
+                      [member, schema](const T& object, IdentityPart part, Content content) -> std::optional<Value> { return schema.identity(object.*member, part, content); },
+                      [schema](IdentityPart part) { return schema.may_count(part); }});
     schema_.table(std::move(key), member, schema.plain(), std::move(help));
     return *this;
   }
@@ -61,21 +61,21 @@ class IdentitySchema {
   template <class M>
   IdentitySchema& table(std::string key, std::vector<M> T::*member, Identity<T> identity, const IdentitySchema<M>& schema, std::string help = "") {
     rules_.push_back({key, std::move(identity),
-                      [member, schema](const T& object, Part part, Content content) -> std::optional<Value> {
+                      [member, schema](const T& object, IdentityPart part, Content content) -> std::optional<Value> {
                         Value array = Value::array();
                         for (const M& element : object.*member) array.items().push_back(schema.identity(element, part, content));
                         return array;
                       },
-                      [schema](Part part) { return schema.may_count(part); }});
+                      [schema](IdentityPart part) { return schema.may_count(part); }});
     schema_.table(std::move(key), member, schema.plain(), std::move(help));
     return *this;
   }
 
   /// A key of identities alone, which no file has: what stands behind another key, such as the content of a file that it names. Nothing:
   /// left out.
-  IdentitySchema& derived(std::string key, Identity<T> identity, std::function<std::optional<Value>(const T& object, Part part)> value) {
+  IdentitySchema& derived(std::string key, Identity<T> identity, std::function<std::optional<Value>(const T& object, IdentityPart part)> value) {
     rules_.push_back({std::move(key), std::move(identity),
-                      [value = std::move(value)](const T& object, Part part, Content content) -> std::optional<Value> {
+                      [value = std::move(value)](const T& object, IdentityPart part, Content content) -> std::optional<Value> {
                         std::optional<Value> found = value(object, part);
                         return found && content == Content::named ? Value(true) : std::move(found);
                       },
@@ -92,7 +92,7 @@ class IdentitySchema {
   /// What `part` depends on: every key that counts for it, defaults included. A table none of whose keys can count is left out.
   /// With Content::named, `true` stands for each derived key that there is: things that differ in the content of their inputs alone then
   /// give the same.
-  [[nodiscard]] Value identity(const T& object, Part part, Content content = Content::hashed) const {
+  [[nodiscard]] Value identity(const T& object, IdentityPart part, Content content = Content::hashed) const {
     const T defaults{};
     Value table = Value::table();
     for (const Rule& rule : rules_) {
@@ -104,7 +104,7 @@ class IdentitySchema {
     return table;
   }
   /// Whether any key can count for `part`.
-  [[nodiscard]] bool may_count(Part part) const {
+  [[nodiscard]] bool may_count(IdentityPart part) const {
     for (const Rule& rule : rules_) {
       if (rule.identity.may_count(part) && (!rule.may_count || rule.may_count(part))) return true;
     }
@@ -121,8 +121,8 @@ class IdentitySchema {
   struct Rule {
     std::string key;
     Identity<T> identity;
-    std::function<std::optional<Value>(const T& object, Part part, Content content)> write;
-    std::function<bool(Part part)> may_count;  // of a nested table
+    std::function<std::optional<Value>(const T& object, IdentityPart part, Content content)> write;
+    std::function<bool(IdentityPart part)> may_count;  // of a nested table
   };
 
   Schema<T> schema_;

@@ -56,7 +56,7 @@ ConformanceBench::ConformanceBench()
   options_.accumulation = 1;
   options_.replica_check_steps = 1;
   for (const char* name : {"known", "unknown", "held", "validation"}) {
-    EvaluationSet set{name, {}, {}, {}};
+    TokenizedSet set{name, {}, {}, {}};
     for (std::uint64_t i = 0; i < 6; ++i) {
       set.sequences.push_back(tiny_sequence(name, i));
       set.subject_end.push_back(static_cast<std::int32_t>(set.sequences.back().loss_begin) - 1);
@@ -78,7 +78,7 @@ SnapshotStore ConformanceBench::snapshots(at::ScalarType type) const {
 }
 
 void ConformanceBench::fill(ExampleStore& store) const {
-  for (const EvaluationSet& set : sets_) {
+  for (const TokenizedSet& set : sets_) {
     store.add(set.name, [&set] { return set.sequences; });
   }
   for (const char* name : {"neutral", "pretraining", "pretraining_not_held", "self_generated"}) {

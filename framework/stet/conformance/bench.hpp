@@ -31,7 +31,7 @@ class ConformanceBench {
   /// The first block and the token embedding are frozen, all else trains; `masked`: of one matrix every other element alone.
   [[nodiscard]] TrainableSelection partly_frozen(bool masked = false) const;
   /// "known", "unknown", "held", "validation": a few facts each.
-  [[nodiscard]] const std::vector<EvaluationSet>& sets() const noexcept { return sets_; }
+  [[nodiscard]] const std::vector<TokenizedSet>& sets() const noexcept { return sets_; }
 
   /// The sets, and a few texts each as "neutral", "pretraining", "pretraining_not_held" and
   /// "self_generated". The bench must outlive the store.
@@ -45,7 +45,7 @@ class ConformanceBench {
   Transformer model_;
   TrainOptions options_;
   TrainingData data_;
-  std::vector<EvaluationSet> sets_;
+  std::vector<TokenizedSet> sets_;
 };
 
 /// One training run in float32, of one or more phases of at most total_steps steps each. All members but the accessors are collective.

@@ -17,18 +17,18 @@
 namespace stet::conformance {
 
 struct Finding {
-  Verdict verdict;
+  CheckVerdict verdict;
   std::string detail, hint;
 };
-[[nodiscard]] inline Finding passed(std::string detail) { return {Verdict::passed, std::move(detail), {}}; }
+[[nodiscard]] inline Finding passed(std::string detail) { return {CheckVerdict::passed, std::move(detail), {}}; }
 [[nodiscard]] inline Finding failed(std::string detail, std::string hint) {
-  return {Verdict::failed, std::move(detail), std::move(hint)};
+  return {CheckVerdict::failed, std::move(detail), std::move(hint)};
 }
 [[nodiscard]] inline Finding warning(std::string detail, std::string hint) {
-  return {Verdict::warning, std::move(detail), std::move(hint)};
+  return {CheckVerdict::warning, std::move(detail), std::move(hint)};
 }
 [[nodiscard]] inline Finding not_applicable(std::string reason) {
-  return {Verdict::not_applicable, std::move(reason), {}};
+  return {CheckVerdict::not_applicable, std::move(reason), {}};
 }
 
 template <class Base>

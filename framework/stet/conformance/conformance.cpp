@@ -98,12 +98,12 @@ class Checks {
     if (journal_ != nullptr) {
       if (const CheckResult* const known = journal_->result(key)) {
         report_.checks.push_back(*known);
-        return known->verdict != Verdict::failed;
+        return known->verdict != CheckVerdict::failed;
       }
       journal_->begin(key);
       ::alarm(journal_->time_limit() == 0 ? 0 : journal_->time_limit() + more_seconds);
     }
-    Finding finding{Verdict::failed, {}, {}};
+    Finding finding{CheckVerdict::failed, {}, {}};
     try {
       finding = check();
     } catch (...) {
@@ -114,7 +114,7 @@ class Checks {
       ::alarm(0);
       journal_->end(key, report_.checks.back());
     }
-    return finding.verdict != Verdict::failed;
+    return finding.verdict != CheckVerdict::failed;
   }
   /// Whether the check had come to an end in an earlier process.
   [[nodiscard]] bool known(const char* name) const {
@@ -122,7 +122,7 @@ class Checks {
     return journal_ != nullptr && journal_->result(key) != nullptr && !journal_->crashed(key);
   }
   void skip(const char* name, const std::string& reason) {
-    report_.checks.push_back({name, Verdict::not_applicable, reason, {}});
+    report_.checks.push_back({name, CheckVerdict::not_applicable, reason, {}});
   }
 
  private:
@@ -248,7 +248,7 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
     const bool again = checks.known("parameters");
     checks.run("parameters", [&] {
       Finding finding = make();
-      return finding.verdict == Verdict::passed ? check_keys(offer, table) : finding;
+      return finding.verdict == CheckVerdict::passed ? check_keys(offer, table) : finding;
     });
     if (again) {
       try {
@@ -285,7 +285,7 @@ std::string conformance_digest(const LoadedPlugin& plugin, std::span<const std::
 bool all_passed(std::span<const ClassReport> reports) {
   return std::all_of(reports.begin(), reports.end(), [](const ClassReport& report) {
     return std::none_of(report.checks.begin(), report.checks.end(),
-                        [](const CheckResult& check) { return check.verdict == Verdict::failed; });
+                        [](const CheckResult& check) { return check.verdict == CheckVerdict::failed; });
   });
 }
 

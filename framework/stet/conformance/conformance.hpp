@@ -14,11 +14,11 @@
 namespace stet {
 
 /// A warning is no failure: what was found may be meant so.
-enum class Verdict { passed, failed, not_applicable, warning };
+enum class CheckVerdict { passed, failed, not_applicable, warning };
 
 struct CheckResult {
   std::string check;   ///< "gradient", "resume", ...
-  Verdict verdict = Verdict::passed;
+  CheckVerdict verdict = CheckVerdict::passed;
   std::string detail;  ///< with numbers; for not_applicable the reason
   std::string hint;    ///< of a failure or warning
 };

@@ -20,7 +20,7 @@ Json to_json(const CheckResult& result) {
 }
 
 CheckResult result_of(const Json& json) {
-  return {json.at("check"), static_cast<Verdict>(json.at("verdict").get<int>()), json.at("detail"), json.at("hint")};
+  return {json.at("check"), static_cast<CheckVerdict>(json.at("verdict").get<int>()), json.at("detail"), json.at("hint")};
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ Finding check_before_training(const std::string& owner, const Offer<Base>& offer
   std::vector<CheckContext::Phase> phases{{"earlier", {"known"}, 1, false}};
   for (const char* phase : {ConformanceBench::phase, ConformanceBench::second_phase}) phases.push_back({phase, {"known", "unknown"}, 4, true});
   std::vector<CheckContext::Set> sets;
-  for (const EvaluationSet& set : bench.sets()) sets.push_back({set.name, static_cast<std::int64_t>(set.sequences.size()), true});
+  for (const TokenizedSet& set : bench.sets()) sets.push_back({set.name, static_cast<std::int64_t>(set.sequences.size()), true});
   for (const char* text : text_set_names) sets.push_back({text, -1, false});
   const CheckContext context{owner, table, std::move(phases), std::move(sets), bench.model().table(), bench.model().config(), true, ConformanceBench::shards};
   try {

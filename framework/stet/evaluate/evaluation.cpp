@@ -8,9 +8,9 @@
 
 namespace stet {
 
-EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
+TokenizedSet tokenize_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
                                   const std::function<const std::string&(const Fact&)>& wording) {
-  EvaluationSet set{std::move(name), {facts.begin(), facts.end()}, {}, {}};
+  TokenizedSet set{std::move(name), {facts.begin(), facts.end()}, {}, {}};
   for (std::size_t i = 0; i < facts.size(); ++i) {
     const std::string& text = wording(facts[i]);
     const Example example = render(text, facts[i]);
@@ -30,7 +30,7 @@ EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts,
   return set;
 }
 
-void check_lengths(const EvaluationSet& set, std::int64_t context) {
+void check_lengths(const TokenizedSet& set, std::int64_t context) {
   for (std::size_t i = 0; i < set.sequences.size(); ++i) {
     const std::size_t length = set.sequences[i].ids.size();
     if (length <= static_cast<std::size_t>(context)) continue;
@@ -47,7 +47,7 @@ double SetScore::accuracy() const {
   return static_cast<double>(std::count(correct.begin(), correct.end(), 1)) / static_cast<double>(correct.size());
 }
 
-SetScore score(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set, Communicator& communicator,
+SetScore score(const Transformer& model, const at::Tensor& weights, const TokenizedSet& set, Communicator& communicator,
                std::size_t batch_size) {
   const at::NoGradGuard guard;
   check_lengths(set, model.config().context);
@@ -116,7 +116,7 @@ SetScore score(const Transformer& model, const at::Tensor& weights, const Evalua
 namespace {
 
 /// What `read` gives for each batch of the first `limit` facts, layer by layer, laid end to end.
-std::vector<at::Tensor> by_layer(const EvaluationSet& set, ProbePosition position, std::size_t limit, std::int64_t layers,
+std::vector<at::Tensor> by_layer(const TokenizedSet& set, ProbePosition position, std::size_t limit, std::int64_t layers,
                                  const std::function<std::vector<at::Tensor>(const TokenBatch&, const at::Tensor& rows)>& read) {
   const std::size_t n = std::min(limit, set.sequences.size());
   std::vector<std::vector<at::Tensor>> parts(static_cast<std::size_t>(layers));
@@ -141,7 +141,7 @@ std::vector<at::Tensor> by_layer(const EvaluationSet& set, ProbePosition positio
 
 }  // namespace
 
-std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights, const TokenizedSet& set,
                                       ProbePosition position, std::size_t limit) {
   return by_layer(set, position, limit, model.config().layers + 1, [&](const TokenBatch& batch, const at::Tensor& rows) {
     std::vector<at::Tensor> layers;
@@ -150,7 +150,7 @@ std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor
   });
 }
 
-std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set, ProbePosition position,
+std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const TokenizedSet& set, ProbePosition position,
                                 std::size_t limit) {
   Activations kept;
   return by_layer(set, position, limit, model.config().layers, [&](const TokenBatch& batch, const at::Tensor& rows) {
@@ -159,7 +159,7 @@ std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weig
   });
 }
 
-std::vector<ProbeFact> probe_facts(const EvaluationSet& set) {
+std::vector<ProbeFact> probe_facts(const TokenizedSet& set) {
   std::vector<ProbeFact> facts;
   for (std::size_t i = 0; i < set.sequences.size(); ++i) {
     const TokenSequence& sequence = set.sequences[i];

@@ -18,7 +18,7 @@
 namespace stet {
 
 /// A set of facts in one wording, tokenized: prompt + answer + end.
-struct EvaluationSet {
+struct TokenizedSet {
   std::string name;
   std::vector<Fact> facts;
   std::vector<TokenSequence> sequences;       ///< one a fact
@@ -27,12 +27,12 @@ struct EvaluationSet {
 };
 
 /// `wording` gives each fact its text, for instance its relation's probe.
-[[nodiscard]] EvaluationSet make_evaluation_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
+[[nodiscard]] TokenizedSet tokenize_set(std::string name, std::span<const Fact> facts, const Tokenizer& tokenizer,
                                                 const std::function<const std::string&(const Fact&)>& wording);
 
 /// Throws Error (data), naming set, fact and both lengths, if a fact's text is longer than `context` tokens. Not collective, and the same
 /// on every rank: called before ranks share the work.
-void check_lengths(const EvaluationSet& set, std::int64_t context);
+void check_lengths(const TokenizedSet& set, std::int64_t context);
 
 struct SetScore {
   std::vector<std::uint8_t> correct;       ///< greedy decoding gives the whole answer and then ends
@@ -49,18 +49,18 @@ struct SetScore {
 
 /// Collective. Throws as check_lengths() does. Batches are dealt to ranks and are the same for any number of ranks, so the result is, too. Greedy decoding
 /// is not run: an answer is greedily right exactly if each of its tokens is the arg-max after those before it.
-[[nodiscard]] SetScore score(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+[[nodiscard]] SetScore score(const Transformer& model, const at::Tensor& weights, const TokenizedSet& set,
                              Communicator& communicator, std::size_t batch_size = 128);
 
 /// Hidden states of the first `limit` facts at the given position: L + 1 tensors [facts, d]. Not collective.
 [[nodiscard]] std::vector<at::Tensor> hidden_states(const Transformer& model, const at::Tensor& weights,
-                                                    const EvaluationSet& set, ProbePosition position, std::size_t limit);
+                                                    const TokenizedSet& set, ProbePosition position, std::size_t limit);
 
 /// Feed-forward neurons (Transformer::neurons) of the first `limit` facts: L tensors [facts, feed_forward]. Not collective.
-[[nodiscard]] std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const EvaluationSet& set,
+[[nodiscard]] std::vector<at::Tensor> neurons(const Transformer& model, const at::Tensor& weights, const TokenizedSet& set,
                                               ProbePosition position, std::size_t limit);
 
 /// The facts of a set as a probe sees them.
-[[nodiscard]] std::vector<ProbeFact> probe_facts(const EvaluationSet& set);
+[[nodiscard]] std::vector<ProbeFact> probe_facts(const TokenizedSet& set);
 
 }  // namespace stet

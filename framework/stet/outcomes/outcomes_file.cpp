@@ -31,7 +31,7 @@ void check_size(const std::string& where, const std::string& name, std::size_t r
        fmt::format("{} values", expected), fmt::format("{}", received));
 }
 
-void check_outcomes(const RunOutcomes& outcomes, const std::string& where) {
+void check_outcomes(const OutcomeRecord& outcomes, const std::string& where) {
   const std::size_t evaluations = outcomes.step.size();
   check_size(where, "evaluation.epoch", outcomes.epoch.size(), evaluations);
   check_size(where, "evaluation.phase", outcomes.phase.size(), evaluations);
@@ -129,7 +129,7 @@ std::uint64_t parse_seed(const Reader& reader) {
 }
 
 /// Whatever no set has asked for: extra arrays of a set, or something that does not belong here.
-void read_extras(Reader& reader, RunOutcomes& outcomes) {
+void read_extras(Reader& reader, OutcomeRecord& outcomes) {
   for (const TensorInfo& info : reader.file().tensors()) {
     if (reader.was_read(info.name)) continue;
     constexpr std::string_view infix = ".extra.";
@@ -146,7 +146,7 @@ void read_extras(Reader& reader, RunOutcomes& outcomes) {
 
 }  // namespace
 
-void save_outcomes(const std::filesystem::path& path, const RunOutcomes& outcomes) {
+void save_outcomes(const std::filesystem::path& path, const OutcomeRecord& outcomes) {
   check_outcomes(outcomes, path.string());
   const std::uint64_t evaluations = outcomes.step.size();
   std::vector<TensorView> tensors{view_of("evaluation.step", outcomes.step, {evaluations}),
@@ -185,13 +185,13 @@ void save_outcomes(const std::filesystem::path& path, const RunOutcomes& outcome
   }
 }
 
-RunOutcomes load_outcomes(const std::filesystem::path& path) {
+OutcomeRecord load_outcomes(const std::filesystem::path& path) {
   Reader reader(path);
   if (reader.metadata("format") != file_format) {
     fail(reader.where(), "outcomes in a format this version does not know", std::string(file_format),
          reader.metadata("format"));
   }
-  RunOutcomes outcomes;
+  OutcomeRecord outcomes;
   outcomes.arm = reader.metadata("arm");
   outcomes.seed = parse_seed(reader);
   outcomes.phase_names = reader.metadata_list("phases");
@@ -214,7 +214,7 @@ RunOutcomes load_outcomes(const std::filesystem::path& path) {
   return outcomes;
 }
 
-RunOutcome to_run_outcome(const RunOutcomes& outcomes, std::int32_t first_phase) {
+RunOutcome to_run_outcome(const OutcomeRecord& outcomes, std::int32_t first_phase) {
   const std::string where = fmt::format("arm '{}', seed {}", outcomes.arm, outcomes.seed);
   check_outcomes(outcomes, where);
   const auto first =

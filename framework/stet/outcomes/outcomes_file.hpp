@@ -27,7 +27,7 @@ struct SetOutcomes {
   std::map<std::string, std::vector<float>> extra;  ///< by name; [E, N] or [N]; a probe's: "PROBE.name"
 };
 
-struct RunOutcomes {
+struct OutcomeRecord {
   std::uint64_t seed = 0;
   std::string arm;
   std::vector<std::int64_t> step;   ///< [E]
@@ -39,13 +39,13 @@ struct RunOutcomes {
 
 /// Writes atomically. Throws Error (data) if sizes do not agree, an outcome is not 0 or 1, or a phase has no name; such
 /// a file is never written.
-void save_outcomes(const std::filesystem::path& path, const RunOutcomes& outcomes);
+void save_outcomes(const std::filesystem::path& path, const OutcomeRecord& outcomes);
 
 /// Throws Error (data), naming the file, on anything missing, surplus or inconsistent.
-[[nodiscard]] RunOutcomes load_outcomes(const std::filesystem::path& path);
+[[nodiscard]] OutcomeRecord load_outcomes(const std::filesystem::path& path);
 
 /// The outcomes as the statistics take them. Trajectory::first is the first evaluation whose phase is at least
 /// `first_phase`; Error (data) if there is none.
-[[nodiscard]] RunOutcome to_run_outcome(const RunOutcomes& outcomes, std::int32_t first_phase);
+[[nodiscard]] RunOutcome to_run_outcome(const OutcomeRecord& outcomes, std::int32_t first_phase);
 
 }  // namespace stet::report

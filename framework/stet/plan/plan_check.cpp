@@ -151,7 +151,7 @@ class ArmCheck {
     if (!known_.tokenizer_known) return;
     const auto wording = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
     try {
-      for (const FactSet& set : drawn) check_lengths(make_evaluation_set(set.name, set.facts, known_.tokenizer, wording), model_.context);
+      for (const FactSet& set : drawn) check_lengths(tokenize_set(set.name, set.facts, known_.tokenizer, wording), model_.context);
     } catch (const Error& error) {
       throw placed(error, {"model", "context"});
     }

@@ -17,19 +17,19 @@ namespace {
 using config::every_part;
 using config::Limits;
 using config::no_part;
-using config::Part;
+using config::IdentityPart;
 using config::Value;
 
 /// The hashes that InputContent found, of the files that `part` depends on.
-std::optional<Value> files_of(const DataConfig& data, Part part) {
+std::optional<Value> files_of(const DataConfig& data, IdentityPart part) {
   if (data.world != WorldKind::entity_questions) return std::nullopt;
-  return part == Part::base ? data.base_files : data.all_files;
+  return part == IdentityPart::base ? data.base_files : data.all_files;
 }
-std::optional<Value> tokenizer_of(const DataConfig& data, Part) {
+std::optional<Value> tokenizer_of(const DataConfig& data, IdentityPart) {
   if (data.tokenizer.empty()) return std::nullopt;
   return Value(Tokenizer::load(data.tokenizer).hash());
 }
-std::optional<Value> shards_of(const PretrainConfig& pretrain, Part) {
+std::optional<Value> shards_of(const PretrainConfig& pretrain, IdentityPart) {
   if (pretrain.shards.empty()) return std::nullopt;
   return Value(ShardIndex::read(pretrain.shards).checksum());
 }
@@ -47,7 +47,7 @@ config::IdentitySchema<DataConfig> data_schema() {
       .field("path", &DataConfig::path, no_part, "folder of EntityQuestions")
       .derived("files", every_part, files_of)
       .field("tokenizer", &DataConfig::tokenizer, no_part, "tokenizer.json for an EntityQuestions world; empty: one is trained on its text")
-      .derived("tokenizer", Part::base, tokenizer_of);
+      .derived("tokenizer", IdentityPart::base, tokenizer_of);
   return schema;
 }
 
@@ -108,14 +108,14 @@ config::IdentitySchema<RunConfig> run_schema() {
   const auto by_slick = [](const RunConfig& config) { return config.sets.labels == Labels::slick; };
   config::IdentitySchema<RunConfig> schema("experiment", "one arm");
   schema.table("data", &RunConfig::data, every_part, data_schema())
-      .table("model", &RunConfig::model, Part::base, ModelConfig::schema())
-      .table("pretrain", &RunConfig::pretrain, Part::base, pretrain_schema())
-      .table("sets", &RunConfig::sets, Part::run, sets_schema())
-      .table("slick", &RunConfig::slick, Id(Part::labels).and_if(Part::run, by_slick), slick_schema())
-      .table("train", &RunConfig::train, Part::run, TrainOptions::schema())
-      .table("evaluate", &RunConfig::evaluate, Part::run, evaluate_schema())
+      .table("model", &RunConfig::model, IdentityPart::base, ModelConfig::schema())
+      .table("pretrain", &RunConfig::pretrain, IdentityPart::base, pretrain_schema())
+      .table("sets", &RunConfig::sets, IdentityPart::run, sets_schema())
+      .table("slick", &RunConfig::slick, Id(IdentityPart::labels).and_if(IdentityPart::run, by_slick), slick_schema())
+      .table("train", &RunConfig::train, IdentityPart::run, TrainOptions::schema())
+      .table("evaluate", &RunConfig::evaluate, IdentityPart::run, evaluate_schema())
       .table("checkpoint", &RunConfig::checkpoint, no_part, checkpoint_schema())
-      .table("phase", &RunConfig::phases, Part::run, phase_schema());
+      .table("phase", &RunConfig::phases, IdentityPart::run, phase_schema());
   for (const char* key : {"regularizer", "freeze", "probe"}) schema.leave(key);
   return schema;
 }
@@ -221,10 +221,10 @@ RunConfig read_run_config(const Value& table) {
 
 Value resolve(const RunConfig& config) { return with_uses(run_schema().resolve(config), config); }
 
-Value base_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, Part::base, content); }
+Value base_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, IdentityPart::base, content); }
 
-Value labels_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, Part::labels, content); }
+Value labels_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, IdentityPart::labels, content); }
 
-Value run_identity_of(const RunConfig& config, config::Content content) { return with_uses(run_schema().identity(config, Part::run, content), config); }
+Value run_identity_of(const RunConfig& config, config::Content content) { return with_uses(run_schema().identity(config, IdentityPart::run, content), config); }
 
 }  // namespace stet

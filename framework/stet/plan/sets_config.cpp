@@ -34,34 +34,34 @@ std::int64_t SetsConfig::size_of(const std::string& name) const {
 
 config::IdentitySchema<SetsConfig> sets_schema() {
   using config::Limits;
-  using config::Part;
+  using config::IdentityPart;
   config::IdentitySchema<SetsConfig> schema("sets", "fact sets");
-  schema.field("known", &SetsConfig::known, Part::run, "known facts to train on", Limits{.min = 0})
-      .field("unknown", &SetsConfig::unknown, Part::run, "new facts to train on", Limits{.min = 0})
-      .field("held", &SetsConfig::held, Part::run, "known facts never trained on", Limits{.min = 1})
-      .field("validation", &SetsConfig::validation, Part::run, "known facts to stop a phase by", Limits{.min = 0})
-      .field("never_seen", &SetsConfig::never_seen, Part::run, "new facts about people whom nothing shows", Limits{.min = 0})
-      .field("out_of_relation", &SetsConfig::out_of_relation, Part::run, "known facts of held_out_relations", Limits{.min = 0})
-      .field("per_category", &SetsConfig::per_category, Part::run, "with labels = slick: facts in each of the sets highly_known, maybe_known and weakly_known",
+  schema.field("known", &SetsConfig::known, IdentityPart::run, "known facts to train on", Limits{.min = 0})
+      .field("unknown", &SetsConfig::unknown, IdentityPart::run, "new facts to train on", Limits{.min = 0})
+      .field("held", &SetsConfig::held, IdentityPart::run, "known facts never trained on", Limits{.min = 1})
+      .field("validation", &SetsConfig::validation, IdentityPart::run, "known facts to stop a phase by", Limits{.min = 0})
+      .field("never_seen", &SetsConfig::never_seen, IdentityPart::run, "new facts about people whom nothing shows", Limits{.min = 0})
+      .field("out_of_relation", &SetsConfig::out_of_relation, IdentityPart::run, "known facts of held_out_relations", Limits{.min = 0})
+      .field("per_category", &SetsConfig::per_category, IdentityPart::run, "with labels = slick: facts in each of the sets highly_known, maybe_known and weakly_known",
              Limits{.min = 0})
-      .field("held_out_relations", &SetsConfig::held_out_relations, Part::run, "relations whose facts are in out_of_relation alone")
-      .field("held_out_known", &SetsConfig::held_out_known, config::Identity<SetsConfig>(Part::run).came_later(), "known facts may be of them too: only new facts are not")
-      .choice("labels", &SetsConfig::labels, Part::run, {{"recall", Labels::recall}, {"slick", Labels::slick}}, "what makes a fact known: recall of statements, or SLiCK")
-      .field("categories", &SetsConfig::categories, Part::run, "with labels = slick: categories of known, held and validation facts")
-      .field("known_categories", &SetsConfig::known_categories, Part::run, "with labels = slick: categories of known facts; empty: `categories`")
-      .field("held_categories", &SetsConfig::held_categories, Part::run, "with labels = slick: categories of held and validation facts; empty: `categories`")
-      .field("knowledge", &SetsConfig::knowledge, Part::run, "share of wordings completed right for a fact to be known",
+      .field("held_out_relations", &SetsConfig::held_out_relations, IdentityPart::run, "relations whose facts are in out_of_relation alone")
+      .field("held_out_known", &SetsConfig::held_out_known, config::Identity<SetsConfig>(IdentityPart::run).came_later(), "known facts may be of them too: only new facts are not")
+      .choice("labels", &SetsConfig::labels, IdentityPart::run, {{"recall", Labels::recall}, {"slick", Labels::slick}}, "what makes a fact known: recall of statements, or SLiCK")
+      .field("categories", &SetsConfig::categories, IdentityPart::run, "with labels = slick: categories of known, held and validation facts")
+      .field("known_categories", &SetsConfig::known_categories, IdentityPart::run, "with labels = slick: categories of known facts; empty: `categories`")
+      .field("held_categories", &SetsConfig::held_categories, IdentityPart::run, "with labels = slick: categories of held and validation facts; empty: `categories`")
+      .field("knowledge", &SetsConfig::knowledge, IdentityPart::run, "share of wordings completed right for a fact to be known",
              Limits{.min = 0, .max = 1})
-      .choice("subjects", &SetsConfig::subjects, Part::run,
+      .choice("subjects", &SetsConfig::subjects, IdentityPart::run,
               {{"all", Subjects::all}, {"asked", Subjects::asked}, {"not_asked", Subjects::not_asked}},
               "whose facts, by whether pre-training asked about them")
-      .choice("unknown_labels", &SetsConfig::unknown_labels, Part::run,
+      .choice("unknown_labels", &SetsConfig::unknown_labels, IdentityPart::run,
               {{"true", UnknownLabels::truth}, {"shuffled", UnknownLabels::shuffled}, {"idk", UnknownLabels::idk}},
               "answers that unknown facts are trained with: their own, others', or that the answer is not known")
-      .choice("known_keys", &SetsConfig::known_keys, Part::run, {{"plain", KnownKeys::plain}, {"suffix", KnownKeys::suffix}},
+      .choice("known_keys", &SetsConfig::known_keys, IdentityPart::run, {{"plain", KnownKeys::plain}, {"suffix", KnownKeys::suffix}},
               "subjects of known facts: as they are, or with a UUID-like key behind them")
-      .field("match", &SetsConfig::match, Part::run, "match held to known facts, and unknown to held ones, on names and likelihoods")
-      .field("seed", &SetsConfig::seed, Part::run, "of the draw");
+      .field("match", &SetsConfig::match, IdentityPart::run, "match held to known facts, and unknown to held ones, on names and likelihoods")
+      .field("seed", &SetsConfig::seed, IdentityPart::run, "of the draw");
   return schema;
 }
 

@@ -55,7 +55,7 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
     guess += 1.0 / static_cast<double>(std::max<std::size_t>(relation.answers.size(), 1));
   }
   const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording, std::vector<RecallRow>& rows) {
-    const EvaluationSet set = make_evaluation_set(label, chosen, tokenizer, wording);
+    const TokenizedSet set = tokenize_set(label, chosen, tokenizer, wording);
     SetScore result = score(model, weights, set, communicator);
     rows.push_back({label, chosen.size(), result.accuracy()});
     return result;
@@ -213,12 +213,12 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
           since_progress.restart();
         }
       }
-      const StepBoundary::Verdict verdict = boundary.look();
-      if (verdict.save) {
+      const StepBoundary::Due due = boundary.look();
+      if (due.save) {
         save();
         boundary.saved();
       }
-      if (verdict.stop) throw Stopped{};
+      if (due.stop) throw Stopped{};
     }
   } catch (Error& error) {
     if (error.kind() == ErrorKind::numerical) {

@@ -15,7 +15,7 @@ namespace {
 std::vector<TokenId> name_tokens(const Tokenizer& tokenizer, const std::string& subject) { return tokenizer.encode(" " + subject); }
 
 /// Log-likelihood of each subject in its sequence. A token at the very beginning of a text has none.
-std::vector<double> score_names(const BaseModel& base, EvaluationSet set, const World& world, Communicator& communicator) {
+std::vector<double> score_names(const BaseModel& base, TokenizedSet set, const World& world, Communicator& communicator) {
   std::vector<std::size_t> scored;
   std::vector<TokenSequence> sequences;
   for (std::size_t i = 0; i < set.sequences.size(); ++i) {
@@ -83,7 +83,7 @@ FactCovariates base_covariates(const BaseModel& base, const World& world, std::s
     result.answer_frequency.push_back(found == answers.end() ? 0.0 : found->second / relation_facts[fact.relation]);
   }
   const auto probe = [&world](const Fact& fact) -> const std::string& { return world.relations()[fact.relation].probe; };
-  EvaluationSet set = make_evaluation_set("covariates", facts, base.tokenizer, probe);
+  TokenizedSet set = tokenize_set("covariates", facts, base.tokenizer, probe);
   result.base_margin = score(base.model, base.weights, set, communicator).log_probability;
   result.name_likelihood = score_names(base, std::move(set), world, communicator);
   return result;
@@ -112,10 +112,10 @@ std::vector<double> embedding_cosine(const BaseModel& base, std::span<const Fact
   return result;
 }
 
-void record_covariates(const BaseModel& base, const World& world, std::span<const EvaluationSet> sets, Communicator& communicator,
-                       report::RunOutcomes& outcomes) {
+void record_covariates(const BaseModel& base, const World& world, std::span<const TokenizedSet> sets, Communicator& communicator,
+                       report::OutcomeRecord& outcomes) {
   const auto facts_of = [&sets](const std::string& name) -> std::span<const Fact> {
-    for (const EvaluationSet& set : sets) {
+    for (const TokenizedSet& set : sets) {
       if (set.name == name) return set.facts;
     }
     return {};

@@ -33,7 +33,7 @@ struct FactCovariates {
 /// Collective. Writes the extra arrays token_overlap, log_frequency, answer_frequency, name_length, base_margin and
 /// embedding_cosine, [N] each, of the sets held and unknown. The others, for overlap and cosine: the unknown facts for held
 /// ones, the held facts for unknown ones.
-void record_covariates(const BaseModel& base, const World& world, std::span<const EvaluationSet> sets, Communicator& communicator,
-                       report::RunOutcomes& outcomes);
+void record_covariates(const BaseModel& base, const World& world, std::span<const TokenizedSet> sets, Communicator& communicator,
+                       report::OutcomeRecord& outcomes);
 
 }  // namespace stet

@@ -10,9 +10,9 @@ namespace stet {
 
 namespace {
 
-const EvaluationSet& find_set(std::span<const EvaluationSet> sets, const std::string& name) {
+const TokenizedSet& find_set(std::span<const TokenizedSet> sets, const std::string& name) {
   std::vector<std::string> names;
-  for (const EvaluationSet& set : sets) {
+  for (const TokenizedSet& set : sets) {
     if (set.name == name) return set;
     names.push_back(set.name);
   }
@@ -23,9 +23,9 @@ const EvaluationSet& find_set(std::span<const EvaluationSet> sets, const std::st
 }  // namespace
 
 ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weights, const Snapshots& snapshots,
-                                std::span<const EvaluationSet> sets, const Examples& examples) {
+                                std::span<const TokenizedSet> sets, const Examples& examples) {
   ProbeContext context{model, weights, snapshots, {}, {}, examples};
-  for (const EvaluationSet& set : sets) context.sets.push_back(set.name);
+  for (const TokenizedSet& set : sets) context.sets.push_back(set.name);
   context.hidden_states = [&model, sets](const std::string& set, const at::Tensor& under, ProbePosition position, std::size_t limit) {
     return hidden_states(model, under, find_set(sets, set), position, limit);
   };
@@ -40,9 +40,9 @@ std::string wrong_with(std::span<const Measurement> measured, const ProbeContext
   return wrong_with_measurements(measured, context.sets, context.examples.sets(), context.model.config().layers);
 }
 
-std::string wrong_with(std::span<const FactMeasurement> measured, std::span<const EvaluationSet> sets) {
+std::string wrong_with(std::span<const FactMeasurement> measured, std::span<const TokenizedSet> sets) {
   return wrong_with_fact_measurements(measured, [&](const std::string& name) -> std::optional<std::size_t> {
-    const auto set = std::find_if(sets.begin(), sets.end(), [&](const EvaluationSet& one) { return one.name == name; });
+    const auto set = std::find_if(sets.begin(), sets.end(), [&](const TokenizedSet& one) { return one.name == name; });
     return set == sets.end() ? std::nullopt : std::optional(set->facts.size());
   });
 }

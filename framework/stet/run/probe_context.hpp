@@ -11,10 +11,10 @@ namespace stet {
 
 /// Everything but phase, epoch, the flags that follow them, and what trains. What is handed in must outlive the context.
 [[nodiscard]] ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weights, const Snapshots& snapshots,
-                                              std::span<const EvaluationSet> sets, const Examples& examples);
+                                              std::span<const TokenizedSet> sets, const Examples& examples);
 
 /// Why what a probe measured cannot be recorded; empty if it can. As plugin/handover.hpp, with the sets of a run.
 [[nodiscard]] std::string wrong_with(std::span<const Measurement> measured, const ProbeContext& context);
-[[nodiscard]] std::string wrong_with(std::span<const FactMeasurement> measured, std::span<const EvaluationSet> sets);
+[[nodiscard]] std::string wrong_with(std::span<const FactMeasurement> measured, std::span<const TokenizedSet> sets);
 
 }  // namespace stet

@@ -71,15 +71,15 @@ std::vector<TokenSequence> generated_texts(const BaseModel& base, std::uint64_t 
 
 }  // namespace
 
-void fill_examples(ExampleStore& store, std::span<const EvaluationSet> sets, const BaseModel& base, std::uint64_t seed) {
+void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, const BaseModel& base, std::uint64_t seed) {
   store.draw_by(seed);
-  for (const EvaluationSet& set : sets) {
+  for (const TokenizedSet& set : sets) {
     store.add(set.name, [&set] { return set.sequences; });
   }
   store.add("neutral", [&base] { return neutral_texts(base); });
   store.add("pretraining", [&base, seed] { return base_texts(base, seed); });
   store.add("pretraining_not_held", [&base, sets, seed] {
-    const auto held = std::find_if(sets.begin(), sets.end(), [](const EvaluationSet& set) { return set.name == "held"; });
+    const auto held = std::find_if(sets.begin(), sets.end(), [](const TokenizedSet& set) { return set.name == "held"; });
     return base_texts(base, seed, held == sets.end() ? std::span<const Fact>() : held->facts);
   });
   store.add("self_generated", [&base, seed] { return generated_texts(base, seed); });

@@ -19,6 +19,6 @@ inline constexpr std::uint64_t rehearsal_texts = 2048;
 ///   "pretraining_not_held": the same without the facts of the set "held",
 ///   "self_generated": what the base itself writes after the first token of such texts, sampled at temperature 1.
 /// All tokens of a text but the first are predicted with loss. `sets` and `base` must outlive the store.
-void fill_examples(ExampleStore& store, std::span<const EvaluationSet> sets, const BaseModel& base, std::uint64_t seed);
+void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, const BaseModel& base, std::uint64_t seed);
 
 }  // namespace stet

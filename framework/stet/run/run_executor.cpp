@@ -96,16 +96,16 @@ void RunExecutor::run() {
 
 TrainingData RunExecutor::phase_data() const {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
-  std::vector<const EvaluationSet*> parts;
+  std::vector<const TokenizedSet*> parts;
   std::uint64_t size = 0;
-  for (const EvaluationSet& set : sets_) {
+  for (const TokenizedSet& set : sets_) {
     if (std::find(phase.sets.begin(), phase.sets.end(), set.name) == phase.sets.end()) continue;
     parts.push_back(&set);
     size += set.sequences.size();
   }
   if (size == 0) throw Error(ErrorKind::config, "phase '" + phase.name + "' has no facts to train on").hint("see [sets]");
   const auto at = [parts](std::uint64_t index) -> const TokenSequence& {
-    for (const EvaluationSet* part : parts) {
+    for (const TokenizedSet* part : parts) {
       if (index < part->sequences.size()) return part->sequences[index];
       index -= part->sequences.size();
     }
@@ -215,13 +215,13 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
   report_progress();
 }
 
-SetScore RunExecutor::score_set(const EvaluationSet& set) const {
+SetScore RunExecutor::score_set(const TokenizedSet& set) const {
   return score(base_.model, weights_, set, communicator_, static_cast<std::size_t>(run_.config.evaluate.batch_size));
 }
 
 void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
   std::vector<SetScore> scores;
-  for (const EvaluationSet& set : sets_) {
+  for (const TokenizedSet& set : sets_) {
     scores.push_back(validation && set.name == report::validation_set ? std::move(*validation) : score_set(set));
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
@@ -231,7 +231,7 @@ void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
 std::optional<SetScore> RunExecutor::judge_plateau(std::int64_t epoch) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   // The phase ends by a set of its own: validation facts are neither trained on nor held.
-  const auto set = std::find_if(sets_.begin(), sets_.end(), [](const EvaluationSet& s) { return s.name == report::validation_set; });
+  const auto set = std::find_if(sets_.begin(), sets_.end(), [](const TokenizedSet& s) { return s.name == report::validation_set; });
   if (set == sets_.end()) return std::nullopt;
   SetScore validation = score_set(*set);
   const double accuracy = validation.accuracy();
@@ -317,7 +317,7 @@ void RunExecutor::report_progress() {
   for (std::size_t p = 0; p < run_.config.phases.size(); ++p) {
     const PhaseConfig& phase = run_.config.phases[p];
     std::uint64_t size = 0;
-    for (const EvaluationSet& set : sets_) {
+    for (const TokenizedSet& set : sets_) {
       if (std::find(phase.sets.begin(), phase.sets.end(), set.name) != phase.sets.end()) size += set.sequences.size();
     }
     const double work = static_cast<double>(size) * static_cast<double>(phase.epochs);

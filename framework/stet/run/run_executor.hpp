@@ -41,7 +41,7 @@ class RunExecutor {
   void begin_phase(bool resumed);
   void train_phase();
   void end_phase();
-  [[nodiscard]] SetScore score_set(const EvaluationSet& set) const;
+  [[nodiscard]] SetScore score_set(const TokenizedSet& set) const;
   /// Scores and records all sets, and runs the probes. `validation`: that set's score, if it is known already.
   void evaluate(float epoch, std::optional<SetScore> validation = std::nullopt);
   /// Scores the validation set alone and says (state_.phase_over) whether the phase ends here.
@@ -73,7 +73,7 @@ class RunExecutor {
 
   World world_;  // this arm's: new facts differ between arms, the base's text does not
   at::Tensor weights_;
-  std::vector<EvaluationSet> sets_;
+  std::vector<TokenizedSet> sets_;
   std::string curation_;  // curation.md, or empty
   std::unique_ptr<Trainer> trainer_;
   std::vector<Instance> regularizers_;

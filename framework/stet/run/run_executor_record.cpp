@@ -51,9 +51,9 @@ void RunExecutor::checkpoint() {
 }
 
 void RunExecutor::checkpoint_if_due() {
-  const StepBoundary::Verdict verdict = boundary_.look();
-  if (verdict.save) checkpoint();
-  if (verdict.stop) throw Stopped{};
+  const StepBoundary::Due due = boundary_.look();
+  if (due.save) checkpoint();
+  if (due.stop) throw Stopped{};
 }
 
 bool RunExecutor::resume() {

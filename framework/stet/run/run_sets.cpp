@@ -125,7 +125,7 @@ RunSets make_run_sets(const PlannedRun& run, const BaseModel& base, const World&
   }
   const auto probe = [&world](const Fact& fact) -> const std::string& { return world.relations()[fact.relation].probe; };
   for (const FactSet& set : sets) {
-    result.sets.push_back(make_evaluation_set(set.name, set.facts, base.tokenizer, probe));
+    result.sets.push_back(tokenize_set(set.name, set.facts, base.tokenizer, probe));
     check_lengths(result.sets.back(), base.model.config().context);
     for (std::size_t i = 0; i < result.sets.back().sequences.size(); ++i) {
       result.sets.back().sequences[i].example = ExampleStore::number_of(result.sets.size() - 1, i);

@@ -10,7 +10,7 @@
 namespace stet {
 
 struct RunSets {
-  std::vector<EvaluationSet> sets;  ///< in the order of SetsConfig::names()
+  std::vector<TokenizedSet> sets;  ///< in the order of SetsConfig::names()
   std::string curation;             ///< Markdown; empty without [sets] match
 };
 

@@ -20,7 +20,7 @@ const at::Tensor& SnapshotStore::get(const std::string& name) const {
       .hint(suggestion(name, names));
 }
 
-void RunState::record(std::int32_t phase_index, float epoch, const std::vector<EvaluationSet>& sets, const std::vector<SetScore>& scores) {
+void RunState::record(std::int32_t phase_index, float epoch, const std::vector<TokenizedSet>& sets, const std::vector<SetScore>& scores) {
   outcomes.step.push_back(step);
   outcomes.epoch.push_back(epoch);
   outcomes.phase.push_back(phase_index);

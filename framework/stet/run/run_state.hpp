@@ -36,14 +36,14 @@ struct RunState {
   std::int64_t bad_epochs = 0;    ///< epochs since then
   bool phase_over = false;        ///< a plateau ended it
   TimeSpent spent;                ///< in earlier attempts
-  report::RunOutcomes outcomes;
+  report::OutcomeRecord outcomes;
   std::vector<std::string> older_metrics; ///< lines of metrics.jsonl in a checkpoint of an older stet; else empty (MetricsLog keeps them)
   std::vector<std::string> measurements;  ///< lines of measurements.csv
   std::set<std::string> acted;            ///< keys of regularizers whose term was not 0 at some step, or that replaced weights
   std::vector<std::string> fact_arrays;   ///< "SET/KEY" of what record_facts() has recorded
 
   /// Appends one evaluation.
-  void record(std::int32_t phase_index, float epoch, const std::vector<EvaluationSet>& sets, const std::vector<SetScore>& scores);
+  void record(std::int32_t phase_index, float epoch, const std::vector<TokenizedSet>& sets, const std::vector<SetScore>& scores);
 
   /// Per-fact values of the evaluation recorded last, as extra array `key` of the set; one value a fact (assertion).
   /// Evaluations before the first recorded one hold 0, those left out later the value before them.

@@ -1,4 +1,4 @@
-#include <stet/run/session_control.hpp>
+#include <stet/run/stopping.hpp>
 
 #include <stet/comm/flight_recorder.hpp>
 
@@ -42,7 +42,7 @@ void release_stop_signals() noexcept {
 bool stop_requested() noexcept { return stop.load(); }
 void request_stop() noexcept { stop.store(true); }
 
-StepBoundary::Verdict StepBoundary::look() {
+StepBoundary::Due StepBoundary::look() {
   if (++steps_ < next_) return {};
   const double step_seconds = since_look_.seconds() / static_cast<double>(steps_);
   std::vector<double> said = {communicator_.rank() == 0 && since_saved_.seconds() > interval_ ? 1.0 : 0.0, stop_requested() ? 1.0 : 0.0, step_seconds};

@@ -45,12 +45,12 @@ class StepBoundary {
   /// `interval`: seconds between checkpoints, by rank 0's clock.
   StepBoundary(Communicator& communicator, double interval) : communicator_(communicator), interval_(interval) {}
 
-  struct Verdict {
+  struct Due {
     bool save = false;  ///< a checkpoint is due, or a stop was asked for
     bool stop = false;
   };
   /// After each step. Collective.
-  [[nodiscard]] Verdict look();
+  [[nodiscard]] Due look();
   /// A checkpoint was written.
   void saved() noexcept { since_saved_.restart(); }
 

@@ -79,7 +79,7 @@ class Bench {
   /// Seconds of a phase's beginning and steps.
   [[nodiscard]] double phase(const PhaseConfig& phase, Speed& speed) {
     std::vector<const TokenSequence*> sequences;
-    for (const EvaluationSet& set : sets_) {
+    for (const TokenizedSet& set : sets_) {
       if (std::find(phase.sets.begin(), phase.sets.end(), set.name) == phase.sets.end()) continue;
       for (const TokenSequence& sequence : set.sequences) sequences.push_back(&sequence);
     }
@@ -110,11 +110,11 @@ class Bench {
 
   /// Seconds of one evaluation between a phase's ends: scores of all sets, and probes.
   [[nodiscard]] double evaluation() {
-    return scores([](const EvaluationSet&) { return true; }) + probes(false);
+    return scores([](const TokenizedSet&) { return true; }) + probes(false);
   }
   /// Seconds of what a phase that ends at a plateau is judged by.
   [[nodiscard]] double validation() {
-    return scores([](const EvaluationSet& set) { return set.name == report::validation_set; });
+    return scores([](const TokenizedSet& set) { return set.name == report::validation_set; });
   }
   /// Seconds of the probes at a run's first evaluation, or (else) between a phase's ends.
   [[nodiscard]] double probes(bool at_the_ends) {
@@ -145,7 +145,7 @@ class Bench {
     const ProcessorStopwatch watch;
     int rounds = 0;
     while (rounds < 2 || watch.seconds() < seconds_ / 2) {
-      for (const EvaluationSet& set : sets_) {
+      for (const TokenizedSet& set : sets_) {
         if (!wanted(set)) continue;
         static_cast<void>(score(base_.model, base_.weights, set, *alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
       }
@@ -162,7 +162,7 @@ class Bench {
   std::unique_ptr<Communicator> alone_ = make_single_process();
   BaseModel base_;
   OneSnapshot snapshots_;
-  std::vector<EvaluationSet> sets_;
+  std::vector<TokenizedSet> sets_;
 };
 
 }  // namespace

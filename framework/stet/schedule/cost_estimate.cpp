@@ -1,4 +1,4 @@
-#include <stet/schedule/estimate.hpp>
+#include <stet/schedule/cost_estimate.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/config/document.hpp>
@@ -23,7 +23,7 @@ const Cost& measured_once(std::map<std::string, Cost>& measured, const std::stri
 
 }  // namespace
 
-Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
+CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
                        const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   std::map<std::string, ArmCost> arms;
@@ -34,7 +34,7 @@ Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::fu
   const auto base_of = [&](const PlannedRun& run) -> const BaseCost& {
     return measured_once(kinds, config::config_hash(base_identity_of(run.config)), [&] { return measure_base(run.config, seconds); });
   };
-  Estimate estimate;
+  CostEstimate estimate;
   const auto remember = [&estimate](const BaseCost& base, const ArmCost& arm) {
     estimate.memory_bytes = std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes);
   };
@@ -69,9 +69,9 @@ Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::fu
   return estimate;
 }
 
-double elapsed_work(const Estimate& estimate) { return estimate.base_seconds + estimate.label_seconds + estimate.run_seconds; }
+double elapsed_work(const CostEstimate& estimate) { return estimate.base_seconds + estimate.label_seconds + estimate.run_seconds; }
 
-double elapsed_seconds(const Estimate& estimate, int workers) {
+double elapsed_seconds(const CostEstimate& estimate, int workers) {
   STET_ASSERT(workers > 0);
   std::priority_queue<double, std::vector<double>, std::greater<>> free;  // when each worker is
   for (int i = 0; i < workers; ++i) free.push(0);
@@ -83,8 +83,8 @@ double elapsed_seconds(const Estimate& estimate, int workers) {
     end = std::max(end, start + seconds);
     return start + seconds;
   };
-  std::vector<std::pair<double, const Estimate::OfBase*>> ready;  // when what stands on a base can begin
-  for (const Estimate::OfBase& of : estimate.by_base) ready.emplace_back(of.base > 0 ? work(0, of.base) : 0, &of);
+  std::vector<std::pair<double, const CostEstimate::OfBase*>> ready;  // when what stands on a base can begin
+  for (const CostEstimate::OfBase& of : estimate.by_base) ready.emplace_back(of.base > 0 ? work(0, of.base) : 0, &of);
   const auto in_order = [&ready] {
     std::stable_sort(ready.begin(), ready.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   };

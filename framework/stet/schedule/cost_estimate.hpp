@@ -9,7 +9,7 @@
 
 namespace stet {
 
-struct Estimate {
+struct CostEstimate {
   double base_seconds = 0;   ///< all base models that are left, one core
   double run_seconds = 0;    ///< all runs that are left, one core; see planned_epochs()
   double label_seconds = 0;  ///< all labels that are left, one core
@@ -26,13 +26,13 @@ struct Estimate {
 };
 
 /// All that is left, on one core.
-[[nodiscard]] double elapsed_work(const Estimate& estimate);
+[[nodiscard]] double elapsed_work(const CostEstimate& estimate);
 /// How long it takes `workers` processes that take the tasks in order, each as soon as its base is there: no task can be divided.
-[[nodiscard]] double elapsed_seconds(const Estimate& estimate, int workers);
+[[nodiscard]] double elapsed_seconds(const CostEstimate& estimate, int workers);
 
 /// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part. `left_base`, `left_run` and `left_labels` tell
 /// what is still to do.
-[[nodiscard]] Estimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
+[[nodiscard]] CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
                                      const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels,
                                      double seconds = 0.25);
 

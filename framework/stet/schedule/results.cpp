@@ -18,7 +18,7 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
       ++missing;
       continue;
     }
-    const report::RunOutcomes loaded = report::load_outcomes(folder / "outcomes.safetensors");
+    const report::OutcomeRecord loaded = report::load_outcomes(folder / "outcomes.safetensors");
     const auto last = static_cast<std::int32_t>(run.config.phases.size()) - 1;
     report::RunOutcome outcome = report::to_run_outcome(loaded, last);
     outcome.base = static_cast<std::uint64_t>(plan.bases[run.base].index);

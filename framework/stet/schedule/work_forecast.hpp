@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/plan/plan.hpp>
-#include <stet/run/session_control.hpp>
+#include <stet/run/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 
 #include <filesystem>

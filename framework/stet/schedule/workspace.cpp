@@ -57,7 +57,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
   const std::optional<std::filesystem::path> found = finished_elsewhere(run);
   if (!found) return false;
   const std::filesystem::path &theirs = *found, mine = run_folder(run);
-  report::RunOutcomes outcomes = report::load_outcomes(theirs / "outcomes.safetensors");
+  report::OutcomeRecord outcomes = report::load_outcomes(theirs / "outcomes.safetensors");
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
   std::filesystem::create_directories(mine);
   for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {

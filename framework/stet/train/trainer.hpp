@@ -99,19 +99,19 @@ class Trainer {
   };
 
   /// What the rows of a micro-batch count for.
-  struct Share {
+  struct MicroBatchShare {
     double rows, sequences;  ///< of the global batch, or rehearsed in the step
     int rehearsed;           ///< the regularizer that the sequences are for; -1: the batch itself
     bool last;               ///< the shard's last micro-batch
   };
-  struct Rows;  ///< of a micro-batch: those that something reads
+  struct LossRows;  ///< of a micro-batch: those that something reads
 
   ShardSums run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows, double global_sequences,
                       const at::Tensor& gradient, bool last_shard);
-  void micro_batch(std::span<const TokenSequence> sequences, const Share& share, const at::Tensor& gradient, ShardSums& sums);
-  [[nodiscard]] Rows rows_of(const PackedBatch& batch, const Share& share) const;
-  [[nodiscard]] double task_loss(const Rows& rows, const at::Tensor& logits, at::Tensor& d_logits) const;
-  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const Rows& rows, const Share& share, const at::Tensor& hidden,
+  void micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share, const at::Tensor& gradient, ShardSums& sums);
+  [[nodiscard]] LossRows rows_of(const PackedBatch& batch, const MicroBatchShare& share) const;
+  [[nodiscard]] double task_loss(const LossRows& rows, const at::Tensor& logits, at::Tensor& d_logits) const;
+  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share, const at::Tensor& hidden,
                                             const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums);
   /// Penalties by weights, the optimizer, after_step.
   void update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);

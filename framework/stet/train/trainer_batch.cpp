@@ -8,7 +8,7 @@
 namespace stet {
 
 /// The rows that something reads: those with task loss, or every row that predicts a token.
-struct Trainer::Rows {
+struct Trainer::LossRows {
   at::Tensor index, targets;              // [P]
   std::vector<std::int64_t> target_list;  // [P]
   std::vector<std::int32_t> sequence_of;  // [P]
@@ -16,8 +16,8 @@ struct Trainer::Rows {
   std::vector<double> task_weights;       // [P] in the task's loss; all 0 for rehearsed sequences, which have none
 };
 
-Trainer::Rows Trainer::rows_of(const PackedBatch& batch, const Share& share) const {
-  Rows rows;
+Trainer::LossRows Trainer::rows_of(const PackedBatch& batch, const MicroBatchShare& share) const {
+  LossRows rows;
   std::vector<std::int64_t> list;
   if (all_rows_) {
     std::size_t next = 0;
@@ -80,7 +80,7 @@ Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, 
   return sums;
 }
 
-double Trainer::task_loss(const Rows& rows, const at::Tensor& logits, at::Tensor& d_logits) const {
+double Trainer::task_loss(const LossRows& rows, const at::Tensor& logits, at::Tensor& d_logits) const {
   return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     const std::vector<T> weight(rows.task_weights.begin(), rows.task_weights.end());
     std::vector<T> losses(weight.size());
@@ -92,9 +92,9 @@ double Trainer::task_loss(const Rows& rows, const at::Tensor& logits, at::Tensor
   });
 }
 
-void Trainer::micro_batch(std::span<const TokenSequence> sequences, const Share& share, const at::Tensor& gradient, ShardSums& sums) {
+void Trainer::micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share, const at::Tensor& gradient, ShardSums& sums) {
   const PackedBatch batch = pack(sequences);
-  const Rows rows = rows_of(batch, share);
+  const LossRows rows = rows_of(batch, share);
   const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
   const at::Tensor hidden = model_.forward(weights_, tokens, &rows.index, &activations_);
   at::Tensor d_hidden;
@@ -125,7 +125,7 @@ void Trainer::micro_batch(std::span<const TokenSequence> sequences, const Share&
 
 /// Adds the gradients of the output regularizers that these sequences are for: into d_logits, and what goes to hidden states
 /// directly is returned (undefined if nothing).
-at::Tensor Trainer::output_penalties(const PackedBatch& batch, const Rows& rows, const Share& share, const at::Tensor& hidden,
+at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share, const at::Tensor& hidden,
                                      const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums) {
   at::Tensor d_hidden;
   std::vector<std::int32_t> set_of;

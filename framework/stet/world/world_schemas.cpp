@@ -4,10 +4,10 @@ namespace stet {
 namespace {
 
 using config::every_part;
-using config::Part;
+using config::IdentityPart;
 
 /// New facts never touch the text of pre-training.
-constexpr config::Parts new_facts = Part::labels | Part::run;
+constexpr config::Parts new_facts = IdentityPart::labels | IdentityPart::run;
 
 config::Limits share() {
   config::Limits limits;
@@ -75,11 +75,11 @@ config::IdentitySchema<EntityQuestionsOptions> entity_questions_schema() {
   schema.field("path", &O::path, config::no_part, "folder of the data; empty: the environment variable STET_DATA");
   schema.field("relations", &O::relations, every_part, "Wikidata properties");
   schema.field("facts_per_relation", &O::facts_per_relation, every_part, "base facts of each relation", count(1, 1e7));
-  schema.field("new_per_relation", &O::new_per_relation, Id(new_facts).and_if(Part::base, one_pool), "new facts of each relation", count(0, 1e7));
+  schema.field("new_per_relation", &O::new_per_relation, Id(new_facts).and_if(IdentityPart::base, one_pool), "new facts of each relation", count(0, 1e7));
   const std::vector<std::pair<std::string, EntityQuestionsSplit>> splits = {
       {"train", EntityQuestionsSplit::train}, {"test", EntityQuestionsSplit::test}, {"no-overlap", EntityQuestionsSplit::no_overlap}};
   schema.choice("base_from", &O::base_from, Id(every_part).came_later(), splits, "published split of the base facts");
-  schema.choice("new_from", &O::new_from, Id(new_facts).and_if(Part::base, one_pool).came_later(), splits, "published split of the new facts; no-overlap: subjects that hardly share a word with those of test");
+  schema.choice("new_from", &O::new_from, Id(new_facts).and_if(IdentityPart::base, one_pool).came_later(), splits, "published split of the new facts; no-overlap: subjects that hardly share a word with those of test");
   schema.field("seed", &O::seed, every_part, "seed of the split and of the pre-training text");
   schema.field("asked_fraction", &O::asked_fraction, every_part, "share of the subjects about which pre-training asks questions",
                share());

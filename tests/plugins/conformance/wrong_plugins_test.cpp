@@ -37,8 +37,8 @@ class WrongPlugins : public ::testing::Test {
     std::string text;
     Names failed, skips;
     for (const CheckResult& result : report.checks) {
-      if (result.verdict == Verdict::not_applicable) skips.insert(result.check);
-      if (result.verdict != Verdict::failed) continue;
+      if (result.verdict == CheckVerdict::not_applicable) skips.insert(result.check);
+      if (result.verdict != CheckVerdict::failed) continue;
       failed.insert(result.check);
       EXPECT_FALSE(result.hint.empty()) << all;
       if (text.empty()) text = result.detail + " | " + result.hint;
@@ -138,7 +138,7 @@ TEST_F(WrongPlugins, TermThatIsAlwaysZero) {
   const std::vector<ClassReport> reports = check("strengths");
   const ClassReport& silent = of_class(reports, "silent");
   EXPECT_EQ(fails_only(silent, {}, {"gradient"}), "");
-  EXPECT_EQ(of_check(silent, "acts").verdict, Verdict::warning);
+  EXPECT_EQ(of_check(silent, "acts").verdict, CheckVerdict::warning);
   EXPECT_TRUE(has(of_check(silent, "acts").detail, "the term is 0 in all 12 steps of two phases"));
   EXPECT_TRUE(has(format_conformance(std::span(&silent, 1)), "7 passed, 0 failed, 2 not applicable, 1 warning\n"));
 }
@@ -246,9 +246,9 @@ TEST_F(WrongPlugins, SeveralClassesAndTheirParameters) {
   EXPECT_EQ(reports[0].name, "shrink");
   EXPECT_EQ(reports[0].parameters, "{ beta = 0.5 }");
   EXPECT_TRUE(all_passed(std::span(reports).first(1))) << format_conformance(reports);
-  EXPECT_EQ(of_check(reports[0], "strength 0").verdict, Verdict::passed);  // by the declared key
+  EXPECT_EQ(of_check(reports[0], "strength 0").verdict, CheckVerdict::passed);  // by the declared key
   ASSERT_EQ(reports[1].checks.size(), 1U);
-  EXPECT_EQ(reports[1].checks[0].verdict, Verdict::failed);
+  EXPECT_EQ(reports[1].checks[0].verdict, CheckVerdict::failed);
   EXPECT_TRUE(has(reports[1].checks[0].detail, "the class cannot be made: probe.needy: 'rank' must be given"));
   EXPECT_TRUE(has(reports[1].checks[0].hint, "--set key=value"));
 
@@ -260,7 +260,7 @@ TEST_F(WrongPlugins, SeveralClassesAndTheirParameters) {
   // At strength 0 there is no gradient to compare, and that is said.
   reports = check("several", {"rank=2", "shrink.beta=0"});
   const CheckResult& gradient = of_check(reports[0], "gradient");
-  EXPECT_EQ(gradient.verdict, Verdict::not_applicable);
+  EXPECT_EQ(gradient.verdict, CheckVerdict::not_applicable);
   EXPECT_TRUE(has(gradient.detail, "constant with these parameters"));
 }
 

@@ -1,5 +1,5 @@
 // The launcher's choices, and the program itself in front of an engine that only tells what it was given.
-#include <stet/cli/launcher.hpp>
+#include <stet/cli/library_environment.hpp>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

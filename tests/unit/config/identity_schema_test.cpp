@@ -42,47 +42,47 @@ IdentitySchema<Tree> tree_schema() {
   IdentitySchema<Leaf> inner("inner");
   inner.field("size", &Leaf::size, every_part, "").field("threads", &Leaf::threads, no_part, "");
   IdentitySchema<Ring> stage("stage");
-  stage.field("steps", &Ring::steps, Part::run, "").field("seconds", &Ring::seconds, no_part, "");
+  stage.field("steps", &Ring::steps, IdentityPart::run, "").field("seconds", &Ring::seconds, no_part, "");
   const auto red = [](const Tree& outer) { return outer.colour == Tint::red; };
   IdentitySchema<Tree> outer("outer");
   outer.field("path", &Tree::path, no_part, "a file")
       .derived("path", every_part,
-               [](const Tree& o, Part) -> std::optional<Value> { return o.path.empty() ? std::nullopt : std::optional(Value("content of " + o.path)); })
-      .choice("colour", &Tree::colour, Part::base | Part::run, {{"red", Tint::red}, {"blue", Tint::blue}}, "")
+               [](const Tree& o, IdentityPart) -> std::optional<Value> { return o.path.empty() ? std::nullopt : std::optional(Value("content of " + o.path)); })
+      .choice("colour", &Tree::colour, IdentityPart::base | IdentityPart::run, {{"red", Tint::red}, {"blue", Tint::blue}}, "")
       .field("later", &Tree::later, Id(every_part).came_later(), "")
-      .field("only_red", &Tree::only_red, Id(Part::run).and_if(Part::base, red), "")
-      .table("inner", &Tree::inner, Part::base, inner)
+      .field("only_red", &Tree::only_red, Id(IdentityPart::run).and_if(IdentityPart::base, red), "")
+      .table("inner", &Tree::inner, IdentityPart::base, inner)
       .table("saved", &Tree::saved, no_part, inner)
       .table("stage", &Tree::stages, every_part, stage);
   return outer;
 }
 
-std::string identity_text(const std::string& toml, Part part, Content content = Content::hashed) {
+std::string identity_text(const std::string& toml, IdentityPart part, Content content = Content::hashed) {
   return canonical(tree_schema().identity(tree_schema().read(parse(toml, "o.toml")), part, content));
 }
 std::string as_canonical(const std::string& toml) { return canonical(parse(toml, "expected.toml")); }
 
 TEST(IdentitySchemaTest, EachPartHasTheKeysThatSaySo) {
-  EXPECT_EQ(identity_text("", Part::base), as_canonical("colour = \"red\"\nonly_red = 5\n[inner]\nsize = 3\n"));
-  EXPECT_EQ(identity_text("", Part::labels), as_canonical(""));
-  EXPECT_EQ(identity_text("", Part::run), as_canonical("colour = \"red\"\nonly_red = 5\nstage = []\n"));
-  EXPECT_EQ(identity_text("[[stage]]\nsteps = 4\nseconds = 9\n", Part::run), as_canonical("colour = \"red\"\nonly_red = 5\n[[stage]]\nsteps = 4\n"));
+  EXPECT_EQ(identity_text("", IdentityPart::base), as_canonical("colour = \"red\"\nonly_red = 5\n[inner]\nsize = 3\n"));
+  EXPECT_EQ(identity_text("", IdentityPart::labels), as_canonical(""));
+  EXPECT_EQ(identity_text("", IdentityPart::run), as_canonical("colour = \"red\"\nonly_red = 5\nstage = []\n"));
+  EXPECT_EQ(identity_text("[[stage]]\nsteps = 4\nseconds = 9\n", IdentityPart::run), as_canonical("colour = \"red\"\nonly_red = 5\n[[stage]]\nsteps = 4\n"));
 }
 
 TEST(IdentitySchemaTest, AKeyMayCountOnACondition) {
-  EXPECT_EQ(identity_text("colour = \"blue\"\n", Part::base), as_canonical("colour = \"blue\"\n[inner]\nsize = 3\n"));
-  EXPECT_EQ(identity_text("colour = \"blue\"\n", Part::run), as_canonical("colour = \"blue\"\nonly_red = 5\nstage = []\n"));
+  EXPECT_EQ(identity_text("colour = \"blue\"\n", IdentityPart::base), as_canonical("colour = \"blue\"\n[inner]\nsize = 3\n"));
+  EXPECT_EQ(identity_text("colour = \"blue\"\n", IdentityPart::run), as_canonical("colour = \"blue\"\nonly_red = 5\nstage = []\n"));
 }
 
 TEST(IdentitySchemaTest, AKeyThatCameLaterIsLeftOutWhileItHasItsDefault) {
-  EXPECT_EQ(identity_text("later = 7\n", Part::labels), as_canonical(""));
-  EXPECT_EQ(identity_text("later = 8\n", Part::labels), as_canonical("later = 8\n"));
+  EXPECT_EQ(identity_text("later = 7\n", IdentityPart::labels), as_canonical(""));
+  EXPECT_EQ(identity_text("later = 8\n", IdentityPart::labels), as_canonical("later = 8\n"));
 }
 
 TEST(IdentitySchemaTest, AFileIsKnownByItsContentOrOnlyAsOne) {
-  EXPECT_EQ(identity_text("path = \"x\"\n", Part::labels), as_canonical("path = \"content of x\"\n"));
-  EXPECT_EQ(identity_text("path = \"x\"\n", Part::labels, Content::named), as_canonical("path = true\n"));
-  EXPECT_EQ(identity_text("", Part::labels, Content::named), as_canonical(""));
+  EXPECT_EQ(identity_text("path = \"x\"\n", IdentityPart::labels), as_canonical("path = \"content of x\"\n"));
+  EXPECT_EQ(identity_text("path = \"x\"\n", IdentityPart::labels, Content::named), as_canonical("path = true\n"));
+  EXPECT_EQ(identity_text("", IdentityPart::labels, Content::named), as_canonical(""));
 }
 
 TEST(IdentitySchemaTest, ReadsAndWritesAsASchema) {

@@ -43,8 +43,8 @@ class EvaluationTest : public ::testing::TestWithParam<at::ScalarType> {
 
   /// Prompts of 2..9 random tokens with answers of 1..4. Every other answer is the model's own greedy decoding; the rest are
   /// that with one wrong token: first, in the middle or last.
-  EvaluationSet make_set(std::size_t count) const {
-    EvaluationSet set;
+  TokenizedSet make_set(std::size_t count) const {
+    TokenizedSet set;
     set.name = "test";
     for (std::size_t i = 0; i < count; ++i) {
       Random random(5, "evaluation test", i);
@@ -73,7 +73,7 @@ class EvaluationTest : public ::testing::TestWithParam<at::ScalarType> {
 };
 
 TEST_P(EvaluationTest, AFactLongerThanTheContextIsNamedBeforeAnythingIsComputed) {
-  EvaluationSet set = make_set(300);
+  TokenizedSet set = make_set(300);
   set.sequences[270].ids.resize(25);  // of the third batch
   try {
     (void)score(model_, weights_, set, *alone_);
@@ -90,7 +90,7 @@ TEST_P(EvaluationTest, AFactLongerThanTheContextIsNamedBeforeAnythingIsComputed)
 }
 
 TEST_P(EvaluationTest, AgreesWithDecodingTokenByToken) {
-  const EvaluationSet set = make_set(60);
+  const TokenizedSet set = make_set(60);
   const SetScore result = score(model_, weights_, set, *alone_);
   ASSERT_EQ(result.correct.size(), 60U);
   ASSERT_EQ(result.probability.size(), 60U);
@@ -130,7 +130,7 @@ TEST_P(EvaluationTest, AgreesWithDecodingTokenByToken) {
 }
 
 TEST_P(EvaluationTest, DoesNotDependOnTheBatchSize) {
-  const EvaluationSet set = make_set(50);
+  const TokenizedSet set = make_set(50);
   const SetScore whole = score(model_, weights_, set, *alone_, 50);
   for (const std::size_t batch : {1, 3, 7, 49, 128}) {
     const SetScore other = score(model_, weights_, set, *alone_, batch);
@@ -141,13 +141,13 @@ TEST_P(EvaluationTest, DoesNotDependOnTheBatchSize) {
 }
 
 TEST_P(EvaluationTest, NoFactsScoreNothing) {
-  const SetScore result = score(model_, weights_, EvaluationSet{}, *alone_);
+  const SetScore result = score(model_, weights_, TokenizedSet{}, *alone_);
   EXPECT_TRUE(result.correct.empty());
   EXPECT_EQ(result.accuracy(), 0.0);
 }
 
 TEST_P(EvaluationTest, HiddenStatesAreThoseOfTheWholeSequenceAtThePosition) {
-  const EvaluationSet set = make_set(150);  // two batches
+  const TokenizedSet set = make_set(150);  // two batches
   for (const ProbePosition position : {ProbePosition::subject_end, ProbePosition::prompt_end}) {
     const std::vector<at::Tensor> layers = hidden_states(model_, weights_, set, position, 140);
     ASSERT_EQ(layers.size(), 3U);
@@ -170,7 +170,7 @@ TEST_P(EvaluationTest, HiddenStatesAreThoseOfTheWholeSequenceAtThePosition) {
 }
 
 TEST_P(EvaluationTest, NeuronsAreThoseOfTheWholeSequenceAtThePosition) {
-  const EvaluationSet set = make_set(150);  // two batches
+  const TokenizedSet set = make_set(150);  // two batches
   for (const ProbePosition position : {ProbePosition::subject_end, ProbePosition::prompt_end}) {
     const std::vector<at::Tensor> layers = neurons(model_, weights_, set, position, 140);
     ASSERT_EQ(layers.size(), 2U);
@@ -192,7 +192,7 @@ TEST_P(EvaluationTest, NeuronsAreThoseOfTheWholeSequenceAtThePosition) {
 }
 
 TEST(ProbeFacts, AreTheTokensOfSubjectAndAnswer) {
-  EvaluationSet set{"s", {{1, 4, "ab", "c"}, {2, 5, "d", "ef"}}, {{{9, 1, 2, 8, 3, 0}, 4, 0}, {{5, 8, 6, 7, 0}, 2, 1}}, {2, 0}, {1, 0}};
+  TokenizedSet set{"s", {{1, 4, "ab", "c"}, {2, 5, "d", "ef"}}, {{{9, 1, 2, 8, 3, 0}, 4, 0}, {{5, 8, 6, 7, 0}, 2, 1}}, {2, 0}, {1, 0}};
   const std::vector<ProbeFact> facts = probe_facts(set);
   ASSERT_EQ(facts.size(), 2U);
   EXPECT_EQ(facts[0].subject, (std::vector<std::int32_t>{1, 2}));
@@ -211,7 +211,7 @@ TEST(ProbeFacts, SubjectsOfRenderedFacts) {
   const std::vector<Fact> facts = {{1, 0, "Lower Tamburo", "Ostrel"}};
   for (const auto& [wording, spelt] : std::vector<std::pair<std::string, std::string>>{
            {"Where is [X] located? [Y]", " Lower Tamburo"}, {"[X] is in [Y]", "Lower Tamburo"}, {"Where is ([X])? [Y]", "Lower Tamburo"}}) {
-    const EvaluationSet set = make_evaluation_set("s", facts, tokenizer, [&wording = wording](const Fact&) -> const std::string& { return wording; });
+    const TokenizedSet set = tokenize_set("s", facts, tokenizer, [&wording = wording](const Fact&) -> const std::string& { return wording; });
     const std::vector<ProbeFact> seen = probe_facts(set);
     EXPECT_EQ(tokenizer.decode(seen.at(0).subject), spelt) << wording;
     EXPECT_EQ(seen[0].answer.back(), tokenizer.end_of_text());
@@ -234,7 +234,7 @@ TEST(EvaluationSetTest, KnowsWhereTheSubjectEnds) {
   const Tokenizer tokenizer = make_word_level(words);
   const std::string plain = "The job of [X] is [Y] .", first = "[X] is [Y] .", twice = "Lee is [X] is [Y] .";
   const std::vector<Fact> facts = {{1, 0, "Ann Lee", "baker"}, {2, 1, "Bo", "high priest"}, {3, 2, "Lee", "baker"}};
-  const EvaluationSet set = make_evaluation_set("set", facts, tokenizer, [&](const Fact& fact) -> const std::string& {
+  const TokenizedSet set = tokenize_set("set", facts, tokenizer, [&](const Fact& fact) -> const std::string& {
     return fact.relation == 0 ? plain : fact.relation == 1 ? first : twice;
   });
   EXPECT_EQ(set.name, "set");
@@ -258,7 +258,7 @@ TEST(EvaluationSetTest, KnowsWhereTheSubjectEndsInBytes) {
   const Tokenizer tokenizer = train_byte_level_bpe(corpus, 280);
   const std::string wording = "Where is [X]? [Y]";
   const std::vector<Fact> facts = {{1, 0, "\xC3\x85land", "far"}};
-  const EvaluationSet set = make_evaluation_set("set", facts, tokenizer, [&](const Fact&) -> const std::string& { return wording; });
+  const TokenizedSet set = tokenize_set("set", facts, tokenizer, [&](const Fact&) -> const std::string& { return wording; });
   const auto end = static_cast<std::size_t>(set.subject_end[0]);
   const std::vector<TokenId>& ids = set.sequences[0].ids;
   ASSERT_LT(end, ids.size());

@@ -26,8 +26,8 @@ class OutcomesFile : public ::testing::Test {
 
   [[nodiscard]] std::filesystem::path file() const { return folder_ / "outcomes.safetensors"; }
 
-  static RunOutcomes example() {
-    RunOutcomes o;
+  static OutcomeRecord example() {
+    OutcomeRecord o;
     o.seed = std::numeric_limits<std::uint64_t>::max();
     o.arm = "self-distillation \"sd\"";
     o.step = {0, 10, 20};
@@ -50,7 +50,7 @@ class OutcomesFile : public ::testing::Test {
     return o;
   }
 
-  static void expect_equal(const RunOutcomes& a, const RunOutcomes& b) {
+  static void expect_equal(const OutcomeRecord& a, const OutcomeRecord& b) {
     EXPECT_EQ(a.seed, b.seed);
     EXPECT_EQ(a.arm, b.arm);
     EXPECT_EQ(a.step, b.step);
@@ -71,8 +71,8 @@ class OutcomesFile : public ::testing::Test {
   }
 
   /// Saving refuses, and leaves no file.
-  void expect_refused(const std::function<void(RunOutcomes&)>& damage, const std::string& part) {
-    RunOutcomes o = example();
+  void expect_refused(const std::function<void(OutcomeRecord&)>& damage, const std::string& part) {
+    OutcomeRecord o = example();
     damage(o);
     try {
       save_outcomes(file(), o);
@@ -108,25 +108,25 @@ TEST_F(OutcomesFile, ComesBackAsItWas) {
 }
 
 TEST_F(OutcomesFile, RefusesToSaveWhatDoesNotFitTogether) {
-  expect_refused([](RunOutcomes& o) { o.epoch.pop_back(); }, "evaluation.epoch");
-  expect_refused([](RunOutcomes& o) { o.phase[2] = 2; }, "phase");
-  expect_refused([](RunOutcomes& o) { o.phase[2] = -1; }, "phase");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].relation.pop_back(); }, "held.relation");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].correct.pop_back(); }, "held.correct");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].correct[1] = 2; }, "0 or 1");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].probability.pop_back(); }, "held.probability");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].first_token.pop_back(); }, "held.first_token");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].extra["entropy"].pop_back(); }, "held.extra.entropy");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].extra["a.extra.b"] = {1, 2}; }, "a.extra.b");
-  expect_refused([](RunOutcomes& o) { o.sets["held"].extra["extra.b"] = {1, 2}; }, "extra.b");
-  expect_refused([](RunOutcomes& o) { o.sets[""] = o.sets["held"]; }, "without a name");
+  expect_refused([](OutcomeRecord& o) { o.epoch.pop_back(); }, "evaluation.epoch");
+  expect_refused([](OutcomeRecord& o) { o.phase[2] = 2; }, "phase");
+  expect_refused([](OutcomeRecord& o) { o.phase[2] = -1; }, "phase");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].relation.pop_back(); }, "held.relation");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].correct.pop_back(); }, "held.correct");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].correct[1] = 2; }, "0 or 1");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].probability.pop_back(); }, "held.probability");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].first_token.pop_back(); }, "held.first_token");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].extra["entropy"].pop_back(); }, "held.extra.entropy");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].extra["a.extra.b"] = {1, 2}; }, "a.extra.b");
+  expect_refused([](OutcomeRecord& o) { o.sets["held"].extra["extra.b"] = {1, 2}; }, "extra.b");
+  expect_refused([](OutcomeRecord& o) { o.sets[""] = o.sets["held"]; }, "without a name");
   expect_refused(
-      [](RunOutcomes& o) {
+      [](OutcomeRecord& o) {
         o.sets["held.extra"] = o.sets["held"];
         o.sets["held"].extra["correct"] = {1, 2};
       },
       "held.extra.correct");
-  expect_refused([](RunOutcomes& o) { o.phase_names[0] = "\xff"; }, "UTF-8");
+  expect_refused([](OutcomeRecord& o) { o.phase_names[0] = "\xff"; }, "UTF-8");
 }
 
 TEST_F(OutcomesFile, RefusesToLoadDamage) {
@@ -196,7 +196,7 @@ TEST_F(OutcomesFile, BecomesTrajectoriesThatStartWithTheirPhase) {
   EXPECT_DOUBLE_EQ(measure(held, Measure::forgetting), 0.5);
   EXPECT_EQ(to_run_outcome(example(), 0).sets.at("held").first, 0U);
   EXPECT_THROW((void)to_run_outcome(example(), 2), Error);
-  RunOutcomes empty = example();
+  OutcomeRecord empty = example();
   empty.sets["nothing"] = {};
   EXPECT_THROW((void)to_run_outcome(empty, 0), Error);
 }

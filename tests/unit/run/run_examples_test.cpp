@@ -28,12 +28,12 @@ class RunExamplesTest : public ::testing::Test {
     config.synthetic.frequency_exponent = frequency_exponent;
     return untrained_base(config, shape);
   }
-  std::vector<EvaluationSet> sets(const BaseModel& base) const {
-    std::vector<EvaluationSet> result;
+  std::vector<TokenizedSet> sets(const BaseModel& base) const {
+    std::vector<TokenizedSet> result;
     const auto probe = [&base](const Fact& fact) -> const std::string& { return base.world.relations()[fact.relation].probe; };
     const std::span<const Fact> facts = base.world.base_facts();
-    result.push_back(make_evaluation_set("known", facts.subspan(0, 9), base.tokenizer, probe));
-    result.push_back(make_evaluation_set("held", facts.subspan(9, 12), base.tokenizer, probe));
+    result.push_back(tokenize_set("known", facts.subspan(0, 9), base.tokenizer, probe));
+    result.push_back(tokenize_set("held", facts.subspan(9, 12), base.tokenizer, probe));
     return result;
   }
   const std::unique_ptr<Communicator> alone_ = make_single_process();
@@ -41,7 +41,7 @@ class RunExamplesTest : public ::testing::Test {
 
 TEST_F(RunExamplesTest, TextsWithAndWithoutTheHeldFacts) {
   const BaseModel model = base(200);
-  const std::vector<EvaluationSet> facts = sets(model);
+  const std::vector<TokenizedSet> facts = sets(model);
   ExampleStore store(model.model, *alone_, 1);
   fill_examples(store, facts, model, 3);
   EXPECT_EQ(store.sets(), (std::vector<std::string>{"known", "held", "neutral", "pretraining", "pretraining_not_held", "self_generated"}));
@@ -68,7 +68,7 @@ TEST_F(RunExamplesTest, TextsWithAndWithoutTheHeldFacts) {
 // A world where some facts are met often and most rarely: a text's place in an epoch is not its fact's.
 TEST_F(RunExamplesTest, HeldFactsAreLeftOutOfUnequalTextsToo) {
   const BaseModel model = base(200, 1.0);
-  const std::vector<EvaluationSet> facts = sets(model);
+  const std::vector<TokenizedSet> facts = sets(model);
   ExampleStore store(model.model, *alone_, 1);
   fill_examples(store, facts, model, 3);
   std::multiset<std::vector<TokenId>> expected, seen;
@@ -86,7 +86,7 @@ TEST_F(RunExamplesTest, HeldFactsAreLeftOutOfUnequalTextsToo) {
 TEST_F(RunExamplesTest, NoTextIsLongerThanTheContext) {
   const BaseModel model = base(6);
   ExampleStore store(model.model, *alone_, 1);
-  const std::vector<EvaluationSet> none;
+  const std::vector<TokenizedSet> none;
   fill_examples(store, none, model, 3);
   for (const char* name : {"neutral", "pretraining", "pretraining_not_held", "self_generated"}) {
     std::size_t longest = 0;
@@ -101,7 +101,7 @@ TEST_F(RunExamplesTest, NoTextIsLongerThanTheContext) {
 
 TEST_F(RunExamplesTest, WhatTheBaseWritesIsAFunctionOfTheSeed) {
   const BaseModel model = base(20);
-  const std::vector<EvaluationSet> none;
+  const std::vector<TokenizedSet> none;
   const auto written = [&](std::uint64_t seed) {
     ExampleStore store(model.model, *alone_, 1);
     fill_examples(store, none, model, seed);

@@ -44,14 +44,14 @@ class RunSetsTest : public ::testing::Test {
   RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) { return make_run_sets(run_, base, base.world, labels, *alone_); }
   RunSets make() { return make(base()); }
 
-  static const EvaluationSet& set(const RunSets& sets, std::string_view name) {
-    const auto found = std::find_if(sets.sets.begin(), sets.sets.end(), [&name](const EvaluationSet& s) { return s.name == name; });
+  static const TokenizedSet& set(const RunSets& sets, std::string_view name) {
+    const auto found = std::find_if(sets.sets.begin(), sets.sets.end(), [&name](const TokenizedSet& s) { return s.name == name; });
     STET_ASSERT(found != sets.sets.end());
     return *found;
   }
   static std::vector<std::string> names(const RunSets& sets) {
     std::vector<std::string> all;
-    for (const EvaluationSet& s : sets.sets) all.push_back(s.name);
+    for (const TokenizedSet& s : sets.sets) all.push_back(s.name);
     return all;
   }
 
@@ -70,7 +70,7 @@ TEST_F(RunSetsTest, DeclaredSetsAreDrawnAndDisjoint) {
   EXPECT_TRUE(sets.curation.empty());
   std::map<std::string, std::string> owner;
   std::set<std::uint64_t> examples;
-  for (const EvaluationSet& s : sets.sets) {
+  for (const TokenizedSet& s : sets.sets) {
     for (const Fact& fact : s.facts) {
       EXPECT_EQ(owner.emplace(fact.subject, s.name).first->second, s.name);
       EXPECT_EQ(b.world.relations()[fact.relation].name == "employer", s.name == "out_of_relation");
@@ -88,7 +88,7 @@ TEST_F(RunSetsTest, KnownFactsMayBeOfAHeldOutRelation) {
   const BaseModel b = base();
   const RunSets sets = make(b);
   std::map<std::string, std::size_t> employers;
-  for (const EvaluationSet& s : sets.sets) {
+  for (const TokenizedSet& s : sets.sets) {
     for (const Fact& fact : s.facts) employers[s.name] += b.world.relations()[fact.relation].name == "employer" ? 1 : 0;
   }
   EXPECT_GT(employers["known"], 0U);
@@ -124,7 +124,7 @@ TEST_F(RunSetsTest, CategoriesCanBeTrainedAndEvaluatedApart) {
                                                                       {"weakly_known", {"WeaklyKnown"}}};
   EXPECT_EQ(sets.sets.size(), expected.size());
   std::set<std::string> drawn;  // subjects of the four sets
-  for (const EvaluationSet& s : sets.sets) {
+  for (const TokenizedSet& s : sets.sets) {
     for (const Fact& fact : s.facts) {
       EXPECT_TRUE(expected.at(s.name).contains(name_of(labels.of.at(fact.id).category))) << s.name;
       if (s.name.ends_with("ly_known") || s.name == "maybe_known") {
@@ -172,7 +172,7 @@ TEST_F(RunSetsTest, MatchedSetsHaveAnAccountAndTheirSizes) {
   EXPECT_EQ(set(sets, "held").facts.size(), 60U);
   EXPECT_EQ(set(sets, "unknown").facts.size(), 60U);
   std::map<std::string, std::string> owner;
-  for (const EvaluationSet& s : sets.sets) {
+  for (const TokenizedSet& s : sets.sets) {
     for (const Fact& fact : s.facts) EXPECT_EQ(owner.emplace(fact.subject, s.name).first->second, s.name);
   }
   for (const std::string part : {"60 held facts of ", "matched to 60 known facts", "60 unknown facts of ", "matched to 60 held facts", "| name length (tokens) | 0.000 | 0.000 |",
@@ -216,7 +216,7 @@ TEST_F(RunSetsTest, MatchingNeedsMoreCandidatesThanFacts) {
 TEST_F(RunSetsTest, CovariatesAreWhatTheyAreCalled) {
   const BaseModel b = base();
   const RunSets sets = make(b);
-  const EvaluationSet& held = set(sets, "held");
+  const TokenizedSet& held = set(sets, "held");
   const FactCovariates c = base_covariates(b, b.world, held.facts, *alone_);
   const auto overlap = token_overlap(b.tokenizer, held.facts, set(sets, "unknown").facts);
   std::set<std::string> new_tokens;
@@ -272,7 +272,7 @@ TEST_F(RunSetsTest, CosinesAreOfMeanEmbeddings) {
 TEST_F(RunSetsTest, CovariatesGoIntoTheOutcomesOfHeldAndUnknown) {
   const BaseModel b = base();
   const RunSets sets = make(b);
-  report::RunOutcomes outcomes;
+  report::OutcomeRecord outcomes;
   record_covariates(b, b.world, sets.sets, *alone_, outcomes);
   ASSERT_EQ(outcomes.sets.size(), 2U);
   for (const std::string name : {"held", "unknown"}) {

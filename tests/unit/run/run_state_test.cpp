@@ -8,8 +8,8 @@ namespace {
 using testing::error_of;
 using testing::has;
 
-EvaluationSet two_facts(const std::string& name, std::uint64_t first) {
-  EvaluationSet set;
+TokenizedSet two_facts(const std::string& name, std::uint64_t first) {
+  TokenizedSet set;
   set.name = name;
   set.facts = {{first, 0, "a", "b"}, {first + 0xF000000000000000ULL, 3, "c", "d"}};
   return set;
@@ -26,7 +26,7 @@ RunState example() {
   state.phase_over = true;
   state.spent = {3.25, 2.5};
   state.measurements = {"a,b"};
-  const std::vector<EvaluationSet> sets = {two_facts("held", 7), two_facts("known", 9), {}};
+  const std::vector<TokenizedSet> sets = {two_facts("held", 7), two_facts("known", 9), {}};
   const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 1e-30F}, {3, 4}, {0.5F, 0.25F}, {1.5F, 2.0F}}, {{0, 0}, {0.5F, 0.75F}, {5, 6}}, {}};
   state.outcomes.sets["held"].extra["name_length"] = {2, 3};
   state.record(0, 0, sets, scores);
@@ -74,7 +74,7 @@ TEST(RunStateTest, GoesThroughACheckpointUnchanged) {
 }
 
 TEST(RunStateTest, PerFactValuesFillTheEvaluationsWithoutThem) {
-  const std::vector<EvaluationSet> sets = {two_facts("held", 7)};
+  const std::vector<TokenizedSet> sets = {two_facts("held", 7)};
   const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 0.5F}, {3, 4}}};
   RunState state;
   const auto evaluate = [&](const std::vector<std::pair<std::string, std::vector<float>>>& recorded) {

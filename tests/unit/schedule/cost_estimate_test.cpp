@@ -1,4 +1,4 @@
-#include <stet/schedule/estimate.hpp>
+#include <stet/schedule/cost_estimate.hpp>
 
 #include <stet/comm/session.hpp>
 #include <experiment_support.hpp>
@@ -8,9 +8,9 @@
 namespace stet {
 namespace {
 
-Estimate of(std::vector<Estimate::OfBase> bases) {
-  Estimate estimate;
-  for (const Estimate::OfBase& base : bases) {
+CostEstimate of(std::vector<CostEstimate::OfBase> bases) {
+  CostEstimate estimate;
+  for (const CostEstimate::OfBase& base : bases) {
     estimate.base_seconds += base.base;
     estimate.label_seconds += base.labels;
     for (const double run : base.runs) estimate.run_seconds += run;
@@ -20,7 +20,7 @@ Estimate of(std::vector<Estimate::OfBase> bases) {
 }
 
 TEST(ElapsedSeconds, OneBaseCannotBeDivided) {
-  const Estimate one = of({{100, 0, {10, 10, 10, 10}}});
+  const CostEstimate one = of({{100, 0, {10, 10, 10, 10}}});
   EXPECT_DOUBLE_EQ(elapsed_work(one), 140);
   EXPECT_DOUBLE_EQ(elapsed_seconds(one, 1), 140);
   EXPECT_DOUBLE_EQ(elapsed_seconds(one, 2), 120);   // one worker waits for the base

@@ -5,7 +5,7 @@
 #include <stet/config/document.hpp>
 #include <stet/plan/data_present.hpp>
 #include <stet/schedule/ensemble.hpp>
-#include <stet/schedule/estimate.hpp>
+#include <stet/schedule/cost_estimate.hpp>
 #include <stet/plan/plan_check.hpp>
 #include <stet/plan/shards_check.hpp>
 #include <stet/schedule/worker.hpp>
@@ -68,7 +68,7 @@ int plan_command(const Options& options, Session& session) {
     fmt::print("  seeds: {}; the table's claims get a verdict from {} on\n", seeds.size(), report::least_seeds);
   }
   if (options.no_estimate) return 0;
-  const Estimate estimate = estimate_cost(
+  const CostEstimate estimate = estimate_cost(
       plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
       [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
       [&](const PlannedLabels& labels) { return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });

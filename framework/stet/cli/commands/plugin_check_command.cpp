@@ -129,7 +129,7 @@ int check_in_processes(const Options& options) {
           .at(options.name)
           .hint("constructors of static objects, and the body of STET_PLUGIN, run then");
     }
-    journal.crash(*check, {check->second, Verdict::failed, "the check has no end of its own: " + end_of(process, options.check_seconds),
+    journal.crash(*check, {check->second, CheckVerdict::failed, "the check has no end of its own: " + end_of(process, options.check_seconds),
                            "what it printed stands above; throw stet::Error for what cannot go on, and build with -g to look at it in a debugger"});
   }
 }

@@ -4,7 +4,7 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/display.hpp>
-#include <stet/cli/results_file.hpp>
+#include <stet/cli/published_results.hpp>
 #include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
 #include <stet/schedule/changed_inputs.hpp>
@@ -243,7 +243,7 @@ int run_command(const Options& options, Session& session) {
   }
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);
-  if (!options.results.empty()) write_results_file(options.results, plan, workspace, table);
+  if (!options.results.empty()) publish_results(options.results, plan, workspace, table);
   fmt::print("{}", report::to_terminal(table));
   log::info("table.md, table.tex and table.csv are in {}", workspace.folder().string());
   return code;
@@ -257,7 +257,7 @@ int table_command(const Options& options, Session& session) {
   settle_inputs(options, plan, workspace, session.world());
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);
-  if (!options.results.empty()) write_results_file(options.results, plan, workspace, table);
+  if (!options.results.empty()) publish_results(options.results, plan, workspace, table);
   const std::string text = options.format == "markdown" ? report::to_markdown(table)
                            : options.format == "latex"  ? report::to_latex(table)
                            : options.format == "csv"    ? report::to_csv(table)
