@@ -60,7 +60,11 @@ std::vector<Mistake> mistakes() {
       {"NeuronOverlapReference", "[arm.probe.neuron_overlap]\nreference = \"format\"\n", "", {"neuron_overlap.reference", "when phase 'format' begins"}},
       {"OverlapSet", "[arm.probe.overlap]\nnew_set = \"unknwon\"\n", "", {"overlap.new_set", "did you mean 'unknown'?"}},
       {"UnknownPhase", "[arm.regularizer.l2_sp]\nphases = [\"fact\"]\n", "", {"no phase is named 'fact'", "did you mean 'facts'?"}},
-      {"UnknownPlugin", "[arm.regularizer.l2sp]\n", "", {"l2sp"}, {}, 4},
+      {"UnknownPlugin", "[arm.regularizer.l2sp]\n", "", {"l2sp", "experiment.toml:9:"}, {}, 4},
+      {"InfiniteStrength", "[arm.regularizer.l2_sp]\nstrength = inf\n", "", {"strength", "inf", "experiment.toml:10:"}},
+      {"SeedsWithoutEnd", "", "", {"experiment.seeds", "2000000000"}, {"--set", "experiment.seeds=2000000000"}},
+      {"SweptKeyIsMisspelt", "", "[sweep]\n\"train.learningrate\" = [0.001, 0.002]\n", {"learningrate", "did you mean 'learning_rate'?", "experiment.toml:15:"}},
+      {"ModelBeyondMemory", "[arm.model]\nwidth = 1048576\n", "", {"does not fit into this machine's memory", "experiment.toml:9:"}},
       // Model, optimizer, schedules, sets.
       {"HeadsDoNotDivide", "[arm.model]\nheads = 3\n", "", {"arm other", "heads", "experiment.toml:9:"}},
       {"MicroShards", "[arm.train]\nmicro_shards = 3\n", "", {"train.micro_shards", "no power of two", "experiment.toml:10:16"}},

@@ -200,6 +200,18 @@ TEST_F(HookTest, WhatIsHandedOverIsLookedAt) {
   EXPECT_EQ(manifests, 2U);
 }
 
+TEST_F(HookTest, APlanOutlivesAPlugin) {
+  for (const auto& [fault, said] : {std::pair<std::string, std::string>{"exit", "ended itself with exit code 0"}, {"segv", "died of signal 11"}, {"std", "boom"}}) {
+    const Folder mine;
+    const Outcome outcome = stet(mine.path(), {"plan", file, "--set", "arm.bad.regularizer.faulty.fault='" + fault + "'"}, {{"STET_PLUGIN_PATH", plugins}});
+    EXPECT_EQ(outcome.code, 4) << fault;
+    EXPECT_EQ(outcome.signal, 0) << fault;
+    EXPECT_TRUE(has(outcome.err, said));
+    EXPECT_TRUE(has(outcome.err, "regularizer 'faulty', output_loss"));
+    EXPECT_TRUE(has(outcome.out, "runs: 2 (0 finished)"));  // what could be said is said
+  }
+}
+
 TEST_F(HookTest, AStoppedWorkerIsReplaced) {
   const Folder mine;
   Process job(stet_words({"run", file, "--hang-timeout", "2", "-j", "1"}), mine.path(), {{"STET_PLUGIN_PATH", plugins}});

@@ -30,6 +30,8 @@ void merge(Value& base, const Value& over);
 /// if it has dots: a."b.c"=1), or, in an array of tables, the element with that `name`. Missing tables on the way are
 /// created; a missing element is an error with a suggestion, and so is a way through something that is not a table.
 void apply_override(Value& root, const std::string& assignment);
+/// The same for an assignment that does not come from the command line: `source` is where its value is written.
+void apply_assignment(Value& root, const std::string& assignment, const Source& source);
 
 /// Readable TOML that parses back to an equal value: plain members first, nested tables as [a.b], arrays of tables as
 /// [[a]]; reals in their shortest form that reads back exactly and always recognisable as reals.

@@ -219,7 +219,9 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
     if (result.index.totals().sequences == 0) {
       throw Error(ErrorKind::data, "no sequence came out of the input")
           .at(options.inputs.front().string())
-          .received(fmt::format("{} records longer than --context {}", result.index.totals().dropped, options.context));
+          .expected("at least one record that fits")
+          .received(result.index.totals().dropped == 0 ? "empty files"
+                                                       : fmt::format("{} records longer than --context {}", result.index.totals().dropped, options.context));
     }
     if (first) result.index.write(options.out);
   });

@@ -171,7 +171,7 @@ std::vector<Arm> expand_arms(const Value& plain, const Value& document, const st
             Arm one = point;
             one.name += fmt::format("@{}={}", key, text);
             one.label += fmt::format(", {} = {}", key, text);
-            config::apply_override(one.table, fmt::format("{}={}", key, text));
+            config::apply_assignment(one.table, fmt::format("{}={}", key, text), value.source());
             next.push_back(std::move(one));
           }
         }

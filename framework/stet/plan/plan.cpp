@@ -22,6 +22,9 @@ using config::Value;
 /// Raised when the meaning of a run changes without its configuration changing, so that old results are not reused.
 constexpr int run_format = 1;
 
+/// More would be planned for minutes, and is a slip of the finger.
+constexpr double most_seeds = 1000;
+
 struct Header {
   std::string name, title;
   std::int64_t seeds = report::least_seeds, base_models = 1, ranks_per_run = 0;
@@ -33,8 +36,8 @@ config::Schema<Header> header_schema() {
   config::Schema<Header> schema("experiment", "name, seeds");
   schema.field("name", &Header::name, "folder of the results", Limits{.required = true})
       .field("title", &Header::title, "one line")
-      .field("seeds", &Header::seeds, "runs of every arm; a claim gets a verdict from 6 on", Limits{.min = 1})
-      .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn", Limits{.min = 1})
+      .field("seeds", &Header::seeds, "runs of every arm; a claim gets a verdict from 6 on", Limits{.min = 1, .max = most_seeds})
+      .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn", Limits{.min = 1, .max = most_seeds})
       .field("ranks_per_run", &Header::ranks_per_run, "MPI ranks that train one run together; 0: all of the job", Limits{.min = 0})
       .field("plugins", &Header::plugins, "folders with plugins, relative to this file");
   return schema;
@@ -50,7 +53,13 @@ bool is_installed(const LoadedPlugin& plugin) {
 /// Fills in a plugin's defaults and adds its version to what the run depends on.
 void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry& registry, const auto& offer) {
   for (PluginUse& use : uses) {
-    use.parameters = offer(use.plugin).resolve(use.parameters);
+    try {
+      use.parameters = offer(use.plugin).resolve(use.parameters);
+    } catch (Error& error) {
+      const config::Source& source = use.written.source();
+      if (error.where().empty() && !source.file.empty()) error.at(source.line > 0 ? fmt::format("{}:{}:{}", source.file, source.line, source.column) : source.file);
+      throw;
+    }
     const LoadedPlugin* origin = registry.origin(use.plugin);
     STET_ASSERT(origin != nullptr);
     Value facts = Value::table();
@@ -76,12 +85,12 @@ Value inputs_of(const RunConfig& config, const Value& base, const Value& version
 }
 
 /// What PlannedRun::likeness is the hash of.
-Value without_inputs(const PlannedRun& run, const Value& named_base, std::int64_t index) {
+Value without_inputs(const PlannedRun& run, const Value& named_base, const Value& named_run, std::int64_t index) {
   Value like = run.resolved;
   Value base = named_base;
   base.set("index", index);
   like.set("base", base);
-  like.set("config", run_identity_of(run.config, config::Content::named));
+  like.set("config", named_run);
   Value versions = *like.find("plugins");
   for (const auto& [name, facts] : run.resolved.find("plugins")->members()) static_cast<void>(versions.find(name)->erase("bytes"));
   like.set("plugins", versions);
@@ -152,7 +161,8 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     RunConfig config;
     Value versions = Value::table();
     Value base = Value::table();  // its identity but for the index
-    Value named_base = Value::table(), inputs = Value::table();  // for likeness
+    Value run = Value::table();   // the same of a run, but for base, seed and plugins
+    Value named_base = Value::table(), named_run = Value::table(), inputs = Value::table();  // for likeness
   };
   std::vector<Expanded> expanded;
   InputContent content(registry.communicator());
@@ -164,6 +174,8 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     content.fill(e.config);
     e.base = base_identity_of(e.config);
     e.named_base = base_identity_of(e.config, config::Content::named);
+    e.run = run_identity_of(e.config);
+    e.named_run = run_identity_of(e.config, config::Content::named);
     e.inputs = inputs_of(e.config, e.base, e.versions);
     expanded.push_back(std::move(e));
   }
@@ -180,13 +192,13 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
 
       PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), "", expanded[a].inputs, ""};
       if (run.config.sets.labels == Labels::slick) run.labels = plan_labels(plan, run.base, run.config);
-      run.resolved.set("config", run_identity_of(run.config));
+      run.resolved.set("config", expanded[a].run);
       run.resolved.set("plugins", expanded[a].versions);
       run.resolved.set("base", base_hash);
       run.resolved.set("seed", seed);
       run.resolved.set("format", run_format);
       run.identity = config::config_hash(run.resolved);
-      run.likeness = config::config_hash(without_inputs(run, expanded[a].named_base, index));
+      run.likeness = config::config_hash(without_inputs(run, expanded[a].named_base, expanded[a].named_run, index));
       plan.runs.push_back(std::move(run));
     }
   }

@@ -13,6 +13,7 @@
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -114,6 +115,16 @@ class ArmCheck {
       model_.complete();
     } catch (const Error& error) {
       throw placed(error, {"model"});
+    }
+    // Weights, gradients and two moments in float32: what training holds at least. In floating point: sizes may be anything.
+    const double width = static_cast<double>(model_.width), vocabulary = static_cast<double>(model_.vocabulary);
+    const double block = 2 * width * width + 2 * width * static_cast<double>(model_.feed_forward);
+    const double bytes = 16 * (static_cast<double>(model_.layers) * block + width * vocabulary);
+    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    if (bytes > memory) {
+      throw wrong({"model"}, "the model does not fit into this machine's memory")
+          .expected("at most " + format_bytes(memory))
+          .received("at least " + format_bytes(bytes) + " for weights, gradients and moments");
     }
   }
 

@@ -199,7 +199,8 @@ RunConfig read_run_config(const Value& table) {
       if (std::find(trainable.begin(), trainable.end(), set) == trainable.end()) {
         throw error_at(source, "phase '" + phase.name + "' cannot train on '" + set + "'")
             .expected("known or unknown: the facts of other sets are never trained on")
-            .received(set);
+            .received(set)
+            .hint(suggestion(set, trainable));
       }
     }
     if (phase.until == Until::plateau && config.sets.validation == 0) {

@@ -62,14 +62,14 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
 class Bench {
  public:
   Bench(const PlannedRun& run, PluginRegistry& registry, double seconds)
-      : run_(run), config_(run.config), registry_(registry), seconds_(seconds), base_(untrained_base(run.config.data, run.config.model)),
-        snapshots_(base_.weights) {
+      : run_(run), config_(run.config), registry_(registry), seconds_(seconds), own_(registry.communicator().size() > 1 ? make_single_process() : nullptr),
+        alone_(own_ ? *own_ : registry.communicator()), base_(untrained_base(run.config.data, run.config.model)), snapshots_(base_.weights) {
     PlannedRun by_recall = run;  // labels cost a model; the sets are as large by recall
     if (config_.sets.labels == Labels::slick) {
       by_recall.config.sets.labels = Labels::recall;
       by_recall.config.sets.per_category = 0;
     }
-    sets_ = make_run_sets(by_recall, base_, base_.world, nullptr, *alone_).sets;
+    sets_ = make_run_sets(by_recall, base_, base_.world, nullptr, alone_).sets;
   }
 
   /// Of the phase that keeps most.
@@ -86,7 +86,7 @@ class Bench {
     if (sequences.empty()) return 0;
     const TrainingData data{"facts", sequences.size(), [&](std::uint64_t /*epoch*/, std::uint64_t index) { return *sequences[index]; }};
     at::Tensor weights = base_.weights.clone();
-    Trainer trainer(base_.model, weights, config_.train, *alone_);
+    Trainer trainer(base_.model, weights, config_.train, alone_);
     fill_examples(trainer.examples(), sets_, base_, run_.seed);
     std::vector<std::unique_ptr<Regularizer>> owned;
     std::vector<ActiveRegularizer> active;
@@ -119,7 +119,7 @@ class Bench {
   /// Seconds of the probes at a run's first evaluation, or (else) between a phase's ends.
   [[nodiscard]] double probes(bool at_the_ends) {
     if (config_.probes.empty()) return 0;
-    Trainer trainer(base_.model, base_.weights.clone(), config_.train, *alone_);
+    Trainer trainer(base_.model, base_.weights.clone(), config_.train, alone_);
     fill_examples(trainer.examples(), sets_, base_, run_.seed);
     ProbeContext context = make_probe_context(base_.model, base_.weights, snapshots_, sets_, trainer.examples());
     context.phase = config_.phases.front().name;
@@ -147,7 +147,7 @@ class Bench {
     while (rounds < 2 || watch.seconds() < seconds_ / 2) {
       for (const TokenizedSet& set : sets_) {
         if (!wanted(set)) continue;
-        static_cast<void>(score(base_.model, base_.weights, set, *alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
+        static_cast<void>(score(base_.model, base_.weights, set, alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
       }
       ++rounds;
     }
@@ -159,7 +159,8 @@ class Bench {
   PluginRegistry& registry_;
   double seconds_;
   double teacher_bytes_ = 0;
-  std::unique_ptr<Communicator> alone_ = make_single_process();
+  std::unique_ptr<Communicator> own_;  // where the registry's has several ranks
+  Communicator& alone_;
   BaseModel base_;
   OneSnapshot snapshots_;
   std::vector<TokenizedSet> sets_;

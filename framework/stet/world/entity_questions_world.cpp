@@ -59,15 +59,18 @@ std::filesystem::path file_of(const std::filesystem::path& folder, const std::st
   return file;
 }
 
-std::vector<Relation> make_relations(const EntityQuestionsOptions& o, const std::map<std::string, std::string>& templates) {
+std::vector<Relation> make_relations(const EntityQuestionsOptions& o, const std::map<std::string, std::string>& templates, const std::filesystem::path& folder) {
   std::vector<std::string> known;
   for (const auto& [property, text] : templates) known.push_back(property);
   std::vector<Relation> relations;
   for (const std::string& property : o.relations) {
     const auto found = templates.find(property);
     if (found == templates.end()) {
-      throw Error(ErrorKind::config, fmt::format("EntityQuestions has no relation \"{}\"", property))
-          .hint(suggestion(property, known));
+      throw Error(known.empty() ? ErrorKind::data : ErrorKind::config, fmt::format("EntityQuestions has no relation \"{}\"", property))
+          .at((folder / "relation_query_templates.json").string())
+          .expected("a template for it")
+          .received(known.empty() ? "no relation at all" : join(known, ", "))
+          .hint("misspelt in data.entity_questions.relations, or the data is incomplete (the whole has 24 relations): fetch it again");
     }
     relations.push_back(entity_questions_relation(property, found->second));
   }
@@ -221,7 +224,7 @@ std::vector<std::string> tokenizer_corpus(const WorldContent& world) {
 void check_entity_questions_files(const EntityQuestionsOptions& o) {
   check(o);
   const std::filesystem::path folder = find_entity_questions(o.path);
-  static_cast<void>(make_relations(o, read_question_templates(folder)));  // refuses unknown ones
+  static_cast<void>(make_relations(o, read_question_templates(folder), folder));  // refuses unknown ones
   std::vector<std::filesystem::path> files;
   for (const std::string& property : o.relations) {
     files.push_back(file_of(folder, property, o.base_from));
@@ -249,7 +252,7 @@ World make_entity_questions_world(const EntityQuestionsOptions& o) {
   WorldContent world;
   const std::filesystem::path folder = find_entity_questions(o.path);
   const std::map<std::string, std::string> templates = read_question_templates(folder);
-  world.relations = make_relations(o, templates);
+  world.relations = make_relations(o, templates, folder);
   if (o.base_from == o.new_from) {
     split_one_pool(o, read_facts(o, folder, templates, o.base_from), world);
   } else {

@@ -1,6 +1,7 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/strings.hpp>
+#include <stet/cli/child_process.hpp>
 #include <stet/cli/workers.hpp>
 #include <stet/config/document.hpp>
 #include <stet/plan/data_present.hpp>
@@ -17,6 +18,31 @@
 #include <set>
 
 namespace stet {
+
+namespace {
+
+/// Times steps of every arm and says what is left.
+void print_costs(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, const PlanStatus& status) {
+  const CostEstimate estimate = estimate_cost(
+      plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
+      [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
+      [&](const PlannedLabels& labels) { return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
+  const int workers = worker_count(options.jobs, status);
+  const double elapsed = elapsed_seconds(estimate, workers);
+  fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
+  fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
+             format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
+  if (!plan.labels.empty()) fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(estimate.label_seconds));
+  fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase that ends at a plateau counted half way between its shortest and longest)\n",
+             format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
+             format_duration(elapsed), workers);
+  if (elapsed > 1.25 * elapsed_work(estimate) / workers && workers > 1) {
+    fmt::print("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
+               estimate.longest_base > 0 ? "a base model" : "a run", workers, 100 * elapsed_work(estimate) / workers / elapsed);
+  }
+}
+
+}  // namespace
 
 int plan_command(const Options& options, Session& session) {
   PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
@@ -68,22 +94,11 @@ int plan_command(const Options& options, Session& session) {
     fmt::print("  seeds: {}; the table's claims get a verdict from {} on\n", seeds.size(), report::least_seeds);
   }
   if (options.no_estimate) return 0;
-  const CostEstimate estimate = estimate_cost(
-      plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
-      [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
-      [&](const PlannedLabels& labels) { return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
-  const int workers = worker_count(options.jobs, status);
-  const double elapsed = elapsed_seconds(estimate, workers);
-  fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
-  fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
-             format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
-  if (!plan.labels.empty()) fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(estimate.label_seconds));
-  fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase that ends at a plateau counted half way between its shortest and longest)\n",
-             format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
-             format_duration(elapsed), workers);
-  if (elapsed > 1.25 * elapsed_work(estimate) / workers && workers > 1) {
-    fmt::print("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
-               estimate.longest_base > 0 ? "a base model" : "a run", workers, 100 * elapsed_work(estimate) / workers / elapsed);
+  const auto time_steps = [&] { print_costs(options, plan, workspace, registry, status); };
+  if (session.uses_mpi()) {
+    time_steps();
+  } else {
+    run_in_child(world, time_steps);  // plugins' hooks are called
   }
   return 0;
 }
