@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/base/files.hpp>
-#include <stet/run/stopping.hpp>
+#include <stet/run/progress.hpp>
 
 #include <filesystem>
 #include <optional>

@@ -11,6 +11,8 @@
 #include <stet/run/model_folder.hpp>
 #include <stet/plan/pretraining_data.hpp>
 #include <stet/run/task_record.hpp>
+#include <stet/run/trainer_checkpoint.hpp>
+#include <stet/run/training_loop.hpp>
 #include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
@@ -146,8 +148,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   if (!base.config.pretrain.shards.empty()) verify_shards(base.config.pretrain.shards, communicator);
   const Sampler sampler = make_pretraining_sampler(base.config, data, base.index);
   const auto batch_size = static_cast<std::uint64_t>(base.config.pretrain.train.batch_size);
-  const std::uint64_t end = static_cast<std::uint64_t>(base.config.pretrain.epochs) * data.epoch_size;
-  const auto total_steps = static_cast<std::int64_t>(steps_per_epoch(data.epoch_size, batch_size)) * base.config.pretrain.epochs;
+  const TrainingSpan span{data, sampler, batch_size, static_cast<std::uint64_t>(base.config.pretrain.epochs)};
 
   CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(base.config.checkpoint.keep));
   std::uint64_t position = 0;
@@ -156,10 +157,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   std::uint64_t losses_bytes = 0;
   std::string older_losses;
   if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
-    weights.copy_(checkpoint->tensors.at("weights"));
-    trainer.optimizer().first.copy_(checkpoint->tensors.at("moment1"));
-    trainer.optimizer().second.copy_(checkpoint->tensors.at("moment2"));
-    trainer.optimizer().step = checkpoint->step;
+    trainer.optimizer() = load_trainer(*checkpoint, weights);
     position = std::stoull(checkpoint->metadata.at("position"));
     before.wall = before.processor = std::stod(checkpoint->metadata.at("seconds"));
     const auto processor = checkpoint->metadata.find("processor_seconds");  // a checkpoint of an older stet has none
@@ -179,7 +177,7 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   if (!base.config.pretrain.shards.empty()) {
     const GradientReducer& reducer = trainer.reducer();
     data = read_ahead(std::move(data), sampler,
-                      {batch_size, position, end, static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
+                      {batch_size, position, span.end(), static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
                        static_cast<std::uint64_t>(reducer.local_shards())});
   }
   const auto spent = [&] {
@@ -189,37 +187,25 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   const auto save = [&] {
     const TimeSpent so_far = spent();
     collectively(communicator, [&] { losses_bytes = losses.sync(); });
-    store.save({trainer.optimizer().step,
-                {{"weights", weights}, {"moment1", trainer.optimizer().first}, {"moment2", trainer.optimizer().second}},
-                {{"position", std::to_string(position)}, {"seconds", std::to_string(so_far.wall)},
-                 {"processor_seconds", std::to_string(so_far.processor)}, {"losses_bytes", std::to_string(losses_bytes)}, {"model", shape}}});
+    Checkpoint checkpoint{trainer.optimizer().step,
+                          {},
+                          {{"position", std::to_string(position)}, {"seconds", std::to_string(so_far.wall)},
+                           {"processor_seconds", std::to_string(so_far.processor)}, {"losses_bytes", std::to_string(losses_bytes)}, {"model", shape}}};
+    save_trainer(trainer, weights, checkpoint);
+    store.save(checkpoint);
   };
   StepBoundary boundary(communicator, base.config.checkpoint.seconds);
-  Stopwatch since_progress;
-  double tokens = 0;
-  const Stopwatch rate;
+  ProgressMeter meter(communicator.rank() == 0 ? progress : ProgressSink(), task_name(base), base.identity);
+  TrainingHooks hooks;
+  hooks.stepped = [&](const StepReport& report) {
+    losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}", trainer.optimizer().step, report.loss,
+                              report.learning_rate, report.gradient_norm));
+    meter.stepped(static_cast<double>(report.tokens), [&] { return static_cast<double>(position) / static_cast<double>(span.end()); },
+                  [&] { return spent().wall; });
+  };
+  hooks.save = save;
   try {
-    while (position < end) {
-      const BatchRange range = batch_at(position, data.epoch_size, batch_size);
-      communicator.recorder().step("pre-training", trainer.optimizer().step);
-      const StepReport report = trainer.step(data, sampler, range, total_steps);
-      position = range.end;
-      tokens += static_cast<double>(report.tokens);
-      if (communicator.rank() == 0) {
-        losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}", trainer.optimizer().step, report.loss,
-                                  report.learning_rate, report.gradient_norm));
-        if (progress && since_progress.seconds() > 0.5) {
-          progress({task_name(base), static_cast<double>(position) / static_cast<double>(end), tokens / rate.seconds(), spent().wall, base.identity});
-          since_progress.restart();
-        }
-      }
-      const StepBoundary::Due due = boundary.look();
-      if (due.save) {
-        save();
-        boundary.saved();
-      }
-      if (due.stop) throw Stopped{};
-    }
+    run_training_loop(span, "pre-training", trainer.optimizer().step, position, trainer, boundary, communicator, hooks);
   } catch (Error& error) {
     if (error.kind() == ErrorKind::numerical) {
       throw Error(ErrorKind::numerical, error.message())

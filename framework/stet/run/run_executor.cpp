@@ -5,7 +5,6 @@
 #include <stet/base/strings.hpp>
 #include <stet/run/manifest.hpp>
 #include <stet/run/fact_covariates.hpp>
-#include <stet/run/probe_context.hpp>
 #include <stet/run/run_examples.hpp>
 #include <stet/run/run_sets.hpp>
 #include <stet/plugin/guard.hpp>
@@ -30,9 +29,10 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
       registry_(registry),
       communicator_(communicator),
       folder_(std::move(folder)),
-      progress_(std::move(progress)),
+      progress_(communicator.rank() == 0 ? std::move(progress) : ProgressSink(), task_name(run), run.identity),
       world_(make_world(run.config.data)),
       weights_(base.weights.clone()),
+      probes_(run, base.model, weights_, registry, communicator),
       store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
       boundary_(communicator, run.config.checkpoint.seconds),
       metrics_(folder_ / "metrics.jsonl", communicator.rank() == 0) {
@@ -42,10 +42,6 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Kno
   for (const PluginUse& use : run.config.regularizers) {
     const Offer<Regularizer>& offer = registry.regularizer(use.plugin);
     regularizers_.push_back({&use, hook("regularizer", use, "create", [&] { return offer.create(use.parameters); })});
-  }
-  for (const PluginUse& use : run.config.probes) {
-    const Offer<Probe>& offer = registry.probe(use.plugin);
-    probes_.emplace_back(&use, hook("probe", use, "create", [&] { return offer.create(use.parameters); }));
   }
   trainer_ = std::make_unique<Trainer>(base.model, weights_, run.config.train, communicator);
   snapshots_.put("base", base.weights);
@@ -173,24 +169,20 @@ void RunExecutor::train_phase() {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   const TrainingData data = phase_data();
   const Sampler sampler(data.epoch_size, run_.seed * 1000003 + state_.phase);
-  const auto batch_size = static_cast<std::uint64_t>(run_.config.train.batch_size);
-  const std::uint64_t end = static_cast<std::uint64_t>(phase.epochs) * data.epoch_size;
-  const auto total_steps = static_cast<std::int64_t>(steps_per_epoch(data.epoch_size, batch_size)) * phase.epochs;
-  while (state_.position < end && !state_.phase_over) {
-    const BatchRange range = batch_at(state_.position, data.epoch_size, batch_size);
-    step_once(data, sampler, range, total_steps);
-    state_.position = range.end;
-    fault_point("run.step");
-    if (state_.position % data.epoch_size == 0) {
-      const auto epoch = static_cast<std::int64_t>(state_.position / data.epoch_size);
-      std::optional<SetScore> validation;
-      if (phase.until == Until::plateau) validation = judge_plateau(epoch);
-      if (epoch % run_.config.evaluate.every_epochs == 0 || state_.position == end || state_.phase_over) {
-        evaluate(static_cast<float>(epoch), std::move(validation));
-      }
+  const TrainingSpan span{data, sampler, static_cast<std::uint64_t>(run_.config.train.batch_size), static_cast<std::uint64_t>(phase.epochs)};
+  TrainingHooks hooks;
+  hooks.stepped = [&](const StepReport& report) { note_step(report); };
+  hooks.epoch_ended = [&](std::uint64_t done) {
+    const auto epoch = static_cast<std::int64_t>(done);
+    std::optional<SetScore> validation;
+    if (phase.until == Until::plateau) validation = judge_plateau(epoch);
+    if (epoch % run_.config.evaluate.every_epochs == 0 || state_.position == span.end() || state_.phase_over) {
+      evaluate(static_cast<float>(epoch), std::move(validation));
     }
-    checkpoint_if_due();
-  }
+    return !state_.phase_over;
+  };
+  hooks.save = [this] { checkpoint(); };
+  if (!state_.phase_over) run_training_loop(span, phase.name, state_.step, state_.position, *trainer_, boundary_, communicator_, hooks);
   const std::uint64_t epochs = state_.position / data.epoch_size;  // whole ones: a phase ends with an epoch
   std::vector<std::string> replaced;
   collectively(communicator_, [&] { replaced = trainer_->replace_weights(); });
@@ -198,10 +190,8 @@ void RunExecutor::train_phase() {
   if (!replaced.empty()) evaluate(static_cast<float>(epochs));
 }
 
-void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
+void RunExecutor::note_step(const StepReport& report) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
-  communicator_.recorder().step(phase.name, state_.step);
-  const StepReport report = trainer_->step(data, sampler, range, total_steps);
   ++state_.step;
   note_acting(report);
   std::string line = fmt::format("{{\"step\":{},\"phase\":{},\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
@@ -211,8 +201,8 @@ void RunExecutor::step_once(const TrainingData& data, const Sampler& sampler, Ba
     if (instance.use->acts_in(phase.name)) line += fmt::format(",{}:{:.9g}", json_string(instance.use->key), report.penalties[i++]);
   }
   metrics_.append(line + "}");
-  clocks_.tokens += static_cast<double>(report.tokens);
-  report_progress();
+  progress_.stepped(static_cast<double>(report.tokens), [&] { return fraction_done(); }, [&] { return state_.spent.wall + watch_.spent().wall; });
+  fault_point("run.step");
 }
 
 SetScore RunExecutor::score_set(const TokenizedSet& set) const {
@@ -225,7 +215,9 @@ void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
     scores.push_back(validation && set.name == report::validation_set ? std::move(*validation) : score_set(set));
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
-  run_probes(epoch);
+  const PhaseConfig& phase = run_.config.phases[state_.phase];
+  const bool at_end = state_.in_phase && (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
+  probes_.measure(state_, epoch, at_end, snapshots_, sets_, *trainer_);
 }
 
 std::optional<SetScore> RunExecutor::judge_plateau(std::int64_t epoch) {
@@ -243,38 +235,6 @@ std::optional<SetScore> RunExecutor::judge_plateau(std::int64_t epoch) {
   }
   state_.phase_over = state_.bad_epochs >= phase.patience && epoch >= phase.min_epochs;
   return validation;
-}
-
-void RunExecutor::run_probes(float epoch) {
-  if (probes_.empty()) return;
-  const PhaseConfig& phase = run_.config.phases[state_.phase];
-  ProbeContext context = make_probe_context(base_.model, weights_, snapshots_, sets_, trainer_->examples());
-  context.phase = phase.name;
-  context.epoch = epoch;
-  context.trains = trainer_->trains();
-  context.masks = trainer_->masks();
-  context.phase_end = state_.in_phase &&
-                      (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
-  const auto acts_between = [&](const PluginUse& use, auto begin, auto end) {  // in any of these phases
-    return std::any_of(begin, end, [&](std::int32_t p) { return use.acts_in(run_.config.phases[static_cast<std::size_t>(p)].name); });
-  };
-  std::vector<std::int32_t> later;
-  for (std::size_t p = state_.phase + 1; p < run_.config.phases.size(); ++p) later.push_back(static_cast<std::int32_t>(p));
-  const std::vector<std::int32_t>& evaluated = state_.outcomes.phase;  // this evaluation is the last of them
-  collectively(communicator_, [&] {
-    for (auto& [use, probe] : probes_) {
-      if (!use->acts_in(phase.name)) continue;
-      context.first = !acts_between(*use, evaluated.begin(), evaluated.end() - 1);
-      context.last = context.phase_end && !acts_between(*use, later.begin(), later.end());
-      for (const Measurement& m : hook("probe", *use, "measure", [&, &probe = probe] { return measured(*probe, context); })) {
-        state_.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", csv_field(use->key), csv_field(m.name), csv_field(m.set), m.layer, state_.step, csv_field(phase.name), epoch, m.value));
-      }
-      for (const FactMeasurement& m : hook("probe", *use, "measure_facts", [&, &probe = probe] { return measured_facts(*probe, context); })) {
-        state_.record_facts(m.set, use->key + "." + m.name, m.values);
-      }
-    }
-  });
-  state_.complete_facts();
 }
 
 void RunExecutor::check_frozen() const {
@@ -311,8 +271,7 @@ void RunExecutor::end_phase() {
   state_.in_phase = false;
 }
 
-void RunExecutor::report_progress() {
-  if (!progress_ || communicator_.rank() != 0 || clocks_.since_progress.seconds() < 0.5) return;
+double RunExecutor::fraction_done() const {
   double done = 0, all = 0;
   for (std::size_t p = 0; p < run_.config.phases.size(); ++p) {
     const PhaseConfig& phase = run_.config.phases[p];
@@ -324,8 +283,7 @@ void RunExecutor::report_progress() {
     all += work;
     done += p < state_.phase ? work : p == state_.phase ? static_cast<double>(state_.position) : 0.0;
   }
-  progress_({task_name(run_), done / all, clocks_.tokens / clocks_.since_begin.seconds(), state_.spent.wall + clocks_.total.spent().wall, run_.identity});
-  clocks_.since_progress.restart();
+  return done / all;
 }
 
 }  // namespace stet

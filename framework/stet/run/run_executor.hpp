@@ -4,7 +4,10 @@
 #include <stet/base/clock.hpp>
 #include <stet/run/knowledge_labels.hpp>
 #include <stet/run/metrics_log.hpp>
+#include <stet/run/progress.hpp>
+#include <stet/run/run_probes.hpp>
 #include <stet/run/run_state.hpp>
+#include <stet/run/training_loop.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/train/trainer.hpp>
 
@@ -46,38 +49,33 @@ class RunExecutor {
   void evaluate(float epoch, std::optional<SetScore> validation = std::nullopt);
   /// Scores the validation set alone and says (state_.phase_over) whether the phase ends here.
   std::optional<SetScore> judge_plateau(std::int64_t epoch);
-  void run_probes(float epoch);
-  /// What a probe measures, checked. Throws Error (plugin) also if it has written what it may only read.
-  [[nodiscard]] std::vector<Measurement> measured(Probe& probe, const ProbeContext& context) const;
-  [[nodiscard]] std::vector<FactMeasurement> measured_facts(Probe& probe, const ProbeContext& context) const;
   void note_acting(const StepReport& report);
   /// A line in the manifest and the log for each regularizer that changed nothing in the whole run although it is not off.
   void warn_of_silence();
-  void step_once(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
+  void note_step(const StepReport& report);
   [[nodiscard]] TrainingData phase_data() const;
   /// `listed`: the phase is in the manifest already (it goes on from a checkpoint).
   [[nodiscard]] TrainableSelection select_trainable(bool listed);
   void check_frozen() const;
   void checkpoint();
-  void checkpoint_if_due();
   bool resume();
   void write_record();
-  void report_progress();
+  [[nodiscard]] double fraction_done() const;  ///< of the run
 
   const PlannedRun& run_;
   const BaseModel& base_;
   PluginRegistry& registry_;
   Communicator& communicator_;
   std::filesystem::path folder_;
-  ProgressSink progress_;
+  ProgressMeter progress_;
 
   World world_;  // this arm's: new facts differ between arms, the base's text does not
   at::Tensor weights_;
+  RunProbes probes_;
   std::vector<TokenizedSet> sets_;
   std::string curation_;  // curation.md, or empty
   std::unique_ptr<Trainer> trainer_;
   std::vector<Instance> regularizers_;
-  std::vector<std::pair<const PluginUse*, std::unique_ptr<Probe>>> probes_;
   SnapshotStore snapshots_;
   RunState state_;
   CheckpointStore store_;
@@ -85,11 +83,7 @@ class RunExecutor {
   MetricsLog metrics_;
   at::Tensor phase_start_;       // weights at the start of the phase, to check what is frozen
   std::string manifest_;
-  struct Clocks {
-    TaskStopwatch total;  ///< since `spent` was last brought up to date
-    Stopwatch since_begin, since_progress;
-    double tokens = 0;    ///< since_begin
-  } clocks_;
+  TaskStopwatch watch_;  // since state_.spent was last brought up to date
 };
 
 }  // namespace stet

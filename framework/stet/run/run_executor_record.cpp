@@ -1,15 +1,18 @@
-// What a run leaves on disk: checkpoints while it goes on, its record at the end.
+// What a run leaves on disk: checkpoints while it goes on, its record at the end, and in it what regularizers did nothing.
 #include <stet/run/run_executor.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/run/model_folder.hpp>
 #include <stet/run/task_record.hpp>
+#include <stet/run/trainer_checkpoint.hpp>
 #include <stet/plugin/handover.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,18 +30,14 @@ void RunExecutor::checkpoint() {
       });
     }
   });
-  state_.spent += clocks_.total.spent();
-  clocks_.total.restart();
+  state_.spent += watch_.spent();
+  watch_.restart();
   collectively(communicator_, [&] { checkpoint.metadata["metrics_bytes"] = std::to_string(metrics_.sync()); });
   state_.save_to(checkpoint);
   checkpoint.metadata["identity"] = run_.identity;
   checkpoint.metadata["manifest"] = manifest_;
   checkpoint.metadata["model"] = model_shape_text(base_.model.config());
-  checkpoint.tensors["weights"] = weights_;
-  checkpoint.tensors["moment1"] = trainer_->optimizer().first;
-  checkpoint.tensors["moment2"] = trainer_->optimizer().second;
-  if (trainer_->optimizer().factors.defined()) checkpoint.tensors["factors"] = trainer_->optimizer().factors;
-  checkpoint.metadata["optimizer_step"] = std::to_string(trainer_->optimizer().step);
+  save_trainer(*trainer_, weights_, checkpoint);
   checkpoint.tensors["phase_start"] = phase_start_;
   for (const auto& [name, weights] : snapshots_.all()) {
     if (name != "base") checkpoint.tensors["snapshot." + name] = weights;  // the base is an artifact of its own
@@ -47,13 +46,6 @@ void RunExecutor::checkpoint() {
     for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + key + "." + name] = tensor;
   }
   store_.save(checkpoint);
-  boundary_.saved();
-}
-
-void RunExecutor::checkpoint_if_due() {
-  const StepBoundary::Due due = boundary_.look();
-  if (due.save) checkpoint();
-  if (due.stop) throw Stopped{};
 }
 
 bool RunExecutor::resume() {
@@ -76,12 +68,8 @@ bool RunExecutor::resume() {
     }
   });
   manifest_ = checkpoint->metadata.at("manifest");
-  weights_.copy_(checkpoint->tensors.at("weights"));
   phase_start_ = checkpoint->tensors.at("phase_start").clone();
-  trainer_->optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
-                           std::stoll(checkpoint->metadata.at("optimizer_step"))};
-  const auto factors = checkpoint->tensors.find("factors");
-  if (factors != checkpoint->tensors.end()) trainer_->optimizer().factors = factors->second.clone();
+  trainer_->optimizer() = load_trainer(*checkpoint, weights_);
   for (const auto& [name, tensor] : checkpoint->tensors) {
     if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
   }
@@ -96,6 +84,27 @@ bool RunExecutor::resume() {
   return true;
 }
 
+void RunExecutor::note_acting(const StepReport& report) {
+  const std::string& phase = run_.config.phases[state_.phase].name;
+  std::size_t i = 0;
+  for (const Instance& instance : regularizers_) {
+    if (instance.use->acts_in(phase) && report.penalties[i++] != 0) state_.acted.insert(instance.use->key);
+  }
+}
+
+void RunExecutor::warn_of_silence() {
+  for (const Instance& instance : regularizers_) {
+    const PluginUse& use = *instance.use;
+    const auto acts = [&](const PhaseConfig& phase) { return use.acts_in(phase.name); };
+    if (state_.acted.contains(use.key) || std::none_of(run_.config.phases.begin(), run_.config.phases.end(), acts)) continue;
+    const Offer<Regularizer>& offer = registry_.regularizer(use.plugin);
+    if (is_off(offer, offer.resolve(use.parameters))) continue;
+    const std::string warning = fmt::format("regularizer '{}': its term was 0 in every step, and it replaced no weights: the run trained as if without it", use.key);
+    manifest_ += "warning: " + warning + "\n";
+    log::warning("arm {}, seed {}: {}; do its phases train on the sets that it is for?", run_.arm, run_.seed, warning);
+  }
+}
+
 void RunExecutor::write_record() {
   const auto lines = [](const std::vector<std::string>& list) { return list.empty() ? std::string() : join(list, "\n") + "\n"; };
   write_file_atomically(folder_ / "run.toml", config::to_toml(run_.resolved));
@@ -108,7 +117,7 @@ void RunExecutor::write_record() {
   if (run_.config.checkpoint.keep_weights) save_model_folder(folder_, base_.model, weights_, base_.tokenizer);
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
-  state_.spent += clocks_.total.spent();
+  state_.spent += watch_.spent();
   task::mark_finished(folder_, state_.spent, communicator_.size());
 }
 

@@ -75,6 +75,7 @@ class Trainer {
   /// Elements of optimizer().first. Of a masked parameter all count, of a low-rank one its factors.
   [[nodiscard]] std::int64_t trainable_elements() const noexcept { return trainable_; }
   [[nodiscard]] OptimizerState& optimizer() noexcept { return optimizer_; }
+  [[nodiscard]] const OptimizerState& optimizer() const noexcept { return optimizer_; }
   [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
 
   /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). The names of those that did.
