@@ -36,7 +36,10 @@ picture() {
 begin='<!-- rooms.sh: begin -->' end='<!-- rooms.sh: end -->'
 made=$(picture)
 page_with() { awk -v begin="$begin" -v end="$end" -v made="$made" '$0 == begin {print; print made; skip = 1} $0 == end {skip = 0} !skip' "$page"; }
-grep -qxF "$begin" "$page" && grep -qxF "$end" "$page" || { echo "docs/design.md has no place for the picture: '$begin' and '$end'" >&2; exit 1; }
+if ! grep -qxF "$begin" "$page" || ! grep -qxF "$end" "$page"; then
+  echo "docs/design.md has no place for the picture: '$begin' and '$end'" >&2
+  exit 1
+fi
 case $command in
   update) text=$(page_with); printf '%s\n' "$text" > "$page" ;;
   check)

@@ -86,10 +86,10 @@ same "$status" 0 "a passing test: $out"
 # Tests with the label `reference` run when they are asked for, and only then.
 run "$project/stet" test -E fails
 same "$status" 0 "all but one test: $out"
-grep -q 'out of 1$' <<<"$out" && ! grep -q needs.more <<<"$out" || die "tests with the label reference run unasked: $out"
+{ grep -q 'out of 1$' <<<"$out" && ! grep -q needs.more <<<"$out"; } || die "tests with the label reference run unasked: $out"
 run "$project/stet" test -L reference
 same "$status" 0 "-L reference: $out"
-grep -q 'needs.more .*Passed' <<<"$out" && grep -q 'out of 1$' <<<"$out" || die "-L reference: $out"
+{ grep -q 'needs.more .*Passed' <<<"$out" && grep -q 'out of 1$' <<<"$out"; } || die "-L reference: $out"
 
 # A mistake in the source: status 2, and the compiler's words.
 echo 'int mistake = ;' >>"$project/main.c"

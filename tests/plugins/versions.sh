@@ -2,6 +2,7 @@
 # versions.sh check|update [PLUGINS_FOLDER [LIST]]: whether a plugin's source changed and its version did not. Results of the installation's
 # plugins are known by their version alone, so that such a change would leave results of the old formula in use.
 # LIST has a line "name version hash" a plugin; the hash is of its *.cpp and *.hpp and of what it includes of plugins/common.
+# shellcheck disable=SC2046,SC2086  # lists of files without blanks
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
