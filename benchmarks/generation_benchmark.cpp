@@ -1,5 +1,6 @@
-// Generation with stored keys and values beside a loop that reads all sequences again for each new token, in one packed pass a
-// token. Model: width 384, 6 layers, 6 heads, 4096 tokens, float. Both sides must give the same tokens before anything is timed.
+// Generation with stored keys and values beside a loop that reads all sequences again for each new token, in one packed
+// pass a token. Model: width 384, 6 layers, 6 heads, 4096 tokens, float. Both sides must give the same tokens before
+// anything is timed.
 #include "measure.hpp"
 
 #include <stet/base/philox.hpp>
@@ -40,7 +41,8 @@ struct Case {
 };
 
 /// The continuations in the order of Generator's, without stop tokens.
-std::vector<Tokens> uncached(const Transformer& model, const at::Tensor& weights, const Case& work, Activations& buffers) {
+std::vector<Tokens> uncached(const Transformer& model, const at::Tensor& weights, const Case& work,
+                             Activations& buffers) {
   const Decoding& d = work.decoding;
   const std::size_t each = static_cast<std::size_t>(d.samples) + (d.greedy ? 1 : 0), rows = each * work.prompts.size();
   std::vector<Tokens> results(rows);
@@ -52,21 +54,24 @@ std::vector<Tokens> uncached(const Transformer& model, const at::Tensor& weights
     for (std::size_t i = 0; i < rows; ++i) {
       const Tokens* const parts[] = {&work.prefix, &work.prompts[i / each].tokens, &results[i]};
       for (const Tokens* part : parts) tokens.insert(tokens.end(), part->begin(), part->end());
-      for (std::int32_t t = 0; offsets.back() + t < static_cast<std::int32_t>(tokens.size()); ++t) positions.push_back(t);
+      for (std::int32_t t = 0; offsets.back() + t < static_cast<std::int32_t>(tokens.size()); ++t)
+        positions.push_back(t);
       offsets.push_back(static_cast<std::int32_t>(tokens.size()));
       last.push_back(offsets.back() - 1);
     }
     const at::Tensor chosen = at::tensor(last);
     const at::Tensor logits = model.forward(weights, {tokens, offsets, positions}, &chosen, &buffers).matmul(head);
     for (std::size_t i = 0; i < rows; ++i) {
-      const std::span<const float> row(logits.data_ptr<float>() + static_cast<std::int64_t>(i) * logits.size(1), static_cast<std::size_t>(logits.size(1)));
+      const std::span<const float> row(logits.data_ptr<float>() + static_cast<std::int64_t>(i) * logits.size(1),
+                                       static_cast<std::size_t>(logits.size(1)));
       const std::size_t member = i % each;
       if (d.greedy && member == 0) {
         results[i].push_back(most_probable(row));
         continue;
       }
       sampler.prepare(row);
-      results[i].push_back(sampler.draw(token_uniform(d.seed, work.prompts[i / each].item, static_cast<std::uint32_t>(member - (d.greedy ? 1 : 0)),
+      results[i].push_back(sampler.draw(token_uniform(d.seed, work.prompts[i / each].item,
+                                                      static_cast<std::uint32_t>(member - (d.greedy ? 1 : 0)),
                                                       static_cast<std::uint32_t>(step))));
     }
   }
@@ -85,10 +90,12 @@ std::vector<Tokens> cached(const Transformer& model, const at::Tensor& weights, 
 
 void run(benchmark::State& state, const Transformer& model, const at::Tensor& weights, const Case& work) {
   Activations buffers;
-  compare(state, [&] { benchmark::DoNotOptimize(cached(model, weights, work)); },
-          [&] { benchmark::DoNotOptimize(uncached(model, weights, work, buffers)); });
+  compare(
+      state, [&] { benchmark::DoNotOptimize(cached(model, weights, work)); },
+      [&] { benchmark::DoNotOptimize(uncached(model, weights, work, buffers)); });
   const std::int64_t each = work.decoding.samples + (work.decoding.greedy ? 1 : 0);
-  const auto tokens = static_cast<double>(each * work.decoding.max_new_tokens) * static_cast<double>(work.prompts.size());
+  const auto tokens =
+      static_cast<double>(each * work.decoding.max_new_tokens) * static_cast<double>(work.prompts.size());
   state.counters["new_tokens/s"] = tokens / (state.counters["ours_us"] * 1e-6);
 }
 
@@ -98,7 +105,10 @@ std::vector<Case> cases() {
   for (std::size_t i = 0; i < 16; ++i) greedy.prompts.push_back({random_tokens(8 + i, i), i});
   greedy.decoding.max_new_tokens = 32;
   result.push_back(greedy);
-  Case slick{"generate/slick, 4 shots of 20 tokens, 2 questions of 12, 1 greedy + 16 samples of 8 tokens", random_tokens(80, 100), {}, {}};
+  Case slick{"generate/slick, 4 shots of 20 tokens, 2 questions of 12, 1 greedy + 16 samples of 8 tokens",
+             random_tokens(80, 100),
+             {},
+             {}};
   for (std::size_t i = 0; i < 2; ++i) slick.prompts.push_back({random_tokens(12, 200 + i), i});
   slick.decoding.samples = 16;
   slick.decoding.temperature = 0.5;

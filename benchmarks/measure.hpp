@@ -1,5 +1,5 @@
-// How the benchmarks measure. Machines are shared and noisy, so: processor time of the calling thread and not wall time,
-// medians and not means, and what is compared runs in turn, within the same second.
+// How the benchmarks measure. Machines are shared and noisy, so: processor time of the calling thread and not wall
+// time, medians and not means, and what is compared runs in turn, within the same second.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -32,13 +32,14 @@ class Gemm {
   std::function<void()> run_;
 };
 
-/// Runs `ours` and `plain` in turn until the benchmark has seen enough of `ours`, whose time is the benchmark's. Counters:
-/// `ours_us` and `plain_us`, the medians, and `ratio` = plain / ours. The benchmark must be registered with UseManualTime().
+/// Runs `ours` and `plain` in turn until the benchmark has seen enough of `ours`, whose time is the benchmark's.
+/// Counters: `ours_us` and `plain_us`, the medians, and `ratio` = plain / ours. The benchmark must be registered with
+/// UseManualTime().
 void compare(benchmark::State& state, const std::function<void()>& ours, const std::function<void()>& plain);
 
-/// The same for work of `flops` floating-point operations in matrix products on `tokens` tokens (both asked after `ours`
-/// has run), with a Gemm in each turn. More counters: `tokens/s`, `gemm_GFLOP/s`, and `of_peak`, the part of that rate
-/// that `ours` reaches.
+/// The same for work of `flops` floating-point operations in matrix products on `tokens` tokens (both asked after
+/// `ours` has run), with a Gemm in each turn. More counters: `tokens/s`, `gemm_GFLOP/s`, and `of_peak`, the part of
+/// that rate that `ours` reaches.
 void compare_with_peak(benchmark::State& state, const std::function<void()>& ours, const std::function<void()>& plain,
                        const std::function<double()>& flops, const std::function<double()>& tokens);
 

@@ -25,10 +25,12 @@ PlainModel::PlainModel(const Transformer& model, const at::Tensor& flat) : confi
     blocks_.push_back({take(p + "input_layernorm.weight"), take(p + "self_attn.q_proj.weight"),
                        take(p + "self_attn.k_proj.weight"), take(p + "self_attn.v_proj.weight"),
                        take(p + "self_attn.o_proj.weight"), take(p + "post_attention_layernorm.weight"),
-                       take(p + "mlp.gate_proj.weight"), take(p + "mlp.up_proj.weight"), take(p + "mlp.down_proj.weight")});
+                       take(p + "mlp.gate_proj.weight"), take(p + "mlp.up_proj.weight"),
+                       take(p + "mlp.down_proj.weight")});
   }
   final_norm_ = take("model.norm.weight");
-  const at::Tensor frequency = at::pow(c.rope_base, at::arange(c.head_width / 2, at::kDouble) * (-2.0 / static_cast<double>(c.head_width)));
+  const at::Tensor frequency =
+      at::pow(c.rope_base, at::arange(c.head_width / 2, at::kDouble) * (-2.0 / static_cast<double>(c.head_width)));
   const at::Tensor angle = at::outer(at::arange(c.context, at::kDouble), frequency);
   cosine_ = angle.cos().to(at::kFloat);
   sine_ = angle.sin().to(at::kFloat);
@@ -52,14 +54,17 @@ at::Tensor PlainModel::logits(const PackedBatch& batch) const {
   const auto B = static_cast<std::int64_t>(batch.offsets.size()) - 1;
   std::int64_t T = 0;
   for (std::int64_t b = 0; b < B; ++b) {
-    T = std::max<std::int64_t>(T, batch.offsets[static_cast<std::size_t>(b) + 1] - batch.offsets[static_cast<std::size_t>(b)]);
+    T = std::max<std::int64_t>(
+        T, batch.offsets[static_cast<std::size_t>(b) + 1] - batch.offsets[static_cast<std::size_t>(b)]);
   }
-  const at::Tensor tokens = at::zeros({B, T}, at::kLong), rows = at::empty({static_cast<std::int64_t>(batch.loss_rows.size())}, at::kLong);
+  const at::Tensor tokens = at::zeros({B, T}, at::kLong),
+                   rows = at::empty({static_cast<std::int64_t>(batch.loss_rows.size())}, at::kLong);
   auto* const token = tokens.data_ptr<std::int64_t>();
   std::size_t next = 0;
   for (std::size_t b = 0; b + 1 < batch.offsets.size(); ++b) {
     const std::int64_t begin = batch.offsets[b], shift = static_cast<std::int64_t>(b) * T - begin;
-    for (std::int64_t t = begin; t < batch.offsets[b + 1]; ++t) token[t + shift] = batch.tokens[static_cast<std::size_t>(t)];
+    for (std::int64_t t = begin; t < batch.offsets[b + 1]; ++t)
+      token[t + shift] = batch.tokens[static_cast<std::size_t>(t)];
     for (; next < batch.loss_rows.size() && batch.loss_rows[next] < batch.offsets[b + 1]; ++next) {
       rows.data_ptr<std::int64_t>()[next] = batch.loss_rows[next] + shift;
     }
@@ -72,7 +77,8 @@ at::Tensor PlainModel::logits(const PackedBatch& batch) const {
     const at::Tensor in = normalize(x, block.norm1);
     const at::Tensor q = rotated(heads(in, block.q)), k = rotated(heads(in, block.k)), v = heads(in, block.v);
     const at::Tensor scores = (q.matmul(k.transpose(-2, -1)) * scale).masked_fill(future, -INFINITY);
-    const at::Tensor mixed = scores.softmax(-1).matmul(v).transpose(1, 2).reshape({B, T, config_.heads * config_.head_width});
+    const at::Tensor mixed =
+        scores.softmax(-1).matmul(v).transpose(1, 2).reshape({B, T, config_.heads * config_.head_width});
     x = x + mixed.matmul(block.o.t());
     const at::Tensor normed = normalize(x, block.norm2);
     x = x + (at::silu(normed.matmul(block.gate.t())) * normed.matmul(block.up.t())).matmul(block.down.t());

@@ -1,7 +1,7 @@
-// The alternative that the step benchmarks measure against: the same transformer and optimizer written as one would write
-// them with libtorch's operators and autograd, on padded batches [B, T]. Only what a quick composition would not do is left
-// out; what costs nothing to do well is done (one product for padded batches, loss rows chosen before the head, no grad for
-// scoring).
+// The alternative that the step benchmarks measure against: the same transformer and optimizer written as one would
+// write them with libtorch's operators and autograd, on padded batches [B, T]. Only what a quick composition would not
+// do is left out; what costs nothing to do well is done (one product for padded batches, loss rows chosen before the
+// head, no grad for scoring).
 #pragma once
 
 #include <stet/data/batch.hpp>

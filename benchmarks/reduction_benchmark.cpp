@@ -1,11 +1,11 @@
-// Adding gradients over ranks: GradientReducer, which sends buckets while backward still runs, against the two things that one
-// would write first: one all-reduce of the whole gradient after backward, and one for each parameter tensor. Backward is real;
-// each rank has its share of the batch.
+// Adding gradients over ranks: GradientReducer, which sends buckets while backward still runs, against the two things
+// that one would write first: one all-reduce of the whole gradient after backward, and one for each parameter tensor.
+// Backward is real; each rank has its share of the batch.
 //
 //   mpirun -n 2 reduction_benchmark [rounds]
 //
-// Not a Google Benchmark: all ranks must take the same number of rounds. Times are wall time, since communication is waiting:
-// the slowest rank's, then the median over rounds.
+// Not a Google Benchmark: all ranks must take the same number of rounds. Times are wall time, since communication is
+// waiting: the slowest rank's, then the median over rounds.
 #include "measure.hpp"
 #include "workload.hpp"
 
@@ -27,7 +27,8 @@ class Contest {
   Contest(const Workload& work, Communicator& communicator, double bucket_megabytes)
       : work_(work),
         communicator_(communicator),
-        reducer_(communicator, work.weights.numel(), at::kFloat, 0, static_cast<std::int64_t>(bucket_megabytes * 1e6 / sizeof(float))),
+        reducer_(communicator, work.weights.numel(), at::kFloat, 0,
+                 static_cast<std::int64_t>(bucket_megabytes * 1e6 / sizeof(float))),
         gradient_(at::zeros_like(work.weights)) {
     const Sampler sampler(work.data.epoch_size, 1);
     const auto ranks = static_cast<std::uint64_t>(communicator.size());
@@ -51,7 +52,8 @@ class Contest {
   void one_a_tensor() {
     backward_alone();
     for (const ParameterInfo& info : work_.model->table().entries()) {
-      communicator_.all_reduce_sum(std::span(gradient_.data_ptr<float>() + info.offset, static_cast<std::size_t>(info.count)));
+      communicator_.all_reduce_sum(
+          std::span(gradient_.data_ptr<float>() + info.offset, static_cast<std::size_t>(info.count)));
     }
   }
 
@@ -99,7 +101,8 @@ constexpr std::array<Way, 4> ways{{{"backward alone", &Contest::backward_alone},
                                    {"one all-reduce a tensor", &Contest::one_a_tensor}}};
 
 /// A Latin square in which each way also follows each other way once.
-constexpr std::array<std::array<std::size_t, ways.size()>, ways.size()> orders{{{0, 1, 3, 2}, {1, 2, 0, 3}, {2, 3, 1, 0}, {3, 0, 2, 1}}};
+constexpr std::array<std::array<std::size_t, ways.size()>, ways.size()> orders{
+    {{0, 1, 3, 2}, {1, 2, 0, 3}, {2, 3, 1, 0}, {3, 0, 2, 1}}};
 
 bool contest(const Workload& work, Communicator& communicator, double bucket_megabytes, int rounds) {
   Contest match(work, communicator, bucket_megabytes);
@@ -117,12 +120,13 @@ bool contest(const Workload& work, Communicator& communicator, double bucket_meg
   }
   if (communicator.rank() != 0) return true;
   std::printf("%s model, %lld elements, %zu tensors, buckets of %.2f MB, %d ranks\n", work.name.c_str(),
-              static_cast<long long>(work.weights.numel()), work.model->table().size(), bucket_megabytes, communicator.size());
+              static_cast<long long>(work.weights.numel()), work.model->table().size(), bucket_megabytes,
+              communicator.size());
   const double alone = median(seconds[0]), ours = median(seconds[1]);
   for (std::size_t w = 0; w < ways.size(); ++w) {
     const double time = median(seconds[w]);
-    std::printf("  %-32s %9.2f ms   communication that shows %8.2f ms   ratio to ours %5.2f\n", ways[w].name, 1e3 * time,
-                1e3 * (time - alone), time / ours);
+    std::printf("  %-32s %9.2f ms   communication that shows %8.2f ms   ratio to ours %5.2f\n", ways[w].name,
+                1e3 * time, 1e3 * (time - alone), time / ours);
   }
   std::fflush(stdout);
   return true;
@@ -135,7 +139,9 @@ int main(int count, char** arguments) {
   using namespace stet::benchmarks;
   start_as_stet_does(arguments);
   int rounds = 32;
-  if (count > 2 || (count == 2 && (std::from_chars(arguments[1], arguments[1] + std::strlen(arguments[1]), rounds).ec != std::errc() || rounds < 1))) {
+  if (count > 2 || (count == 2 && (std::from_chars(arguments[1], arguments[1] + std::strlen(arguments[1]), rounds).ec !=
+                                       std::errc() ||
+                                   rounds < 1))) {
     std::fprintf(stderr, "usage: mpirun -n RANKS reduction_benchmark [ROUNDS]\n");
     return 2;
   }
@@ -144,7 +150,8 @@ int main(int count, char** arguments) {
     const Workload small = pretraining(), large = wide();
     bool good = true;
     for (const double megabytes : {0.25, 1.0}) good = contest(small, session.world(), megabytes, rounds) && good;
-    for (const double megabytes : {1.0, 4.0}) good = contest(large, session.world(), megabytes, (rounds + 3) / 4 * 2) && good;
+    for (const double megabytes : {1.0, 4.0})
+      good = contest(large, session.world(), megabytes, (rounds + 3) / 4 * 2) && good;
     return good ? 0 : 1;
   } catch (const stet::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

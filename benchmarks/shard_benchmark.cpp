@@ -1,13 +1,15 @@
-// Streaming a shard set larger than the memory it may take: bytes a second, how long a step waits for its batch, and peak
-// memory; with and without telling the disk what comes (Lookahead), with and without a thread that reads ahead, in the
-// block-wise and in the global order, from the disk and from the page cache, all in one run. And what the disk itself gives.
+// Streaming a shard set larger than the memory it may take: bytes a second, how long a step waits for its batch, and
+// peak memory; with and without telling the disk what comes (Lookahead), with and without a thread that reads ahead, in
+// the block-wise and in the global order, from the disk and from the page cache, all in one run. And what the disk
+// itself gives.
 //
 //   shard_benchmark [GIGABYTES] [FOLDER]        2 GB in a new folder below /tmp, which is removed at the end
 //
-// Not a Google Benchmark: a stream is measured as a whole. The set is written by a child process, so that its memory does
-// not count here. Before each pass the files are dropped from the page cache (posix_fadvise), so that they are read from
-// the disk (passes after the first end after 20 s); how much of that the machine below keeps is not ours to say. A step packs its batch and passes each
-// token's embedding through memory, a few milliseconds: the least that a training step could do.
+// Not a Google Benchmark: a stream is measured as a whole. The set is written by a child process, so that its memory
+// does not count here. Before each pass the files are dropped from the page cache (posix_fadvise), so that they are
+// read from the disk (passes after the first end after 20 s); how much of that the machine below keeps is not ours to
+// say. A step packs its batch and passes each token's embedding through memory, a few milliseconds: the least that a
+// training step could do.
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
@@ -100,7 +102,8 @@ double percentile(std::vector<double> values, double share) {
   return values[k];
 }
 
-/// What the disk gives to one reader without any of our code, cold: everything in order, and single pages here and there.
+/// What the disk gives to one reader without any of our code, cold: everything in order, and single pages here and
+/// there.
 void disk(const std::filesystem::path& folder) {
   const ShardSet set = ShardSet::open(folder);
   std::vector<char> buffer(1 << 20);
@@ -117,13 +120,16 @@ void disk(const std::filesystem::path& folder) {
       const std::size_t size = in_order ? buffer.size() : 4096;
       for (std::uint64_t k = 0; k < (in_order ? shard.bytes / size : 32); ++k) {
         const Stopwatch wait;
-        bytes += static_cast<double>(::pread(descriptor, buffer.data(), size, static_cast<off_t>((in_order ? k : random.below(shard.bytes / size)) * size)));
+        bytes +=
+            static_cast<double>(::pread(descriptor, buffer.data(), size,
+                                        static_cast<off_t>((in_order ? k : random.below(shard.bytes / size)) * size)));
         waits.push_back(1e6 * wait.seconds());
       }
       ::close(descriptor);
     }
-    fmt::print("the disk, {:<25} {:>5.0f} MB/s  reads of {} kB: median {:.0f}, p99 {:.0f}, max {:.0f} us\n", in_order ? "in order" : "pages at random", bytes / 1e6 / watch.seconds(),
-               in_order ? 1024 : 4, percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0));
+    fmt::print("the disk, {:<25} {:>5.0f} MB/s  reads of {} kB: median {:.0f}, p99 {:.0f}, max {:.0f} us\n",
+               in_order ? "in order" : "pages at random", bytes / 1e6 / watch.seconds(), in_order ? 1024 : 4,
+               percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0));
   }
   std::fflush(stdout);
 }
@@ -134,7 +140,8 @@ struct Reading {
   bool look_ahead;
 };
 
-void pass(const std::filesystem::path& folder, const char* name, const Reading& reading, bool working, bool cold, double seconds_at_most) {
+void pass(const std::filesystem::path& folder, const char* name, const Reading& reading, bool working, bool cold,
+          double seconds_at_most) {
   ShardSet set = ShardSet::open(folder);
   if (cold) drop_from_cache(set);
   std::ofstream("/proc/self/clear_refs") << 5;  // peak memory counts from here
@@ -144,7 +151,8 @@ void pass(const std::filesystem::path& folder, const char* name, const Reading& 
   const double cpu_before = cpu_seconds();
   const Stopwatch watch;
   {
-    ShardStream stream(set, Sampler(set.size(), 1, reading.order), {batch_size, 0, 1, 0, set.size(), reading.ahead, reading.look_ahead});
+    ShardStream stream(set, Sampler(set.size(), 1, reading.order),
+                       {batch_size, 0, 1, 0, set.size(), reading.ahead, reading.look_ahead});
     while (watch.seconds() < seconds_at_most) {
       const Stopwatch wait;
       const std::optional<ShardBatch> batch = stream.next();
@@ -158,14 +166,18 @@ void pass(const std::filesystem::path& folder, const char* name, const Reading& 
   }
   const double seconds = watch.seconds();
   const double cpu = cpu_seconds() - cpu_before;
-  const double first = waits.front();  // nothing can be ahead of the first step: it waits for the files to be opened and read
+  const double first =
+      waits.front();  // nothing can be ahead of the first step: it waits for the files to be opened and read
   waits.erase(waits.begin());
   const auto long_ones = std::count_if(waits.begin(), waits.end(), [](double wait) { return wait > 1000; });
   const auto longest = std::max_element(waits.begin(), waits.end()) - waits.begin() + 2;
-  fmt::print("{:<34} {:>5.0f} MB/s ({:>5.0f} a CPU second)  {:>5} steps of {:>6.0f} us  first wait {:>7.0f}, then median {:>7.1f}  p99 {:>8.1f}  max {:>8.0f} us (step {}), {} above 1 ms, "
-             "= {:>6.3f} % of the time  peak memory {:>4.0f} MB\n", name,
-             bytes / 1e6 / seconds, bytes / 1e6 / cpu, steps.size(), percentile(steps, 0.5), first, percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0), longest, long_ones,
-             1e-4 * std::accumulate(waits.begin(), waits.end(), 0.0) / seconds, status_megabytes("VmHWM"));
+  fmt::print(
+      "{:<34} {:>5.0f} MB/s ({:>5.0f} a CPU second)  {:>5} steps of {:>6.0f} us  first wait {:>7.0f}, then median "
+      "{:>7.1f}  p99 {:>8.1f}  max {:>8.0f} us (step {}), {} above 1 ms, "
+      "= {:>6.3f} % of the time  peak memory {:>4.0f} MB\n",
+      name, bytes / 1e6 / seconds, bytes / 1e6 / cpu, steps.size(), percentile(steps, 0.5), first,
+      percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1.0), longest, long_ones,
+      1e-4 * std::accumulate(waits.begin(), waits.end(), 0.0) / seconds, status_megabytes("VmHWM"));
   std::fflush(stdout);
 }
 
@@ -183,9 +195,11 @@ int run(double gigabytes, const std::filesystem::path& folder) {
   }
   {
     const ShardSet set = ShardSet::open(folder);
-    fmt::print("{} shards, {} sequences, {:.2f} GB of tokens, written in {:.0f} s; batches of {} sequences; at the start {:.0f} MB of memory\n",
-               set.index().shards.size(), set.size(), 2e-9 * static_cast<double>(set.index().totals().tokens), watch.seconds(), batch_size,
-               status_megabytes("VmRSS"));
+    fmt::print(
+        "{} shards, {} sequences, {:.2f} GB of tokens, written in {:.0f} s; batches of {} sequences; at the start "
+        "{:.0f} MB of memory\n",
+        set.index().shards.size(), set.size(), 2e-9 * static_cast<double>(set.index().totals().tokens), watch.seconds(),
+        batch_size, status_megabytes("VmRSS"));
   }
   disk(folder);
   constexpr bool work = true, alone = false, cold = true, warm = false;
@@ -208,7 +222,9 @@ int run(double gigabytes, const std::filesystem::path& folder) {
 
 int main(int count, char** arguments) {
   double gigabytes = 2;
-  if (count > 1 && (std::from_chars(arguments[1], arguments[1] + std::strlen(arguments[1]), gigabytes).ec != std::errc() || !(gigabytes > 0))) {
+  if (count > 1 &&
+      (std::from_chars(arguments[1], arguments[1] + std::strlen(arguments[1]), gigabytes).ec != std::errc() ||
+       !(gigabytes > 0))) {
     std::fprintf(stderr, "usage: shard_benchmark [GIGABYTES] [FOLDER]\n");
     return 2;
   }

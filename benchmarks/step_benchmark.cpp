@@ -16,7 +16,10 @@ constexpr std::int64_t schedule_steps = 1'000'000;
 class OurTraining {
  public:
   explicit OurTraining(const Workload& work)
-      : work_(work), alone_(make_single_process()), trainer_(*work.model, work.weights.clone(), work.options, *alone_), sampler_(work.data.epoch_size, 1) {
+      : work_(work),
+        alone_(make_single_process()),
+        trainer_(*work.model, work.weights.clone(), work.options, *alone_),
+        sampler_(work.data.epoch_size, 1) {
     trainer_.begin_phase({}, {}, none_);
   }
   double step() {
@@ -36,7 +39,8 @@ class OurTraining {
 
 class PlainTraining {
  public:
-  explicit PlainTraining(const Workload& work) : work_(work), model_(*work.model, work.weights), sampler_(work.data.epoch_size, 1) {}
+  explicit PlainTraining(const Workload& work)
+      : work_(work), model_(*work.model, work.weights), sampler_(work.data.epoch_size, 1) {}
   double step() {
     range_ = batch_at(range_.end, work_.data.epoch_size, static_cast<std::uint64_t>(work_.options.batch_size));
     return model_.step(work_.batch(sampler_, range_), work_.options, rate_at(work_.options, steps_++, schedule_steps));
@@ -56,7 +60,8 @@ bool same_losses(const Workload& work) {
   for (int step = 0; step < 10; ++step) {
     const double a = ours.step(), b = plain.step();
     if (!(std::abs(a - b) <= 1e-4 * std::abs(b))) {
-      std::fprintf(stderr, "%s: losses differ at step %d: %.8f, composed of operators %.8f\n", work.name.c_str(), step, a, b);
+      std::fprintf(stderr, "%s: losses differ at step %d: %.8f, composed of operators %.8f\n", work.name.c_str(), step,
+                   a, b);
       return false;
     }
   }
@@ -108,7 +113,8 @@ int main(int count, char** arguments) {
   const stet::benchmarks::Workload works[] = {pretraining(), fine_tuning(), wide()};
   for (const Workload& work : works) {
     if (!same_losses(work)) return 1;
-    benchmark::RegisterBenchmark(("step/" + work.name).c_str(), [&work](benchmark::State& state) { train(state, work); })
+    benchmark::RegisterBenchmark(("step/" + work.name).c_str(),
+                                 [&work](benchmark::State& state) { train(state, work); })
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   }

@@ -1,12 +1,12 @@
-// Encoding the questions of EntityQuestions with the three shared tokenizers: an Encoder with its memory for words, warm
-// and cold, beside the same without a memory. One thread. Both are checked to give the same ids first.
+// Encoding the questions of EntityQuestions with the three shared tokenizers: an Encoder with its memory for words,
+// warm and cold, beside the same without a memory. One thread. Both are checked to give the same ids first.
 #include <measure.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/unicode/pattern.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/text/unicode/pattern.hpp>
 
 #include <fmt/format.h>
 
@@ -30,7 +30,8 @@ struct Texts {
 
 Texts read_questions() {
   Texts texts;
-  for (const auto& file : std::filesystem::directory_iterator(shared_folder() / "data" / "entity-questions" / "train")) {
+  for (const auto& file :
+       std::filesystem::directory_iterator(shared_folder() / "data" / "entity-questions" / "train")) {
     if (file.path().extension() != ".json") continue;
     for (const auto& item : parse_json(read_file(file.path()), file.path().string())) {
       texts.questions.push_back(item.at("question").get<std::string>());

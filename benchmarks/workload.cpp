@@ -61,7 +61,8 @@ Workload pretraining() {
 Workload fine_tuning() {
   Workload work = quickstart("fine-tuning");
   const auto sequences = std::make_shared<const std::vector<TokenSequence>>(work.answers.sequences);
-  work.data = {work.name, sequences->size(), [sequences](std::uint64_t /*epoch*/, std::uint64_t index) { return (*sequences)[index]; }};
+  work.data = {work.name, sequences->size(),
+               [sequences](std::uint64_t /*epoch*/, std::uint64_t index) { return (*sequences)[index]; }};
   return work;
 }
 

@@ -12,13 +12,13 @@ namespace stet::benchmarks {
 struct Workload {
   std::string name;
   std::shared_ptr<const Transformer> model;
-  at::Tensor weights;          ///< flat, float
+  at::Tensor weights;  ///< flat, float
   TrainOptions options;
   TrainingData data;
-  TokenizedSet answers;       ///< for scoring; empty for the wider model
+  TokenizedSet answers;  ///< for scoring; empty for the wider model
 
-  /// FLOPs of the matrix products of a forward pass over `batch`, as computed: the last block's second half and the head
-  /// at the rows with loss alone. A training step has three times as many.
+  /// FLOPs of the matrix products of a forward pass over `batch`, as computed: the last block's second half and the
+  /// head at the rows with loss alone. A training step has three times as many.
   [[nodiscard]] double forward_flops(const PackedBatch& batch) const;
   /// The batch that a trainer takes at `position` of the sampler's order.
   [[nodiscard]] PackedBatch batch(const Sampler& sampler, BatchRange range) const;

@@ -1,5 +1,6 @@
-// Where the tests' files lie: tests/fixtures, or, when the variable STET_FIXTURES is "reference", the larger ones of the same names in the
-// shared folder (the tests with the label `reference` are the same programs started so). A folder that is missing is a failure, not a skip.
+// Where the tests' files lie: tests/fixtures, or, when the variable STET_FIXTURES is "reference", the larger ones of
+// the same names in the shared folder (the tests with the label `reference` are the same programs started so). A folder
+// that is missing is a failure, not a skip.
 #pragma once
 
 #include <shared_folder.hpp>
@@ -16,7 +17,8 @@ inline bool on_reference_data() {
 
 /// models/NAME, tokenizers/NAME
 inline std::filesystem::path fixtures_folder() {
-  return on_reference_data() ? shared_folder() / "fixtures" : std::filesystem::path(STET_SOURCE_DIR) / "tests" / "fixtures";
+  return on_reference_data() ? shared_folder() / "fixtures"
+                             : std::filesystem::path(STET_SOURCE_DIR) / "tests" / "fixtures";
 }
 
 /// A folder in EntityQuestions' format: invented facts, or the published ones.

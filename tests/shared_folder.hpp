@@ -1,5 +1,5 @@
-// Where the reference data lies that is no part of the repository: STET_SHARED, or ../shared beside it. Only tests with the label `reference`
-// need it. Absent is a failure, not a skip.
+// Where the reference data lies that is no part of the repository: STET_SHARED, or ../shared beside it. Only tests with
+// the label `reference` need it. Absent is a failure, not a skip.
 #pragma once
 
 #include <cstdlib>

@@ -84,7 +84,9 @@ STET_PLUGIN("cka", "1.0", "stet") {
       stet::config::Schema<Parameters>(probe_name)
           .field("sets", &Parameters::sets, "fact sets whose prompts are read")
           .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
-          .choice("position", &Parameters::position, stet::probe_positions(), "token that is looked at: the subject's last, or the prompt's last")
-          .field("limit", &Parameters::limit, "facts of each set, from its first; 0: all", Limits{.min = 0, .unit = "facts"})
+          .choice("position", &Parameters::position, stet::probe_positions(),
+                  "token that is looked at: the subject's last, or the prompt's last")
+          .field("limit", &Parameters::limit, "facts of each set, from its first; 0: all",
+                 Limits{.min = 0, .unit = "facts"})
           .choice("when", &Parameters::when, stet::probe_times(), "at which evaluations"));
 }

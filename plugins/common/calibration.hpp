@@ -10,8 +10,8 @@
 
 namespace stet::plugins {
 
-/// Throws Error (config) if `set` is "held": what is measured on the facts that a run is judged by would leak the evaluation into
-/// its training. `who`: "regularizer.ewc".
+/// Throws Error (config) if `set` is "held": what is measured on the facts that a run is judged by would leak the
+/// evaluation into its training. `who`: "regularizer.ewc".
 inline void refuse_held(const std::string& set, const std::string& who) {
   if (set != "held") return;
   throw Error(ErrorKind::config, who + ": 'held' facts judge a run, so nothing of them may enter its training")

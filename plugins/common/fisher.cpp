@@ -32,8 +32,8 @@ at::Tensor draw(const at::Tensor& probabilities, Random& random) {
   return tokens;
 }
 
-/// Independent draws at the rows of one example: the scores of different positions have mean 0 and so do not correlate, hence the square
-/// of their sum is, in the mean, what `every_token` adds up.
+/// Independent draws at the rows of one example: the scores of different positions have mean 0 and so do not correlate,
+/// hence the square of their sum is, in the mean, what `every_token` adds up.
 std::vector<at::Tensor> drawn_tokens(const ExampleRows& rows, const FisherOptions& options) {
   const at::Tensor probabilities = at::softmax(rows.logits, -1);
   const at::Tensor exact = at::softmax(rows.logits.to(at::kDouble), -1).contiguous();
@@ -45,7 +45,8 @@ std::vector<at::Tensor> drawn_tokens(const ExampleRows& rows, const FisherOption
   return pulls;
 }
 
-/// sqrt(p(v)) d log p(v) / d logits at one position, for every position and token: the squares add up to the expectation.
+/// sqrt(p(v)) d log p(v) / d logits at one position, for every position and token: the squares add up to the
+/// expectation.
 std::vector<at::Tensor> every_token(const ExampleRows& rows) {
   const at::Tensor probabilities = at::softmax(rows.logits, -1), roots = probabilities.sqrt();
   std::vector<at::Tensor> pulls;
@@ -78,14 +79,17 @@ void add_squares(const at::Tensor& gradient, double factor, at::Tensor& sum) {
 
 void check_vocabulary(const FisherOptions& options, std::int64_t vocabulary) {
   if (options.fisher == Estimator::exact && vocabulary > options.largest_vocabulary) {
-    throw Error(ErrorKind::config, "the exact Fisher information takes a backward pass for every token of the vocabulary at every answer position")
+    throw Error(
+        ErrorKind::config,
+        "the exact Fisher information takes a backward pass for every token of the vocabulary at every answer position")
         .expected(fmt::format("a vocabulary of at most {} (largest_vocabulary)", options.largest_vocabulary))
         .received(fmt::format("{}", vocabulary))
         .hint("fisher = \"sampled\" is an unbiased estimate of it; or raise largest_vocabulary");
   }
 }
 
-at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights, std::int64_t vocabulary) {
+at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights,
+                           std::int64_t vocabulary) {
   check_vocabulary(options, vocabulary);
   const std::int64_t count = example_count(examples, options.set, options.limit);
   ExampleRange range{options.set, options.limit, 1};
@@ -98,7 +102,9 @@ at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& example
       of = [&options](const ExampleRows& rows) { return drawn_tokens(rows, options); };
       break;
     case Estimator::empirical:
-      of = [](const ExampleRows& rows) { return std::vector<at::Tensor>{score(at::softmax(rows.logits, -1), rows.targets)}; };
+      of = [](const ExampleRows& rows) {
+        return std::vector<at::Tensor>{score(at::softmax(rows.logits, -1), rows.targets)};
+      };
       break;
     case Estimator::batched:
       range.group = options.batch;
@@ -109,9 +115,9 @@ at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& example
       };
       break;
   }
-  at::Tensor sum = examples.sum_gradients(range, weights, of, [factor](const at::Tensor& gradient, std::size_t, at::Tensor& total) {
-    add_squares(gradient, factor, total);
-  });
+  at::Tensor sum = examples.sum_gradients(
+      range, weights, of,
+      [factor](const at::Tensor& gradient, std::size_t, at::Tensor& total) { add_squares(gradient, factor, total); });
   return sum.mul_(1.0 / parts);
 }
 

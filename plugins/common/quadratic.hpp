@@ -1,5 +1,6 @@
-// The quadratic penalty of several plugins: strength/2 * sum_i F_i (w_i - ref_i)^2 over the parameters that train, and its
-// gradient strength * F_i (w_i - ref_i), in one pass. Header only; what F is and where it comes from is the plugin's matter.
+// The quadratic penalty of several plugins: strength/2 * sum_i F_i (w_i - ref_i)^2 over the parameters that train, and
+// its gradient strength * F_i (w_i - ref_i), in one pass. Header only; what F is and where it comes from is the
+// plugin's matter.
 #pragma once
 
 #include <stet/base/error.hpp>
@@ -15,8 +16,8 @@ namespace stet::plugins {
 /// gradient += strength * F * (value - reference); returns sum F (value - reference)^2. Without `weighted` F is 1 and
 /// `importance` is not read; an importance of ones gives the same bits.
 template <bool weighted, class T>
-double pull(const T* __restrict__ values, const T* __restrict__ reference, const T* __restrict__ importance, T* __restrict__ gradient,
-            std::int64_t count, T strength) {
+double pull(const T* __restrict__ values, const T* __restrict__ reference, const T* __restrict__ importance,
+            T* __restrict__ gradient, std::int64_t count, T strength) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < count; ++i) {
@@ -29,12 +30,13 @@ double pull(const T* __restrict__ values, const T* __restrict__ reference, const
   return sum;
 }
 
-/// Adds the penalty's gradient to `context.gradients` and returns its value. `reference` and `importance`: flat, in the weights'
-/// type; `importance` undefined: all ones. Frozen parameters are left alone.
-inline double add_quadratic(const WeightContext& context, const at::Tensor& reference, const at::Tensor& importance, double strength) {
+/// Adds the penalty's gradient to `context.gradients` and returns its value. `reference` and `importance`: flat, in the
+/// weights' type; `importance` undefined: all ones. Frozen parameters are left alone.
+inline double add_quadratic(const WeightContext& context, const at::Tensor& reference, const at::Tensor& importance,
+                            double strength) {
   STET_ASSERT(reference.sizes() == context.values.sizes() && reference.scalar_type() == context.values.scalar_type());
-  STET_ASSERT(!importance.defined() ||
-              (importance.sizes() == context.values.sizes() && importance.scalar_type() == context.values.scalar_type()));
+  STET_ASSERT(!importance.defined() || (importance.sizes() == context.values.sizes() &&
+                                        importance.scalar_type() == context.values.scalar_type()));
   return by_scalar_type(context.values.scalar_type(), [&]<class T>(T) {
     const T* const values = context.values.data_ptr<T>();
     const T* const start = reference.data_ptr<T>();
@@ -44,16 +46,18 @@ inline double add_quadratic(const WeightContext& context, const at::Tensor& refe
     for (std::size_t i = 0; i < context.table.size(); ++i) {
       if (!context.trains[i]) continue;
       const std::int64_t offset = context.table[i].offset, count = context.table[i].count;
-      sum += factors == nullptr
-                 ? pull<false, T>(values + offset, start + offset, nullptr, gradient + offset, count, static_cast<T>(strength))
-                 : pull<true, T>(values + offset, start + offset, factors + offset, gradient + offset, count, static_cast<T>(strength));
+      sum += factors == nullptr ? pull<false, T>(values + offset, start + offset, nullptr, gradient + offset, count,
+                                                 static_cast<T>(strength))
+                                : pull<true, T>(values + offset, start + offset, factors + offset, gradient + offset,
+                                                count, static_cast<T>(strength));
     }
     return 0.5 * strength * sum;
   });
 }
 
 /// sqrt(sum (a_i - b_i)^2) over the parameters that train, in float64. `b` undefined: the norm of `a`.
-inline double trainable_norm(const ParameterTable& table, const std::vector<bool>& trains, const at::Tensor& a, const at::Tensor& b = {}) {
+inline double trainable_norm(const ParameterTable& table, const std::vector<bool>& trains, const at::Tensor& a,
+                             const at::Tensor& b = {}) {
   double squares = 0;
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (!trains[i]) continue;
@@ -64,15 +68,16 @@ inline double trainable_norm(const ParameterTable& table, const std::vector<bool
   return std::sqrt(squares);
 }
 
-/// Importance F and anchor ref of a quadratic penalty that weighs weights differently, as members of a plugin hold them.
+/// Importance F and anchor ref of a quadratic penalty that weighs weights differently, as members of a plugin hold
+/// them.
 class AnchoredPenalty {
  public:
   at::Tensor importance, anchor;  ///< flat, in the weights' type; undefined: there is none yet
 
   [[nodiscard]] bool defined() const { return importance.defined() && anchor.defined(); }
 
-  /// See add_quadratic. `normalize`: F is divided by its mean over what trains (if that is above 0), so that strengths can be compared
-  /// between estimators, data and models. Not defined(): 0, and nothing is added.
+  /// See add_quadratic. `normalize`: F is divided by its mean over what trains (if that is above 0), so that strengths
+  /// can be compared between estimators, data and models. Not defined(): 0, and nothing is added.
   [[nodiscard]] double add_gradient(const WeightContext& context, double strength, bool normalize) {
     if (!defined()) return 0;
     return add_quadratic(context, anchor, importance, normalize ? strength / scale(context) : strength);
@@ -81,7 +86,8 @@ class AnchoredPenalty {
   /// Throws Error (checkpoint) if what was loaded does not fit the weights. `who`: the plugin's name.
   void check(const at::Tensor& weights, const char* who) const {
     for (const at::Tensor& tensor : {importance, anchor}) {
-      if (!tensor.defined() || (tensor.sizes() == weights.sizes() && tensor.scalar_type() == weights.scalar_type())) continue;
+      if (!tensor.defined() || (tensor.sizes() == weights.sizes() && tensor.scalar_type() == weights.scalar_type()))
+        continue;
       throw Error(ErrorKind::checkpoint, "the plugin's state does not fit the model")
           .at(who)
           .expected(fmt::format("{} elements of the weights' type", weights.numel()))

@@ -1,5 +1,5 @@
-// One word of a selection: a group, a role, layers, or a pattern over names. Compiled into every plugin that selects by names
-// (freeze, lora, count_matched_random).
+// One word of a selection: a group, a role, layers, or a pattern over names. Compiled into every plugin that selects by
+// names (freeze, lora, count_matched_random).
 #pragma once
 
 #include <stet/base/error.hpp>
@@ -14,8 +14,8 @@ namespace stet::freeze {
 
 class Selector {
  public:
-  /// `owner`: the table it stands in, for messages ("freeze.lora"). Throws Error (config) with a suggestion if the text is
-  /// none of the forms that README.md lists.
+  /// `owner`: the table it stands in, for messages ("freeze.lora"). Throws Error (config) with a suggestion if the text
+  /// is none of the forms that README.md lists.
   Selector(std::string text, std::string owner);
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
@@ -41,9 +41,11 @@ class Selection {
   /// Throws as Selector does.
   Selection(const std::vector<std::string>& texts, const std::string& owner);
 
-  /// One entry a parameter: matched by some selector, and `eligible`. Throws Error (config) if a selector matches nothing
-  /// that is eligible, or names layers that the model does not have. `what` is matched, for the message ("parameter").
-  [[nodiscard]] std::vector<bool> of(const ParameterTable& table, const std::function<bool(const ParameterInfo&)>& eligible,
+  /// One entry a parameter: matched by some selector, and `eligible`. Throws Error (config) if a selector matches
+  /// nothing that is eligible, or names layers that the model does not have. `what` is matched, for the message
+  /// ("parameter").
+  [[nodiscard]] std::vector<bool> of(const ParameterTable& table,
+                                     const std::function<bool(const ParameterInfo&)>& eligible,
                                      const std::string& what = "parameter") const;
 
  private:

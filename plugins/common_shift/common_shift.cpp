@@ -30,7 +30,8 @@ std::vector<float> lengths(const at::Tensor& rows) {
 
 class CommonShift final : public stet::Probe {
  public:
-  explicit CommonShift(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+  explicit CommonShift(const Parameters& parameters)
+      : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
   void check(const stet::CheckContext& context) const override {
     context.require_fact_set("set", parameters_.set);
@@ -59,7 +60,9 @@ class CommonShift final : public stet::Probe {
       const at::Tensor common = group_means(moved, facts), own = moved - common;
       const double shift = rms_length(common), specific = rms_length(own), size = rms_length(then);
       const int layer = static_cast<int>(l);
-      const auto add = [&](const char* name, double value) { measured.push_back({name, parameters_.set, layer, value}); };
+      const auto add = [&](const char* name, double value) {
+        measured.push_back({name, parameters_.set, layer, value});
+      };
       add("shift", shift);
       add("specific", specific);
       if (specific > 0) add("ratio", shift / specific);
@@ -71,7 +74,9 @@ class CommonShift final : public stet::Probe {
     return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
+    return per_fact_;
+  }
 
  private:
   /// For every row the mean of the rows of its group: [facts, d].
@@ -102,9 +107,12 @@ STET_PLUGIN("common_shift", "1.0", "stet") {
       stet::config::Schema<Parameters>(probe_name)
           .field("set", &Parameters::set, "fact set whose prompts are read")
           .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
-          .choice("by", &Parameters::by, {{"relation", Grouping::relation}, {"set", Grouping::set}}, "facts that share a shift: those of one relation, or all")
-          .choice("position", &Parameters::position, stet::probe_positions(), "token that is looked at: the subject's last, or the prompt's last")
-          .field("limit", &Parameters::limit, "facts of the set, from its first; 0: all", Limits{.min = 0, .unit = "facts"})
+          .choice("by", &Parameters::by, {{"relation", Grouping::relation}, {"set", Grouping::set}},
+                  "facts that share a shift: those of one relation, or all")
+          .choice("position", &Parameters::position, stet::probe_positions(),
+                  "token that is looked at: the subject's last, or the prompt's last")
+          .field("limit", &Parameters::limit, "facts of the set, from its first; 0: all",
+                 Limits{.min = 0, .unit = "facts"})
           .field("layer", &Parameters::layer, "of the per-fact values; -1: the middle one", Limits{.min = -1})
           .choice("when", &Parameters::when, stet::probe_times(), "at which evaluations"));
 }

@@ -30,7 +30,8 @@ struct Rivals {
 
 class Competitor final : public stet::Probe {
  public:
-  explicit Competitor(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+  explicit Competitor(const Parameters& parameters)
+      : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
   void check(const stet::CheckContext& context) const override {
     context.require_fact_set("set", parameters_.set);
@@ -51,7 +52,8 @@ class Competitor final : public stet::Probe {
       if (weights == nullptr) return {};
       find_rivals(context, *weights, held, fresh, static_cast<std::size_t>(layer));
     }
-    std::map<std::uint32_t, std::map<std::int32_t, double>> answers;  // by group: how many new facts begin their answer so
+    std::map<std::uint32_t, std::map<std::int32_t, double>>
+        answers;  // by group: how many new facts begin their answer so
     std::map<std::uint32_t, double> new_facts;
     for (const stet::ProbeFact& fact : fresh) {
       ++answers[group(fact)][fact.answer.front()];
@@ -94,7 +96,9 @@ class Competitor final : public stet::Probe {
     return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
+    return per_fact_;
+  }
 
  private:
   [[nodiscard]] std::uint32_t group(const stet::ProbeFact& fact) const {
@@ -102,8 +106,9 @@ class Competitor final : public stet::Probe {
   }
 
   /// By the keys under the reference weights: constants.
-  void find_rivals(const stet::ProbeContext& context, const at::Tensor& weights, const std::vector<stet::ProbeFact>& held,
-                   const std::vector<stet::ProbeFact>& fresh, std::size_t layer) {
+  void find_rivals(const stet::ProbeContext& context, const at::Tensor& weights,
+                   const std::vector<stet::ProbeFact>& held, const std::vector<stet::ProbeFact>& fresh,
+                   std::size_t layer) {
     const auto keys = [&](const std::string& set) {
       return context.hidden_states(set, weights, parameters_.position, stet::fact_limit(0)).at(layer);
     };
@@ -118,11 +123,12 @@ class Competitor final : public stet::Probe {
     for (const auto& [name, facts] : members(held)) {
       const auto rivals = new_groups.find(name);
       if (rivals == new_groups.end()) continue;
-      const stet::Nearest nearest =
-          stet::nearest_by_cosine(of_held.index_select(0, at::tensor(facts)), of_new.index_select(0, at::tensor(rivals->second)));
+      const stet::Nearest nearest = stet::nearest_by_cosine(of_held.index_select(0, at::tensor(facts)),
+                                                            of_new.index_select(0, at::tensor(rivals->second)));
       for (std::size_t i = 0; i < facts.size(); ++i) {
         const std::int64_t index = rivals->second[static_cast<std::size_t>(nearest.where[i])];
-        rivals_[static_cast<std::size_t>(facts[i])] = {true, fresh[static_cast<std::size_t>(index)].answer.front(), nearest.largest[i]};
+        rivals_[static_cast<std::size_t>(facts[i])] = {true, fresh[static_cast<std::size_t>(index)].answer.front(),
+                                                       nearest.largest[i]};
       }
     }
   }
@@ -155,10 +161,12 @@ STET_PLUGIN("competitor", "1.0", "stet") {
       stet::config::Schema<Parameters>(probe_name)
           .field("set", &Parameters::set, "fact set that may be damaged")
           .field("new_set", &Parameters::new_set, "fact set that is learnt")
-          .field("reference", &Parameters::reference, "snapshot under whose hidden states the closest new fact is found")
+          .field("reference", &Parameters::reference,
+                 "snapshot under whose hidden states the closest new fact is found")
           .choice("among", &Parameters::among, {{"relation", Candidates::relation}, {"set", Candidates::set}},
                   "new facts that compete: those of the held fact's relation, or all")
-          .choice("position", &Parameters::position, stet::probe_positions(), "token whose hidden state is a fact's key")
+          .choice("position", &Parameters::position, stet::probe_positions(),
+                  "token whose hidden state is a fact's key")
           .field("layer", &Parameters::layer, "of the keys; -1: the middle one", Limits{.min = -1})
           .choice("when", &Parameters::when, stet::probe_times(), "at which evaluations"));
 }

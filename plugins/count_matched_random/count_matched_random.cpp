@@ -1,4 +1,5 @@
-// The control to plugins/freeze: as many elements train as a named selection has, but drawn at random. Formula: README.md.
+// The control to plugins/freeze: as many elements train as a named selection has, but drawn at random. Formula:
+// README.md.
 #include <common/selector.hpp>
 
 #include <stet/base/permutation.hpp>
@@ -22,14 +23,18 @@ struct Parameters {
 class CountMatchedRandom final : public stet::FreezeStrategy {
  public:
   explicit CountMatchedRandom(const Parameters& parameters)
-      : parameters_(parameters), matched_(parameters.train, owner), within_(parameters.within.value_or(std::vector<std::string>{"name:*"}), owner) {
+      : parameters_(parameters),
+        matched_(parameters.train, owner),
+        within_(parameters.within.value_or(std::vector<std::string>{"name:*"}), owner) {
     if (parameters.train.empty() || (parameters.within && parameters.within->empty())) {
       throw stet::Error(stet::ErrorKind::config, std::string(owner) + ": nothing is left to train")
           .received(parameters.train.empty() ? "train = []" : "within = []");
     }
   }
 
-  void check(const stet::CheckContext& context) const override { static_cast<void>(counts(context.table, context.vocabulary_known)); }
+  void check(const stet::CheckContext& context) const override {
+    static_cast<void>(counts(context.table, context.vocabulary_known));
+  }
 
   [[nodiscard]] stet::TrainableSelection select(const stet::ParameterTable& table) const override {
     const auto [drawn_from, wanted, available] = counts(table, true);
@@ -51,10 +56,10 @@ class CountMatchedRandom final : public stet::FreezeStrategy {
 
   /// Throws for selectors that match nothing; with `sizes_known` also where there is too little to draw from.
   [[nodiscard]] Counts counts(const stet::ParameterTable& table, bool sizes_known) const {
-    const std::vector<bool> named =
-        matched_.of(table, [this](const stet::ParameterInfo& parameter) { return parameters_.biases || !parameter.bias; });
-    std::vector<bool> drawn_from =
-        within_.of(table, [](const stet::ParameterInfo& parameter) { return parameter.shape.size() == 2; }, "matrix");
+    const std::vector<bool> named = matched_.of(
+        table, [this](const stet::ParameterInfo& parameter) { return parameters_.biases || !parameter.bias; });
+    std::vector<bool> drawn_from = within_.of(
+        table, [](const stet::ParameterInfo& parameter) { return parameter.shape.size() == 2; }, "matrix");
     std::int64_t wanted = 0, available = 0;
     for (std::size_t i = 0; i < table.size(); ++i) {
       if (named[i]) wanted += table[i].count;
@@ -68,8 +73,8 @@ class CountMatchedRandom final : public stet::FreezeStrategy {
     return {std::move(drawn_from), wanted, available};
   }
 
-  /// Every matrix trains the same share of its elements; what rounding leaves goes to the largest remainders, in the order
-  /// of the table where they are equal. The quotas add up to `wanted`.
+  /// Every matrix trains the same share of its elements; what rounding leaves goes to the largest remainders, in the
+  /// order of the table where they are equal. The quotas add up to `wanted`.
   static std::vector<std::int64_t> share(const stet::ParameterTable& table, const std::vector<bool>& drawn_from,
                                          std::int64_t wanted, std::int64_t available) {
     __extension__ using Wide = __int128;
@@ -84,7 +89,8 @@ class CountMatchedRandom final : public stet::FreezeStrategy {
     }
     std::vector<std::size_t> order(table.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return remainders[a] > remainders[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return remainders[a] > remainders[b]; });
     for (std::size_t k = 0; left > 0; ++k, --left) ++quotas[order[k]];
     return quotas;
   }

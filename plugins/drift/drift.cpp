@@ -47,7 +47,8 @@ class Drift final : public stet::Probe {
           .hint(stet::suggestion(parameters_.set, context.sets));
     }
     const auto states = [&](const at::Tensor& weights) {
-      return context.hidden_states(parameters_.set, weights, parameters_.position, static_cast<std::size_t>(parameters_.limit));
+      return context.hidden_states(parameters_.set, weights, parameters_.position,
+                                   static_cast<std::size_t>(parameters_.limit));
     };
     if (reference_.empty()) {
       const at::Tensor* const weights = reference_weights(context.snapshots);
@@ -61,7 +62,8 @@ class Drift final : public stet::Probe {
     }
     std::vector<stet::Measurement> measurements;
     for (std::size_t layer = 0; layer < now.size(); ++layer) {
-      measurements.push_back({"drift", parameters_.set, static_cast<int>(layer), mean_drift(now[layer], reference_[layer])});
+      measurements.push_back(
+          {"drift", parameters_.set, static_cast<int>(layer), mean_drift(now[layer], reference_[layer])});
     }
     const auto middle = static_cast<std::size_t>(stet::chosen_layer(context, "probe.drift", parameters_.layer));
     at_layer_ = (1.0 - cosines(now[middle], reference_[middle])).clamp_min(0);

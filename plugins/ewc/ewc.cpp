@@ -36,8 +36,9 @@ class Ewc final : public stet::Regularizer {
       penalty_.anchor = context.weights.clone();
     }
     if (!resumed) {
-      penalty_.importance = diagonal_fisher(parameters_, context.examples, penalty_.anchor, context.model.config().vocabulary)
-                                .to(context.weights.scalar_type());
+      penalty_.importance =
+          diagonal_fisher(parameters_, context.examples, penalty_.anchor, context.model.config().vocabulary)
+              .to(context.weights.scalar_type());
     }
     penalty_.check(context.weights, "regularizer.ewc");
     penalty_.changed();
@@ -69,7 +70,8 @@ stet::config::Schema<Parameters> schema() {
   using stet::config::Limits;
   stet::config::Schema<Parameters> schema("regularizer.ewc");
   schema
-      .field("strength", &Parameters::strength, "lambda: the penalty is lambda/2 times the weighted squared distance", Limits{.min = 0})
+      .field("strength", &Parameters::strength, "lambda: the penalty is lambda/2 times the weighted squared distance",
+             Limits{.min = 0})
       .field("reference", &Parameters::reference,
              "snapshot: \"base\", or the name of a finished phase; left out: the weights at the phase's start")
       .field("normalize", &Parameters::normalize, "divide F by its mean over the weights that train");
@@ -80,5 +82,6 @@ stet::config::Schema<Parameters> schema() {
 }  // namespace
 
 STET_PLUGIN("ewc", "1.0", "stet") {
-  registrar.regularizer<Ewc>("ewc", "pulls weights back by their Fisher information (Kirkpatrick et al. 2017)", schema());
+  registrar.regularizer<Ewc>("ewc", "pulls weights back by their Fisher information (Kirkpatrick et al. 2017)",
+                             schema());
 }

@@ -16,7 +16,9 @@ struct Parameters {
 class Freeze final : public stet::FreezeStrategy {
  public:
   explicit Freeze(const Parameters& parameters)
-      : train_(parameters.train.has_value()), biases_(parameters.biases), chosen_(list_of(parameters), "freeze.freeze") {}
+      : train_(parameters.train.has_value()),
+        biases_(parameters.biases),
+        chosen_(list_of(parameters), "freeze.freeze") {}
 
   void check(const stet::CheckContext& context) const override {
     static_cast<void>(select(context.table));  // every selector must match something
@@ -24,7 +26,9 @@ class Freeze final : public stet::FreezeStrategy {
 
   [[nodiscard]] stet::TrainableSelection select(const stet::ParameterTable& table) const override {
     // With biases = false no bias can be asked to train.
-    const auto eligible = [this](const stet::ParameterInfo& parameter) { return !(train_ && parameter.bias && !biases_); };
+    const auto eligible = [this](const stet::ParameterInfo& parameter) {
+      return !(train_ && parameter.bias && !biases_);
+    };
     stet::TrainableSelection selection{chosen_.of(table, eligible), {}};
     for (std::size_t i = 0; i < table.size(); ++i) {
       if (!train_) selection.trains[i] = !selection.trains[i];
@@ -54,11 +58,12 @@ class Freeze final : public stet::FreezeStrategy {
 }  // namespace
 
 STET_PLUGIN("freeze", "1.0", "stet") {
-  registrar.freeze_strategy<Freeze>(
-      "freeze", "trains what is named, or all but what is named",
-      stet::config::Schema<Parameters>("freeze.freeze")
-          .field("train", &Parameters::train, "selectors of what trains; all else is frozen")
-          .field("freeze", &Parameters::freeze, "selectors of what is frozen; all else trains")
-          .field("biases", &Parameters::biases, "true: a bias goes with its layer; false: no bias trains"))
+  registrar
+      .freeze_strategy<Freeze>(
+          "freeze", "trains what is named, or all but what is named",
+          stet::config::Schema<Parameters>("freeze.freeze")
+              .field("train", &Parameters::train, "selectors of what trains; all else is frozen")
+              .field("freeze", &Parameters::freeze, "selectors of what is frozen; all else trains")
+              .field("biases", &Parameters::biases, "true: a bias goes with its layer; false: no bias trains"))
       .example("train = [\"attention\"]");
 }

@@ -66,15 +66,18 @@ class GradientCosine final : public stet::Probe {
     std::map<stet::Role, Products> by_role;
     std::map<int, Products> by_layer;
     for (const stet::ParameterInfo& parameter : context.model.table().entries()) {
-      const at::Tensor h = held.narrow(0, parameter.offset, parameter.count), n = fresh.narrow(0, parameter.offset, parameter.count);
+      const at::Tensor h = held.narrow(0, parameter.offset, parameter.count),
+                       n = fresh.narrow(0, parameter.offset, parameter.count);
       const Products products{h.dot(n).item<double>(), h.dot(h).item<double>(), n.dot(n).item<double>()};
       all.add(products);
       by_role[parameter.role].add(products);
       if (parameter.layer >= 0) by_layer[parameter.layer + 1].add(products);
     }
-    std::vector<stet::Measurement> measured{{"cosine", parameters_.set, -1, all.cosine()},
-                                            {"forecast", parameters_.set, -1, -parameters_.learning_rate * all.held_new}};
-    for (const auto& [layer, products] : by_layer) measured.push_back({"cosine", parameters_.set, layer, products.cosine()});
+    std::vector<stet::Measurement> measured{
+        {"cosine", parameters_.set, -1, all.cosine()},
+        {"forecast", parameters_.set, -1, -parameters_.learning_rate * all.held_new}};
+    for (const auto& [layer, products] : by_layer)
+      measured.push_back({"cosine", parameters_.set, layer, products.cosine()});
     for (const auto& [role, products] : by_role) {
       const std::string group(stet::role_name(role));
       measured.push_back({"cosine." + group, parameters_.set, -1, products.cosine()});
@@ -84,7 +87,9 @@ class GradientCosine final : public stet::Probe {
     return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
+    return per_fact_;
+  }
 
  private:
   /// Of every held fact, not of the first `limit` alone. Collective.
@@ -100,7 +105,8 @@ class GradientCosine final : public stet::Probe {
       cosine.push_back(lengths > 0 ? inner / lengths : 0.0);
       forecast.push_back(-parameters_.learning_rate * inner);
     }
-    per_fact_ = {{"cosine", parameters_.set, stet::to_floats(cosine)}, {"forecast", parameters_.set, stet::to_floats(forecast)}};
+    per_fact_ = {{"cosine", parameters_.set, stet::to_floats(cosine)},
+                 {"forecast", parameters_.set, stet::to_floats(forecast)}};
   }
 
   Parameters parameters_;
@@ -116,8 +122,10 @@ STET_PLUGIN("gradient_cosine", "1.0", "stet") {
       stet::config::Schema<Parameters>(probe_name)
           .field("set", &Parameters::set, "fact set that may be damaged")
           .field("new_set", &Parameters::new_set, "fact set that is learnt")
-          .field("limit", &Parameters::limit, "facts in each mean gradient, from the set's first; 0: all", Limits{.min = 0, .unit = "facts"})
-          .field("per_fact", &Parameters::per_fact, "also the cosine of each held fact's gradient: one backward pass a fact")
+          .field("limit", &Parameters::limit, "facts in each mean gradient, from the set's first; 0: all",
+                 Limits{.min = 0, .unit = "facts"})
+          .field("per_fact", &Parameters::per_fact,
+                 "also the cosine of each held fact's gradient: one backward pass a fact")
           .field("learning_rate", &Parameters::learning_rate, "length of the imagined step",
                  Limits{.min = 0, .max = 1e6, .open_min = true})
           .choice("when", &Parameters::when, stet::probe_times(), "at which evaluations"));

@@ -1,5 +1,6 @@
-// L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point instead of towards zero; its strength may be
-// matched to a self-distillation term (arXiv 2604.15574, section 5.2). Formulas and parameters: README.md.
+// L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point instead of towards zero; its
+// strength may be matched to a self-distillation term (arXiv 2604.15574, section 5.2). Formulas and parameters:
+// README.md.
 #include <common/calibration.hpp>
 #include <common/quadratic.hpp>
 
@@ -47,11 +48,12 @@ class L2Sp final : public stet::Regularizer {
     return stet::plugins::add_quadratic(context, context.snapshots.get(parameters_.reference), {}, strength_);
   }
 
-  /// Matching is done between steps, so that within a step the penalty is a function of the weights with a fixed strength.
+  /// Matching is done between steps, so that within a step the penalty is a function of the weights with a fixed
+  /// strength.
   void after_step(const stet::WeightContext& context) override {
     if (!matches() || (context.step != 0 && (context.step + 1) % parameters_.match_every != 0)) return;
-    const double distance =
-        stet::plugins::trainable_norm(context.table, context.trains, context.values, context.snapshots.get(parameters_.reference));
+    const double distance = stet::plugins::trainable_norm(context.table, context.trains, context.values,
+                                                          context.snapshots.get(parameters_.reference));
     if (distance == 0) return;  // any strength fits: the present one stays
     const double wanted = stet::plugins::trainable_norm(context.table, context.trains, distillation_gradient(context));
     if (wanted > 0) strength_ = wanted / distance;
@@ -78,7 +80,8 @@ class L2Sp final : public stet::Regularizer {
       for (std::size_t p = 0; p < weight.size(); ++p) {
         weight[p] = parameters_.match_lambda * tau / count[static_cast<std::size_t>(rows.sequence_of[p])];
       }
-      const at::Tensor difference = at::softmax(rows.logits / tau, -1) - at::softmax(rows.logits_under(teacher) / tau, -1);
+      const at::Tensor difference =
+          at::softmax(rows.logits / tau, -1) - at::softmax(rows.logits_under(teacher) / tau, -1);
       return std::vector<at::Tensor>{difference * at::tensor(weight).to(difference.scalar_type()).unsqueeze(1)};
     };
     const auto add = [](const at::Tensor& gradient, std::size_t, at::Tensor& sum) { sum.add_(gradient); };
@@ -102,13 +105,14 @@ STET_PLUGIN("l2_sp", "1.1", "stet") {
   registrar.regularizer<L2Sp>(
       "l2_sp", "pulls the weights that train towards a snapshot (Li et al. 2018)",
       stet::config::Schema<Parameters>("regularizer.l2_sp")
-          .field("strength", &Parameters::strength, "alpha: the penalty is alpha/2 times the squared distance", Limits{.min = 0})
+          .field("strength", &Parameters::strength, "alpha: the penalty is alpha/2 times the squared distance",
+                 Limits{.min = 0})
           .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
           .choice("match", &Parameters::match, {{"none", Match::none}, {"self_distillation", Match::self_distillation}},
                   "none: alpha is `strength`; self_distillation: the gradient is as long as that of self-distillation")
           .field("match_every", &Parameters::match_every, "match: so often", Limits{.min = 1, .unit = "steps"})
-          .field("match_examples", &Parameters::match_examples, "match: of \"unknown\" and \"known\", the first so many of each",
-                 Limits{.min = 1, .unit = "examples"})
+          .field("match_examples", &Parameters::match_examples,
+                 "match: of \"unknown\" and \"known\", the first so many of each", Limits{.min = 1, .unit = "examples"})
           .field("match_teacher", &Parameters::match_teacher, "match: the teacher's snapshot")
           .field("match_temperature", &Parameters::match_temperature, "match: tau", Limits{.min = 0, .open_min = true})
           .field("match_lambda", &Parameters::match_lambda, "match: lambda", Limits{.min = 0, .open_min = true}));

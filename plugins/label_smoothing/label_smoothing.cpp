@@ -13,7 +13,8 @@ class LabelSmoothing final : public stet::Regularizer {
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::outputs; }
 
-  /// epsilon (CE(uniform) - CE(one-hot)): the two softmax denominators cancel, and what is left is linear in the logits.
+  /// epsilon (CE(uniform) - CE(one-hot)): the two softmax denominators cancel, and what is left is linear in the
+  /// logits.
   [[nodiscard]] at::Tensor output_loss(const stet::OutputContext& context) override {
     if (parameters_.epsilon == 0) return at::zeros({}, at::TensorOptions().dtype(at::kDouble));
     const at::Tensor of_target = context.logits.gather(1, context.targets.unsqueeze(1)).squeeze(1);

@@ -24,7 +24,8 @@ at::Tensor divergence(const at::Tensor& then, const at::Tensor& now) {
 
 class LogitDrift final : public stet::Probe {
  public:
-  explicit LogitDrift(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+  explicit LogitDrift(const Parameters& parameters)
+      : parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
   void check(const stet::CheckContext& context) const override {
     for (const std::string& set : parameters_.sets) context.require_examples("sets", set);
@@ -62,13 +63,16 @@ class LogitDrift final : public stet::Probe {
       });
       measured.push_back({"kl", set, -1, rows > 0 ? sum / static_cast<double>(rows) : 0.0});
       if (!facts || count < size) continue;
-      for (std::size_t i = 0; i < by_example.size(); ++i) by_example[i] /= static_cast<double>(std::max<std::int64_t>(1, rows_of[i]));
+      for (std::size_t i = 0; i < by_example.size(); ++i)
+        by_example[i] /= static_cast<double>(std::max<std::int64_t>(1, rows_of[i]));
       per_fact_.push_back({"kl", set, stet::to_floats(by_example)});
     }
     return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
+    return per_fact_;
+  }
 
  private:
   Parameters parameters_;
@@ -85,7 +89,9 @@ STET_PLUGIN("logit_drift", "1.0", "stet") {
       stet::config::Schema<Parameters>(probe_name)
           .field("sets", &Parameters::sets, "fact sets or sets of examples")
           .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
-          .field("limit", &Parameters::limit, "facts of a fact set, from its first; 0: all", Limits{.min = 0, .unit = "facts"})
-          .field("text_limit", &Parameters::text_limit, "texts of any other set; 0: all", Limits{.min = 0, .unit = "texts"})
+          .field("limit", &Parameters::limit, "facts of a fact set, from its first; 0: all",
+                 Limits{.min = 0, .unit = "facts"})
+          .field("text_limit", &Parameters::text_limit, "texts of any other set; 0: all",
+                 Limits{.min = 0, .unit = "texts"})
           .choice("when", &Parameters::when, stet::probe_times(), "at which evaluations"));
 }

@@ -92,10 +92,12 @@ STET_PLUGIN("mas", "1.0", "stet") {
   registrar.regularizer<Mas>(
       "mas", "pulls weights back by how much the logits depend on them (Aljundi et al. 2018)",
       stet::config::Schema<Parameters>("regularizer.mas")
-          .field("strength", &Parameters::strength, "lambda: the penalty is lambda times the weighted squared distance", Limits{.min = 0})
+          .field("strength", &Parameters::strength, "lambda: the penalty is lambda times the weighted squared distance",
+                 Limits{.min = 0})
           .field("reference", &Parameters::reference,
                  "snapshot: \"base\", or the name of a finished phase; left out: the weights at the phase's start")
           .field("set", &Parameters::set, "whose examples; not \"held\"")
-          .field("limit", &Parameters::limit, "the set's first so many examples; 0: all", Limits{.min = 0, .unit = "examples"})
+          .field("limit", &Parameters::limit, "the set's first so many examples; 0: all",
+                 Limits{.min = 0, .unit = "examples"})
           .field("normalize", &Parameters::normalize, "divide Omega by its mean over the weights that train"));
 }

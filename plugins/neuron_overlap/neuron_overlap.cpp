@@ -83,7 +83,9 @@ class NeuronOverlap final : public stet::Probe {
     return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
+    return per_fact_;
+  }
 
  private:
   Parameters parameters_;
@@ -100,8 +102,12 @@ STET_PLUGIN("neuron_overlap", "1.0", "stet") {
           .field("set", &Parameters::set, "fact set that may be damaged")
           .field("new_set", &Parameters::new_set, "fact set that is learnt")
           .field("reference", &Parameters::reference, "snapshot whose neurons are compared")
-          .choice("position", &Parameters::position, stet::probe_positions(), "token that is looked at: the subject's last, or the prompt's last")
-          .field("top", &Parameters::top, "strongest neurons of a fact; a smaller layer counts as a whole", Limits{.min = 1, .unit = "neurons"})
-          .field("limit", &Parameters::limit, "facts of each set, from its first; 0: all", Limits{.min = 0, .unit = "facts"})
-          .field("layer", &Parameters::layer, "block of the per-fact values, from 1; -1: the middle one", Limits{.min = -1}));
+          .choice("position", &Parameters::position, stet::probe_positions(),
+                  "token that is looked at: the subject's last, or the prompt's last")
+          .field("top", &Parameters::top, "strongest neurons of a fact; a smaller layer counts as a whole",
+                 Limits{.min = 1, .unit = "neurons"})
+          .field("limit", &Parameters::limit, "facts of each set, from its first; 0: all",
+                 Limits{.min = 0, .unit = "facts"})
+          .field("layer", &Parameters::layer, "block of the per-fact values, from 1; -1: the middle one",
+                 Limits{.min = -1}));
 }

@@ -1,4 +1,5 @@
-// Online EWC (Schwarz et al. 2018): one importance and one anchor that move from phase to phase. Formula and parameters: README.md.
+// Online EWC (Schwarz et al. 2018): one importance and one anchor that move from phase to phase. Formula and
+// parameters: README.md.
 #include <common/calibration.hpp>
 #include <common/fisher.hpp>
 #include <common/quadratic.hpp>
@@ -56,7 +57,8 @@ class OnlineEwc final : public stet::Regularizer {
  private:
   /// F~ = gamma F~ + F at the present weights, which become the anchor.
   void consolidate(const stet::PhaseContext& context) {
-    at::Tensor fisher = diagonal_fisher(parameters_, context.examples, context.weights, context.model.config().vocabulary);
+    at::Tensor fisher =
+        diagonal_fisher(parameters_, context.examples, context.weights, context.model.config().vocabulary);
     if (penalty_.defined()) fisher.add_(penalty_.importance, parameters_.gamma);
     penalty_.importance = fisher.to(context.weights.scalar_type());
     penalty_.anchor = context.weights.clone();
@@ -71,8 +73,10 @@ stet::config::Schema<Parameters> schema() {
   using stet::config::Limits;
   stet::config::Schema<Parameters> schema("regularizer.online_ewc");
   schema
-      .field("strength", &Parameters::strength, "lambda: the penalty is lambda/2 times the weighted squared distance", Limits{.min = 0})
-      .field("gamma", &Parameters::gamma, "what is left of the earlier importance when a phase ends", Limits{.min = 0, .max = 1})
+      .field("strength", &Parameters::strength, "lambda: the penalty is lambda/2 times the weighted squared distance",
+             Limits{.min = 0})
+      .field("gamma", &Parameters::gamma, "what is left of the earlier importance when a phase ends",
+             Limits{.min = 0, .max = 1})
       .field("start_counts", &Parameters::start_counts,
              "the weights at the start of the first phase count as the end of a phase (pre-training)")
       .field("normalize", &Parameters::normalize, "divide F~ by its mean over the weights that train");
@@ -83,6 +87,6 @@ stet::config::Schema<Parameters> schema() {
 }  // namespace
 
 STET_PLUGIN("online_ewc", "1.0", "stet") {
-  registrar.regularizer<OnlineEwc>("online_ewc", "EWC with one importance that is carried from phase to phase (Schwarz et al. 2018)",
-                                   schema());
+  registrar.regularizer<OnlineEwc>(
+      "online_ewc", "EWC with one importance that is carried from phase to phase (Schwarz et al. 2018)", schema());
 }

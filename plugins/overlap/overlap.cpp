@@ -1,4 +1,5 @@
-// How alike held and new names are before anything is trained: tokens, input embeddings, hidden states. Formulae: README.md.
+// How alike held and new names are before anything is trained: tokens, input embeddings, hidden states. Formulae:
+// README.md.
 #include <stet/plugin.hpp>
 #include <stet/plugin/probe_tools.hpp>
 
@@ -26,7 +27,8 @@ std::vector<Tokens> tokens_of(const std::vector<stet::ProbeFact>& facts) {
   return names;
 }
 
-/// Largest and mean Jaccard index of each held name with the new names, and the share of its tokens that any of them has.
+/// Largest and mean Jaccard index of each held name with the new names, and the share of its tokens that any of them
+/// has.
 struct TokenOverlap {
   std::vector<double> largest, mean, share;
 };
@@ -60,9 +62,11 @@ TokenOverlap token_overlap(const std::vector<Tokens>& held, const std::vector<To
 }
 
 /// Mean input embedding of each name's tokens (with repetitions): [facts, d].
-at::Tensor name_embeddings(const stet::Transformer& model, const at::Tensor& weights, const std::vector<stet::ProbeFact>& facts) {
+at::Tensor name_embeddings(const stet::Transformer& model, const at::Tensor& weights,
+                           const std::vector<stet::ProbeFact>& facts) {
   const auto& entries = model.table().entries();
-  const auto embedding = std::find_if(entries.begin(), entries.end(), [](const auto& p) { return p.role == stet::Role::embedding; });
+  const auto embedding =
+      std::find_if(entries.begin(), entries.end(), [](const auto& p) { return p.role == stet::Role::embedding; });
   STET_ASSERT(embedding != entries.end());
   const at::Tensor table = model.table().view(weights, static_cast<std::size_t>(embedding - entries.begin()));
   std::vector<at::Tensor> means;
@@ -102,8 +106,8 @@ class Overlap final : public stet::Probe {
     report("jaccard_max", -1, tokens.largest, true);
     report("jaccard_mean", -1, tokens.mean, true);
     report("token_share", -1, tokens.share, true);
-    const stet::Nearest embeddings =
-        stet::nearest_by_cosine(name_embeddings(context.model, weights, held), name_embeddings(context.model, weights, fresh));
+    const stet::Nearest embeddings = stet::nearest_by_cosine(name_embeddings(context.model, weights, held),
+                                                             name_embeddings(context.model, weights, fresh));
     report("embedding_max", -1, embeddings.largest, true);
     report("embedding_mean", -1, embeddings.mean, true);
     const auto states = [&](const std::string& set) {
@@ -119,7 +123,9 @@ class Overlap final : public stet::Probe {
     return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override { return per_fact_; }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
+    return per_fact_;
+  }
 
  private:
   Parameters parameters_;
@@ -137,5 +143,6 @@ STET_PLUGIN("overlap", "1.0", "stet") {
           .field("new_set", &Parameters::new_set, "fact set that is learnt")
           .field("reference", &Parameters::reference, "snapshot whose embeddings and hidden states are compared")
           .choice("position", &Parameters::position, stet::probe_positions(), "token whose hidden state is looked at")
-          .field("layer", &Parameters::layer, "of the per-fact representation values; -1: the middle one", Limits{.min = -1}));
+          .field("layer", &Parameters::layer, "of the per-fact representation values; -1: the middle one",
+                 Limits{.min = -1}));
 }

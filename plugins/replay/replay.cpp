@@ -15,8 +15,8 @@ struct Parameters {
 /// sum over rows of weights[p] * cross-entropy, in float64, with its gradient from the same pass over the logits.
 class CrossEntropy final : public torch::autograd::Function<CrossEntropy> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& logits, const at::Tensor& targets,
-                            const at::Tensor& weights) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& logits,
+                            const at::Tensor& targets, const at::Tensor& weights) {
     at::Tensor gradient = at::empty_like(logits, at::MemoryFormat::Contiguous);
     const double loss = stet::by_scalar_type(logits.scalar_type(), [&]<class T>(T) {
       const at::Tensor z = logits.contiguous(), w = weights.contiguous(), y = targets.contiguous();
@@ -84,7 +84,8 @@ STET_PLUGIN("replay", "1.0", "stet") {
           stet::config::Schema<Parameters>("regularizer.replay")
               .field("weight", &Parameters::weight, "of the replayed texts' mean loss", Limits{.min = 0})
               .field("source", &Parameters::source,
-                     "set of examples: \"pretraining\", \"pretraining_not_held\", \"self_generated\", \"neutral\", \"known\"")
+                     "set of examples: \"pretraining\", \"pretraining_not_held\", \"self_generated\", \"neutral\", "
+                     "\"known\"")
               .field("per_step", &Parameters::per_step, "sequences a step, over all ranks", Limits{.min = 1}))
       .strength("weight");
 }

@@ -1,5 +1,6 @@
-// Self-distillation (arXiv 2604.15574, Eq. 1-2) and its controls: the model is held to what a frozen snapshot of itself, or
-// a moving average of itself, answers; or to the same answers without their knowledge. Formula and parameters: README.md.
+// Self-distillation (arXiv 2604.15574, Eq. 1-2) and its controls: the model is held to what a frozen snapshot of
+// itself, or a moving average of itself, answers; or to the same answers without their knowledge. Formula and
+// parameters: README.md.
 #include "distillation.hpp"
 
 #include <stet/base/permutation.hpp>
@@ -32,11 +33,13 @@ class SelfDistillation final : public stet::Regularizer {
   void check(const stet::CheckContext& context) const override {
     if (off()) return;
     if (parameters_.on != "batch") context.require_examples("on", parameters_.on);
-    if (parameters_.target != Target::uniform && parameters_.teacher != average_name) context.require_snapshot("teacher", parameters_.teacher);
+    if (parameters_.target != Target::uniform && parameters_.teacher != average_name)
+      context.require_snapshot("teacher", parameters_.teacher);
   }
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::outputs; }
-  /// At strength 0 no more rows are asked for than without the plugin, so that the run is plain fine-tuning bit for bit.
+  /// At strength 0 no more rows are asked for than without the plugin, so that the run is plain fine-tuning bit for
+  /// bit.
   [[nodiscard]] stet::RowScope scope() const override { return off() ? stet::RowScope::answer : parameters_.mask; }
 
   [[nodiscard]] std::optional<stet::Rehearsal> rehearsal() const override {
@@ -120,12 +123,14 @@ class SelfDistillation final : public stet::Regularizer {
     return context.logits_under(average_);
   }
 
-  /// One permutation of the vocabulary for the whole run: what stands at i is the teacher's logit of token permutation[i].
+  /// One permutation of the vocabulary for the whole run: what stands at i is the teacher's logit of token
+  /// permutation[i].
   [[nodiscard]] const at::Tensor& permutation(std::int64_t vocabulary) {
     if (!permutation_.defined()) {
       const stet::KeyedPermutation order(static_cast<std::uint64_t>(vocabulary), parameters_.permutation_seed);
       std::vector<std::int64_t> image;
-      for (std::int64_t i = 0; i < vocabulary; ++i) image.push_back(static_cast<std::int64_t>(order(static_cast<std::uint64_t>(i))));
+      for (std::int64_t i = 0; i < vocabulary; ++i)
+        image.push_back(static_cast<std::int64_t>(order(static_cast<std::uint64_t>(i))));
       permutation_ = at::tensor(image);
     }
     return permutation_;
@@ -144,8 +149,10 @@ STET_PLUGIN("self_distillation", "2.0", "stet") {
       "self_distillation", "holds the outputs to those of a snapshot or an average of the model (arXiv 2604.15574)",
       stet::config::Schema<Parameters>("regularizer.self_distillation")
           .field("strength", &Parameters::strength, "lambda, the weight of the term", Limits{.min = 0})
-          .field("temperature", &Parameters::temperature, "tau, divides both models' logits", Limits{.min = 0, .open_min = true})
-          .choice("direction", &Parameters::direction, {{"forward", Direction::forward}, {"reverse", Direction::reverse}},
+          .field("temperature", &Parameters::temperature, "tau, divides both models' logits",
+                 Limits{.min = 0, .open_min = true})
+          .choice("direction", &Parameters::direction,
+                  {{"forward", Direction::forward}, {"reverse", Direction::reverse}},
                   "forward: KL(teacher || student); reverse: KL(student || teacher)")
           .choice("mask", &Parameters::mask, {{"answer", stet::RowScope::answer}, {"all", stet::RowScope::all}},
                   "positions: those that predict the answer, or all")
@@ -155,10 +162,12 @@ STET_PLUGIN("self_distillation", "2.0", "stet") {
                  Limits{.min = 0, .max = 1})
           .choice("target", &Parameters::target,
                   {{"teacher", Target::teacher}, {"permuted", Target::permuted}, {"uniform", Target::uniform}},
-                  "teacher: its distribution; permuted: that over a permuted vocabulary; uniform: 1/V, and no teacher is asked")
+                  "teacher: its distribution; permuted: that over a permuted vocabulary; uniform: 1/V, and no teacher "
+                  "is asked")
           .field("permutation_seed", &Parameters::permutation_seed, "of target = \"permuted\"")
           .field("on", &Parameters::on,
-                 "\"batch\"; \"known\" or \"unknown\": the batch's sequences of that set; any other set is drawn beside the batch")
-          .field("per_step", &Parameters::per_step, "sequences drawn a step, over all ranks, if `on` is drawn beside the batch",
-                 Limits{.min = 1}));
+                 "\"batch\"; \"known\" or \"unknown\": the batch's sequences of that set; any other set is drawn "
+                 "beside the batch")
+          .field("per_step", &Parameters::per_step,
+                 "sequences drawn a step, over all ranks, if `on` is drawn beside the batch", Limits{.min = 1}));
 }

@@ -1,5 +1,5 @@
-// Synaptic intelligence (Zenke et al. 2017): importance is what a weight's way has contributed to the fall of the loss. Formula and
-// parameters: README.md.
+// Synaptic intelligence (Zenke et al. 2017): importance is what a weight's way has contributed to the fall of the loss.
+// Formula and parameters: README.md.
 #include <common/quadratic.hpp>
 
 namespace {
@@ -22,14 +22,17 @@ class SynapticIntelligence final : public stet::Regularizer {
       start_ = context.weights.clone();
       path_ = at::zeros_like(context.weights);
     }
-    if (!start_.defined() || !path_.defined() || start_.sizes() != context.weights.sizes() || path_.sizes() != context.weights.sizes()) {
-      throw stet::Error(stet::ErrorKind::checkpoint, "the plugin's state does not fit the model").at("regularizer.synaptic_intelligence");
+    if (!start_.defined() || !path_.defined() || start_.sizes() != context.weights.sizes() ||
+        path_.sizes() != context.weights.sizes()) {
+      throw stet::Error(stet::ErrorKind::checkpoint, "the plugin's state does not fit the model")
+          .at("regularizer.synaptic_intelligence");
     }
     penalty_.check(context.weights, "regularizer.synaptic_intelligence");
     before_ = gradient_ = at::Tensor();
   }
 
-  /// The gradient at hand is that of the task, of regularizers on outputs and of those on weights listed before; ours is not part of the path.
+  /// The gradient at hand is that of the task, of regularizers on outputs and of those on weights listed before; ours
+  /// is not part of the path.
   [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
     if (off()) return 0;  // not a bit of the gradient may change
     keep(before_, context.values);
@@ -111,7 +114,9 @@ STET_PLUGIN("synaptic_intelligence", "1.0", "stet") {
   registrar.regularizer<SynapticIntelligence>(
       "synaptic_intelligence", "pulls weights back by what their way contributed in earlier phases (Zenke et al. 2017)",
       stet::config::Schema<Parameters>("regularizer.synaptic_intelligence")
-          .field("strength", &Parameters::strength, "c: the penalty is c times the weighted squared distance", Limits{.min = 0})
-          .field("xi", &Parameters::xi, "keeps the importance of weights that hardly moved finite", Limits{.min = 0, .open_min = true})
+          .field("strength", &Parameters::strength, "c: the penalty is c times the weighted squared distance",
+                 Limits{.min = 0})
+          .field("xi", &Parameters::xi, "keeps the importance of weights that hardly moved finite",
+                 Limits{.min = 0, .open_min = true})
           .field("nonnegative", &Parameters::nonnegative, "negative contributions of a phase count as none"));
 }

@@ -1,4 +1,5 @@
-// WiSE-FT (Wortsman et al. 2022): the weights at the end of a phase are moved towards a snapshot. Formula and parameters: README.md.
+// WiSE-FT (Wortsman et al. 2022): the weights at the end of a phase are moved towards a snapshot. Formula and
+// parameters: README.md.
 #include <stet/plugin.hpp>
 
 #include <optional>
@@ -19,10 +20,13 @@ class WiseFt final : public stet::Regularizer {
   }
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
-  [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override { return 0; }  // training is left alone
+  [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override {
+    return 0;
+  }  // training is left alone
 
   void begin_phase(const stet::PhaseContext& context, bool /*resumed*/) override {
-    if (parameters_.pull != 0) static_cast<void>(context.snapshots.get(parameters_.reference));  // a wrong name is an error at once
+    if (parameters_.pull != 0)
+      static_cast<void>(context.snapshots.get(parameters_.reference));  // a wrong name is an error at once
   }
 
   [[nodiscard]] std::optional<at::Tensor> replace_weights(const stet::WeightContext& context) override {
@@ -53,7 +57,8 @@ STET_PLUGIN("wise_ft", "1.0", "stet") {
       .regularizer<WiseFt>(
           "wise_ft", "averages the weights at a phase's end with a snapshot (Wortsman et al. 2022)",
           stet::config::Schema<Parameters>("regularizer.wise_ft")
-              .field("pull", &Parameters::pull, "1 - a: 0 leaves the weights as they are, 1 puts the snapshot in their place",
+              .field("pull", &Parameters::pull,
+                     "1 - a: 0 leaves the weights as they are, 1 puts the snapshot in their place",
                      Limits{.min = 0, .max = 1})
               .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase"))
       .strength("pull");

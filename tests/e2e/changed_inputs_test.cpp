@@ -1,6 +1,7 @@
-// Results are made again when the data or the plugin file that they were made from has changed, and said; otherwise nothing is.
-#include "program.hpp"
+// Results are made again when the data or the plugin file that they were made from has changed, and said; otherwise
+// nothing is.
 #include <fixtures_folder.hpp>
+#include "program.hpp"
 
 #include <fstream>
 
@@ -29,8 +30,11 @@ set = "held"
 class ChangedInputsTest : public ::testing::Test {
  protected:
   /// finished.json of bases and runs; each holds the moment at which its task ended.
-  [[nodiscard]] std::map<std::string, std::string> finished() const { return files_named(folder_ / "runs", "finished.json"); }
-  static void expect_kept(const std::map<std::string, std::string>& earlier, const std::map<std::string, std::string>& now) {
+  [[nodiscard]] std::map<std::string, std::string> finished() const {
+    return files_named(folder_ / "runs", "finished.json");
+  }
+  static void expect_kept(const std::map<std::string, std::string>& earlier,
+                          const std::map<std::string, std::string>& now) {
     for (const auto& [name, bytes] : earlier) EXPECT_EQ(now.at(name), bytes) << name;
   }
 
@@ -38,7 +42,8 @@ class ChangedInputsTest : public ::testing::Test {
 };
 
 TEST_F(ChangedInputsTest, ChangedDataIsTrainedOnAndTheSameDataElsewhereIsNot) {
-  const std::string said = "data of 'entity-questions' changed since runs with these settings were finished: 1 run is made again";
+  const std::string said =
+      "data of 'entity-questions' changed since runs with these settings were finished: 1 run is made again";
   write(folder_ / "experiment.toml", R"([experiment]
 name = "facts"
 seeds = 1
@@ -86,17 +91,21 @@ name = "sft"
   EXPECT_FALSE(contains(stet(folder_.path(), words("run", "moved")).err, "changed since"));
   EXPECT_EQ(finished(), second);
 
-  for (const char* command : {"run", "table"}) EXPECT_TRUE(ended_with(stet(folder_.path(), words(command, "nowhere")), 3)) << command;
+  for (const char* command : {"run", "table"})
+    EXPECT_TRUE(ended_with(stet(folder_.path(), words(command, "nowhere")), 3)) << command;
 }
 
 TEST_F(ChangedInputsTest, ChangedShardsAreTrainedOnAndDamagedOnesRefused) {
   const auto lines = [](const char* what) {
     std::string text;
-    for (int i = 0; i < 60; ++i) text += "{\"prompt\": \"" + std::string(what) + " " + std::to_string(i) + " is\", \"completion\": \" " + std::to_string(i + 1) + "\"}\n";
+    for (int i = 0; i < 60; ++i)
+      text += "{\"prompt\": \"" + std::string(what) + " " + std::to_string(i) + " is\", \"completion\": \" " +
+              std::to_string(i + 1) + "\"}\n";
     return text;
   };
   const auto build = [&] {
-    return stet(folder_.path(), {"data", "build", "more.jsonl", "--tokenizer", "tokenizer.json", "--out", "shards", "--context", "64", "--shard-megabytes", "0.001"});
+    return stet(folder_.path(), {"data", "build", "more.jsonl", "--tokenizer", "tokenizer.json", "--out", "shards",
+                                 "--context", "64", "--shard-megabytes", "0.001"});
   };
   fs::copy_file(fixtures_folder() / "tokenizers/gpt2-style/tokenizer.json", folder_ / "tokenizer.json");
   write(folder_ / "more.jsonl", lines("The number after"));
@@ -106,7 +115,8 @@ name = "shards"
 seeds = 1
 [data]
 world = "entity-questions"
-path = ")" + entity_questions_folder().string() + R"("
+path = ")" + entity_questions_folder().string() +
+                                         R"("
 tokenizer = "tokenizer.json"
 [data.entity_questions]
 relations = ["P17", "P36"]
@@ -121,7 +131,9 @@ context = 128
 [[arm]]
 name = "sft"
 )" + common_tables);
-  const auto run = [&](const std::string& command) { return stet(folder_.path(), {command, "experiment.toml", "--set", "pretrain.shards='shards'"}); };
+  const auto run = [&](const std::string& command) {
+    return stet(folder_.path(), {command, "experiment.toml", "--set", "pretrain.shards='shards'"});
+  };
   ASSERT_TRUE(ended_with(run("run"), 0));
   const auto first = finished();
   ASSERT_EQ(first.size(), 2U);
@@ -148,15 +160,19 @@ name = "sft"
   ASSERT_TRUE(ended_with(build(), 0));
   const Outcome again = run("run");
   EXPECT_TRUE(ended_with(again, 0));
-  EXPECT_TRUE(has(again.err, "shards of 'shards' changed since runs with these settings were finished: 1 run is made again"));
+  EXPECT_TRUE(
+      has(again.err, "shards of 'shards' changed since runs with these settings were finished: 1 run is made again"));
   const auto second = finished();
   EXPECT_EQ(second.size(), 4U);  // a base and a run
   expect_kept(first, second);
 }
 
 TEST_F(ChangedInputsTest, AnotherPluginFileOfTheSameVersionIsNotTheSamePlugin) {
-  const std::string said = "plugin 'confidence_penalty' has other bytes than when runs with these settings were finished, and the same version: 1 run is made again";
-  write(folder_ / "experiment.toml", "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n" + common_tables + R"([experiment]
+  const std::string said =
+      "plugin 'confidence_penalty' has other bytes than when runs with these settings were finished, and the same "
+      "version: 1 run is made again";
+  write(folder_ / "experiment.toml",
+        "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n" + common_tables + R"([experiment]
 name = "plugins"
 seeds = 1
 [train]
@@ -170,7 +186,8 @@ beta = 0.1
 )");
   const fs::path plugin = folder_ / "mine/confidence_penalty.so";
   fs::create_directory(folder_ / "mine");
-  fs::copy_file(fs::path(stet_program()).parent_path().parent_path() / "lib/stet-plugins/confidence_penalty.so", plugin);
+  fs::copy_file(fs::path(stet_program()).parent_path().parent_path() / "lib/stet-plugins/confidence_penalty.so",
+                plugin);
   const auto run = [&](const Words& more) {
     Words words = {"run", "experiment.toml"};
     words.insert(words.end(), more.begin(), more.end());

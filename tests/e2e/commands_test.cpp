@@ -1,6 +1,6 @@
 // The commands beside a run, and what a user's mistakes lead to: the right exit code and a message to mend them by.
-#include "program.hpp"
 #include <fixtures_folder.hpp>
+#include "program.hpp"
 
 #include <cstring>
 
@@ -17,7 +17,8 @@ class CommandsTest : public ::testing::Test {
     const std::size_t at = text.find(from);
     EXPECT_NE(at, std::string::npos) << from;
     text.replace(at, from.size(), to);
-    fs::copy_file(STET_SOURCE_DIR "/tests/e2e/world.toml", folder_ / "world.toml", fs::copy_options::overwrite_existing);
+    fs::copy_file(STET_SOURCE_DIR "/tests/e2e/world.toml", folder_ / "world.toml",
+                  fs::copy_options::overwrite_existing);
     write(folder_ / "changed.toml", text);
     return "changed.toml";
   }
@@ -29,7 +30,9 @@ class CommandsTest : public ::testing::Test {
 TEST_F(CommandsTest, HelpAndVersion) {
   const Outcome help = run({"--help"});
   EXPECT_TRUE(ended_with(help, 0));
-  for (const std::string command : {"run", "plan", "table", "plugin", "doctor", "checkpoint", "model", "export", "generate"}) EXPECT_TRUE(has(help.out, "\n  " + command + " "));
+  for (const std::string command :
+       {"run", "plan", "table", "plugin", "doctor", "checkpoint", "model", "export", "generate"})
+    EXPECT_TRUE(has(help.out, "\n  " + command + " "));
   EXPECT_TRUE(ended_with(run({"run", "--help"}), 0));
   const Outcome version = run({"--version"});
   EXPECT_TRUE(ended_with(version, 0));
@@ -87,7 +90,8 @@ TEST_F(CommandsTest, AnUnknownPluginIsShownWithWhereItWasLookedFor) {
 }
 
 TEST_F(CommandsTest, MissingDataIsADataErrorWithAHintWhereToGetIt) {
-  const Outcome missing = run({"run", miniature, "--set", "data.world=entity-questions", "--set", "data.path=/nowhere/eq", "--jobs", "1"});
+  const Outcome missing =
+      run({"run", miniature, "--set", "data.world=entity-questions", "--set", "data.path=/nowhere/eq", "--jobs", "1"});
   EXPECT_TRUE(ended_with(missing, 3));
   EXPECT_TRUE(has(missing.err, "/nowhere/eq"));
   EXPECT_TRUE(has(missing.err, "github.com/princeton-nlp/EntityQuestions"));
@@ -95,7 +99,8 @@ TEST_F(CommandsTest, MissingDataIsADataErrorWithAHintWhereToGetIt) {
 }
 
 TEST_F(CommandsTest, TooFewFactsAreAConfigurationError) {
-  const Outcome few = run({"run", miniature, "--set", "sets.held=500", "--set", "experiment.seeds=1", "--set", "pretrain.epochs=1", "--jobs", "1"});
+  const Outcome few = run({"run", miniature, "--set", "sets.held=500", "--set", "experiment.seeds=1", "--set",
+                           "pretrain.epochs=1", "--jobs", "1"});
   EXPECT_TRUE(ended_with(few, 2));
   EXPECT_TRUE(has(few.err, "not enough facts for the set \"held\""));
 }
@@ -103,10 +108,14 @@ TEST_F(CommandsTest, TooFewFactsAreAConfigurationError) {
 TEST_F(CommandsTest, PluginsAreListedAndExplained) {
   const Outcome list = run({"plugin", "list"});
   ASSERT_TRUE(ended_with(list, 0));
-  for (const std::string name : {"regularizer self_distillation", "regularizer l2_sp", "freeze strategy freeze", "probe drift"}) EXPECT_TRUE(has(list.out, name));
+  for (const std::string name :
+       {"regularizer self_distillation", "regularizer l2_sp", "freeze strategy freeze", "probe drift"})
+    EXPECT_TRUE(has(list.out, name));
   const Outcome info = run({"plugin", "info", "self_distillation"});
   ASSERT_TRUE(ended_with(info, 0));
-  for (const std::string part : {"strength", "temperature", "teacher", "divides both models' logits", "ABI", "libtorch"}) EXPECT_TRUE(has(info.out, part));
+  for (const std::string part :
+       {"strength", "temperature", "teacher", "divides both models' logits", "ABI", "libtorch"})
+    EXPECT_TRUE(has(info.out, part));
   const Outcome misspelt = run({"plugin", "info", "self_distilation"});
   EXPECT_TRUE(ended_with(misspelt, 4));
   EXPECT_TRUE(has(misspelt.err, "did you mean 'self_distillation'?"));
@@ -152,7 +161,9 @@ TEST_F(CommandsTest, ACheckpointThatIsNoneIsRefused) {
 TEST_F(CommandsTest, TheDoctorKnowsTheMachine) {
   const Outcome doctor = run({"doctor", "--no-measure"});
   ASSERT_TRUE(ended_with(doctor, 0));
-  for (const std::string part : {"libtorch", "processor", "memory", "plugin search path:", "lib/stet-plugins", "OMP_NUM_THREADS=1"}) EXPECT_TRUE(has(doctor.out, part));
+  for (const std::string part :
+       {"libtorch", "processor", "memory", "plugin search path:", "lib/stet-plugins", "OMP_NUM_THREADS=1"})
+    EXPECT_TRUE(has(doctor.out, part));
   EXPECT_FALSE(contains(doctor.out, "(absent)"));
 }
 

@@ -1,6 +1,6 @@
 // `stet data build` and `stet data inspect`, alone and under mpirun, whole and killed.
-#include "program.hpp"
 #include <fixtures_folder.hpp>
+#include "program.hpp"
 
 #include <csignal>
 
@@ -12,24 +12,31 @@ class DataTest : public ::testing::Test {
   DataTest() {
     fs::copy_file(fixtures_folder() / "tokenizers/gpt2-style/tokenizer.json", folder_ / "tokenizer.json");
     write(folder_ / "chat.jsonl",
-          "\xEF\xBB\xBF{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Capital of Italy?\"}, "
-          "{\"role\": \"assistant\", \"content\": \"Rome\"}, {\"role\": \"user\", \"content\": \"Sure?\"}, {\"role\": \"assistant\", \"content\": \"Yes.\"}]}\r\n");
+          "\xEF\xBB\xBF{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", "
+          "\"content\": \"Capital of Italy?\"}, "
+          "{\"role\": \"assistant\", \"content\": \"Rome\"}, {\"role\": \"user\", \"content\": \"Sure?\"}, {\"role\": "
+          "\"assistant\", \"content\": \"Yes.\"}]}\r\n");
     std::string lines;
     for (int i = 0; i < 300; ++i) {
-      lines += i % 2 == 0 ? "{\"prompt\": \"The number after " + std::to_string(i) + " is\", \"completion\": \" " + std::to_string(i + 1) + "\"}\n"
+      lines += i % 2 == 0 ? "{\"prompt\": \"The number after " + std::to_string(i) + " is\", \"completion\": \" " +
+                                std::to_string(i + 1) + "\"}\n"
                           : "{\"text\": \"Line " + std::to_string(i) + " of a long story about caf\xC3\xA9s.\"}\n";
     }
     write(folder_ / "facts.jsonl", lines + "\n");
   }
-  Outcome run(const Words& arguments, const std::map<std::string, std::string>& environment = {}) { return stet(folder_.path(), arguments, environment); }
+  Outcome run(const Words& arguments, const std::map<std::string, std::string>& environment = {}) {
+    return stet(folder_.path(), arguments, environment);
+  }
   [[nodiscard]] Words build(const std::string& out, const Words& more = {}) const {
-    Words words = {"data", "build", "chat.jsonl", "facts.jsonl", "--tokenizer", "tokenizer.json", "--out", out, "--shard-megabytes", "0.004"};
+    Words words = {"data",           "build", "chat.jsonl", "facts.jsonl",       "--tokenizer",
+                   "tokenizer.json", "--out", out,          "--shard-megabytes", "0.004"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
   [[nodiscard]] std::map<std::string, std::string> bytes_of(const std::string& out) const {
     std::map<std::string, std::string> files;
-    for (const auto& entry : fs::directory_iterator(folder_ / out)) files[entry.path().filename().string()] = read(entry.path());
+    for (const auto& entry : fs::directory_iterator(folder_ / out))
+      files[entry.path().filename().string()] = read(entry.path());
     return files;
   }
 
@@ -46,7 +53,9 @@ TEST_F(DataTest, BuildAndInspect) {
   ASSERT_TRUE(ended_with(seen, 0));
   EXPECT_TRUE(has(seen.out, "verified: every shard has its checksum"));
   EXPECT_TRUE(has(seen.out, "The number after 0 is[[ 1<|endoftext|>]]\n"));
-  EXPECT_TRUE(has(seen.out, "system:\nBe brief.\nuser:\nCapital of Italy?\nassistant:\n[[Rome<|endoftext|>]]user:\nSure?\nassistant:\n[[Yes.<|endoftext|>]]\n"));
+  EXPECT_TRUE(has(seen.out,
+                  "system:\nBe brief.\nuser:\nCapital of "
+                  "Italy?\nassistant:\n[[Rome<|endoftext|>]]user:\nSure?\nassistant:\n[[Yes.<|endoftext|>]]\n"));
   EXPECT_TRUE(has(seen.out, " of a long story about caf\xC3\xA9s.<|endoftext|>]]\n"));
   EXPECT_FALSE(contains(seen.out, "\033"));  // not a terminal
   EXPECT_EQ(count_of(seen.out, "--- sequence "), 301U);
@@ -100,7 +109,8 @@ TEST_F(DataTest, MistakesAreNamed) {
   expect("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n", "chat.jsonl:1", "no assistant turn");
   expect("{\"messages\": [{\"role\": \"bot\", \"content\": \"a\"}]}\n", "chat.jsonl:1", "system, user or assistant");
   EXPECT_TRUE(ended_with(run({"data", "build", "chat.jsonl", "--out", "x"}), 2));
-  EXPECT_TRUE(ended_with(run({"data", "build", "chat.jsonl", "--tokenizer", "tokenizer.json", "--out", "x", "--context", "1"}), 2));
+  EXPECT_TRUE(ended_with(
+      run({"data", "build", "chat.jsonl", "--tokenizer", "tokenizer.json", "--out", "x", "--context", "1"}), 2));
   EXPECT_TRUE(ended_with(run({"data"}), 2));
   const Outcome missing = run({"data", "build", "nowhere.jsonl", "--tokenizer", "tokenizer.json", "--out", "x"});
   EXPECT_TRUE(ended_with(missing, 3));

@@ -20,7 +20,8 @@ Words run_words(const Words& more = {}) {
 
 std::map<std::string, std::string> results(const fs::path& folder) {
   std::map<std::string, std::string> all;
-  for (const std::string name : {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml", "model.safetensors"}) {
+  for (const std::string name :
+       {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml", "model.safetensors"}) {
     all.merge(files_named(folder / "runs", name));
   }
   return all;
@@ -79,7 +80,8 @@ class EnsembleTest : public ::testing::Test {
 };
 
 TEST_F(EnsembleTest, TwoCommandsOnOneFolderShareTheWork) {
-  Process first(stet_words(run_words({"-j", "1"})), mine_.path()), second(stet_words(run_words({"-j", "1"})), mine_.path());
+  Process first(stet_words(run_words({"-j", "1"})), mine_.path()),
+      second(stet_words(run_words({"-j", "1"})), mine_.path());
   const Outcome a = first.wait(), b = second.wait();
   ASSERT_TRUE(ended_with(a, 0));
   ASSERT_TRUE(ended_with(b, 0));
@@ -92,7 +94,8 @@ TEST_F(EnsembleTest, TwoCommandsOnOneFolderShareTheWork) {
 }
 
 TEST_F(EnsembleTest, AKilledCommandsRunIsTakenOverByTheOther) {
-  Process first(stet_words(run_words({"-j", "1"})), mine_.path()), second(stet_words(run_words({"-j", "1"})), mine_.path());
+  Process first(stet_words(run_words({"-j", "1"})), mine_.path()),
+      second(stet_words(run_words({"-j", "1"})), mine_.path());
   wait_for(4, first);  // in the middle of the runs
   first.kill_tree();
   const Outcome rest = second.wait();
@@ -128,7 +131,8 @@ TEST_F(EnsembleTest, GroupsOfTwoRanksGiveTheSameWithMicroShards) {
 }
 
 TEST_F(EnsembleTest, AGroupsFailureIsItsRunsFailureAlone) {
-  const Outcome groups = mpi_stet(2, mine_.path(), run_words({"--ranks-per-run", "1", "--set", "arm.sft.train.weight_decay=1e38"}));
+  const Outcome groups =
+      mpi_stet(2, mine_.path(), run_words({"--ranks-per-run", "1", "--set", "arm.sft.train.weight_decay=1e38"}));
   ASSERT_TRUE(ended_with(groups, 6));
   EXPECT_EQ(count_of(groups.err, "sft seed 1 failed"), 1U);
   EXPECT_EQ(count_of(groups.err, "sft seed 2 failed"), 1U);

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <cmath>
+#include <csignal>
 #include <sstream>
 
 namespace stet::e2e {
@@ -18,7 +18,8 @@ const Words arms = {"known_only", "sft", "self_distillation", "attention_only", 
 std::vector<double> first_losses(const fs::path& metrics, std::size_t count) {
   std::vector<double> losses;
   std::istringstream lines(read(metrics));
-  for (std::string line; losses.size() < count && std::getline(lines, line);) losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
+  for (std::string line; losses.size() < count && std::getline(lines, line);)
+    losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
   EXPECT_EQ(losses.size(), count) << metrics;
   return losses;
 }
@@ -63,7 +64,8 @@ class MiniatureTest : public ::testing::Test {
 
   static std::map<std::string, fs::file_time_type> finish_times(const fs::path& folder) {
     std::map<std::string, fs::file_time_type> times;
-    for (const fs::path& path : find_all(folder, "finished.json")) times[fs::relative(path, folder).string()] = fs::last_write_time(path);
+    for (const fs::path& path : find_all(folder, "finished.json"))
+      times[fs::relative(path, folder).string()] = fs::last_write_time(path);
     return times;
   }
 
@@ -110,25 +112,29 @@ TEST_F(MiniatureTest, AFinishedRunKeepsItsModelWhereAsked) {
   ASSERT_TRUE(ended_with(ours, 0));
   EXPECT_EQ(ours.out, theirs.out);
   // Another experiment takes the run with its model, and makes those anew that have none.
-  const Outcome other = stet(mine_.path(), {"run", file, "--set", "checkpoint.keep_weights=true", "--set", "experiment.name=other", "--set", "experiment.seeds=1"});
+  const Outcome other = stet(mine_.path(), {"run", file, "--set", "checkpoint.keep_weights=true", "--set",
+                                            "experiment.name=other", "--set", "experiment.seeds=1"});
   ASSERT_TRUE(ended_with(other, 0));
   EXPECT_EQ(find_all(mine_ / "runs" / "other", "model.safetensors").size(), arms.size());
 }
 
 TEST_F(MiniatureTest, RunsToItsTable) {
-  for (const std::string label : {"known facts only", "SFT", "self-distillation", "attention only", "L2 to the start", "Forgetting", "Held, before"}) {
+  for (const std::string label : {"known facts only", "SFT", "self-distillation", "attention only", "L2 to the start",
+                                  "Forgetting", "Held, before"}) {
     EXPECT_TRUE(has(first_->out, label));
   }
   EXPECT_TRUE(has(first_->out, "Self-distillation forgets less than"));
   EXPECT_FALSE(contains(first_->out, "not finished"));
   const fs::path folder = *shared_ / "runs" / "miniature";
-  for (const std::string name : {"table.md", "table.tex", "table.csv", "certification.md", "plan.toml"}) EXPECT_FALSE(read(folder / name).empty()) << name;
+  for (const std::string name : {"table.md", "table.tex", "table.csv", "certification.md", "plan.toml"})
+    EXPECT_FALSE(read(folder / name).empty()) << name;
   EXPECT_TRUE(has(read(folder / "certification.md"), "guessing within the answer pool"));
   EXPECT_EQ(find_all(folder, "finished.json").size(), 10U);
   for (const std::string& arm : arms) {
     for (const int seed : {1, 2}) {
       const fs::path run = run_folder(*shared_ / "runs", arm, seed);
-      for (const std::string name : {"run.toml", "metrics.jsonl", "outcomes.safetensors", "manifest.txt"}) EXPECT_FALSE(read(run / name).empty()) << run << name;
+      for (const std::string name : {"run.toml", "metrics.jsonl", "outcomes.safetensors", "manifest.txt"})
+        EXPECT_FALSE(read(run / name).empty()) << run << name;
       EXPECT_TRUE(has(read(run / "measurements.csv"), "drift,drift,held,0,"));
     }
   }
@@ -167,11 +173,14 @@ TEST_F(MiniatureTest, RecordsWhatTrainedAndUnderWhichPenalty) {
     EXPECT_EQ(json.contains("self_distillation"), facts) << line;
     if (!facts) continue;
     ++penalized;
-    EXPECT_NEAR(json.at("loss").get<double>(), json.at("task_loss").get<double>() + json.at("self_distillation").get<double>(), 1e-6) << line;
+    EXPECT_NEAR(json.at("loss").get<double>(),
+                json.at("task_loss").get<double>() + json.at("self_distillation").get<double>(), 1e-6)
+        << line;
   }
   EXPECT_EQ(penalized, 18U);  // 6 epochs of 22 facts in batches of 8
   // All arms start from the same base, and go apart with the phase that differs.
-  const fs::path sft = run_folder(*shared_ / "runs", "sft", 1), kl = run_folder(*shared_ / "runs", "self_distillation", 1);
+  const fs::path sft = run_folder(*shared_ / "runs", "sft", 1),
+                 kl = run_folder(*shared_ / "runs", "self_distillation", 1);
   EXPECT_EQ(first_losses(sft / "metrics.jsonl", 2), first_losses(kl / "metrics.jsonl", 2));
 }
 
@@ -206,7 +215,8 @@ TEST_F(MiniatureTest, ASecondRunDoesNothingAndSaysTheSame) {
 TEST_F(MiniatureTest, OnlyADeletedRunIsComputedAgainAndGivesTheSameBytes) {
   copy_results();
   const fs::path gone = run_folder(mine_ / "runs", "self_distillation", 2);
-  const std::string outcomes = read(gone / "outcomes.safetensors"), measurements = read(gone / "measurements.csv"), manifest = read(gone / "manifest.txt");
+  const std::string outcomes = read(gone / "outcomes.safetensors"), measurements = read(gone / "measurements.csv"),
+                    manifest = read(gone / "manifest.txt");
   fs::remove_all(gone);
   const auto before = finish_times(mine_ / "runs");
   const Outcome again = stet(mine_.path(), {"run", file});
@@ -225,20 +235,23 @@ TEST_F(MiniatureTest, OnlyADeletedRunIsComputedAgainAndGivesTheSameBytes) {
 TEST_F(MiniatureTest, AnotherExperimentUsesTheSameRunsAndWritesWhereTheyCameFrom) {
   copy_results();
   const auto before = finish_times(mine_ / "runs");
-  const Outcome other = stet(mine_.path(), {"run", file, "--set", "experiment.name=other", "--results", (mine_ / "results").string()});
+  const Outcome other =
+      stet(mine_.path(), {"run", file, "--set", "experiment.name=other", "--results", (mine_ / "results").string()});
   ASSERT_TRUE(ended_with(other, 0));
   EXPECT_EQ(finish_times(mine_ / "runs").size(), before.size() + 10);
   EXPECT_EQ(read(mine_ / "runs" / "other" / "table.csv"), csv());
   EXPECT_EQ(read(mine_ / "results" / "other.csv"), read(mine_ / "runs" / "other" / "table.csv"));
   const std::string text = read(mine_ / "results" / "other.md");
-  for (const char* part : {"| SFT |", "10 of 10 runs on 1 of 1 base models", "commit ", "wall time ", "processor time ", "libtorch "}) {
+  for (const char* part :
+       {"| SFT |", "10 of 10 runs on 1 of 1 base models", "commit ", "wall time ", "processor time ", "libtorch "}) {
     EXPECT_TRUE(has(text, part));
   }
 }
 
 TEST_F(MiniatureTest, PrintsTheTableInEveryFormat) {
   const fs::path folder = *shared_ / "runs" / "miniature";
-  for (const auto& [format, name] : std::map<std::string, std::string>{{"latex", "table.tex"}, {"csv", "table.csv"}, {"markdown", "table.md"}}) {
+  for (const auto& [format, name] :
+       std::map<std::string, std::string>{{"latex", "table.tex"}, {"csv", "table.csv"}, {"markdown", "table.md"}}) {
     const Outcome table = stet(shared_->path(), {"table", file, "--format", format});
     ASSERT_TRUE(ended_with(table, 0));
     EXPECT_EQ(table.out, read(folder / name)) << format;
@@ -263,7 +276,8 @@ TEST_F(MiniatureTest, ThePlanKnowsWhatIsFinishedAndWhatAChangeCosts) {
   EXPECT_TRUE(has(all.out, "runs: 10 (10 finished)"));
   EXPECT_TRUE(has(all.out, "seeds: 2; the table's claims get a verdict from 6 on"));
 
-  const Outcome changed = stet(shared_->path(), {"plan", file, "--set", "arm.sft.train.learning_rate=2e-3", "--set", "experiment.seeds=3"});
+  const Outcome changed =
+      stet(shared_->path(), {"plan", file, "--set", "arm.sft.train.learning_rate=2e-3", "--set", "experiment.seeds=3"});
   ASSERT_TRUE(ended_with(changed, 0));
   EXPECT_TRUE(has(changed.out, "base models: 1 (1 finished)"));
   EXPECT_TRUE(has(changed.out, "runs: 15 (8 finished)"));
@@ -284,7 +298,8 @@ TEST_F(MiniatureTest, TheResolvedPlanIsAnExperimentWithTheSameRuns) {
   EXPECT_TRUE(has(resolved.out, "biases = true"));  // a plugin's default
   write(mine_ / "resolved.toml", resolved.out);
   const fs::path out = *shared_ / "runs";
-  const Outcome plan = stet(shared_->path(), {"plan", (mine_ / "resolved.toml").string(), "--no-estimate", "--out", out.string()});
+  const Outcome plan =
+      stet(shared_->path(), {"plan", (mine_ / "resolved.toml").string(), "--no-estimate", "--out", out.string()});
   ASSERT_TRUE(ended_with(plan, 0));
   EXPECT_TRUE(has(plan.out, "base models: 1 (1 finished)"));
   EXPECT_TRUE(has(plan.out, "runs: 10 (10 finished)"));
@@ -297,11 +312,13 @@ TEST_F(MiniatureTest, ARunThatDivergesFailsAloneAndIsTriedAgain) {
   copy_results({"sft", "l2_sp"});
   const Outcome failed = stet(mine_.path(), {"run", file, "--set", "arm.sft.train.weight_decay=1e38"});
   ASSERT_TRUE(ended_with(failed, 6));
-  for (const std::string part : {"sft seed 1 failed", "sft seed 2 failed", "not finite", "arm sft, seed 1, phase 'format' on known, step 1 of the run",
-                                 "lower train.learning_rate"}) {
+  for (const std::string part :
+       {"sft seed 1 failed", "sft seed 2 failed", "not finite",
+        "arm sft, seed 1, phase 'format' on known, step 1 of the run", "lower train.learning_rate"}) {
     EXPECT_TRUE(has(failed.err, part));
   }
-  for (const std::string arm : {"l2_sp", "known_only"}) EXPECT_TRUE(fs::exists(run_folder(mine_ / "runs", arm, 2) / "finished.json")) << arm;
+  for (const std::string arm : {"l2_sp", "known_only"})
+    EXPECT_TRUE(fs::exists(run_folder(mine_ / "runs", arm, 2) / "finished.json")) << arm;
   EXPECT_TRUE(has(failed.out, "2 of 10 runs are not finished"));
   EXPECT_EQ(find_all(mine_ / "runs", "failed.json").size(), 2U);
   // What is mended runs, and nothing else.
@@ -321,7 +338,9 @@ TEST_F(MiniatureTest, ADivergingBaseEndsTheExperiment) {
 
 TEST_F(MiniatureTest, ACheckpointCanBeInspectedAndTheRunGoesOnFromIt) {
   copy_results({"l2_sp"});
-  const Outcome killed = stet(mine_.path(), {"run", file, "--set", "checkpoint.seconds=0", "--set", "checkpoint.keep=1", "--worker"}, {{"STET_FAULT", "run.step:15"}});
+  const Outcome killed =
+      stet(mine_.path(), {"run", file, "--set", "checkpoint.seconds=0", "--set", "checkpoint.keep=1", "--worker"},
+           {{"STET_FAULT", "run.step:15"}});
   ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
   const std::vector<fs::path> checkpoints = find_all(mine_ / "runs", "checkpoints");
   ASSERT_EQ(checkpoints.size(), 1U);
@@ -348,8 +367,11 @@ TEST_F(MiniatureTest, ACheckpointCanBeInspectedAndTheRunGoesOnFromIt) {
 
 #ifdef STET_MPIEXEC
 TEST_F(MiniatureTest, MicroShardsMakeTheSameBitsOnAnyNumberOfRanks) {
-  const Words arguments = {"run", file, "--set", "train.micro_shards=4", "--set", "pretrain.train.micro_shards=4",
-                           "--set", "pretrain.epochs=20", "--set", "experiment.seeds=1"};
+  const Words arguments = {"run",   file,
+                           "--set", "train.micro_shards=4",
+                           "--set", "pretrain.train.micro_shards=4",
+                           "--set", "pretrain.epochs=20",
+                           "--set", "experiment.seeds=1"};
   const Folder two, four;
   const Outcome alone = stet(mine_.path(), arguments);
   ASSERT_TRUE(ended_with(alone, 0));
@@ -358,12 +380,14 @@ TEST_F(MiniatureTest, MicroShardsMakeTheSameBitsOnAnyNumberOfRanks) {
     ASSERT_TRUE(ended_with(together, 0));
     EXPECT_EQ(together.out, alone.out) << ranks;
     EXPECT_FALSE(contains(together.err, "\r")) << ranks;
-    for (const std::string name : {"table.csv", "model.safetensors", "knowledge.safetensors", "outcomes.safetensors", "measurements.csv"}) {
+    for (const std::string name :
+         {"table.csv", "model.safetensors", "knowledge.safetensors", "outcomes.safetensors", "measurements.csv"}) {
       const auto ours = files_named(folder->path(), name), reference = files_named(mine_.path(), name);
       EXPECT_FALSE(reference.empty()) << name;
       EXPECT_TRUE(ours == reference) << name << " at " << ranks << " ranks";
     }
-    EXPECT_TRUE(has(read(run_folder(*folder / "runs", "sft", 1) / "finished.json"), "\"ranks\": " + std::to_string(ranks)));
+    EXPECT_TRUE(
+        has(read(run_folder(*folder / "runs", "sft", 1) / "finished.json"), "\"ranks\": " + std::to_string(ranks)));
   }
 }
 
@@ -374,13 +398,15 @@ TEST_F(MiniatureTest, WithoutThemTwoRanksAreClose) {
   for (const std::string& arm : arms) {
     const std::vector<double> two = first_losses(run_folder(mine_ / "runs", arm, 1) / "metrics.jsonl", 10),
                               one = first_losses(run_folder(*shared_ / "runs", arm, 1) / "metrics.jsonl", 10);
-    for (std::size_t i = 0; i < 10; ++i) EXPECT_NEAR(two[i], one[i], 1e-5 * std::abs(one[i])) << arm << ", step " << i + 1;
+    for (std::size_t i = 0; i < 10; ++i)
+      EXPECT_NEAR(two[i], one[i], 1e-5 * std::abs(one[i])) << arm << ", step " << i + 1;
   }
 }
 
 TEST_F(MiniatureTest, FailuresOnRanksEndWithOneMessageAndTheirCode) {
   copy_results({"sft"});
-  const Outcome diverged = mpi_stet(2, mine_.path(), {"run", file, "--set", "arm.sft.train.weight_decay=1e38", "--set", "experiment.seeds=1"});
+  const Outcome diverged = mpi_stet(
+      2, mine_.path(), {"run", file, "--set", "arm.sft.train.weight_decay=1e38", "--set", "experiment.seeds=1"});
   ASSERT_TRUE(ended_with(diverged, 6));
   EXPECT_EQ(count_of(diverged.err, "sft seed 1 failed"), 1U);
   EXPECT_TRUE(has(diverged.out, "1 of 5 runs are not finished"));

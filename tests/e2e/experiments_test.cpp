@@ -15,7 +15,8 @@ std::vector<std::string> experiment_files() {
   std::vector<std::string> files;
   for (const char* folder : {"paper", "controls", "entity-questions"}) {
     for (const auto& entry : fs::directory_iterator(fs::path(STET_SOURCE_DIR) / "experiments" / folder)) {
-      if (entry.path().extension() == ".toml" && !entry.path().stem().string().ends_with("world")) files.push_back(entry.path().string());
+      if (entry.path().extension() == ".toml" && !entry.path().stem().string().ends_with("world"))
+        files.push_back(entry.path().string());
     }
   }
   files.push_back((fs::path(STET_SOURCE_DIR) / "experiments" / "quickstart.toml").string());
@@ -53,12 +54,30 @@ Words arms_own_sizes(const std::string& file) {
 Words miniature_of(const std::string& file) {
   Words words = {"run", file};
   const auto set = [&words](const char* value) { words.insert(words.end(), {"--set", value}); };
-  for (const char* value :
-       {"experiment.seeds=2", "data.synthetic.entities=60", "data.synthetic.first_names=12", "data.synthetic.last_names=12",
-        "data.synthetic.new_entities=16", "data.synthetic.answers_min=4", "data.synthetic.answers_max=6", "data.synthetic.countries=4",
-        "model.width=16", "model.layers=1", "model.heads=2", "model.feed_forward=16", "pretrain.epochs=1", "sets.known=24", "sets.unknown=24",
-        "sets.held=24", "sets.validation=8", "sets.knowledge=0", "phase.format.epochs=1", "phase.facts.epochs=2", "table.bootstrap_draws=100",
-        "train.schedule=constant", "pretrain.train.schedule=constant", "pretrain.train.warmup_steps=0"}) {
+  for (const char* value : {"experiment.seeds=2",
+                            "data.synthetic.entities=60",
+                            "data.synthetic.first_names=12",
+                            "data.synthetic.last_names=12",
+                            "data.synthetic.new_entities=16",
+                            "data.synthetic.answers_min=4",
+                            "data.synthetic.answers_max=6",
+                            "data.synthetic.countries=4",
+                            "model.width=16",
+                            "model.layers=1",
+                            "model.heads=2",
+                            "model.feed_forward=16",
+                            "pretrain.epochs=1",
+                            "sets.known=24",
+                            "sets.unknown=24",
+                            "sets.held=24",
+                            "sets.validation=8",
+                            "sets.knowledge=0",
+                            "phase.format.epochs=1",
+                            "phase.facts.epochs=2",
+                            "table.bootstrap_draws=100",
+                            "train.schedule=constant",
+                            "pretrain.train.schedule=constant",
+                            "pretrain.train.warmup_steps=0"}) {
     set(value);
   }
   if (contains(read(file), "keys-world.toml")) set("data.synthetic.records=8");
@@ -67,7 +86,8 @@ Words miniature_of(const std::string& file) {
   if (fs::path(file).parent_path().filename() == "entity-questions") {
     const std::string data = entity_questions_folder().string();
     for (const std::string& value : {"data.path=" + data, std::string("data.entity_questions.facts_per_relation=80"),
-                                     std::string("data.entity_questions.new_per_relation=16"), std::string("data.entity_questions.vocabulary=600")}) {
+                                     std::string("data.entity_questions.new_per_relation=16"),
+                                     std::string("data.entity_questions.vocabulary=600")}) {
       words.insert(words.end(), {"--set", value});
     }
   }
@@ -75,10 +95,12 @@ Words miniature_of(const std::string& file) {
     for (const char* value : {"slick.prompts=2", "slick.shots=2", "slick.samples=2"}) set(value);
     words.insert(words.end(), {"--set", std::string("sets.categories=") + every_category});
   }
-  if (contains(read(file), "per_category = ")) {  // some facts of each group are needed: a base that knows a little, and few answers to guess among
+  if (contains(read(file), "per_category = ")) {  // some facts of each group are needed: a base that knows a little,
+                                                  // and few answers to guess among
     for (const char* value :
-         {"experiment.base_models=1", "data.synthetic.entities=120", "data.synthetic.answers_min=2", "data.synthetic.answers_max=2", "model.width=48",
-          "model.layers=2", "model.feed_forward=48", "pretrain.epochs=120", "slick.prompts=10", "slick.shots=4", "slick.samples=8", "sets.known=12",
+         {"experiment.base_models=1", "data.synthetic.entities=120", "data.synthetic.answers_min=2",
+          "data.synthetic.answers_max=2", "model.width=48", "model.layers=2", "model.feed_forward=48",
+          "pretrain.epochs=120", "slick.prompts=10", "slick.shots=4", "slick.samples=8", "sets.known=12",
           "sets.unknown=12", "sets.held=12", "sets.validation=4", "sets.per_category=2"}) {
       set(value);
     }
@@ -103,8 +125,10 @@ TEST_P(ExperimentFile, RunsToItsTable) {
     const std::string kind = line.substr(0, line.find(','));
     ++found[kind];
     if (kind == "cell" || kind == "comparison" || kind == "claim") {
-      // seed_list. Of a set of which so small a model never knew anything there is no forgetting, and of answers that are all wrong no AUROC; a note names the seeds.
-      const bool undefined = (contains(line, ",forgetting,") || contains(line, ",auroc,")) && contains(csv, " is n/a at seed");
+      // seed_list. Of a set of which so small a model never knew anything there is no forgetting, and of answers that
+      // are all wrong no AUROC; a note names the seeds.
+      const bool undefined =
+          (contains(line, ",forgetting,") || contains(line, ",auroc,")) && contains(csv, " is n/a at seed");
       EXPECT_TRUE(undefined || contains(line, ",1;2,")) << "not both seeds: " << line;
     }
   }
@@ -120,7 +144,8 @@ TEST_P(ExperimentFile, RunsToItsTable) {
 
 INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_files()), [](const auto& tested) {
   const fs::path file = tested.param;
-  std::string name = (file.parent_path().filename() == "entity-questions" ? "entity_questions_" : "") + file.stem().string();
+  std::string name =
+      (file.parent_path().filename() == "entity-questions" ? "entity_questions_" : "") + file.stem().string();
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });

@@ -1,6 +1,6 @@
 // An experiment on data that is not there: said once, by every command that would train, before anything starts.
-#include "program.hpp"
 #include <fixtures_folder.hpp>
+#include "program.hpp"
 
 namespace stet::e2e {
 namespace {
@@ -26,11 +26,14 @@ class MissingDataTest : public ::testing::Test {
 };
 
 TEST_F(MissingDataTest, IsSaidOnceBeforeAnythingStarts) {
-  const Words parts = {"the place of the EntityQuestions data is not given", "dataset.zip", "--set data.path=FOLDER", "STET_DATA"};
-  for (const Words& command : {words("plan"), words("plan", {"--no-estimate"}), words("run"), words("run", {"--jobs", "2"}), words("slick")}) {
+  const Words parts = {"the place of the EntityQuestions data is not given", "dataset.zip", "--set data.path=FOLDER",
+                       "STET_DATA"};
+  for (const Words& command :
+       {words("plan"), words("plan", {"--no-estimate"}), words("run"), words("run", {"--jobs", "2"}), words("slick")}) {
     expect_said_once(stet(folder_.path(), command), parts);
   }
-  expect_said_once(stet(folder_.path(), words("run", {"--set", "data.path=/nowhere"})), {"the EntityQuestions data is not there", "/nowhere", "dataset.zip"});
+  expect_said_once(stet(folder_.path(), words("run", {"--set", "data.path=/nowhere"})),
+                   {"the EntityQuestions data is not there", "/nowhere", "dataset.zip"});
 }
 
 TEST_F(MissingDataTest, NamesTheFilesThatAreMissing) {

@@ -1,6 +1,6 @@
 // `stet export` and `stet generate` as a user has them.
-#include "program.hpp"
 #include <fixtures_folder.hpp>
+#include "program.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -40,7 +40,8 @@ TEST_F(ModelCommandsTest, GenerateContinuesIds) {
   ASSERT_TRUE(ended_with(greedy, 0));
   EXPECT_LE(std::count(greedy.out.begin(), greedy.out.end(), ' '), 8);
   EXPECT_EQ(run({"generate", model, "--prompt", "12 7 301", "--max-tokens", "9"}).out, greedy.out);
-  const Words sampled = {"generate", model, "--prompt", "12 7 301", "--max-tokens", "9", "--temperature", "1.5", "--top-k", "40", "--samples", "3", "--seed"};
+  const Words sampled = {"generate", model, "--prompt",  "12 7 301", "--max-tokens", "9", "--temperature", "1.5",
+                         "--top-k",  "40",  "--samples", "3",        "--seed"};
   const auto with_seed = [&](const std::string& seed) {
     Words words = sampled;
     words.push_back(seed);
@@ -64,16 +65,19 @@ std::vector<std::string> words_of(const std::string& line) {
 TEST_F(ModelCommandsTest, GenerateStopsAtEveryEndTokenOfGenerationConfig) {
   const fs::path model = folder_ / "model";
   fs::create_directory(model);
-  for (const char* name : {"config.json", "model.safetensors"}) fs::copy_file(fs::path(fixture("gpt2-tiny")) / name, model / name);
+  for (const char* name : {"config.json", "model.safetensors"})
+    fs::copy_file(fs::path(fixture("gpt2-tiny")) / name, model / name);
   const auto continuation = [&] {
-    const Outcome outcome = run({"generate", "model", "--prompt", "12 7 30", "--max-tokens", "20", "--temperature", "1.5", "--seed", "3"});
+    const Outcome outcome =
+        run({"generate", "model", "--prompt", "12 7 30", "--max-tokens", "20", "--temperature", "1.5", "--seed", "3"});
     EXPECT_TRUE(ended_with(outcome, 0));
     return words_of(outcome.out);
   };
   const std::vector<std::string> all = continuation();
   ASSERT_EQ(all.size(), 20U);
   const auto cut_at = [&](const std::string& a, const std::string& b) {
-    return std::vector<std::string>(all.begin(), std::find_if(all.begin(), all.end(), [&](const std::string& id) { return id == a || id == b; }));
+    return std::vector<std::string>(
+        all.begin(), std::find_if(all.begin(), all.end(), [&](const std::string& id) { return id == a || id == b; }));
   };
   write(model / "generation_config.json", "{\"eos_token_id\": [" + all[9] + ", " + all[4] + "]}");
   EXPECT_EQ(continuation(), cut_at(all[9], all[4]));
@@ -82,11 +86,14 @@ TEST_F(ModelCommandsTest, GenerateStopsAtEveryEndTokenOfGenerationConfig) {
 }
 
 TEST_F(ModelCommandsTest, GeneratePutsTheTokenForTheBeginningOnce) {
-  const fs::path model = folder_ / "model", tokenizer = fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers/lacking/tokenizer.json";
+  const fs::path model = folder_ / "model",
+                 tokenizer = fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers/lacking/tokenizer.json";
   fs::create_directory(model);
-  for (const char* name : {"config.json", "model.safetensors"}) fs::copy_file(fs::path(fixture("gpt2-tiny")) / name, model / name);
+  for (const char* name : {"config.json", "model.safetensors"})
+    fs::copy_file(fs::path(fixture("gpt2-tiny")) / name, model / name);
   auto json = nlohmann::json::parse(read(tokenizer));  // 170 tokens; the model has 256
-  json["post_processor"] = nlohmann::json::parse(R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+  json["post_processor"] = nlohmann::json::parse(
+      R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
     {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
     "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}}})");
   write(model / "tokenizer.json", json.dump());
@@ -105,7 +112,8 @@ TEST_F(ModelCommandsTest, GeneratePutsTheTokenForTheBeginningOnce) {
 }
 
 TEST_F(ModelCommandsTest, AnEndTokenOfAnotherNameIsAskedFor) {
-  fs::copy_file(fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers/other-eos/tokenizer.json", folder_ / "tokenizer.json");
+  fs::copy_file(fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers/other-eos/tokenizer.json",
+                folder_ / "tokenizer.json");
   write(folder_ / "a.jsonl", "{\"text\": \"the quick fox\"}\n");
   const Words build = {"data", "build", "a.jsonl", "--tokenizer", "tokenizer.json", "--out", "shards"};
   const auto built = [&](const Words& more) {

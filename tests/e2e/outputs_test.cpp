@@ -1,4 +1,5 @@
-// Every output regularizer, and both kinds of rehearsal, in whole runs: what they add to the loss, and the same bits on two ranks.
+// Every output regularizer, and both kinds of rehearsal, in whole runs: what they add to the loss, and the same bits on
+// two ranks.
 #include "program.hpp"
 
 #include <nlohmann/json.hpp>
@@ -31,12 +32,16 @@ TEST(OutputRegularizers, TrainInWholeRunsToTheSameBitsOnTwoRanks) {
   const Folder folder;
   ASSERT_TRUE(ended_with(stet(folder.path(), {"run", outputs_file}), 0));
   const std::vector<nlohmann::json> plain = facts_of(folder.path(), "sft");
-  const std::vector<std::pair<std::string, Words>> arms = {
-      {"self_distillation", {"self_distillation"}}, {"kl_ema", {"self_distillation"}},
-      {"kl_permuted", {"self_distillation"}},       {"kl_uniform", {"self_distillation"}},
-      {"kl_known", {"self_distillation"}},          {"kl_unknown", {"self_distillation"}},
-      {"kl_neutral", {"self_distillation"}},        {"label_smoothing", {"label_smoothing"}},
-      {"confidence_penalty", {"confidence_penalty"}}, {"replay", {"replay", "own_words"}}};
+  const std::vector<std::pair<std::string, Words>> arms = {{"self_distillation", {"self_distillation"}},
+                                                           {"kl_ema", {"self_distillation"}},
+                                                           {"kl_permuted", {"self_distillation"}},
+                                                           {"kl_uniform", {"self_distillation"}},
+                                                           {"kl_known", {"self_distillation"}},
+                                                           {"kl_unknown", {"self_distillation"}},
+                                                           {"kl_neutral", {"self_distillation"}},
+                                                           {"label_smoothing", {"label_smoothing"}},
+                                                           {"confidence_penalty", {"confidence_penalty"}},
+                                                           {"replay", {"replay", "own_words"}}};
   for (const auto& [arm, keys] : arms) {
     const std::vector<nlohmann::json> lines = facts_of(folder.path(), arm);
     ASSERT_EQ(lines.size(), plain.size()) << arm;

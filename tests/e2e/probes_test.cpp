@@ -15,7 +15,8 @@ std::vector<std::string> steps_of(const std::string& csv, const std::string& sta
   std::vector<std::string> steps;
   std::istringstream lines(csv);
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(start)) steps.push_back(line.substr(start.size(), line.find(',', start.size()) - start.size()));
+    if (line.starts_with(start))
+      steps.push_back(line.substr(start.size(), line.find(',', start.size()) - start.size()));
   }
   return steps;
 }
@@ -42,17 +43,19 @@ TEST(Probes, MeasureWhenTheyAreDueOnAnyNumberOfRanks) {
   ASSERT_EQ(phases.size(), 3U);
   EXPECT_EQ(phases.front(), "0");
   EXPECT_EQ(phases.back(), all.back());
-  const std::vector<std::string> shifts = steps_of(csv, "common_shift,shift,held,2,");  // of its own phase: first and last
+  const std::vector<std::string> shifts =
+      steps_of(csv, "common_shift,shift,held,2,");  // of its own phase: first and last
   ASSERT_EQ(shifts.size(), 2U);
   EXPECT_EQ(shifts.back(), all.back());
   EXPECT_EQ(std::find(all.begin(), all.end(), phases[1]) + 1, std::find(all.begin(), all.end(), shifts[0]));
 
   const auto outcomes = files_named(alone.path(), "outcomes.safetensors");
   ASSERT_EQ(outcomes.size(), 1U);
-  for (const std::string name : {"held.extra.drift.drift", "held.extra.overlap.jaccard_max", "held.extra.overlap.representation_max",
-                                 "held.extra.gradient_cosine.cosine", "held.extra.gradient_cosine.forecast", "held.extra.logit_drift.kl",
-                                 "unknown.extra.logit_drift.kl", "held.extra.common_shift.specific", "held.extra.neuron_overlap.jaccard_max",
-                                 "held.extra.competitor.closest"}) {
+  for (const std::string name :
+       {"held.extra.drift.drift", "held.extra.overlap.jaccard_max", "held.extra.overlap.representation_max",
+        "held.extra.gradient_cosine.cosine", "held.extra.gradient_cosine.forecast", "held.extra.logit_drift.kl",
+        "unknown.extra.logit_drift.kl", "held.extra.common_shift.specific", "held.extra.neuron_overlap.jaccard_max",
+        "held.extra.competitor.closest"}) {
     EXPECT_TRUE(contains(outcomes.begin()->second, "\"" + name + "\"")) << name;
   }
   // Read again, and made into a table.

@@ -49,8 +49,10 @@ std::size_t count_of(std::string_view text, std::string_view part) {
 
 ::testing::AssertionResult ended_with(const Outcome& outcome, int code) {
   if (outcome.code == code) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << "exit code " << outcome.code << ", signal " << outcome.signal << ", expected " << code
-                                       << "\n--- stdout\n" << outcome.out << "\n--- stderr\n" << outcome.err;
+  return ::testing::AssertionFailure() << "exit code " << outcome.code << ", signal " << outcome.signal << ", expected "
+                                       << code << "\n--- stdout\n"
+                                       << outcome.out << "\n--- stderr\n"
+                                       << outcome.err;
 }
 
 namespace {
@@ -68,9 +70,12 @@ std::vector<std::string> make_environment(const std::map<std::string, std::strin
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const std::size_t equals = text.find('=');
-    if (equals != std::string::npos && !is_foreign(text.substr(0, equals))) all[text.substr(0, equals)] = text.substr(equals + 1);
+    if (equals != std::string::npos && !is_foreign(text.substr(0, equals)))
+      all[text.substr(0, equals)] = text.substr(equals + 1);
   }
-  for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) all[name] = "1";
+  for (const char* name :
+       {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"})
+    all[name] = "1";
   all["OMPI_MCA_btl"] = "^tcp";
   for (const auto& [name, value] : more) all[name] = value;
   std::vector<std::string> entries;
@@ -227,7 +232,8 @@ Words on_ranks(int ranks, const Words& arguments) {
   return words;
 }
 
-Outcome mpi_stet(int ranks, const fs::path& folder, const Words& arguments, const std::map<std::string, std::string>& environment) {
+Outcome mpi_stet(int ranks, const fs::path& folder, const Words& arguments,
+                 const std::map<std::string, std::string>& environment) {
   return Process(on_ranks(ranks, arguments), folder, environment).wait();
 }
 #endif

@@ -23,8 +23,8 @@ using Words = std::vector<std::string>;
 
 /// A program that ended.
 struct Outcome {
-  int code = -1;    ///< exit code; -1 if it was killed
-  int signal = 0;   ///< that killed it; 0: none
+  int code = -1;   ///< exit code; -1 if it was killed
+  int signal = 0;  ///< that killed it; 0: none
   std::string out, err;
 };
 
@@ -74,8 +74,10 @@ class Process {
 [[nodiscard]] Words stet_words(const Words& arguments);
 
 /// Runs `stet arguments...` in `folder`.
-Outcome stet(const fs::path& folder, const Words& arguments, const std::map<std::string, std::string>& environment = {});
-Outcome mpi_stet(int ranks, const fs::path& folder, const Words& arguments, const std::map<std::string, std::string>& environment = {});
+Outcome stet(const fs::path& folder, const Words& arguments,
+             const std::map<std::string, std::string>& environment = {});
+Outcome mpi_stet(int ranks, const fs::path& folder, const Words& arguments,
+                 const std::map<std::string, std::string>& environment = {});
 
 /// Every file below `folder` whose name is `name`, by its path relative to `folder`, with its bytes.
 [[nodiscard]] std::map<std::string, std::string> files_named(const fs::path& folder, const std::string& name);

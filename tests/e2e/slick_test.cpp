@@ -10,13 +10,23 @@ namespace {
 
 const std::string file = STET_SOURCE_DIR "/tests/e2e/miniature.toml";
 
-/// A protocol of seconds, on a base that has seen several texts in a row. The tiny base knows little: every category will do.
+/// A protocol of seconds, on a base that has seen several texts in a row. The tiny base knows little: every category
+/// will do.
 Words slick_words(const std::string& command, const Words& more = {}) {
-  Words words = {command, file, "--set", "model.context=64", "--set", "pretrain.texts_per_sequence=3", "--set", "slick.prompts=3", "--set",
-                 "slick.shots=2", "--set", "slick.samples=4", "--set", "sets.labels=\"slick\"", "--set",
-                 "sets.categories=[\"HighlyKnown\",\"MaybeKnown\",\"WeaklyKnown\",\"Unknown\"]", "--set", "sets.known=6", "--set",
-                 "sets.held=6", "--set", "sets.validation=3", "--set", "sets.unknown=6", "--set", "experiment.seeds=1", "--set",
-                 "train.schedule='constant'"};  // the format phase has four steps
+  Words words = {command, file,
+                 "--set", "model.context=64",
+                 "--set", "pretrain.texts_per_sequence=3",
+                 "--set", "slick.prompts=3",
+                 "--set", "slick.shots=2",
+                 "--set", "slick.samples=4",
+                 "--set", "sets.labels=\"slick\"",
+                 "--set", "sets.categories=[\"HighlyKnown\",\"MaybeKnown\",\"WeaklyKnown\",\"Unknown\"]",
+                 "--set", "sets.known=6",
+                 "--set", "sets.held=6",
+                 "--set", "sets.validation=3",
+                 "--set", "sets.unknown=6",
+                 "--set", "experiment.seeds=1",
+                 "--set", "train.schedule='constant'"};  // the format phase has four steps
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -57,7 +67,8 @@ TEST_F(SlickTest, AStopIsHeardWhileLabellingAndNothingIsDoneTwice) {
   Process process(stet_words(slick_words("slick", longer)), mine.path());
   const auto checkpoints = [&] {
     std::size_t found = 0;
-    for (const fs::path& manifest : find_all(mine / "runs" / ".bases", "manifest.json")) found += manifest.parent_path().extension() != ".tmp" ? 1 : 0;
+    for (const fs::path& manifest : find_all(mine / "runs" / ".bases", "manifest.json"))
+      found += manifest.parent_path().extension() != ".tmp" ? 1 : 0;
     return found;
   };
   while (process.running() && checkpoints() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -82,7 +93,8 @@ TEST_F(SlickTest, LabelsAreReused) {
   EXPECT_EQ(again.out, first_->out);
   EXPECT_EQ(fs::last_write_time(first), before);
   // Another protocol is another set of labels, of the same base.
-  const Outcome other = stet(shared_->path(), slick_words("slick", {"--set", "slick.rule=\"always_never\"", "--set", "slick.greedy=false"}));
+  const Outcome other = stet(
+      shared_->path(), slick_words("slick", {"--set", "slick.rule=\"always_never\"", "--set", "slick.greedy=false"}));
   ASSERT_TRUE(ended_with(other, 0));
   EXPECT_EQ(find_all(*shared_ / "runs", "labels.safetensors").size(), 2U);
   EXPECT_EQ(find_all(*shared_ / "runs", "base.toml").size(), 1U);

@@ -21,8 +21,8 @@ Words run_words(const Words& more = {}) {
 /// What must be the same however a run came about. Not metrics and finished.json: they hold times.
 std::map<std::string, std::string> results(const fs::path& folder) {
   std::map<std::string, std::string> all;
-  for (const std::string name : {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml", "model.safetensors",
-                                 "knowledge.safetensors", "certification.md"}) {
+  for (const std::string name : {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml",
+                                 "model.safetensors", "knowledge.safetensors", "certification.md"}) {
     all.merge(files_named(folder / "runs", name));
   }
   return all;
@@ -44,7 +44,8 @@ class FaultTest : public ::testing::Test {
   }
   void SetUp() override {
     ASSERT_TRUE(ended_with(*first_, 0));
-    ASSERT_EQ(undisturbed_->size(), 13U);  // table, four files of each of two runs, three of the base, the copy of its Table 0
+    ASSERT_EQ(undisturbed_->size(),
+              13U);  // table, four files of each of two runs, three of the base, the copy of its Table 0
   }
 
   /// Starts from the finished base model, so that faults meet the runs.
@@ -65,7 +66,8 @@ class FaultTest : public ::testing::Test {
     for (const auto& entry : fs::recursive_directory_iterator(mine_ / "runs")) {
       const std::string name = entry.path().filename().string();
       EXPECT_FALSE(name.starts_with(".status")) << entry.path();
-      // A table that was half written when its process was killed may lie beside the table; nothing may beside a result.
+      // A table that was half written when its process was killed may lie beside the table; nothing may beside a
+      // result.
       EXPECT_FALSE(contains(name, ".tmp") && entry.path().parent_path() != mine_ / "runs" / "fault") << entry.path();
     }
   }
@@ -77,7 +79,8 @@ class FaultTest : public ::testing::Test {
     expect_undisturbed();
   }
 
-  /// A worker process dies at the fault. All of them, one after the other, in one folder: each finds what the one before left.
+  /// A worker process dies at the fault. All of them, one after the other, in one folder: each finds what the one
+  /// before left.
   void die_at(const Words& faults) const {
     for (const std::string& fault : faults) {
       const Outcome killed = stet(mine_.path(), run_words({"--worker"}), {{"STET_FAULT", fault}});
@@ -101,8 +104,8 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return found;
 }
 
-const Words checkpoint_points = {"checkpoint.begin", "checkpoint.part", "checkpoint.manifest", "checkpoint.rename",
-                                 "checkpoint.prune", "checkpoint.end"};
+const Words checkpoint_points = {"checkpoint.begin",  "checkpoint.part",  "checkpoint.manifest",
+                                 "checkpoint.rename", "checkpoint.prune", "checkpoint.end"};
 
 Words each(const Words& points, const std::string& count) {
   Words faults;
@@ -125,14 +128,17 @@ TEST_F(FaultTest, ARunSurvivesDeathAtEveryPointOfACheckpoint) {
 
 TEST_F(FaultTest, ARunSurvivesDeathBetweenStepsAndBesideItsRecord) {
   copy_base();
-  // The first step of all; after a checkpoint; in the second phase; after the record but before it counts, of both runs.
-  die_at({"run.step:1", "run.step:11", "run.step:12", "run.step:3", "run.step:12", "run.record:1", "run.record:1", "run.step:2"});
+  // The first step of all; after a checkpoint; in the second phase; after the record but before it counts, of both
+  // runs.
+  die_at({"run.step:1", "run.step:11", "run.step:12", "run.step:3", "run.step:12", "run.record:1", "run.record:1",
+          "run.step:2"});
   finish_and_compare();
 }
 
 TEST_F(FaultTest, ARunThatKillsEachOfItsWorkersFailsAfterTheSecondAndTheOthersGoOn) {
   copy_base();
-  const Outcome killed = stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "run.step:5"}});  // of every worker
+  const Outcome killed =
+      stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "run.step:5"}});  // of every worker
   ASSERT_TRUE(ended_with(killed, 7));
   EXPECT_EQ(count_of(killed.err, "it is tried once more"), 2U);
   EXPECT_EQ(count_of(killed.err, "two processes died in this task"), 2U);  // each of the two runs
@@ -146,8 +152,10 @@ TEST_F(FaultTest, SurvivesBeingKilledAgainAndAgain) {
   for (int attempt = 0;; ++attempt) {
     Process process(stet_words(run_words()), mine_.path());
     // At instants all over a run's duration on this machine; later and later, so that in the end one gets through.
-    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(duration_ * (0.35 + 0.12 * attempt));
-    while (process.running() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const auto until =
+        std::chrono::steady_clock::now() + std::chrono::duration<double>(duration_ * (0.35 + 0.12 * attempt));
+    while (process.running() && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (!process.running()) {
       ASSERT_TRUE(ended_with(process.wait(), 0));
       break;
@@ -181,7 +189,8 @@ TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
     for (const Words& more : {Words{"--jobs", "1"}, Words{"--worker"}}) {
       const int number = std::array{SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT}[next++ % 5];
       Process process(stet_words(run_words(more)), mine_.path());
-      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds + 15));  // the test's own fork, the launcher's first line
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds(milliseconds + 15));  // the test's own fork, the launcher's first line
       process.signal(number);
       const Outcome stopped = process.wait();
       ASSERT_EQ(stopped.signal, 0) << milliseconds << " ms, signal " << number;
@@ -193,7 +202,8 @@ TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
 
 TEST_F(FaultTest, MetricsGrowWhileTheRunGoesOnAndAreNoPartOfACheckpoint) {
   Process process(stet_words(run_words({"--jobs", "1"})), mine_.path());
-  while (process.running() && checkpoints_in(mine_.path()).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  while (process.running() && checkpoints_in(mine_.path()).empty())
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   process.signal(SIGTERM);
   ASSERT_TRUE(ended_with(process.wait(), 75));
   const std::vector<fs::path> kept = checkpoints_in(mine_.path());
@@ -220,7 +230,8 @@ TEST_F(FaultTest, TwoProgramsFinishOneExperimentTogether) {
 TEST_F(FaultTest, LockFilesServeWhereThereIsNoFlock) {
   const std::map<std::string, std::string> by_files = {{"STET_LOCKS", "files"}};
   Process killed(stet_words(run_words()), mine_.path(), by_files);
-  while (killed.running() && checkpoints_in(mine_.path()).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  while (killed.running() && checkpoints_in(mine_.path()).empty())
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   killed.kill_tree();
   EXPECT_FALSE(find_all(mine_.path(), "lock.held").empty());
   Process one(stet_words(run_words()), mine_.path(), by_files), two(stet_words(run_words()), mine_.path(), by_files);
@@ -236,7 +247,8 @@ TEST_F(FaultTest, LockFilesServeWhereThereIsNoFlock) {
 TEST_F(FaultTest, AnotherProgramTakesOverWhatAKilledOneHeld) {
   copy_base();
   Process killed(stet_words(run_words()), mine_.path());
-  while (killed.running() && (!fs::exists(mine_ / "runs" / "fault") || checkpoints_in(mine_ / "runs" / "fault").empty())) {
+  while (killed.running() &&
+         (!fs::exists(mine_ / "runs" / "fault") || checkpoints_in(mine_ / "runs" / "fault").empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   Process other(stet_words(run_words()), mine_.path());
@@ -256,11 +268,13 @@ TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
   // One rank of two dies in the middle of its part.
   Words alone = {STET_MPIEXEC, "--oversubscribe", "-n", "1", stet_program()};
   for (const std::string& word : run_words()) alone.push_back(word);
-  for (const std::string& word : Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=checkpoint.part:1", stet_program()}) alone.push_back(word);
+  for (const std::string& word : Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=checkpoint.part:1", stet_program()})
+    alone.push_back(word);
   for (const std::string& word : run_words()) alone.push_back(word);
   const Outcome half = Process(alone, mine_.path()).wait();
   EXPECT_NE(half.code, 0);
-  // It died there and nowhere else: its part of a checkpoint was not finished. (What mpirun says of it differs by version.)
+  // It died there and nowhere else: its part of a checkpoint was not finished. (What mpirun says of it differs by
+  // version.)
   const auto half_written = [this] {
     for (const auto& entry : fs::recursive_directory_iterator(mine_ / "runs")) {
       const std::string name = entry.path().filename().string();

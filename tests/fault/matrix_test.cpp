@@ -1,5 +1,5 @@
-// A plugin goes wrong in every way, on every sort of process: its arm is named with plugin, hook and step, and the arm beside it has the
-// numbers of a run without it.
+// A plugin goes wrong in every way, on every sort of process: its arm is named with plugin, hook and step, and the arm
+// beside it has the numbers of a run without it.
 #include <e2e/program.hpp>
 
 #include <chrono>
@@ -61,7 +61,9 @@ class MatrixTest : public ::testing::TestWithParam<std::tuple<std::string, Setti
     std::map<std::string, std::string> environment = {{"STET_PLUGIN_PATH", plugins}, {"STET_FAULTY_GROUP", "2"}};
     switch (std::get<1>(GetParam())) {
       case Setting::workers: words.insert(words.end(), {"-j", "2"}); return stet(mine_.path(), words, environment);
-      case Setting::groups: words.insert(words.end(), {"--ranks-per-run", "2"}); return mpi_stet(4, mine_.path(), words, environment);
+      case Setting::groups:
+        words.insert(words.end(), {"--ranks-per-run", "2"});
+        return mpi_stet(4, mine_.path(), words, environment);
       default: return mpi_stet(2, mine_.path(), words, environment);
     }
   }
@@ -76,8 +78,9 @@ TEST_P(MatrixTest, TheBadArmIsNamedAndTheGoodArmIsTheSame) {
   const bool dies = fault == "exit" || fault == "segv";
   const bool launched = setting != Setting::workers;
   const std::string rank = setting == Setting::workers ? "-1" : setting == Setting::rank_0_of_2 ? "0" : "1";
-  const Words words = {"--set", "arm.bad.regularizer.faulty.fault='" + fault + "'", "--set", "arm.bad.regularizer.faulty.rank=" + rank, "--set",
-                       "arm.bad.regularizer.faulty.call=2"};
+  const Words words = {"--set", "arm.bad.regularizer.faulty.fault='" + fault + "'",
+                       "--set", "arm.bad.regularizer.faulty.rank=" + rank,
+                       "--set", "arm.bad.regularizer.faulty.call=2"};
   // A launcher ends all ranks with the first that dies, and the job ends with ranks that hang: the next start goes on.
   const int starts = launched && dies ? 3 : launched && fault == "loop" ? 2 : 1;
   Outcome outcome;
@@ -118,34 +121,51 @@ std::vector<Setting> settings() {
 #endif
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, MatrixTest,
-                         ::testing::Combine(::testing::Values("std", "c10", "stet", "bad_alloc", "nan", "exit", "segv", "loop"),
-                                            ::testing::ValuesIn(settings())),
-                         [](const auto& test) { return std::get<0>(test.param) + "_" + name_of(std::get<1>(test.param)); });
+INSTANTIATE_TEST_SUITE_P(
+    Faults, MatrixTest,
+    ::testing::Combine(::testing::Values("std", "c10", "stet", "bad_alloc", "nan", "exit", "segv", "loop"),
+                       ::testing::ValuesIn(settings())),
+    [](const auto& test) { return std::get<0>(test.param) + "_" + name_of(std::get<1>(test.param)); });
 
-/// The hooks other than output_loss, on one rank of two: where the ranks meet again the run alone fails, elsewhere the group ends.
+/// The hooks other than output_loss, on one rank of two: where the ranks meet again the run alone fails, elsewhere the
+/// group ends.
 class HookTest : public ::testing::Test {};
 
 #ifdef STET_MPIEXEC
 TEST_F(HookTest, EveryHookMayFailOnOneRank) {
   const Folder base;
   ASSERT_TRUE(ended_with(stet(base.path(), {"run", file}, {{"STET_PLUGIN_PATH", plugins}}), 0));
-  for (const std::string hook : {"begin_phase", "add_gradient", "after_step", "replace_weights", "end_phase", "measure", "measure_facts", "in_collective"}) {
+  for (const std::string hook : {"begin_phase", "add_gradient", "after_step", "replace_weights", "end_phase", "measure",
+                                 "measure_facts", "in_collective"}) {
     SCOPED_TRACE(hook);
     const Folder mine;
     fs::create_directories(mine / "runs");
     fs::copy(base / "runs" / ".bases", mine / "runs" / ".bases", fs::copy_options::recursive);
-    const std::string kind = hook.starts_with("measure") ? "probe" : "regularizer", key = "arm.bad." + kind + ".faulty.";
-    const Words words = {"run",   file, "--hang-timeout", "60", "--set", key + "hook=" + hook, "--set", key + "fault='std'", "--set", key + "rank=1",
-                         "--set", key + (hook == "add_gradient" ? "site=weights" : "call=0")};
+    const std::string kind = hook.starts_with("measure") ? "probe" : "regularizer",
+                      key = "arm.bad." + kind + ".faulty.";
+    const Words words = {"run",
+                         file,
+                         "--hang-timeout",
+                         "60",
+                         "--set",
+                         key + "hook=" + hook,
+                         "--set",
+                         key + "fault='std'",
+                         "--set",
+                         key + "rank=1",
+                         "--set",
+                         key + (hook == "add_gradient" ? "site=weights" : "call=0")};
     const auto begin = std::chrono::steady_clock::now();
     Outcome outcome = mpi_stet(2, mine.path(), words, {{"STET_PLUGIN_PATH", plugins}});
     EXPECT_EQ(outcome.code, 4) << outcome.err;
     EXPECT_TRUE(has(outcome.err, "bad seed 1 failed"));
     EXPECT_TRUE(has(outcome.err, kind + " 'faulty', " + (hook == "in_collective" ? "begin_phase" : hook)));
     EXPECT_TRUE(has(outcome.err, "std::runtime_error: boom"));
-    if (hook == "in_collective") outcome = mpi_stet(2, mine.path(), words, {{"STET_PLUGIN_PATH", plugins}});  // the job ended: the next start goes on
-    EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), 45);  // found out, not waited for
+    if (hook == "in_collective")
+      outcome =
+          mpi_stet(2, mine.path(), words, {{"STET_PLUGIN_PATH", plugins}});  // the job ended: the next start goes on
+    EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
+              45);  // found out, not waited for
     EXPECT_TRUE(good_results(mine.path()) == good_results(base.path())) << outcome.err;
   }
 }
@@ -170,7 +190,8 @@ TEST_F(HookTest, AStoppedRankIsNamedAndEndsTheJob) {
   const auto begin = std::chrono::steady_clock::now();
   ::kill(victim, SIGSTOP);
   const Outcome outcome = job.wait();
-  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), 4 + 5 + 10);  // 10: mpirun's patience with a stopped process
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
+            4 + 5 + 10);  // 10: mpirun's patience with a stopped process
   EXPECT_EQ(outcome.code, 7) << outcome.err;
   EXPECT_TRUE(has(outcome.err, "the ranks hang"));
   EXPECT_TRUE(has(outcome.err, "process " + std::to_string(victim)));
@@ -180,7 +201,8 @@ TEST_F(HookTest, AStoppedRankIsNamedAndEndsTheJob) {
 
 TEST_F(HookTest, WhatIsHandedOverIsLookedAt) {
   const Folder mine;
-  const Words words = {"run", file, "--set", "arm.bad.probe.faulty.hook='measure'", "--set", "arm.bad.probe.faulty.fault='nan'"};
+  const Words words = {
+      "run", file, "--set", "arm.bad.probe.faulty.hook='measure'", "--set", "arm.bad.probe.faulty.fault='nan'"};
   const Outcome outcome = stet(mine.path(), words, {{"STET_PLUGIN_PATH", plugins}});
   EXPECT_EQ(outcome.code, 4) << outcome.err;
   EXPECT_TRUE(has(outcome.err, "bad seed 1 failed"));
@@ -201,9 +223,13 @@ TEST_F(HookTest, WhatIsHandedOverIsLookedAt) {
 }
 
 TEST_F(HookTest, APlanOutlivesAPlugin) {
-  for (const auto& [fault, said] : {std::pair<std::string, std::string>{"exit", "ended itself with exit code 0"}, {"segv", "died of signal 11"}, {"std", "boom"}}) {
+  for (const auto& [fault, said] : {std::pair<std::string, std::string>{"exit", "ended itself with exit code 0"},
+                                    {"segv", "died of signal 11"},
+                                    {"std", "boom"}}) {
     const Folder mine;
-    const Outcome outcome = stet(mine.path(), {"plan", file, "--set", "arm.bad.regularizer.faulty.fault='" + fault + "'"}, {{"STET_PLUGIN_PATH", plugins}});
+    const Outcome outcome =
+        stet(mine.path(), {"plan", file, "--set", "arm.bad.regularizer.faulty.fault='" + fault + "'"},
+             {{"STET_PLUGIN_PATH", plugins}});
     EXPECT_EQ(outcome.code, 4) << fault;
     EXPECT_EQ(outcome.signal, 0) << fault;
     EXPECT_TRUE(has(outcome.err, said));
@@ -214,8 +240,10 @@ TEST_F(HookTest, APlanOutlivesAPlugin) {
 
 TEST_F(HookTest, AStoppedWorkerIsReplaced) {
   const Folder mine;
-  Process job(stet_words({"run", file, "--hang-timeout", "2", "-j", "1"}), mine.path(), {{"STET_PLUGIN_PATH", plugins}});
-  while (job.running() && (!fs::exists(mine / "runs") || find_all(mine / "runs", "rank-0").empty())) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  Process job(stet_words({"run", file, "--hang-timeout", "2", "-j", "1"}), mine.path(),
+              {{"STET_PLUGIN_PATH", plugins}});
+  while (job.running() && (!fs::exists(mine / "runs") || find_all(mine / "runs", "rank-0").empty()))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const std::vector<pid_t> tree = job.tree();
   ASSERT_GE(tree.size(), 2U);
   ::kill(tree.back(), SIGSTOP);

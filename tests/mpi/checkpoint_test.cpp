@@ -91,7 +91,9 @@ TEST_F(MpiCheckpoint, AMissingPartOfOneRankIsNoticedByAll) {
   store.save(example(1));
   store.save(example(2));
   if (world->rank() == world->size() - 1) {
-    std::filesystem::remove(folder_ / "step-2" / ("part-" + std::to_string(world->rank()) + "-of-" + std::to_string(world->size()) + ".safetensors"));
+    std::filesystem::remove(
+        folder_ / "step-2" /
+        ("part-" + std::to_string(world->rank()) + "-of-" + std::to_string(world->size()) + ".safetensors"));
   }
   world->barrier();
   expect_equal(store.load_newest(), example(1));

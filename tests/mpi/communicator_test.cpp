@@ -344,7 +344,12 @@ TEST(Collectively, ARankThatLeavesEarlyIsMetByTheOthersNextVerdict) {
 TEST(Collectively, TextsTravelWhole) {
   const Error error = verdict([&] {
     if (rank() == size() - 1) {
-      throw Error(ErrorKind::data, "m\n  hint: part of the message").at("w").expected("e").received("r").hint("h\n  expected: x").detail("d");
+      throw Error(ErrorKind::data, "m\n  hint: part of the message")
+          .at("w")
+          .expected("e")
+          .received("r")
+          .hint("h\n  expected: x")
+          .detail("d");
     }
   });
   EXPECT_EQ(error.message(), "m\n  hint: part of the message");

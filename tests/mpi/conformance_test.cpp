@@ -1,5 +1,5 @@
-// The conformance kit's digests on the world and in one process (CTest: 1, 2 and 4 ranks): equal for plugins that are in order
-// or wrong in another way, different for those that depend on the rank.
+// The conformance kit's digests on the world and in one process (CTest: 1, 2 and 4 ranks): equal for plugins that are
+// in order or wrong in another way, different for those that depend on the rank.
 #include "ranked_main.hpp"
 
 #include <stet/base/error.hpp>
@@ -24,17 +24,21 @@ class RankedConformance : public ::testing::Test {
 };
 
 TEST_F(RankedConformance, OtherFaultsDoNotDependOnRanks) {
-  for (const std::string name : {"keeps_state", "gradient_factor", "gradient_detached", "forgets_state", "shared_state", "writes_frozen", "frozen_gradient", "never_off"}) {
+  for (const std::string name : {"keeps_state", "gradient_factor", "gradient_detached", "forgets_state", "shared_state",
+                                 "writes_frozen", "frozen_gradient", "never_off"}) {
     const LoadedPlugin& one = plugin(name);
     const std::string key = "regularizer/" + name;
     EXPECT_EQ(conformance_digest(one, {}, key, *world), conformance_digest(one, {}, key, *alone_)) << name;
   }
   for (const std::string name : {"writing_probe", "stray_probe", "infinite_probe", "no_help"}) {
-    EXPECT_EQ(conformance_digest(plugin(name), {}, "probe/" + name, *world), conformance_digest(plugin(name), {}, "probe/" + name, *alone_)) << name;
+    EXPECT_EQ(conformance_digest(plugin(name), {}, "probe/" + name, *world),
+              conformance_digest(plugin(name), {}, "probe/" + name, *alone_))
+        << name;
   }
   const LoadedPlugin& several = plugin("several");
   const std::vector<std::string> set = {"rank=3"};
-  EXPECT_EQ(conformance_digest(several, set, "probe/needy", *world), conformance_digest(several, set, "probe/needy", *alone_));
+  EXPECT_EQ(conformance_digest(several, set, "probe/needy", *world),
+            conformance_digest(several, set, "probe/needy", *alone_));
 }
 
 TEST_F(RankedConformance, RankDependence) {
@@ -57,7 +61,9 @@ TEST_F(RankedConformance, ProcessDependence) {
   EXPECT_NE(std::string(found->what()).find("the ranks' weights differ"), std::string::npos) << found->what();
 }
 
-TEST_F(RankedConformance, UnknownClass) { EXPECT_THROW((void)conformance_digest(plugin("several"), {}, "probe/shrink", *world), Error); }
+TEST_F(RankedConformance, UnknownClass) {
+  EXPECT_THROW((void)conformance_digest(plugin("several"), {}, "probe/shrink", *world), Error);
+}
 
 }  // namespace
 }  // namespace stet

@@ -1,5 +1,5 @@
-// Examples and rehearsal over several ranks (CTest: 1, 2 and 4). The reference is the same computation in one process, made by
-// every rank within the same program.
+// Examples and rehearsal over several ranks (CTest: 1, 2 and 4). The reference is the same computation in one process,
+// made by every rank within the same program.
 #include "ranked_main.hpp"
 
 #include <error_of.hpp>
@@ -29,7 +29,8 @@ class MpiExamples : public ::testing::Test {
     at::Tensor weights, gradient;
     std::vector<StepReport> reports;
   };
-  Result train(Communicator& communicator, at::ScalarType type, std::vector<ActiveRegularizer> regularizers, int steps = 10) {
+  Result train(Communicator& communicator, at::ScalarType type, std::vector<ActiveRegularizer> regularizers,
+               int steps = 10) {
     MapSnapshots snapshots;
     Result result;
     result.weights = initial_values(model_.table(), model_.config(), 1, type);
@@ -60,9 +61,11 @@ void add_square(const at::Tensor& gradient, std::size_t, at::Tensor& sum) { sum.
 TEST_F(MpiExamples, SumsHaveTheSameBitsOnAnyNumberOfRanks) {
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
     const at::Tensor weights = initial_values(model_.table(), model_.config(), 1, type);
-    for (const ExampleRange& range : {ExampleRange{"first", 0, 1}, {"second", 5, 1}, {"first", 0, 3}, {"first", 1, 1}}) {  // also fewer than shards
+    for (const ExampleRange& range :
+         {ExampleRange{"first", 0, 1}, {"second", 5, 1}, {"first", 0, 3}, {"first", 1, 1}}) {  // also fewer than shards
       const at::Tensor sum = ours_.sum_gradients(range, weights, cross_entropy, add_square);
-      EXPECT_TRUE(sum.equal(alone_store_.sum_gradients(range, weights, cross_entropy, add_square))) << range.limit << " " << range.group;
+      EXPECT_TRUE(sum.equal(alone_store_.sum_gradients(range, weights, cross_entropy, add_square)))
+          << range.limit << " " << range.group;
       EXPECT_GT(sum.max().item<double>(), 0);
     }
   }
@@ -70,10 +73,14 @@ TEST_F(MpiExamples, SumsHaveTheSameBitsOnAnyNumberOfRanks) {
 
 TEST_F(MpiExamples, NumbersAreTheSameOnAllRanks) {
   const at::Tensor weights = initial_values(model_.table(), model_.config(), 1, at::kFloat);
-  const auto read = [](const at::Tensor& g) -> std::vector<double> { return {g.norm().item<double>(), g[17].item<double>()}; };
-  for (const ExampleRange& range : {ExampleRange{"first", 0, 1}, {"first", 0, 3}, {"second", 1, 1}}) {  // also fewer than ranks
+  const auto read = [](const at::Tensor& g) -> std::vector<double> {
+    return {g.norm().item<double>(), g[17].item<double>()};
+  };
+  for (const ExampleRange& range :
+       {ExampleRange{"first", 0, 1}, {"first", 0, 3}, {"second", 1, 1}}) {  // also fewer than ranks
     const at::Tensor numbers = ours_.map_gradients(range, weights, cross_entropy, read);
-    EXPECT_TRUE(numbers.equal(alone_store_.map_gradients(range, weights, cross_entropy, read))) << range.limit << " " << range.group;
+    EXPECT_TRUE(numbers.equal(alone_store_.map_gradients(range, weights, cross_entropy, read)))
+        << range.limit << " " << range.group;
   }
 }
 
@@ -117,8 +124,8 @@ TEST_F(MpiExamples, AnOutputTermIsAMeanOverSequencesNotOfTheRanksMeans) {
     const TokenSequence sequence = data_.sequence(0, sampler_.index(position));
     const PackedBatch batch = pack(std::span(&sequence, 1));
     const at::Tensor index = at::tensor(batch.loss_rows);
-    const at::Tensor logits =
-        model_.forward(start, {batch.tokens, batch.offsets, batch.positions}, &index, nullptr).matmul(model_.head(start).t());
+    const at::Tensor logits = model_.forward(start, {batch.tokens, batch.offsets, batch.positions}, &index, nullptr)
+                                  .matmul(model_.head(start).t());
     means.push_back(0.5 * logits.pow(2).sum(1).mean().item<double>());
     rows.push_back(static_cast<double>(logits.size(0)));
   }
@@ -145,12 +152,14 @@ TEST_F(MpiExamples, TheGradientIsThatOfSequencesOneByOne) {
   const std::optional<Rehearsal> rehearsed = Rehearsal{"second", 6};  // all of the set
   for (const std::optional<Rehearsal>& what : {std::optional<Rehearsal>(), rehearsed}) {
     Shrink shrink(what);
-    const at::Tensor ours = train(*world, at::kDouble, {{"shrink", &shrink}}, 1).gradient - train(*world, at::kDouble, {}, 1).gradient;
+    const at::Tensor ours =
+        train(*world, at::kDouble, {{"shrink", &shrink}}, 1).gradient - train(*world, at::kDouble, {}, 1).gradient;
     std::vector<TokenSequence> sequences;
     if (what) {
       sequences = alone_store_.sequences("second");
     } else {
-      for (std::uint64_t position = 0; position < 5; ++position) sequences.push_back(data_.sequence(0, sampler_.index(position)));
+      for (std::uint64_t position = 0; position < 5; ++position)
+        sequences.push_back(data_.sequence(0, sampler_.index(position)));
     }
     at::Tensor expected = at::zeros_like(ours);
     const at::Tensor start = initial_values(model_.table(), model_.config(), 1, at::kDouble);
@@ -171,12 +180,16 @@ TEST_F(MpiExamples, TheGradientIsThatOfSequencesOneByOne) {
 
 TEST_F(MpiExamples, AnUnknownSetIsRefusedOnEveryRank) {
   const at::Tensor weights = initial_values(model_.table(), model_.config(), 1, at::kFloat);
-  EXPECT_EQ(testing::error_of([&] { (void)ours_.sum_gradients({"third"}, weights, cross_entropy, add_square); }).kind(), ErrorKind::config);
+  EXPECT_EQ(testing::error_of([&] { (void)ours_.sum_gradients({"third"}, weights, cross_entropy, add_square); }).kind(),
+            ErrorKind::config);
   Rehearse rehearse("third", 2);
   MapSnapshots snapshots;
   Trainer trainer(model_, weights.clone(), options_, *world);
   testing::fill(trainer.examples());
-  EXPECT_EQ(testing::error_of([&] { trainer.begin_phase({}, {{"rehearse", &rehearse}}, snapshots); }).kind(), ErrorKind::config);
+  EXPECT_EQ(testing::error_of([&] {
+              trainer.begin_phase({}, {{"rehearse", &rehearse}}, snapshots);
+            }).kind(),
+            ErrorKind::config);
 }
 
 }  // namespace

@@ -50,9 +50,12 @@ class RankedImportance : public ::testing::Test {
 };
 
 TEST_F(RankedImportance, MeasuredInTheSameBits) {
-  const std::vector<std::pair<std::string, std::string>> plugins = {
-      {"ewc", "fisher = \"exact\""},     {"ewc", "samples = 3"}, {"ewc", "fisher = \"empirical\"\nlimit = 5"},
-      {"ewc", "fisher = \"batched\"\nbatch = 2"}, {"mas", ""},            {"online_ewc", ""}};
+  const std::vector<std::pair<std::string, std::string>> plugins = {{"ewc", "fisher = \"exact\""},
+                                                                    {"ewc", "samples = 3"},
+                                                                    {"ewc", "fisher = \"empirical\"\nlimit = 5"},
+                                                                    {"ewc", "fisher = \"batched\"\nbatch = 2"},
+                                                                    {"mas", ""},
+                                                                    {"online_ewc", ""}};
   for (const auto& [plugin, text] : plugins) {
     const std::string ours = measured(plugin, text, *world);
     EXPECT_NE(ours, "");
@@ -68,7 +71,8 @@ TEST_F(RankedImportance, TrainsInTheSameBits) {
       {"mas", "strength = 0.01"},
       {"l2_sp", "match = \"self_distillation\"\nmatch_every = 2\nreference = \"earlier\"\nmatch_teacher = \"earlier\""},
       {"wise_ft", "reference = \"earlier\""}};
-  for (const auto& [plugin, text] : plugins) EXPECT_EQ(trained(plugin, text, *world), trained(plugin, text, *alone_)) << plugin;
+  for (const auto& [plugin, text] : plugins)
+    EXPECT_EQ(trained(plugin, text, *world), trained(plugin, text, *alone_)) << plugin;
 }
 
 }  // namespace

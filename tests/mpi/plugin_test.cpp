@@ -1,5 +1,5 @@
-// Loading over several ranks (CTest: 1, 2 and 4): one rank's verdict is every rank's, and no rank runs code of a plugin that
-// another rank refuses. Every rank has a folder of its own, as on nodes with local disks.
+// Loading over several ranks (CTest: 1, 2 and 4): one rank's verdict is every rank's, and no rank runs code of a plugin
+// that another rank refuses. Every rank has a folder of its own, as on nodes with local disks.
 #include "ranked_main.hpp"
 
 #include <stet/base/error.hpp>
@@ -48,7 +48,8 @@ class RankedPlugins : public ::testing::Test {
     return text;
   }
   static void expect_parts(const std::string& text, const std::vector<std::string>& parts) {
-    for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
+    for (const std::string& part : parts)
+      EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
   }
 
   const fs::path good_ = STET_GOOD_PLUGIN;
@@ -68,7 +69,8 @@ TEST_F(RankedPlugins, EqualFilesLoadWhereverTheyLie) {
 TEST_F(RankedPlugins, MissingOnOneRank) {
   if (i_am_last()) fs::remove(folder_ / "good.so");
   const std::string text = refused();
-  expect_parts(text, {"cannot read the plugin", "received: No such file", "hint: the file must exist on every node", "/good.so"});
+  expect_parts(text, {"cannot read the plugin", "received: No such file", "hint: the file must exist on every node",
+                      "/good.so"});
   if (world->size() > 1) expect_parts(text, {"where: " + last_rank() + ": "});
 }
 
@@ -85,8 +87,8 @@ TEST_F(RankedPlugins, OtherBytesOnOneRank) {
     EXPECT_EQ(registry.loaded()[0]->facts.author, "Stet");
     return;
   }
-  expect_parts(refused(), {"not the same file on all ranks", "where: " + last_rank(), "expected: rank 0's bytes, hash ", "received: hash ",
-                           "hint: copy the file to every node again"});
+  expect_parts(refused(), {"not the same file on all ranks", "where: " + last_rank(), "expected: rank 0's bytes, hash ",
+                           "received: hash ", "hint: copy the file to every node again"});
 }
 
 TEST_F(RankedPlugins, RefusedOnOneRank) {

@@ -1,5 +1,5 @@
-// What the programs of tests/mpi share: GoogleTest on every rank. Every rank runs every test; checks are EXPECT_, so that
-// a failing rank still takes part in what follows. Rank 0 speaks; the others say only what failed.
+// What the programs of tests/mpi share: GoogleTest on every rank. Every rank runs every test; checks are EXPECT_, so
+// that a failing rank still takes part in what follows. Rank 0 speaks; the others say only what failed.
 #pragma once
 
 #include <stet/comm/session.hpp>

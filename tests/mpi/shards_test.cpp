@@ -1,9 +1,10 @@
-// Token shards over several ranks (CTest: 1, 2 and 4): who writes and who reads does not matter, and nothing is read twice.
+// Token shards over several ranks (CTest: 1, 2 and 4): who writes and who reads does not matter, and nothing is read
+// twice.
+#include <mpi/ranked_main.hpp>
 #include <stet/base/error.hpp>
 #include <stet/data/shard_build.hpp>
 #include <stet/data/shard_stream.hpp>
 #include <stet/train/shard_data.hpp>
-#include <mpi/ranked_main.hpp>
 #include <unit/data/temporary.hpp>
 #include <unit/train/training.hpp>
 
@@ -72,7 +73,8 @@ TEST_F(MpiShards, EachSequenceOfAnEpochIsReadOnceByOneRank) {
   // The log: one line a batch, "begin:index,index,...".
   std::string log;
   ShardStream stream(set, sampler,
-                     {batch, static_cast<std::uint64_t>(world->rank()), static_cast<std::uint64_t>(world->size()), 0, epochs * set.size(), 3});
+                     {batch, static_cast<std::uint64_t>(world->rank()), static_cast<std::uint64_t>(world->size()), 0,
+                      epochs * set.size(), 3});
   while (const std::optional<ShardBatch> part = stream.next()) {
     log += std::to_string(part->range.begin) + ":";
     for (const TokenSequence& sequence : part->sequences) log += std::to_string(sequence.example) + ",";
@@ -132,9 +134,10 @@ TEST_F(MpiShards, TrainingAsksEachRankForItsOwnAndGivesTheSameBits) {
       return make(epoch, index);
     };
     const GradientReducer& reducer = trainer.reducer();
-    data = read_ahead(data, sampler,
-                      {12, 0, set->size(), static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
-                       static_cast<std::uint64_t>(reducer.local_shards())});
+    data = read_ahead(
+        data, sampler,
+        {12, 0, set->size(), static_cast<std::uint64_t>(reducer.shards()),
+         static_cast<std::uint64_t>(reducer.first_shard()), static_cast<std::uint64_t>(reducer.local_shards())});
     for (std::uint64_t position = 0; position < set->size();) {
       const BatchRange range = batch_at(position, set->size(), 12);
       (void)trainer.step(data, sampler, range, 100);

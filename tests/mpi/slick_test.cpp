@@ -19,7 +19,8 @@ TEST(MpiSlick, LabelsDoNotDependOnTheNumberOfRanks) {
     const auto alone = make_single_process();
     const auto expected = slick(s.model, weights, s.tokenizer, s.relations, s.options, *alone);
     double done = 0;
-    const auto labels = slick(s.model, weights, s.tokenizer, s.relations, s.options, *world, [&done](double share) { done = share; });
+    const auto labels =
+        slick(s.model, weights, s.tokenizer, s.relations, s.options, *world, [&done](double share) { done = share; });
     EXPECT_EQ(labels, expected);
     EXPECT_EQ(done, 1.0);
     std::int64_t right = 0;
@@ -33,7 +34,8 @@ TEST(MpiSlick, WhatSomeRanksHaveDoneOthersGoOnFrom) {
   const auto alone = make_single_process();
   SlickState state;
   int asked = 0;  // every rank does a group, and is then told to pause
-  auto labels = slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *world, {}, [&] { return asked++ > 0; }, &state);
+  auto labels = slick(
+      s.model, s.weights, s.tokenizer, s.relations, s.options, *world, {}, [&] { return asked++ > 0; }, &state);
   EXPECT_TRUE(labels.empty());
   EXPECT_EQ(std::count(state.done.begin(), state.done.end(), 1), world->size());
   const auto expected = slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone);

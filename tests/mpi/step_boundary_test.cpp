@@ -30,7 +30,9 @@ std::string looks(int steps, double seconds) {
   return marks;
 }
 
-std::size_t count(const std::string& marks) { return static_cast<std::size_t>(std::count(marks.begin(), marks.end(), '1')); }
+std::size_t count(const std::string& marks) {
+  return static_cast<std::size_t>(std::count(marks.begin(), marks.end(), '1'));
+}
 
 TEST(StepBoundaryRanks, LongStepsAreEachLookedAt) { EXPECT_EQ(looks(4, StepBoundary::look_seconds + 0.05), "1111"); }
 

@@ -1,5 +1,6 @@
-// Training over several ranks (CTest: 1, 2 and 4). The reference is a run in one process, computed by every rank within the
-// same program. Every rank runs every test; checks are EXPECT_, so that a failing rank still takes part in what follows.
+// Training over several ranks (CTest: 1, 2 and 4). The reference is a run in one process, computed by every rank within
+// the same program. Every rank runs every test; checks are EXPECT_, so that a failing rank still takes part in what
+// follows.
 #include <stet/base/error.hpp>
 #include <stet/comm/session.hpp>
 #include <unit/train/training.hpp>
@@ -129,7 +130,8 @@ TEST_F(MpiTrainer, WhatFailsOnOneRankAllRanksThrowAndTheGroupGoesOn) {
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::plugin);
       EXPECT_EQ(error.message(), "std::out_of_range: far");
-      const std::string place = std::string("regularizer 'fails', ") + (site == Site::outputs ? "output_loss" : "add_gradient");
+      const std::string place =
+          std::string("regularizer 'fails', ") + (site == Site::outputs ? "output_loss" : "add_gradient");
       EXPECT_EQ(error.where(), size() == 1 ? place : "rank " + std::to_string(size() - 1) + ": " + place);
       EXPECT_EQ(error.is_known_to_all(), size() > 1);
     }
@@ -183,7 +185,8 @@ TEST_F(MpiTrainer, ARankMakesTheSequencesOfItsOwnPartAlone) {
   world->all_reduce_sum(std::span<std::int64_t>(all));
   EXPECT_EQ(all[0], 5);  // each once, by one rank
   std::int64_t tokens = 0;
-  for (std::uint64_t place = 0; place < 5; ++place) tokens += static_cast<std::int64_t>(data_.sequence(0, sampler_.index(place)).ids.size());
+  for (std::uint64_t place = 0; place < 5; ++place)
+    tokens += static_cast<std::int64_t>(data_.sequence(0, sampler_.index(place)).ids.size());
   EXPECT_EQ(report.tokens, tokens);  // of all ranks
 }
 
@@ -195,10 +198,12 @@ TEST_F(MpiTrainer, TheTeachersAnswersDoNotDependOnTheRanks) {
 
 TEST_F(MpiTrainer, TheSameBitsWithFrozenParameters) {
   TrainableSelection selection;
-  for (const ParameterInfo& parameter : model_.table().entries()) selection.trains.push_back(parameter.role != Role::embedding);
+  for (const ParameterInfo& parameter : model_.table().entries())
+    selection.trains.push_back(parameter.role != Role::embedding);
   const Result ours = train(*world, at::kFloat, options_, true, selection);
   expect_same_bits(ours, train(*alone_, at::kFloat, options_, true, selection));
-  EXPECT_TRUE(model_.head(ours.weights).equal(model_.head(initial_values(model_.table(), model_.config(), 1, at::kFloat))));
+  EXPECT_TRUE(
+      model_.head(ours.weights).equal(model_.head(initial_values(model_.table(), model_.config(), 1, at::kFloat))));
 }
 
 TEST_F(MpiTrainer, TheSameBitsWithLowRankAndMasks) {
@@ -275,7 +280,8 @@ TEST_F(MpiTrainer, AFailureIsEveryones) {
 
 TEST_F(MpiTrainer, ShardsThatDoNotFitAreRefused) {
   options_.micro_shards = size() > 1 ? size() / 2 : 3;
-  EXPECT_THROW(Trainer(model_, initial_values(model_.table(), model_.config(), 1, at::kFloat), options_, *world), Error);
+  EXPECT_THROW(Trainer(model_, initial_values(model_.table(), model_.config(), 1, at::kFloat), options_, *world),
+               Error);
 }
 
 /// Failures with their rank; the other ranks are silent otherwise.

@@ -1,5 +1,5 @@
-// self_distillation beyond the paper's own form: its mathematics with the task's loss, the moving teacher, teachers without
-// knowledge, and the choice of sequences.
+// self_distillation beyond the paper's own form: its mathematics with the task's loss, the moving teacher, teachers
+// without knowledge, and the choice of sequences.
 #include "output_setting.hpp"
 
 namespace stet::testing {
@@ -14,7 +14,9 @@ class DistillationVariants : public OutputTest {
     return lambda * tau * (at::softmax(student_ / tau, 1) - at::softmax(teacher / tau, 1)) * weights_.unsqueeze(1);
   }
 
-  [[nodiscard]] PhaseContext phase(const at::Tensor& weights) const { return {"facts", model_, weights, snapshots_, sized_}; }
+  [[nodiscard]] PhaseContext phase(const at::Tensor& weights) const {
+    return {"facts", model_, weights, snapshots_, sized_};
+  }
   void step(Regularizer& regularizer, const at::Tensor& weights) const {
     const at::Tensor gradients = at::zeros_like(weights);
     regularizer.after_step({model_.table(), weights, gradients, trains_, snapshots_, sized_, 0});
@@ -54,7 +56,8 @@ TEST_F(DistillationVariants, TheCombinedOptimumAtTemperatureOne) {
 }
 
 TEST_F(DistillationVariants, TheSquaredTemperatureKeepsTheScale) {
-  // tau^2 KL at tau of tau z is tau^2 times that at 1 of z; for large tau the gradient becomes (z - t), centred, over V.
+  // tau^2 KL at tau of tau z is tau^2 times that at 1 of z; for large tau the gradient becomes (z - t), centred, over
+  // V.
   const auto at_one = make("temperature = 1"), at_two = make("temperature = 2");
   OutputContext doubled = context(2 * student_);
   const at::Tensor twice = 2 * teacher_;
@@ -183,7 +186,8 @@ TEST_F(DistillationVariants, OnlyTheMovingTeacherHasState) {
 
 TEST_F(DistillationVariants, OneSetOfTheBatch) {
   const auto all = make(""), known = make("on = \"known\""), unknown = make("on = \"unknown\"");
-  const at::Tensor whole = gradient(*all, student_), of_known = gradient(*known, student_), of_unknown = gradient(*unknown, student_);
+  const at::Tensor whole = gradient(*all, student_), of_known = gradient(*known, student_),
+                   of_unknown = gradient(*unknown, student_);
   EXPECT_TRUE(of_known.narrow(0, 0, 3).equal(whole.narrow(0, 0, 3)));
   EXPECT_EQ(largest(of_known.narrow(0, 3, 2)), 0.0);
   EXPECT_EQ(largest(of_unknown.narrow(0, 0, 3)), 0.0);
@@ -220,7 +224,10 @@ TEST_F(DistillationVariants, WhatIsNotThereIsRefusedWhenThePhaseBegins) {
     at::Tensor weights;
   } any;
   const NoExamples none;
-  EXPECT_TRUE(has(error_of([&] { make("on = \"known\"")->begin_phase({"facts", model_, start_, any, none}, false); }), "'known'"));
+  EXPECT_TRUE(has(error_of([&] {
+                    make("on = \"known\"")->begin_phase({"facts", model_, start_, any, none}, false);
+                  }),
+                  "'known'"));
   EXPECT_NO_THROW(make("strength = 0\nteacher = \"formt\"")->begin_phase(phase(start_), false));
   EXPECT_TRUE(has(error_of([&] { (void)make("ema_decay = 1.5"); }), "ema_decay"));
   EXPECT_TRUE(has(error_of([&] { (void)make("target = \"random\""); }), "permuted"));

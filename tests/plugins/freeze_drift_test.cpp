@@ -50,9 +50,9 @@ class Freeze : public PluginTest {
 
   const Transformer model_{small_config()};
   const ParameterTable& table_ = model_.table();
-  const std::vector<std::string> attention_ = {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight",
-                                               "self_attn.q_proj.bias",   "self_attn.k_proj.bias",   "self_attn.v_proj.bias",
-                                               "self_attn.o_proj.weight"};
+  const std::vector<std::string> attention_ = {
+      "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.q_proj.bias",
+      "self_attn.k_proj.bias",   "self_attn.v_proj.bias",   "self_attn.o_proj.weight"};
   const std::vector<std::string> attention_matrices_ = {"self_attn.q_proj.weight", "self_attn.k_proj.weight",
                                                         "self_attn.v_proj.weight", "self_attn.o_proj.weight"};
   const std::vector<std::string> ffn_ = {"mlp.gate_proj.weight", "mlp.up_proj.weight", "mlp.down_proj.weight"};
@@ -71,8 +71,7 @@ TEST_F(Freeze, Groups) {
 
 TEST_F(Freeze, BiasesFollowOrStay) {
   EXPECT_EQ(trained("train = [\"attention\"]\nbiases = false"), in_blocks(attention_matrices_));
-  EXPECT_EQ(trained("freeze = [\"ffn\"]\nbiases = false"),
-            without([&] {
+  EXPECT_EQ(trained("freeze = [\"ffn\"]\nbiases = false"), without([&] {
               Names removed = in_blocks(ffn_);
               removed.merge(in_blocks({"self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"}));
               return removed;
@@ -81,7 +80,8 @@ TEST_F(Freeze, BiasesFollowOrStay) {
 
 TEST_F(Freeze, RolesLayersAndPatterns) {
   EXPECT_EQ(trained("train = [\"attention.q\"]"), in_blocks({"self_attn.q_proj.weight", "self_attn.q_proj.bias"}));
-  EXPECT_EQ(trained("train = [\"ffn.down\", \"attention.o\"]"), in_blocks({"self_attn.o_proj.weight", "mlp.down_proj.weight"}));
+  EXPECT_EQ(trained("train = [\"ffn.down\", \"attention.o\"]"),
+            in_blocks({"self_attn.o_proj.weight", "mlp.down_proj.weight"}));
   std::vector<std::string> block = attention_;
   block.insert(block.end(), ffn_.begin(), ffn_.end());
   block.insert(block.end(), {"input_layernorm.weight", "post_attention_layernorm.weight"});
@@ -129,17 +129,22 @@ TEST_F(Freeze, Refuses) {
 class Drift : public PluginTest {
  protected:
   /// The last hidden states of fixed "facts", by the model itself.
-  std::vector<at::Tensor> states(const std::string& set, const at::Tensor& weights, ProbePosition position, std::size_t limit) {
+  std::vector<at::Tensor> states(const std::string& set, const at::Tensor& weights, ProbePosition position,
+                                 std::size_t limit) {
     ++calls_;
     last_ = {set, position, limit};
-    const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9}, offsets = {0, 3, 6, 9}, positions = {0, 1, 2, 0, 1, 2, 0, 1, 2};
+    const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9}, offsets = {0, 3, 6, 9},
+                                    positions = {0, 1, 2, 0, 1, 2, 0, 1, 2};
     const at::Tensor rows = at::tensor(std::vector<std::int64_t>{2, 5, 8});
     std::vector<at::Tensor> layers;
     (void)model_.forward(weights, {tokens, offsets, positions}, &rows, nullptr, &layers);
     return layers;
   }
   ProbeContext context(const at::Tensor& weights) {
-    return {model_, weights, snapshots_, {"known", "held"},
+    return {model_,
+            weights,
+            snapshots_,
+            {"known", "held"},
             [this](const std::string& set, const at::Tensor& w, ProbePosition position, std::size_t limit) {
               return states(set, w, position, limit);
             },
@@ -219,7 +224,9 @@ TEST_F(Drift, Refuses) {
   EXPECT_TRUE(has(error_of([&] { (void)make("limit = 0"); }), "limit"));
   EXPECT_TRUE(has(error_of([&] { (void)make("position = \"middle\""); }), "subject_end"));
   ProbeContext empty = context(weights);
-  empty.hidden_states = [](const auto&, const auto&, auto, auto) { return std::vector<at::Tensor>(3, at::zeros({0, 8})); };
+  empty.hidden_states = [](const auto&, const auto&, auto, auto) {
+    return std::vector<at::Tensor>(3, at::zeros({0, 8}));
+  };
   EXPECT_TRUE(has(error_of([&] { (void)make("")->measure(empty); }), "is empty"));
 }
 

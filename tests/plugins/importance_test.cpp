@@ -1,4 +1,5 @@
-// ewc, online_ewc and mas: the importance against finite differences of the model's forward pass, the penalty against l2_sp.
+// ewc, online_ewc and mas: the importance against finite differences of the model's forward pass, the penalty against
+// l2_sp.
 #include "measuring.hpp"
 
 #include <stet/conformance/bench.hpp>
@@ -21,7 +22,8 @@ TEST_F(Importance, FisherByFiniteDifferences) {
   std::vector<at::Tensor> gradients;
   std::int64_t longest = 0;
   for (const TokenSequence& sequence : sequences("known", 5)) {
-    const at::Tensor jacobian = derivative(base_, [&](const at::Tensor& w) { return at::log_softmax(logits(w, sequence), 1); });
+    const at::Tensor jacobian =
+        derivative(base_, [&](const at::Tensor& w) { return at::log_softmax(logits(w, sequence), 1); });
     const at::Tensor probabilities = at::softmax(logits(base_, sequence), 1);
     exact += (probabilities * jacobian.square()).sum({1, 2}) / 5;
     const at::Tensor index = targets(sequence).view({1, -1, 1}).expand({table_.total(), -1, 1});
@@ -30,14 +32,17 @@ TEST_F(Importance, FisherByFiniteDifferences) {
     longest = std::max(longest, probabilities.size(0));
   }
   EXPECT_GT(longest, 1);  // otherwise sum and mean over tokens could not be told apart
-  batched += ((gradients[0] + gradients[1]) / 2).square() / 3 + ((gradients[2] + gradients[3]) / 2).square() / 3 + gradients[4].square() / 3;
+  batched += ((gradients[0] + gradients[1]) / 2).square() / 3 + ((gradients[2] + gradients[3]) / 2).square() / 3 +
+             gradients[4].square() / 3;
   expect_close(importance("fisher = \"exact\""), exact, 1e-7);
   expect_close(importance("fisher = \"empirical\""), empirical, 1e-7);
   expect_close(importance("fisher = \"batched\"\nbatch = 2"), batched, 1e-7);
   // a batch of one is the empirical estimate, larger ones are another quantity
   expect_close(importance("fisher = \"batched\"\nbatch = 1"), empirical, 1e-7);
-  EXPECT_GT(((importance("fisher = \"batched\"\nbatch = 5") - empirical).norm() / empirical.norm()).item<double>(), 0.2);
-  expect_close(importance("fisher = \"empirical\"\nlimit = 2"), (gradients[0].square() + gradients[1].square()) / 2, 1e-7);
+  EXPECT_GT(((importance("fisher = \"batched\"\nbatch = 5") - empirical).norm() / empirical.norm()).item<double>(),
+            0.2);
+  expect_close(importance("fisher = \"empirical\"\nlimit = 2"), (gradients[0].square() + gradients[1].square()) / 2,
+               1e-7);
 }
 
 TEST_F(Importance, SampledConvergesToExact) {
@@ -45,7 +50,8 @@ TEST_F(Importance, SampledConvergesToExact) {
   const auto error = [&](int samples) {
     double squares = 0;
     for (const int seed : {1, 2, 3, 4}) {
-      const at::Tensor sampled = importance(fmt::format("fisher = \"sampled\"\nsamples = {}\nseed = {}", samples, seed));
+      const at::Tensor sampled =
+          importance(fmt::format("fisher = \"sampled\"\nsamples = {}\nseed = {}", samples, seed));
       squares += (sampled - exact).square().sum().item<double>() / 4;
     }
     return std::sqrt(squares) / exact.norm().item<double>();
@@ -107,7 +113,8 @@ TEST_F(Importance, PenaltyOfEwc) {
 TEST_F(Importance, ReferenceIsThePhasesStartOrASnapshot) {
   const at::Tensor weights = moved_.clone();
   const std::string before = hash_tensor(weights);
-  const auto from_start = make("ewc", "fisher = \"empirical\""), from_base = make("ewc", "fisher = \"empirical\"\nreference = \"base\"");
+  const auto from_start = make("ewc", "fisher = \"empirical\""),
+             from_base = make("ewc", "fisher = \"empirical\"\nreference = \"base\"");
   from_start->begin_phase(phase(weights), false);
   from_base->begin_phase(phase(weights), false);
   EXPECT_EQ(hash_tensor(weights), before);  // the model is left alone

@@ -8,7 +8,9 @@ namespace {
 
 class L2Sp : public PluginTest {
  protected:
-  std::unique_ptr<Regularizer> make(const std::string& text) { return registry_.regularizer("l2_sp").create(toml(text)); }
+  std::unique_ptr<Regularizer> make(const std::string& text) {
+    return registry_.regularizer("l2_sp").create(toml(text));
+  }
 
   const Transformer model_{small_config()};
   const NoExamples none_;
@@ -52,7 +54,8 @@ TEST_F(L2Sp, FiniteDifferences) {
   const at::Tensor values = normal({table_.total()}, "values");
   const at::Tensor gradients = at::zeros({table_.total()}, at::kDouble);
   const auto value_at = [&](const at::Tensor& at_values) {
-    return regularizer->add_gradient({table_, at_values, at::zeros({table_.total()}, at::kDouble), trains, snapshots, none_});
+    return regularizer->add_gradient(
+        {table_, at_values, at::zeros({table_.total()}, at::kDouble), trains, snapshots, none_});
   };
   (void)regularizer->add_gradient({table_, values, gradients, trains, snapshots, none_});
   for (std::int64_t i = 0; i < table_.total(); i += 37) {
@@ -82,7 +85,9 @@ TEST_F(L2Sp, Refuses) {
   const MapSnapshots snapshots;
   const at::Tensor values = normal({table_.total()}, "values");
   const auto regularizer = make("reference = \"no such phase\"");
-  EXPECT_TRUE(has(error_of([&] { (void)regularizer->add_gradient({table_, values, values.clone(), trains, snapshots, none_}); }),
+  EXPECT_TRUE(has(error_of([&] {
+                    (void)regularizer->add_gradient({table_, values, values.clone(), trains, snapshots, none_});
+                  }),
                   "no such phase"));
 }
 
@@ -93,7 +98,8 @@ class Matched : public MeasuringTest {
     snapshots_.weights["reference"] = base_ + normal({table_.total()}, "reference", 0.05);
   }
   static constexpr const char* parameters =
-      "strength = 0.25\nmatch = \"self_distillation\"\nmatch_every = 3\nmatch_examples = 2\nmatch_teacher = \"teacher\"\n"
+      "strength = 0.25\nmatch = \"self_distillation\"\nmatch_every = 3\nmatch_examples = 2\nmatch_teacher = "
+      "\"teacher\"\n"
       "reference = \"reference\"\nmatch_temperature = 0.8\nmatch_lambda = 1.5";
 
   /// The norm, over what trains, of the gradient of the self-distillation term: two examples of each set.
@@ -164,7 +170,8 @@ TEST_F(Matched, State) {
 }
 
 TEST_F(Matched, OffAndRefusals) {
-  const auto off = make("l2_sp", std::string("strength = 0\nmatch = \"self_distillation\"\nmatch_teacher = \"nobody\""));
+  const auto off =
+      make("l2_sp", std::string("strength = 0\nmatch = \"self_distillation\"\nmatch_teacher = \"nobody\""));
   off->begin_phase(phase(base_), false);
   stepped(*off, moved_, 0);
   EXPECT_TRUE(off->save().empty());

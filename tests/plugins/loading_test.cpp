@@ -1,4 +1,5 @@
-// Finding and loading plugins that are in order, and names that lead nowhere. Files that are not in order: refusal_test.cpp.
+// Finding and loading plugins that are in order, and names that lead nowhere. Files that are not in order:
+// refusal_test.cpp.
 #include "refusal.hpp"
 
 namespace stet::testing {
@@ -50,7 +51,8 @@ TEST_F(Loading, ByNameOrFile) {
   EXPECT_EQ(registry_.load_named(good_.string()).facts.name, "good");
   EXPECT_EQ(registry_.loaded().size(), 2U);
   const Error error = error_of([&] { (void)registry_.load_named("l2_ps"); });
-  expect_message(error.where().empty() ? Error(error).at("-") : error, "-", {"no plugin 'l2_ps' is known", "l2_ps.so in one of", "none there", "did you mean 'l2_sp'?"});
+  expect_message(error.where().empty() ? Error(error).at("-") : error, "-",
+                 {"no plugin 'l2_ps' is known", "l2_ps.so in one of", "none there", "did you mean 'l2_sp'?"});
 }
 
 TEST_F(Loading, EarlierFoldersWinAndAreAllLoaded) {

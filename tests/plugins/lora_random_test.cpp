@@ -1,5 +1,5 @@
-// lora: which matrices, with which rank and scale. count_matched_random: exact counts, equal shares, and what the draw is a
-// function of. Both: what is refused.
+// lora: which matrices, with which rank and scale. count_matched_random: exact counts, equal shares, and what the draw
+// is a function of. Both: what is refused.
 #include "support.hpp"
 
 #include <cmath>
@@ -23,7 +23,9 @@ class SelectionPlugins : public PluginTest {
     std::vector<std::int64_t> all;
     for (std::size_t i = 0; i < table.size(); ++i) {
       const auto mask = selection.masks.find(i);
-      all.push_back(!selection.trains[i] ? 0 : mask == selection.masks.end() ? table[i].count : mask->second.sum().item<std::int64_t>());
+      all.push_back(!selection.trains[i]            ? 0
+                    : mask == selection.masks.end() ? table[i].count
+                                                    : mask->second.sum().item<std::int64_t>());
     }
     return all;
   }
@@ -59,7 +61,8 @@ TEST_F(Lora, AttentionAndFfnMatricesByDefault) {
 }
 
 TEST_F(Lora, ParametersReachTheSelection) {
-  const TrainableSelection plain = select("lora", "train = [\"attention.q\"]\nrank = 4\nalpha = 6.0\nseed = 5\ndecay = true", table_);
+  const TrainableSelection plain =
+      select("lora", "train = [\"attention.q\"]\nrank = 4\nalpha = 6.0\nseed = 5\ndecay = true", table_);
   ASSERT_EQ(plain.low_rank.size(), 2U);
   for (const auto& [i, low_rank] : plain.low_rank) {
     EXPECT_EQ(table_[i].role, Role::attention_q);
@@ -69,7 +72,8 @@ TEST_F(Lora, ParametersReachTheSelection) {
     EXPECT_EQ(low_rank.seed, 5U);
     EXPECT_TRUE(low_rank.decays);
   }
-  for (const auto& [i, low_rank] : select("lora", "rank = 4\nalpha = 6.0\nrs = true", table_).low_rank) EXPECT_EQ(low_rank.scale, 3.0);
+  for (const auto& [i, low_rank] : select("lora", "rank = 4\nalpha = 6.0\nrs = true", table_).low_rank)
+    EXPECT_EQ(low_rank.scale, 3.0);
   // A block's matrices, without its norms and biases; and the embedding, which is one too.
   EXPECT_EQ(select("lora", "train = [\"layers:1\"]", table_).low_rank.size(), 7U);
   EXPECT_EQ(select("lora", "train = [\"embeddings\"]", table_).low_rank.count(index("model.embed_tokens.weight")), 1U);
@@ -92,7 +96,8 @@ class CountMatched : public SelectionPlugins {
 };
 
 TEST_F(CountMatched, TrainsAsManyAsAreNamed) {
-  for (const std::string train : {"[\"attention\"]", "[\"ffn\"]", "[\"attention.q\", \"layers:1\"]", "[\"norms\"]", "[\"name:model.layers.0.self_attn.k_proj.bias\"]"}) {
+  for (const std::string train : {"[\"attention\"]", "[\"ffn\"]", "[\"attention.q\", \"layers:1\"]", "[\"norms\"]",
+                                  "[\"name:model.layers.0.self_attn.k_proj.bias\"]"}) {
     for (const bool biases : {true, false}) {
       if (!biases && train.find("bias") != std::string::npos) continue;
       const std::string common = "train = " + train + "\nbiases = " + (biases ? "true" : "false");
@@ -114,10 +119,12 @@ TEST_F(CountMatched, EveryMatrixTrainsTheSameShare) {
   const std::vector<std::int64_t> all = counts(selection, table_);
   const double wanted = 2 * 3 * 8 * 12;
   double available = 0;
-  for (const ParameterInfo& info : table_.entries()) available += info.layer >= 0 && info.shape.size() == 2 ? static_cast<double>(info.count) : 0;
+  for (const ParameterInfo& info : table_.entries())
+    available += info.layer >= 0 && info.shape.size() == 2 ? static_cast<double>(info.count) : 0;
   for (std::size_t i = 0; i < table_.size(); ++i) {
     if (table_[i].layer >= 0 && table_[i].shape.size() == 2) {
-      EXPECT_LT(std::abs(static_cast<double>(all[i]) - wanted * static_cast<double>(table_[i].count) / available), 1.0) << table_[i].name;
+      EXPECT_LT(std::abs(static_cast<double>(all[i]) - wanted * static_cast<double>(table_[i].count) / available), 1.0)
+          << table_[i].name;
       EXPECT_TRUE(selection.masks.contains(i));
     } else {
       EXPECT_EQ(all[i], 0) << table_[i].name;
@@ -149,12 +156,16 @@ TEST_F(CountMatched, TheDrawIsAFunctionOfSeedAndName) {
 }
 
 TEST_F(CountMatched, DrawsEvenly) {
-  // How often each of 96 elements trains over 400 seeds: binomial with p = n / N. Deterministic, so no tolerance for luck.
+  // How often each of 96 elements trains over 400 seeds: binomial with p = n / N. Deterministic, so no tolerance for
+  // luck.
   const auto gate = index("model.layers.0.mlp.gate_proj.weight");
   at::Tensor hits = at::zeros(table_[gate].shape, at::kLong);
   double share = 0;
   for (int seed = 0; seed < 400; ++seed) {
-    const at::Tensor mask = draw("train = [\"attention.q\", \"attention.o\"]\nwithin = [\"ffn\"]\nbiases = false\nseed = " + std::to_string(seed)).masks.at(gate);
+    const at::Tensor mask =
+        draw("train = [\"attention.q\", \"attention.o\"]\nwithin = [\"ffn\"]\nbiases = false\nseed = " +
+             std::to_string(seed))
+            .masks.at(gate);
     hits += mask;
     share = static_cast<double>(mask.sum().item<std::int64_t>()) / 96;
   }
@@ -176,7 +187,8 @@ TEST_F(CountMatched, Refuses) {
   EXPECT_TRUE(has(refused("count_matched_random", ""), "train"));
   EXPECT_TRUE(has(refused("count_matched_random", "train = []"), "nothing is left to train"));
   EXPECT_TRUE(has(refused("count_matched_random", "train = [\"ffn\"]\nwithin = []"), "within = []"));
-  EXPECT_TRUE(has(refused("count_matched_random", "train = [\"ffn\"]\nwithin = [\"norms\"]"), "freeze.count_matched_random: the selector 'norms' matches no matrix"));
+  EXPECT_TRUE(has(refused("count_matched_random", "train = [\"ffn\"]\nwithin = [\"norms\"]"),
+                  "freeze.count_matched_random: the selector 'norms' matches no matrix"));
   EXPECT_TRUE(has(refused("count_matched_random", "train = [\"fn\"]"), "did you mean 'ffn'?"));
   EXPECT_TRUE(has(refused("count_matched_random", "train = [\"ffn\"]\nwith = [\"ffn\"]"), "did you mean 'within'?"));
 }

@@ -1,5 +1,5 @@
-// For plugins that measure on examples: a small model in float64, sets of sequences, and derivatives by finite differences that use the
-// model's forward pass alone.
+// For plugins that measure on examples: a small model in float64, sets of sequences, and derivatives by finite
+// differences that use the model's forward pass alone.
 #pragma once
 
 #include "support.hpp"
@@ -42,12 +42,13 @@ class MeasuringTest : public PluginTest {
   [[nodiscard]] PhaseContext phase(const at::Tensor& weights, const std::string& name = "main") const {
     return {name, model_, weights, snapshots_, store_};
   }
-  [[nodiscard]] WeightContext at_step(const at::Tensor& values, const at::Tensor& gradients, const std::vector<bool>& trains,
-                                      std::int64_t step = 0) const {
+  [[nodiscard]] WeightContext at_step(const at::Tensor& values, const at::Tensor& gradients,
+                                      const std::vector<bool>& trains, std::int64_t step = 0) const {
     return {table_, values, gradients, trains, snapshots_, store_, step};
   }
   /// What add_gradient adds at `values` to a gradient of zeros.
-  at::Tensor added(Regularizer& regularizer, const at::Tensor& values, const std::vector<bool>& trains, double* value = nullptr) const {
+  at::Tensor added(Regularizer& regularizer, const at::Tensor& values, const std::vector<bool>& trains,
+                   double* value = nullptr) const {
     const at::Tensor gradients = at::zeros_like(values);
     const double penalty = regularizer.add_gradient(at_step(values, gradients, trains));
     if (value != nullptr) *value = penalty;
@@ -58,14 +59,16 @@ class MeasuringTest : public PluginTest {
   [[nodiscard]] at::Tensor logits(const at::Tensor& weights, const TokenSequence& sequence) const {
     const PackedBatch batch = pack(std::span(&sequence, 1));
     const at::Tensor rows = at::tensor(batch.loss_rows);
-    return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr).matmul(model_.head(weights).t());
+    return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr)
+        .matmul(model_.head(weights).t());
   }
   [[nodiscard]] static at::Tensor targets(const TokenSequence& sequence) {
     return at::tensor(pack(std::span(&sequence, 1)).targets);
   }
 
   /// d f / d weight i for every i, by central differences: [n, ...].
-  [[nodiscard]] static at::Tensor derivative(const at::Tensor& weights, const std::function<at::Tensor(const at::Tensor&)>& f) {
+  [[nodiscard]] static at::Tensor derivative(const at::Tensor& weights,
+                                             const std::function<at::Tensor(const at::Tensor&)>& f) {
     constexpr double step = 1e-5;
     std::vector<at::Tensor> rows;
     at::Tensor moved = weights.clone();
@@ -104,7 +107,8 @@ class MeasuringTest : public PluginTest {
     return true;
   }
   /// The value that add_gradient returns against the gradient that it adds, along random directions.
-  void expect_finite_differences(Regularizer& regularizer, const at::Tensor& values, const std::vector<bool>& trains) const {
+  void expect_finite_differences(Regularizer& regularizer, const at::Tensor& values,
+                                 const std::vector<bool>& trains) const {
     const at::Tensor gradient = added(regularizer, values, trains);
     for (int k = 0; k < 6; ++k) {
       const at::Tensor direction = normal({table_.total()}, "direction " + std::to_string(k)) * mask(trains);
@@ -122,7 +126,8 @@ class MeasuringTest : public PluginTest {
   MapSnapshots snapshots_;
   const std::vector<bool> all_ = std::vector<bool>(table_.size(), true);
   std::vector<bool> some_ = all_;
-  const at::Tensor base_ = normal({table_.total()}, "base", 0.4), moved_ = base_ + normal({table_.total()}, "moved", 0.1);
+  const at::Tensor base_ = normal({table_.total()}, "base", 0.4),
+                   moved_ = base_ + normal({table_.total()}, "moved", 0.1);
 };
 
 }  // namespace stet::testing

@@ -31,13 +31,15 @@ TEST_F(OutputRegularizers, SmoothingAndCrossEntropyAreTheSmoothedLoss) {
 }
 
 TEST_F(OutputRegularizers, SmoothingIsADivergenceFromTheUniformUpToAConstant) {
-  // (1 - epsilon) CE + epsilon KL(u || q) differs from the smoothed loss by epsilon log V for each row, whatever the logits.
+  // (1 - epsilon) CE + epsilon KL(u || q) differs from the smoothed loss by epsilon log V for each row, whatever the
+  // logits.
   const double epsilon = 0.2;
   const auto regularizer = make("label_smoothing", "epsilon = 0.2");
   const at::Tensor other = normal({P, V}, "other", 3);
   for (const at::Tensor& logits : {student_, teacher_, other}) {
     const at::Tensor divergence = (-std::log(static_cast<double>(V)) - at::log_softmax(logits, 1)).mean(1);
-    const double combined = (1 - epsilon) * cross_entropy(logits, task_weights_) + epsilon * (task_weights_ * divergence).sum().item<double>();
+    const double combined = (1 - epsilon) * cross_entropy(logits, task_weights_) +
+                            epsilon * (task_weights_ * divergence).sum().item<double>();
     const double constant = epsilon * std::log(static_cast<double>(V)) * task_weights_.sum().item<double>();
     EXPECT_NEAR(cross_entropy(logits, task_weights_) + value(*regularizer, logits), combined + constant, 1e-12);
   }
@@ -49,7 +51,8 @@ TEST_F(OutputRegularizers, SmoothingHasTheGradientOfADistillationFromTheUniform)
   const auto smoothing = make("label_smoothing", "epsilon = 0.2");
   const auto distillation = make("self_distillation", "strength = 0.25\ntemperature = 1\ntarget = \"uniform\"");
   const at::Tensor task = (at::softmax(student_, 1) - one_hot()) * weights_.unsqueeze(1);
-  EXPECT_LT(largest((task + gradient(*distillation, student_)) / 1.25 - (task + gradient(*smoothing, student_))), 1e-14);
+  EXPECT_LT(largest((task + gradient(*distillation, student_)) / 1.25 - (task + gradient(*smoothing, student_))),
+            1e-14);
   EXPECT_TRUE(asked_.empty());
 }
 

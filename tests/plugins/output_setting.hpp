@@ -18,8 +18,9 @@ class SizedExamples final : public Examples {
     }
     throw Error(ErrorKind::config, "there is no set of examples '" + set + "'");
   }
-  [[nodiscard]] at::Tensor sum_gradients(const ExampleRange&, const at::Tensor&, const LogitGradients&,
-                                         const std::function<void(const at::Tensor&, std::size_t, at::Tensor&)>&) const override {
+  [[nodiscard]] at::Tensor sum_gradients(
+      const ExampleRange&, const at::Tensor&, const LogitGradients&,
+      const std::function<void(const at::Tensor&, std::size_t, at::Tensor&)>&) const override {
     throw std::logic_error("not for these plugins");
   }
   [[nodiscard]] at::Tensor map_gradients(const ExampleRange&, const at::Tensor&, const LogitGradients&,
@@ -95,7 +96,9 @@ class OutputTest : public PluginTest {
     return (weights * losses).sum().item<double>();
   }
   [[nodiscard]] double cross_entropy(const at::Tensor& logits) const { return cross_entropy(logits, weights_); }
-  [[nodiscard]] at::Tensor one_hot() const { return at::zeros({P, V}, at::kDouble).scatter_(1, targets_.unsqueeze(1), 1.0); }
+  [[nodiscard]] at::Tensor one_hot() const {
+    return at::zeros({P, V}, at::kDouble).scatter_(1, targets_.unsqueeze(1), 1.0);
+  }
 
   static double largest(const at::Tensor& t) { return t.abs().max().item<double>(); }
 

@@ -9,7 +9,8 @@ namespace {
 class Path : public MeasuringTest {
  protected:
   /// One step of a phase: gives the task's gradient, moves what trains, tells the plugin. Returns - g * (change).
-  at::Tensor step(Regularizer& regularizer, at::Tensor& values, const at::Tensor& task, const at::Tensor& move, std::int64_t number) const {
+  at::Tensor step(Regularizer& regularizer, at::Tensor& values, const at::Tensor& task, const at::Tensor& move,
+                  std::int64_t number) const {
     const at::Tensor gradients = task.clone(), change = move * mask(some_);
     (void)regularizer.add_gradient(at_step(values, gradients, some_, number));
     values.add_(change);
@@ -57,7 +58,9 @@ TEST_F(Path, AddsUpToTheFallOfTheLoss) {
   // Gradient descent in small steps on sum a/2 w^2: what all weights contribute is what the loss has lost.
   const auto si = make("synaptic_intelligence");
   const at::Tensor curvature = normal({table_.total()}, "curvature").abs();
-  const auto loss = [&](const at::Tensor& w) { return (0.5 * curvature * w.square() * mask(some_)).sum().item<double>(); };
+  const auto loss = [&](const at::Tensor& w) {
+    return (0.5 * curvature * w.square() * mask(some_)).sum().item<double>();
+  };
   at::Tensor values = base_.clone();
   si->begin_phase(phase(values), false);
   for (int i = 0; i < 200; ++i) {
@@ -80,7 +83,8 @@ TEST_F(Path, Nonnegative) {
 }
 
 TEST_F(Path, StateWithinAPhase) {
-  const auto straight = make("synaptic_intelligence"), first = make("synaptic_intelligence"), second = make("synaptic_intelligence");
+  const auto straight = make("synaptic_intelligence"), first = make("synaptic_intelligence"),
+             second = make("synaptic_intelligence");
   const at::Tensor task = normal({table_.total()}, "task"), move = normal({table_.total()}, "move", 0.1);
   at::Tensor a = base_.clone(), b = base_.clone();
   straight->begin_phase(phase(a), false);
@@ -118,16 +122,21 @@ TEST_F(Path, WiseFtAverages) {
         continue;
       }
       const at::Tensor expected = 0.3 * table_.view(base_, i) + 0.7 * table_.view(moved_, i);
-      EXPECT_LT((ours.to(at::kDouble) - expected).abs().max().item<double>(), type == at::kDouble ? 1e-14 : 1e-6) << table_[i].name;
+      EXPECT_LT((ours.to(at::kDouble) - expected).abs().max().item<double>(), type == at::kDouble ? 1e-14 : 1e-6)
+          << table_[i].name;
     }
     // single elements that do not train keep their bits too
     const std::size_t part = static_cast<std::size_t>(std::find(some_.begin(), some_.end(), true) - some_.begin());
-    const at::Tensor mask = at::arange(table_[part].count, at::kLong).remainder(3).eq(0).to(at::kByte).view(table_[part].shape);
+    const at::Tensor mask =
+        at::arange(table_[part].count, at::kLong).remainder(3).eq(0).to(at::kByte).view(table_[part].shape);
     const ElementMasks masks = {{part, mask}};
     for (const char* pull : {"pull = 0.3", "pull = 1"}) {
-      const at::Tensor kept = make("wise_ft", pull)->replace_weights({table_, values, gradients, some_, snapshots_, store_, 0, masks}).value();
+      const at::Tensor kept = make("wise_ft", pull)
+                                  ->replace_weights({table_, values, gradients, some_, snapshots_, store_, 0, masks})
+                                  .value();
       const at::Tensor whole = make("wise_ft", pull)->replace_weights(at_step(values, gradients, some_)).value();
-      EXPECT_TRUE(table_.view(kept, part).equal(at::where(mask.eq(1), table_.view(whole, part), table_.view(values, part))));
+      EXPECT_TRUE(
+          table_.view(kept, part).equal(at::where(mask.eq(1), table_.view(whole, part), table_.view(values, part))));
       EXPECT_FALSE(kept.equal(whole));
     }
     // equal weights keep their bits; all of the pull is the snapshot

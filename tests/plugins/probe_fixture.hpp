@@ -3,8 +3,8 @@
 
 #include "support.hpp"
 
-#include <stet/run/probe_context.hpp>
 #include <stet/plugin/probe_tools.hpp>
+#include <stet/run/probe_context.hpp>
 #include <stet/train/example_store.hpp>
 
 #include <cmath>
@@ -46,7 +46,8 @@ class ProbeTest : public PluginTest {
     throw std::runtime_error(name);
   }
   /// Tokens: begin, subject, relation (20 or 21) | answer, end.
-  void add(const std::string& name, const std::vector<std::int32_t>& subject, std::uint32_t relation, const std::vector<std::int32_t>& answer) {
+  void add(const std::string& name, const std::vector<std::int32_t>& subject, std::uint32_t relation,
+           const std::vector<std::int32_t>& answer) {
     TokenizedSet& to = set(name);
     TokenSequence sequence;
     sequence.ids = {begin_token};
@@ -80,7 +81,9 @@ class ProbeTest : public PluginTest {
     };
     return made;
   }
-  std::unique_ptr<Probe> make(const std::string& probe, const std::string& text = "") { return registry_.probe(probe).create(toml(text)); }
+  std::unique_ptr<Probe> make(const std::string& probe, const std::string& text = "") {
+    return registry_.probe(probe).create(toml(text));
+  }
 
   /// Logits [answer tokens, V] of one sequence alone.
   at::Tensor answer_logits(const TokenSequence& sequence, const at::Tensor& weights) const {
@@ -89,14 +92,16 @@ class ProbeTest : public PluginTest {
     for (std::size_t t = 0; t < sequence.ids.size(); ++t) positions.push_back(static_cast<std::int32_t>(t));
     const at::Tensor hidden = model_.forward(weights, {sequence.ids, offsets, positions}, nullptr, nullptr);
     const auto begin = static_cast<std::int64_t>(sequence.loss_begin) - 1;
-    return hidden.narrow(0, begin, static_cast<std::int64_t>(sequence.ids.size()) - 1 - begin).matmul(model_.head(weights).t());
+    return hidden.narrow(0, begin, static_cast<std::int64_t>(sequence.ids.size()) - 1 - begin)
+        .matmul(model_.head(weights).t());
   }
   static at::Tensor targets(const TokenSequence& sequence) {
     return at::tensor(std::vector<std::int64_t>(sequence.ids.begin() + sequence.loss_begin, sequence.ids.end()));
   }
 
   /// The value of a measurement that must be there exactly once.
-  static double value(const std::vector<Measurement>& measured, const std::string& name, int layer = -1, const std::string& set = "held") {
+  static double value(const std::vector<Measurement>& measured, const std::string& name, int layer = -1,
+                      const std::string& set = "held") {
     double found = std::nan("");
     for (const Measurement& m : measured) {
       if (m.name != name || m.layer != layer || m.set != set) continue;
@@ -112,7 +117,8 @@ class ProbeTest : public PluginTest {
     }
     return false;
   }
-  static std::vector<float> per_fact(Probe& probe, const ProbeContext& context, const std::string& name, const std::string& set = "held") {
+  static std::vector<float> per_fact(Probe& probe, const ProbeContext& context, const std::string& name,
+                                     const std::string& set = "held") {
     for (const FactMeasurement& m : probe.measure_facts(context)) {
       if (m.name == name && m.set == set) return m.values;
     }

@@ -25,7 +25,8 @@ TEST_F(ProbeTest, OverlapOfNames) {
     return sum;  // the cosine does not see the length
   };
   const auto held = probe_facts(set("held")), fresh = probe_facts(set("unknown"));
-  const std::vector<float> largest = per_fact(*probe, at_start, "embedding_max"), mean = per_fact(*probe, at_start, "embedding_mean");
+  const std::vector<float> largest = per_fact(*probe, at_start, "embedding_max"),
+                           mean = per_fact(*probe, at_start, "embedding_mean");
   ASSERT_EQ(largest.size(), 5U);
   for (std::size_t i = 0; i < 5; ++i) {
     double best = -2, sum = 0;
@@ -40,7 +41,9 @@ TEST_F(ProbeTest, OverlapOfNames) {
   EXPECT_NEAR(largest[0], 1, 1e-6);  // the same tokens in another order
 
   for (int layer = 0; layer <= 2; ++layer) {
-    const auto states = [&](const char* of) { return hidden_states(model_, base_, set(of), ProbePosition::subject_end, 100)[static_cast<std::size_t>(layer)]; };
+    const auto states = [&](const char* of) {
+      return hidden_states(model_, base_, set(of), ProbePosition::subject_end, 100)[static_cast<std::size_t>(layer)];
+    };
     const at::Tensor a = states("held"), b = states("unknown");
     double best_sum = 0, sum = 0;
     for (std::int64_t i = 0; i < 5; ++i) {
@@ -69,7 +72,9 @@ TEST_F(ProbeTest, OverlapAndNeuronsAreOfTheBaseAndMeasuredOnce) {
     now.first = false;
     EXPECT_TRUE(probe->measure(now).empty()) << name;
     EXPECT_TRUE(probe->measure_facts(now).empty()) << name;
-    EXPECT_TRUE(has(error_of([&] { (void)make(name, "reference = \"format\"")->measure(context(weights_)); }), "format")) << name;
+    EXPECT_TRUE(
+        has(error_of([&] { (void)make(name, "reference = \"format\"")->measure(context(weights_)); }), "format"))
+        << name;
   }
 }
 
@@ -77,7 +82,11 @@ TEST_F(ProbeTest, OverlapAndNeuronsAreOfTheBaseAndMeasuredOnce) {
 class GradientProbe : public ProbeTest {
  protected:
   double loss(const TokenSequence& sequence, const at::Tensor& weights) const {
-    return -answer_logits(sequence, weights).log_softmax(1).gather(1, targets(sequence).unsqueeze(1)).mean().item<double>();
+    return -answer_logits(sequence, weights)
+                .log_softmax(1)
+                .gather(1, targets(sequence).unsqueeze(1))
+                .mean()
+                .item<double>();
   }
   at::Tensor numeric(const TokenSequence& sequence) const {
     constexpr double step = 1e-5;
@@ -118,15 +127,18 @@ TEST_F(GradientProbe, CosinesAndForecastsByFiniteDifferences) {
     }
     return cosine_of(mean_held * mask, mean_new * mask);
   };
-  for (const Role role : {Role::embedding, Role::attention_q, Role::attention_k, Role::attention_v, Role::attention_o, Role::ffn_gate,
-                          Role::ffn_up, Role::ffn_down, Role::norm}) {
+  for (const Role role : {Role::embedding, Role::attention_q, Role::attention_k, Role::attention_v, Role::attention_o,
+                          Role::ffn_gate, Role::ffn_up, Role::ffn_down, Role::norm}) {
     const std::string group(role_name(role));
-    EXPECT_NEAR(value(measured, "cosine." + group), restricted([&](const ParameterInfo& p) { return p.role == role; }), 1e-5) << group;
+    EXPECT_NEAR(value(measured, "cosine." + group), restricted([&](const ParameterInfo& p) { return p.role == role; }),
+                1e-5)
+        << group;
     forecasts += value(measured, "forecast." + group);
   }
   EXPECT_NEAR(forecasts, forecast, 1e-6 * std::abs(forecast) + 1e-9);
   for (int layer = 1; layer <= 2; ++layer) {
-    EXPECT_NEAR(value(measured, "cosine", layer), restricted([&](const ParameterInfo& p) { return p.layer == layer - 1; }), 1e-6);
+    EXPECT_NEAR(value(measured, "cosine", layer),
+                restricted([&](const ParameterInfo& p) { return p.layer == layer - 1; }), 1e-6);
   }
   const std::vector<float> cosines = per_fact(*probe, now, "cosine"), each = per_fact(*probe, now, "forecast");
   ASSERT_EQ(cosines.size(), held.size());
@@ -159,7 +171,9 @@ TEST_F(ProbeTest, GradientsOfOneSetAgainstItselfAndOfFewFacts) {
 double cka_by_hsic(const at::Tensor& x, const at::Tensor& y) {
   const std::int64_t n = x.size(0);
   const at::Tensor h = at::eye(n, at::kDouble) - 1.0 / static_cast<double>(n);
-  const auto hsic = [&](const at::Tensor& a, const at::Tensor& b) { return a.matmul(a.t()).matmul(h).matmul(b.matmul(b.t())).matmul(h).trace().item<double>(); };
+  const auto hsic = [&](const at::Tensor& a, const at::Tensor& b) {
+    return a.matmul(a.t()).matmul(h).matmul(b.matmul(b.t())).matmul(h).trace().item<double>();
+  };
   return hsic(x, y) / std::sqrt(hsic(x, x) * hsic(y, y));
 }
 
@@ -176,7 +190,8 @@ TEST_F(ProbeTest, CkaKnownCases) {
     right[i][0] = i % 2 == 0 ? 1.0 : -1.0;
   }
   const at::Tensor same_rows = normal({1, 3}, "row").expand({20, 3}).contiguous();
-  const auto cases = make("cka")->measure(with_states({wide, tall, left, same_rows}, {wide.matmul(rotation) * 3 + 7, other, right, other}));
+  const auto cases = make("cka")->measure(
+      with_states({wide, tall, left, same_rows}, {wide.matmul(rotation) * 3 + 7, other, right, other}));
   EXPECT_NEAR(value(cases, "cka", 0), 1, 1e-12);  // rotation, scale, shift
   EXPECT_NEAR(value(cases, "cka", 1), cka_by_hsic(tall, other), 1e-12);
   EXPECT_GT(value(cases, "cka", 1), 0.01);
@@ -186,10 +201,13 @@ TEST_F(ProbeTest, CkaKnownCases) {
 }
 
 TEST_F(ProbeTest, CkaOfTheModel) {
-  const auto measured = make("cka", "sets = [\"held\", \"unknown\"]\nposition = \"prompt_end\"\nlimit = 4")->measure(context(weights_));
+  const auto measured =
+      make("cka", "sets = [\"held\", \"unknown\"]\nposition = \"prompt_end\"\nlimit = 4")->measure(context(weights_));
   for (const char* of : {"held", "unknown"}) {
     for (int layer = 1; layer <= 2; ++layer) {
-      const auto states = [&](const at::Tensor& w) { return hidden_states(model_, w, set(of), ProbePosition::prompt_end, 4)[static_cast<std::size_t>(layer)]; };
+      const auto states = [&](const at::Tensor& w) {
+        return hidden_states(model_, w, set(of), ProbePosition::prompt_end, 4)[static_cast<std::size_t>(layer)];
+      };
       EXPECT_NEAR(value(measured, "cka", layer, of), cka_by_hsic(states(weights_), states(base_)), 1e-9);
     }
   }
@@ -267,13 +285,17 @@ TEST_F(ProbeTest, NeuronOverlapByBruteForce) {
   const auto strongest = [](const at::Tensor& row) {
     std::vector<std::int64_t> order;
     for (std::int64_t k = 0; k < row.numel(); ++k) order.push_back(k);
-    std::sort(order.begin(), order.end(), [&](std::int64_t i, std::int64_t j) { return std::abs(row[i].item<double>()) > std::abs(row[j].item<double>()); });
+    std::sort(order.begin(), order.end(), [&](std::int64_t i, std::int64_t j) {
+      return std::abs(row[i].item<double>()) > std::abs(row[j].item<double>());
+    });
     order.resize(3);
     std::sort(order.begin(), order.end());
     return order;
   };
   for (int layer = 1; layer <= 2; ++layer) {
-    const auto of = [&](const char* name) { return neurons(model_, base_, set(name), ProbePosition::subject_end, 100)[static_cast<std::size_t>(layer) - 1]; };
+    const auto of = [&](const char* name) {
+      return neurons(model_, base_, set(name), ProbePosition::subject_end, 100)[static_cast<std::size_t>(layer) - 1];
+    };
     const at::Tensor a = of("held"), b = of("unknown");
     double cosines = 0, jaccards = 0, mean = 0;
     for (std::int64_t i = 0; i < 5; ++i) {
@@ -308,7 +330,8 @@ TEST_F(ProbeTest, NeuronOverlapByBruteForce) {
 class CompetitorProbe : public ProbeTest {
  protected:
   std::int32_t produced(std::size_t i) {
-    return static_cast<std::int32_t>(answer_logits(set("held").sequences[i], weights_)[0].argmax().item<std::int64_t>());
+    return static_cast<std::int32_t>(
+        answer_logits(set("held").sequences[i], weights_)[0].argmax().item<std::int64_t>());
   }
   std::int32_t& answer(const char* name, std::size_t i) {
     TokenSequence& sequence = set(name).sequences[i];
@@ -316,7 +339,9 @@ class CompetitorProbe : public ProbeTest {
   }
   /// Index of the new fact with the closest key, among all or those of the relation.
   std::size_t closest(std::size_t i, bool all) {
-    const auto keys = [&](const char* name) { return hidden_states(model_, base_, set(name), ProbePosition::subject_end, 100)[1]; };
+    const auto keys = [&](const char* name) {
+      return hidden_states(model_, base_, set(name), ProbePosition::subject_end, 100)[1];
+    };
     const at::Tensor a = keys("held"), b = keys("unknown");
     double best = -2;
     std::size_t where = 0;
@@ -415,7 +440,8 @@ TEST_F(ProbeTest, WhenItIsDue) {
     now.phase_end = phase_end;
     now.last = last;
     std::string text;
-    for (const ProbeTime when : {ProbeTime::always, ProbeTime::phases, ProbeTime::ends, ProbeTime::start}) text += is_due(when, now) ? '1' : '0';
+    for (const ProbeTime when : {ProbeTime::always, ProbeTime::phases, ProbeTime::ends, ProbeTime::start})
+      text += is_due(when, now) ? '1' : '0';
     return text;
   };
   EXPECT_EQ(due(true, false, false), "1111");
@@ -457,7 +483,8 @@ TEST_F(ProbeTest, Refuses) {
   for (const char* name : {"overlap", "gradient_cosine", "neuron_overlap", "competitor"}) {
     EXPECT_TRUE(has(refused(name, "new_set = \"unknwon\""), "did you mean 'unknown'?")) << name;
   }
-  for (const char* name : {"cka", "logit_drift"}) EXPECT_TRUE(has(refused(name, "sets = [\"hold\"]"), "did you mean 'held'?")) << name;
+  for (const char* name : {"cka", "logit_drift"})
+    EXPECT_TRUE(has(refused(name, "sets = [\"hold\"]"), "did you mean 'held'?")) << name;
   EXPECT_TRUE(has(refused("cka", "sets = [\"neutral\"]"), "no fact set 'neutral'"));
   EXPECT_TRUE(has(refused("logit_drift", "sets = [\"neutrl\"]"), "did you mean 'neutral'?"));
   for (const char* name : {"overlap", "common_shift", "neuron_overlap", "competitor"}) {
@@ -469,7 +496,8 @@ TEST_F(ProbeTest, Refuses) {
   EXPECT_TRUE(has(refused("cka", "when = \"sometimes\""), "always"));
   sets_.push_back({"validation", {}, {}, {}, {}});
   const ProbeContext with_empty = make_probe_context(model_, weights_, snapshots_, sets_, *examples_);
-  EXPECT_TRUE(has(error_of([&] { (void)make("common_shift", "set = \"validation\"")->measure(with_empty); }), "is empty"));
+  EXPECT_TRUE(
+      has(error_of([&] { (void)make("common_shift", "set = \"validation\"")->measure(with_empty); }), "is empty"));
 }
 
 TEST_F(ProbeTest, PerFactValuesThatCannotBeRecorded) {
@@ -480,7 +508,8 @@ TEST_F(ProbeTest, PerFactValuesThatCannotBeRecorded) {
   EXPECT_NE(wrong("x", "neutral", {1}).find("no such fact set"), std::string::npos);
   EXPECT_NE(wrong("x", "held", {1}).find("1 values for 5 facts"), std::string::npos);
   EXPECT_NE(wrong("x", "known", {std::nanf("")}).find("nan"), std::string::npos);
-  for (const char* name : {"", "a,b", "a/b", "a\nb", "extra", "a.extra.b"}) EXPECT_NE(wrong(name, "known", {1}), "") << name;
+  for (const char* name : {"", "a,b", "a/b", "a\nb", "extra", "a.extra.b"})
+    EXPECT_NE(wrong(name, "known", {1}), "") << name;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// Files that must be refused with a reason, before any of their code runs where that is possible. Out of scope: what the
-// static constructors of a well-formed plugin do (exit, abort, a crash) ends the program, as it would in any library.
+// Files that must be refused with a reason, before any of their code runs where that is possible. Out of scope: what
+// the static constructors of a well-formed plugin do (exit, abort, a crash) ends the program, as it would in any
+// library.
 #include "refusal.hpp"
 
 #include <sys/stat.h>
@@ -26,39 +27,44 @@ TEST_F(Refusal, TextFile) {
                 {"not an ELF file", "a shared object (.so)", "a file of 25 bytes", "the built plugin, not its source"});
 }
 TEST_F(Refusal, EmptyFile) {
-  refused_unrun(write("empty.so", ""), {"not an ELF file", "a shared object (.so)", "an empty file", "the built plugin"});
+  refused_unrun(write("empty.so", ""),
+                {"not an ELF file", "a shared object (.so)", "an empty file", "the built plugin"});
 }
 TEST_F(Refusal, FolderNamedLikeAPlugin) {
   fs::create_directory(folder_ / "folder.so");
-  refused_unrun(folder_ / "folder.so", {"cannot read the plugin", "a shared object", "a folder", "must exist on every node"});
+  refused_unrun(folder_ / "folder.so",
+                {"cannot read the plugin", "a shared object", "a folder", "must exist on every node"});
 }
 TEST_F(Refusal, PipeThatNobodyWrites) {
   ASSERT_EQ(::mkfifo((folder_ / "pipe.so").c_str(), 0600), 0);
-  refused_unrun(folder_ / "pipe.so", {"cannot read the plugin", "a shared object", "a pipe", "must exist on every node"});
+  refused_unrun(folder_ / "pipe.so",
+                {"cannot read the plugin", "a shared object", "a pipe", "must exist on every node"});
 }
 TEST_F(Refusal, MissingFile) {
-  refused_unrun(folder_ / "absent.so", {"cannot read the plugin", "a shared object", "No such file", "must exist on every node"});
+  refused_unrun(folder_ / "absent.so",
+                {"cannot read the plugin", "a shared object", "No such file", "must exist on every node"});
 }
 TEST_F(Refusal, DanglingLink) {
   fs::create_symlink(folder_ / "nowhere", folder_ / "link.so");
-  refused_unrun(folder_ / "link.so", {"cannot read the plugin", "a shared object", "No such file", "must exist on every node"});
+  refused_unrun(folder_ / "link.so",
+                {"cannot read the plugin", "a shared object", "No such file", "must exist on every node"});
 }
 TEST_F(Refusal, ThirtyTwoBit) {
-  refused_unrun(patched("narrow.so", 4, "\x01"),
-                {"not a shared object of this kind of machine", "64-bit little-endian", "a 32-bit file", "build the plugin on this kind"});
+  refused_unrun(patched("narrow.so", 4, "\x01"), {"not a shared object of this kind of machine", "64-bit little-endian",
+                                                  "a 32-bit file", "build the plugin on this kind"});
 }
 TEST_F(Refusal, BigEndian) {
-  refused_unrun(patched("big.so", 5, "\x02"),
-                {"not a shared object of this kind of machine", "little-endian", "not little-endian", "build the plugin on this kind"});
+  refused_unrun(patched("big.so", 5, "\x02"), {"not a shared object of this kind of machine", "little-endian",
+                                               "not little-endian", "build the plugin on this kind"});
 }
 TEST_F(Refusal, OtherProcessor) {
   const std::string s390("\x16\x00", 2);
-  refused_unrun(patched("other.so", 18, s390),
-                {"not a shared object of this kind of machine", "64-bit", "a file for machine number 22", "build the plugin on this kind"});
+  refused_unrun(patched("other.so", 18, s390), {"not a shared object of this kind of machine", "64-bit",
+                                                "a file for machine number 22", "build the plugin on this kind"});
 }
 TEST_F(Refusal, ExecutableInsteadOfALibrary) {
-  refused_unrun(patched("program.so", 16, "\x02"),
-                {"not a shared object of this kind of machine", "shared object", "ELF type 2", "build the plugin on this kind"});
+  refused_unrun(patched("program.so", 16, "\x02"), {"not a shared object of this kind of machine", "shared object",
+                                                    "ELF type 2", "build the plugin on this kind"});
 }
 TEST_F(Refusal, TruncatedAnywhere) {
   const std::string whole = read_file(good_);
@@ -66,29 +72,33 @@ TEST_F(Refusal, TruncatedAnywhere) {
   for (std::size_t part = 1; part < 20; ++part) sizes.push_back(whole.size() * part / 20);
   for (const std::size_t size : sizes) {
     SCOPED_TRACE(size);
-    refused_unrun(write("cut.so", whole.substr(0, size)),
-                  {"truncated or damaged", "bytes at", "a file of " + std::to_string(size) + " bytes", "copy or build it again"});
+    refused_unrun(
+        write("cut.so", whole.substr(0, size)),
+        {"truncated or damaged", "bytes at", "a file of " + std::to_string(size) + " bytes", "copy or build it again"});
   }
 }
 
 // --- facts
 
 TEST_F(Refusal, NoFacts) {
-  refused_unrun(hostile_ / "no_section.so",
-                {"no section .stet.plugin", "the facts that STET_PLUGIN puts there", "a shared object without", "one STET_PLUGIN(...)"});
+  refused_unrun(hostile_ / "no_section.so", {"no section .stet.plugin", "the facts that STET_PLUGIN puts there",
+                                             "a shared object without", "one STET_PLUGIN(...)"});
 }
 TEST_F(Refusal, NoEntryFunction) {
   refused_unrun(hostile_ / "no_entry.so",
                 {"no entry function", "stet_plugin_entry", "a file that does not define it", "do not hide it"});
 }
 TEST_F(Refusal, OlderAbi) {
-  refused_unrun(hostile_ / "older_abi.so", {"built for an older plugin ABI", std::to_string(STET_PLUGIN_ABI), "1", "build the plugin again"});
+  refused_unrun(hostile_ / "older_abi.so",
+                {"built for an older plugin ABI", std::to_string(STET_PLUGIN_ABI), "1", "build the plugin again"});
 }
 TEST_F(Refusal, NewerAbi) {
-  refused_unrun(hostile_ / "newer_abi.so", {"built for a newer plugin ABI", std::to_string(STET_PLUGIN_ABI), "4711", "a newer stet"});
+  refused_unrun(hostile_ / "newer_abi.so",
+                {"built for a newer plugin ABI", std::to_string(STET_PLUGIN_ABI), "4711", "a newer stet"});
 }
 TEST_F(Refusal, OtherLibtorch) {
-  refused_unrun(edited("torch.so", "\ntorch=" STET_TORCH_VERSION_TEXT, "\ntorch=9" + std::string(STET_TORCH_VERSION_TEXT).substr(1)),
+  refused_unrun(edited("torch.so", "\ntorch=" STET_TORCH_VERSION_TEXT,
+                       "\ntorch=9" + std::string(STET_TORCH_VERSION_TEXT).substr(1)),
                 {"built for another libtorch", STET_TORCH_VERSION_TEXT, "9.", "build the plugin again"});
 }
 TEST_F(Refusal, OtherStringAbi) {
@@ -104,26 +114,32 @@ TEST_F(Refusal, OtherSizeOfRegistrar) {
   const std::string layout = "layout=Registrar " + std::to_string(sizeof(Registrar)) + "/";
   std::string other = layout;
   other[other.size() - 2] = '9';
-  refused_unrun(edited("size.so", layout, other), {"another layout of stet's classes", "Registrar 72/8", "Registrar 79/8", "build the plugin again"});
+  refused_unrun(edited("size.so", layout, other),
+                {"another layout of stet's classes", "Registrar 72/8", "Registrar 79/8", "build the plugin again"});
 }
 TEST_F(Refusal, OtherAlignmentOfRegistrar) {
   refused_unrun(edited("alignment.so", "layout=Registrar 72/8", "layout=Registrar 72/4"),
                 {"another layout of stet's classes", "Registrar 72/8", "Registrar 72/4", "build the plugin again"});
 }
 TEST_F(Refusal, FactsWithoutEqualsSign) {
-  refused_unrun(edited("line.so", "\ntorch=", "\ntorch "), {"malformed plugin facts", "lines key=value", "torch " STET_TORCH_VERSION_TEXT, "STET_PLUGIN alone"});
+  refused_unrun(edited("line.so", "\ntorch=", "\ntorch "),
+                {"malformed plugin facts", "lines key=value", "torch " STET_TORCH_VERSION_TEXT, "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsThatLackAKey) {
-  refused_unrun(edited("lack.so", "\ntorch=", "\nporch="), {"malformed plugin facts", "the key 'torch'", "lack 'torch'", "STET_PLUGIN alone"});
+  refused_unrun(edited("lack.so", "\ntorch=", "\nporch="),
+                {"malformed plugin facts", "the key 'torch'", "lack 'torch'", "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsThatSayAKeyTwice) {
-  refused_unrun(edited("twice.so", "\nversion=1.0", "\nabi=3=3=3=3"), {"malformed plugin facts", "each key once", "'abi' twice", "STET_PLUGIN alone"});
+  refused_unrun(edited("twice.so", "\nversion=1.0", "\nabi=3=3=3=3"),
+                {"malformed plugin facts", "each key once", "'abi' twice", "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsWhoseAbiIsNoNumber) {
-  refused_unrun(edited("number.so", "abi=" STET_STRINGIZE(STET_PLUGIN_ABI) "\n", "abi=x\n"), {"malformed plugin facts", "a whole number for 'abi'", "'x'", "STET_PLUGIN alone"});
+  refused_unrun(edited("number.so", "abi=" STET_STRINGIZE(STET_PLUGIN_ABI) "\n", "abi=x\n"),
+                {"malformed plugin facts", "a whole number for 'abi'", "'x'", "STET_PLUGIN alone"});
 }
 TEST_F(Refusal, FactsWithControlCharacters) {
-  refused_unrun(edited("control.so", "\nauthor=stet", "\nauthor=\x1b[2J"), {"malformed plugin facts", "text for 'author'", "'?[2J'", "STET_PLUGIN alone"});
+  refused_unrun(edited("control.so", "\nauthor=stet", "\nauthor=\x1b[2J"),
+                {"malformed plugin facts", "text for 'author'", "'?[2J'", "STET_PLUGIN alone"});
 }
 
 // --- who can write it
@@ -131,7 +147,8 @@ TEST_F(Refusal, FactsWithControlCharacters) {
 TEST_F(Refusal, WorldWritableFile) {
   fs::copy_file(good_, folder_ / "open.so");
   fs::permissions(folder_ / "open.so", fs::perms::others_write, fs::perm_options::add);
-  refused_unrun(folder_ / "open.so", {"the plugin is writable by everyone", "its owner and group alone", "permission for all", "chmod o-w "});
+  refused_unrun(folder_ / "open.so", {"the plugin is writable by everyone", "its owner and group alone",
+                                      "permission for all", "chmod o-w "});
 }
 TEST_F(Refusal, WorldWritableFolder) {
   const fs::path shared = folder_ / "shared";
@@ -140,10 +157,11 @@ TEST_F(Refusal, WorldWritableFolder) {
   for (const fs::perms sticky : {fs::perms::none, fs::perms::sticky_bit}) {
     fs::permissions(shared, fs::perms::all | sticky);
     const Error error = error_of([&] { registry_.load(shared / "open.so"); });
-    expect_message(error, shared.string(),
-                   {"the plugin's folder is writable by everyone", "its owner and group alone",
-                    sticky == fs::perms::none ? "permission for all" : "the sticky bit does not keep others from adding files",
-                    "chmod o-w " + shared.string()});
+    expect_message(
+        error, shared.string(),
+        {"the plugin's folder is writable by everyone", "its owner and group alone",
+         sticky == fs::perms::none ? "permission for all" : "the sticky bit does not keep others from adding files",
+         "chmod o-w " + shared.string()});
   }
   EXPECT_FALSE(fs::exists(trace_));
   fs::permissions(shared, fs::perms::owner_all);
@@ -179,9 +197,11 @@ TEST_F(Refusal, AnotherUsersFile) {
   const std::vector<uid_t> trusted = {0, 1000, 55};
   for (const uid_t owner : trusted) EXPECT_NO_THROW(check_access("a.so", S_IFREG | 0755, owner, trusted));
   expect_message(error_of([&] { check_access("/x/a.so", S_IFREG | 0755, 1001, trusted); }), "/x/a.so",
-                 {"the plugin belongs to another user", "this program's owner: 0, 1000, 55", "owner 1001", "a folder of your own"});
-  expect_message(error_of([&] { check_access("/x", S_IFDIR | 0755, 1001, trusted); }), "/x",
-                 {"the plugin's folder belongs to another user", "this program's owner", "owner 1001", "a folder of your own"});
+                 {"the plugin belongs to another user", "this program's owner: 0, 1000, 55", "owner 1001",
+                  "a folder of your own"});
+  expect_message(
+      error_of([&] { check_access("/x", S_IFDIR | 0755, 1001, trusted); }), "/x",
+      {"the plugin's folder belongs to another user", "this program's owner", "owner 1001", "a folder of your own"});
 }
 TEST_F(Refusal, TrustedAreRootThisUserAndTheProgramsOwner) {
   const std::vector<uid_t> trusted = trusted_owners();
@@ -193,40 +213,52 @@ TEST_F(Refusal, TrustedAreRootThisUserAndTheProgramsOwner) {
 // --- what only the loader or the plugin's code can tell
 
 TEST_F(Refusal, UnresolvedSymbol) {
-  refused_unrun(hostile_ / "unresolved.so", {"cannot be loaded", "symbols are all found", "undefined symbol: stet_test_function_that_nobody_has", "ldd -r "});
+  refused_unrun(hostile_ / "unresolved.so", {"cannot be loaded", "symbols are all found",
+                                             "undefined symbol: stet_test_function_that_nobody_has", "ldd -r "});
 }
 TEST_F(Refusal, EntryThatContradictsTheFacts) {
   const std::string hint = "build the plugin again", what = "the plugin's entry function answers another ";
   refused(hostile_ / "lying_abi.so", {what + "plugin ABI", std::to_string(STET_PLUGIN_ABI), "1", hint});
   refused(hostile_ / "lying_size.so", {what + "size of Registrar", std::to_string(sizeof(Registrar)), "71", hint});
-  refused(hostile_ / "lying_alignment.so", {what + "alignment of Registrar", std::to_string(alignof(Registrar)), "4", hint});
+  refused(hostile_ / "lying_alignment.so",
+          {what + "alignment of Registrar", std::to_string(alignof(Registrar)), "4", hint});
 }
 TEST_F(Refusal, ThrowsAnExceptionWhileRegistering) {
-  refused(hostile_ / "throws_exception.so", {"failed while registering", "registers its classes", "the plugin's own trouble", "the plugin's own code"});
+  refused(hostile_ / "throws_exception.so",
+          {"failed while registering", "registers its classes", "the plugin's own trouble", "the plugin's own code"});
 }
 TEST_F(Refusal, ThrowsAnErrorWhileRegistering) {
-  refused(hostile_ / "throws_error.so", {"failed while registering", "registers its classes", "no table here", "the plugin's own code"});
+  refused(hostile_ / "throws_error.so",
+          {"failed while registering", "registers its classes", "no table here", "the plugin's own code"});
 }
 TEST_F(Refusal, ThrowsANumberWhileRegistering) {
-  refused(hostile_ / "throws_number.so", {"failed while registering", "registers its classes", "no std::exception", "the plugin's own code"});
+  refused(hostile_ / "throws_number.so",
+          {"failed while registering", "registers its classes", "no std::exception", "the plugin's own code"});
 }
 TEST_F(Refusal, NameThatIsNone) {
-  refused(hostile_ / "bad_name.so", {"failed while registering", "letters, digits", "'../echo now' in the list of its probes", "the key of a TOML table"});
+  refused(hostile_ / "bad_name.so", {"failed while registering", "letters, digits",
+                                     "'../echo now' in the list of its probes", "the key of a TOML table"});
 }
 TEST_F(Refusal, OneNameTwiceInAFile) {
-  refused(hostile_ / "duplicate.so", {"two probes are named 'echo'", "a name of its own", "already registered by the same file", "rename one"});
+  refused(hostile_ / "duplicate.so",
+          {"two probes are named 'echo'", "a name of its own", "already registered by the same file", "rename one"});
 }
 TEST_F(Refusal, OneNameInTwoFiles) {
   registry_.load(good_);
-  refused(hostile_ / "same_name.so", {"two regularizers are named 'good'", "a name of its own", "already registered by " + good_.string(), "rename one"});
+  refused(hostile_ / "same_name.so", {"two regularizers are named 'good'", "a name of its own",
+                                      "already registered by " + good_.string(), "rename one"});
   EXPECT_EQ(registry_.regularizer("good").create(toml(""))->site(), Site::weights);
 }
 TEST_F(Refusal, SiteWithoutItsHook) {
   registry_.load(hostile_ / "missing_hooks.so");
-  expect_message(error_of([&] { (void)registry_.regularizer("outputs_only").create(toml("")); }), "regularizer.outputs_only",
-                 {"declares the site 'outputs' but does not implement output_loss", "an override of output_loss", "none", "override output_loss"});
-  expect_message(error_of([&] { (void)registry_.regularizer("weights_only").create(toml("")); }), "regularizer.weights_only",
-                 {"declares the site 'weights' but does not implement add_gradient", "an override of add_gradient", "none", "override add_gradient"});
+  expect_message(error_of([&] { (void)registry_.regularizer("outputs_only").create(toml("")); }),
+                 "regularizer.outputs_only",
+                 {"declares the site 'outputs' but does not implement output_loss", "an override of output_loss",
+                  "none", "override output_loss"});
+  expect_message(error_of([&] { (void)registry_.regularizer("weights_only").create(toml("")); }),
+                 "regularizer.weights_only",
+                 {"declares the site 'weights' but does not implement add_gradient", "an override of add_gradient",
+                  "none", "override add_gradient"});
   // One that changes its mind after it was made is refused at the call.
   const auto turncoat = registry_.regularizer("turncoat").create(toml(""));
   EXPECT_EQ(turncoat->site(), Site::outputs);

@@ -1,4 +1,5 @@
-// self_distillation: values and gradients against formulas, finite differences and known cases. l2_sp_test.cpp has l2_sp.
+// self_distillation: values and gradients against formulas, finite differences and known cases. l2_sp_test.cpp has
+// l2_sp.
 #include "support.hpp"
 
 #include <algorithm>
@@ -34,7 +35,8 @@ class SelfDistillation : public PluginTest {
     return regularizer.output_loss(context(student, teacher_)).item<double>();
   }
 
-  at::Tensor gradient(Regularizer& regularizer, const at::Tensor& student, const at::Tensor& teacher, double factor = 1) {
+  at::Tensor gradient(Regularizer& regularizer, const at::Tensor& student, const at::Tensor& teacher,
+                      double factor = 1) {
     OutputContext c = context(student, teacher);
     (regularizer.output_loss(c) * factor).backward();
     return c.logits.grad();
@@ -138,8 +140,9 @@ TEST_F(SelfDistillation, SchemaRefuses) {
 
 TEST_F(SelfDistillation, DefaultsAreThePapers) {
   const config::Value resolved = registry_.regularizer("self_distillation").resolve(toml(""));
-  EXPECT_EQ(resolved, toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\"\n"
-                           "ema_decay = 0.99\ntarget = \"teacher\"\npermutation_seed = 1\non = \"batch\"\nper_step = 16"));
+  EXPECT_EQ(resolved,
+            toml("strength = 1.0\ntemperature = 0.5\ndirection = \"forward\"\nmask = \"answer\"\nteacher = \"base\"\n"
+                 "ema_decay = 0.99\ntarget = \"teacher\"\npermutation_seed = 1\non = \"batch\"\nper_step = 16"));
 }
 
 }  // namespace

@@ -42,20 +42,24 @@ class NoExamples final : public Examples {
  public:
   [[nodiscard]] std::vector<std::string> sets() const override { return {}; }
   [[nodiscard]] std::int64_t size(const std::string& set) const override { refuse(set); }
-  [[nodiscard]] at::Tensor sum_gradients(const ExampleRange& range, const at::Tensor&, const LogitGradients&,
-                                         const std::function<void(const at::Tensor&, std::size_t, at::Tensor&)>&) const override {
+  [[nodiscard]] at::Tensor sum_gradients(
+      const ExampleRange& range, const at::Tensor&, const LogitGradients&,
+      const std::function<void(const at::Tensor&, std::size_t, at::Tensor&)>&) const override {
     refuse(range.set);
   }
   [[nodiscard]] at::Tensor map_gradients(const ExampleRange& range, const at::Tensor&, const LogitGradients&,
                                          const std::function<std::vector<double>(const at::Tensor&)>&) const override {
     refuse(range.set);
   }
-  void for_each(const ExampleRange& range, const at::Tensor&, const std::function<void(const ExampleRows&)>&) const override {
+  void for_each(const ExampleRange& range, const at::Tensor&,
+                const std::function<void(const ExampleRows&)>&) const override {
     refuse(range.set);
   }
 
  private:
-  [[noreturn]] static void refuse(const std::string& set) { throw Error(ErrorKind::config, "there is no set of examples '" + set + "'"); }
+  [[noreturn]] static void refuse(const std::string& set) {
+    throw Error(ErrorKind::config, "there is no set of examples '" + set + "'");
+  }
 };
 
 class PluginTest : public ::testing::Test {

@@ -8,9 +8,7 @@
 
 namespace stet {
 
-double unix_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
+double unix_now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 double processor_seconds() noexcept {
   std::timespec now{};

@@ -19,8 +19,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// Seconds of processor time of this process, all its threads together: what work costs, however busy the machine is. Waiting
-/// costs nothing, but MPI waits by spinning.
+/// Seconds of processor time of this process, all its threads together: what work costs, however busy the machine is.
+/// Waiting costs nothing, but MPI waits by spinning.
 [[nodiscard]] double processor_seconds() noexcept;
 
 class ProcessorStopwatch {
@@ -56,7 +56,8 @@ class TaskStopwatch {
   ProcessorStopwatch processor_;
 };
 
-/// Seconds in which at least one of these spans (begin, end) goes on: those at once count once, pauses do not. A span that ends before it begins is empty.
+/// Seconds in which at least one of these spans (begin, end) goes on: those at once count once, pauses do not. A span
+/// that ends before it begins is empty.
 [[nodiscard]] double covered_seconds(std::vector<std::pair<double, double>> spans);
 
 /// The present time as "2026-11-23T14:25:00Z".

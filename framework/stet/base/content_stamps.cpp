@@ -20,9 +20,13 @@ namespace {
 constexpr std::string_view heading = "stet content stamps 1";
 constexpr std::time_t settled_seconds = 3;  // coarser than any file system's clock
 
-std::string key_of(const std::filesystem::path& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
+std::string key_of(const std::filesystem::path& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
 
-std::int64_t nanoseconds(const timespec& time) { return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec; }
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
 
 }  // namespace
 
@@ -46,7 +50,8 @@ std::optional<std::string> ContentStamps::stamp(const std::filesystem::path& pat
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   const std::time_t newest = std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
   if (std::time(nullptr) - newest < settled_seconds) return std::nullopt;
-  return fmt::format("{} {}:{} {} {}", status.st_size, status.st_dev, status.st_ino, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim));
+  return fmt::format("{} {}:{} {} {}", status.st_size, status.st_dev, status.st_ino, nanoseconds(status.st_mtim),
+                     nanoseconds(status.st_ctim));
 }
 
 std::optional<std::string> ContentStamps::recall(const std::filesystem::path& path) const {
@@ -55,7 +60,8 @@ std::optional<std::string> ContentStamps::recall(const std::filesystem::path& pa
   return found->second.content;
 }
 
-void ContentStamps::remember(const std::filesystem::path& path, const std::optional<std::string>& stamp, const std::string& content) {
+void ContentStamps::remember(const std::filesystem::path& path, const std::optional<std::string>& stamp,
+                             const std::string& content) {
   const std::string key = key_of(path);
   if (!stamp || key.find_first_of("\n\t") != std::string::npos || ContentStamps::stamp(path) != stamp) return;
   entries_[key] = {*stamp, content};

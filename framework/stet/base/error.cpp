@@ -77,7 +77,8 @@ std::string type_of_current() {
   const std::type_info* const type = abi::__cxa_current_exception_type();
   if (type == nullptr) return "an unknown type";
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
+  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status),
+                                                    std::free);
   return status == 0 ? name.get() : type->name();
 }
 
@@ -85,7 +86,8 @@ std::string type_of_current() {
 Error foreign(ErrorKind kind, const std::string& text) {
   constexpr std::size_t longest = 500;
   std::string head = text.substr(0, text.find("\nException raised from"));
-  if (const std::size_t first = head.find('\n'); first != std::string::npos) head.resize(std::min(head.size(), head.find('\n', first + 1)));
+  if (const std::size_t first = head.find('\n'); first != std::string::npos)
+    head.resize(std::min(head.size(), head.find('\n', first + 1)));
   if (head.size() > longest) head = head.substr(0, longest) + " ...";
   Error error(kind, type_of_current() + (head.empty() ? "" : ": " + head));
   if (head.size() != text.size()) error.detail(text);
@@ -116,8 +118,10 @@ Error unpack_error(std::string_view packed) {
     if (whole) parts[i] = packed.substr(at, numbers[i + 1]);
     at += numbers[i + 1];
   }
-  const bool known = numbers[0] >= static_cast<std::uint64_t>(ErrorKind::internal) && numbers[0] <= static_cast<std::uint64_t>(ErrorKind::communication);
-  if (!whole || at != packed.size() || !known) throw Error(ErrorKind::internal, "an error's text was damaged on its way between processes");
+  const bool known = numbers[0] >= static_cast<std::uint64_t>(ErrorKind::internal) &&
+                     numbers[0] <= static_cast<std::uint64_t>(ErrorKind::communication);
+  if (!whole || at != packed.size() || !known)
+    throw Error(ErrorKind::internal, "an error's text was damaged on its way between processes");
   Error error(static_cast<ErrorKind>(numbers[0]), parts[0]);
   error.at(parts[1]).expected(parts[2]).received(parts[3]).hint(parts[4]).detail(parts[5]);
   return error;

@@ -28,17 +28,19 @@ class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, std::string message);
 
-  Error& at(std::string where);                                        ///< a file, or a rank and step
+  Error& at(std::string where);                                                  ///< a file, or a rank and step
   Error& at(const std::string& file, std::size_t line, std::size_t column = 0);  ///< 1-based; 0: none
   Error& expected(std::string text);
   Error& received(std::string text);
   Error& hint(std::string text);
-  /// What serves who mends it and nobody else, such as the stack of a foreign exception: part of a run's record, not of what().
+  /// What serves who mends it and nobody else, such as the stack of a foreign exception: part of a run's record, not of
+  /// what().
   Error& detail(std::string text);
   /// Puts an outer place before the present one: "arm sft, step 3" before "plugin 'x'".
   Error& within(const std::string& outer);
 
-  /// Every rank of the group throws this error at the same place (collectively() says so): nobody needs to be told of it.
+  /// Every rank of the group throws this error at the same place (collectively() says so): nobody needs to be told of
+  /// it.
   Error& known_to_all() noexcept {
     known_to_all_ = true;
     return *this;
@@ -64,13 +66,13 @@ class Error : public std::runtime_error {
   bool known_to_all_ = false;
 };
 
-/// All parts as one text of bytes, for another process; the second undoes the first. unpack_error throws Error (internal) for
-/// anything else than what pack_error gave.
+/// All parts as one text of bytes, for another process; the second undoes the first. unpack_error throws Error
+/// (internal) for anything else than what pack_error gave.
 [[nodiscard]] std::string pack_error(const Error& error);
 [[nodiscard]] Error unpack_error(std::string_view packed);
 
-/// The exception that is being handled (call it in a catch block) as an Error: an Error as it is, anything else as `kind` with its
-/// type, the first lines of its text, and the rest as detail().
+/// The exception that is being handled (call it in a catch block) as an Error: an Error as it is, anything else as
+/// `kind` with its type, the first lines of its text, and the rest as detail().
 [[nodiscard]] Error current_error(ErrorKind kind);
 
 /// The message for an exception of any type (Error's whole text, or what()).

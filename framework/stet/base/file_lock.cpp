@@ -32,17 +32,21 @@ using std::chrono::duration;
 Error lock_error(const std::string& what, const std::filesystem::path& path, int reason) {
   auto error = Error(ErrorKind::data, what + ": " + std::strerror(reason)).at(path.string());
   if (reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP || reason == EINVAL) {
-    error.hint("this file system has no flock: set STET_LOCKS=files for every process that uses the folder, or put --out on another file system");
+    error.hint(
+        "this file system has no flock: set STET_LOCKS=files for every process that uses the folder, or put --out on "
+        "another file system");
   }
   return error;
 }
 
-/// When a process of this machine and container began, in the kernel's ticks; 0 if there is none. With its number it is that process and no later one.
+/// When a process of this machine and container began, in the kernel's ticks; 0 if there is none. With its number it is
+/// that process and no later one.
 unsigned long long start_of(long process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   std::string text;
   std::getline(file, text);
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // "PID (NAME) STATE ...", and NAME may hold anything
+  std::istringstream fields(
+      text.substr(std::min(text.size(), text.rfind(')') + 1)));  // "PID (NAME) STATE ...", and NAME may hold anything
   std::string skipped;
   for (int field = 3; field < 22; ++field) fields >> skipped;
   unsigned long long start = 0;
@@ -57,8 +61,12 @@ struct Owner {
   unsigned long long start = 0;
   unsigned long count = 0;
 
-  [[nodiscard]] static Owner here() { return {process_space(), static_cast<long>(::getpid()), start_of(::getpid()), 0}; }
-  [[nodiscard]] std::string text() const { return space + " " + std::to_string(process) + " " + std::to_string(start) + " " + std::to_string(count) + "\n"; }
+  [[nodiscard]] static Owner here() {
+    return {process_space(), static_cast<long>(::getpid()), start_of(::getpid()), 0};
+  }
+  [[nodiscard]] std::string text() const {
+    return space + " " + std::to_string(process) + " " + std::to_string(start) + " " + std::to_string(count) + "\n";
+  }
   [[nodiscard]] bool operator==(const Owner&) const = default;
 };
 
@@ -75,7 +83,8 @@ std::optional<Owner> read_owner(const std::filesystem::path& path) {
   return owner;
 }
 
-/// Writes the owner into an open file, again and again, from a thread of its own. What cannot be written is not: the lock itself is another's matter.
+/// Writes the owner into an open file, again and again, from a thread of its own. What cannot be written is not: the
+/// lock itself is another's matter.
 class Heartbeat {
  public:
   explicit Heartbeat(int descriptor) : descriptor_(descriptor) {
@@ -137,12 +146,16 @@ class HeldByFlock : public FileLock::Held {
 
 class HeldByFile : public FileLock::Held {
  public:
-  HeldByFile(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) { heart_.emplace(descriptor); }
+  HeldByFile(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {
+    heart_.emplace(descriptor);
+  }
   ~HeldByFile() override {
     heart_.reset();
-    struct stat mine {}, there {};
+    struct stat mine {
+    }, there{};
     // Not that of another, who took it for stale while this process was stopped.
-    if (::fstat(descriptor_, &mine) == 0 && ::stat(path_.c_str(), &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev) {
+    if (::fstat(descriptor_, &mine) == 0 && ::stat(path_.c_str(), &there) == 0 && mine.st_ino == there.st_ino &&
+        mine.st_dev == there.st_dev) {
       ::unlink(path_.c_str());
     }
     ::close(descriptor_);
@@ -192,11 +205,13 @@ std::unique_ptr<FileLock::Held> by_flock(const std::filesystem::path& path) {
   return std::make_unique<HeldByFlock>(descriptor, true);
 }
 
-/// Whether nobody holds the lock file any more: its process is gone from here, or it had no heartbeat for long by the file server's own clock.
+/// Whether nobody holds the lock file any more: its process is gone from here, or it had no heartbeat for long by the
+/// file server's own clock.
 bool stale(const std::filesystem::path& held) {
   const std::optional<Owner> owner = read_owner(held);
   if (owner && owner->space == process_space()) return start_of(owner->process) != owner->start;
-  struct stat there {}, now {};
+  struct stat there {
+  }, now{};
   if (::stat(held.c_str(), &there) != 0) return false;
   const std::string probe = held.string() + "." + unique_name();
   const int descriptor = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -231,7 +246,9 @@ LockKind lock_kind() {
   const char* const text = std::getenv("STET_LOCKS");
   if (text == nullptr || std::strcmp(text, "flock") == 0) return LockKind::flock;
   if (std::strcmp(text, "files") == 0) return LockKind::files;
-  throw Error(ErrorKind::config, "bad environment variable STET_LOCKS").expected("flock (the system's locks) or files (lock files with a heartbeat)").received(text);
+  throw Error(ErrorKind::config, "bad environment variable STET_LOCKS")
+      .expected("flock (the system's locks) or files (lock files with a heartbeat)")
+      .received(text);
 }
 
 std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path, LockKind kind) {

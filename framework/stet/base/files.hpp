@@ -11,8 +11,8 @@
 
 namespace stet {
 
-/// Streams bytes into `path + ".tmp.<unique_name()>"`; commit() makes them durable and gives them their name. Without commit()
-/// the temporary file is removed. Throws Error of the given kind, naming the path and the system's reason.
+/// Streams bytes into `path + ".tmp.<unique_name()>"`; commit() makes them durable and gives them their name. Without
+/// commit() the temporary file is removed. Throws Error of the given kind, naming the path and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -11,8 +11,6 @@
 #include <fstream>
 #include <random>
 
-
-
 namespace stet {
 
 std::string host_name() {

@@ -1,6 +1,6 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
-// A draw is a pure function of (seed, purpose, step, index): there is no generator state to save, to restore or to share.
-// Not for cryptography.
+// A draw is a pure function of (seed, purpose, step, index): there is no generator state to save, to restore or to
+// share. Not for cryptography.
 #pragma once
 
 #include <array>
@@ -46,9 +46,9 @@ class Random {
 
   [[nodiscard]] std::uint32_t bits32() noexcept {
     if (used_ == 4) {
-      block_ = philox4x32({block_index_++, static_cast<std::uint32_t>(index_),
-                           static_cast<std::uint32_t>(index_ >> 32), 0x73746574U},
-                          key_);
+      block_ = philox4x32(
+          {block_index_++, static_cast<std::uint32_t>(index_), static_cast<std::uint32_t>(index_ >> 32), 0x73746574U},
+          key_);
       used_ = 0;
     }
     return block_[used_++];

@@ -21,9 +21,9 @@ namespace stet {
 [[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
 /// Pieces between separators; empty pieces are kept.
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
-[[nodiscard]] std::string format_duration(double seconds);        ///< "4.2 s", "3 min 05 s", "2 h 10 min"
-[[nodiscard]] std::string format_count(double number);            ///< "999", "12.3k", "4.5M"
-[[nodiscard]] std::string format_bytes(double bytes);             ///< "12 kB", "3.4 GB" (powers of 1000)
+[[nodiscard]] std::string format_duration(double seconds);  ///< "4.2 s", "3 min 05 s", "2 h 10 min"
+[[nodiscard]] std::string format_count(double number);      ///< "999", "12.3k", "4.5M"
+[[nodiscard]] std::string format_bytes(double bytes);       ///< "12 kB", "3.4 GB" (powers of 1000)
 /// As a field of a CSV file (RFC 4180): in quotes if it holds a comma, a quote or a line break.
 [[nodiscard]] std::string csv_field(std::string_view text);
 /// As a JSON string, quotes included; bytes that are no control characters stay as they are.

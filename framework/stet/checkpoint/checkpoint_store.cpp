@@ -30,14 +30,18 @@ struct TypeName {
   at::ScalarType type;
   DType file;
 };
-constexpr TypeName types[] = {{at::kFloat, DType::f32}, {at::kDouble, DType::f64}, {at::kLong, DType::i64},
-                              {at::kInt, DType::i32},   {at::kByte, DType::u8}};
+constexpr TypeName types[] = {{at::kFloat, DType::f32},
+                              {at::kDouble, DType::f64},
+                              {at::kLong, DType::i64},
+                              {at::kInt, DType::i32},
+                              {at::kByte, DType::u8}};
 
 DType file_type(at::ScalarType type) {
   for (const TypeName& t : types) {
     if (t.type == type) return t.file;
   }
-  throw Error(ErrorKind::checkpoint, std::string("a tensor of type ") + c10::toString(type) + " cannot go into a checkpoint");
+  throw Error(ErrorKind::checkpoint,
+              std::string("a tensor of type ") + c10::toString(type) + " cannot go into a checkpoint");
 }
 
 std::string part_name(int rank, int ranks) { return fmt::format("part-{}-of-{}.safetensors", rank, ranks); }
@@ -60,7 +64,9 @@ void checkpointing(const std::filesystem::path& folder, const Work& work) {
   } catch (const Error& error) {
     throw Error(ErrorKind::checkpoint, "cannot save the checkpoint: " + error.message()).at(error.where()).hint(hint);
   } catch (const std::exception& error) {
-    throw Error(ErrorKind::checkpoint, std::string("cannot save the checkpoint: ") + error.what()).at(folder.string()).hint(hint);
+    throw Error(ErrorKind::checkpoint, std::string("cannot save the checkpoint: ") + error.what())
+        .at(folder.string())
+        .hint(hint);
   }
 }
 
@@ -77,7 +83,8 @@ void replace_folder(const std::filesystem::path& temporary, const std::filesyste
   std::filesystem::rename(temporary, final_folder);
 }
 
-/// The manifest, after every file it names was verified. It carries a checksum of itself: positions and counters are in it.
+/// The manifest, after every file it names was verified. It carries a checksum of itself: positions and counters are in
+/// it.
 Json read_manifest(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "manifest.json";
   if (!std::filesystem::exists(file)) throw broken(folder, "no manifest.json");
@@ -139,7 +146,9 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
   const int rank = communicator_.rank(), ranks = communicator_.size();
   const std::filesystem::path final_folder = folder_ / fmt::format("step-{}", checkpoint.step);
   const std::filesystem::path temporary = final_folder.string() + ".tmp";
-  const auto together = [&](const auto& work) { collectively(communicator_, [&] { checkpointing(final_folder, work); }); };
+  const auto together = [&](const auto& work) {
+    collectively(communicator_, [&] { checkpointing(final_folder, work); });
+  };
   together([&] {
     if (rank != 0) return;
     std::filesystem::create_directories(folder_);
@@ -168,7 +177,8 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
   const std::vector<std::string> parts = communicator_.all_gather(mine);
   together([&] {
     if (rank != 0) return;
-    Json manifest{{"format", format_version}, {"step", checkpoint.step}, {"ranks", ranks}, {"metadata", checkpoint.metadata}};
+    Json manifest{
+        {"format", format_version}, {"step", checkpoint.step}, {"ranks", ranks}, {"metadata", checkpoint.metadata}};
     manifest["tensors"] = Json::object();
     for (const auto& [name, tensor] : checkpoint.tensors) {
       manifest["tensors"][name] = {{"shape", tensor.sizes().vec()}};
@@ -217,7 +227,8 @@ std::optional<Checkpoint> CheckpointStore::load_newest() {
   return checkpoint;
 }
 
-std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder, const std::function<void(const Error&)>& skipped) {
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder,
+                                                       const std::function<void(const Error&)>& skipped) {
   for (const std::filesystem::path& step : step_folders(folder)) {
     try {
       static_cast<void>(read_manifest(step));
@@ -243,7 +254,8 @@ CheckpointSummary verify_checkpoint(const std::filesystem::path& folder) {
     for (const auto& [name, entry] : manifest.at("tensors").items()) {
       summary.shapes[name] = entry.at("shape").get<std::vector<std::int64_t>>();
     }
-    for (const auto& [name, entry] : manifest.at("files").items()) summary.bytes += entry.at("bytes").get<std::uint64_t>();
+    for (const auto& [name, entry] : manifest.at("files").items())
+      summary.bytes += entry.at("bytes").get<std::uint64_t>();
     return summary;
   } catch (const Json::exception& error) {
     throw broken(folder, std::string("manifest.json: ") + error.what());
@@ -259,15 +271,18 @@ Checkpoint read_checkpoint(const std::filesystem::path& folder) {
       const TensorInfo& info = part.require(name);
       at::Tensor& tensor = checkpoint.tensors[name];
       if (!tensor.defined()) {
-        const auto type = std::find_if(std::begin(types), std::end(types), [&](const TypeName& t) { return t.file == info.dtype; });
+        const auto type =
+            std::find_if(std::begin(types), std::end(types), [&](const TypeName& t) { return t.file == info.dtype; });
         if (type == std::end(types)) throw broken(folder, "tensor " + name + " has an unexpected type");
         tensor = at::empty(shape, type->type);
       }
       const auto [begin, end] = share(tensor.numel(), rank, summary.ranks);
       const std::span<const std::byte> bytes = part.bytes(info);
       const auto element = static_cast<std::int64_t>(tensor.element_size());
-      if (static_cast<std::int64_t>(bytes.size()) != (end - begin) * element) throw broken(folder, "tensor " + name + " has the wrong size");
-      if (!bytes.empty()) std::memcpy(static_cast<std::byte*>(tensor.data_ptr()) + begin * element, bytes.data(), bytes.size());
+      if (static_cast<std::int64_t>(bytes.size()) != (end - begin) * element)
+        throw broken(folder, "tensor " + name + " has the wrong size");
+      if (!bytes.empty())
+        std::memcpy(static_cast<std::byte*>(tensor.data_ptr()) + begin * element, bytes.data(), bytes.size());
     }
   }
   return checkpoint;

@@ -29,7 +29,8 @@ class PageFolder {
  public:
   PageFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "stet-child-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw Error(ErrorKind::data, "cannot make a temporary folder").at(name).received(std::strerror(errno));
+    if (::mkdtemp(name.data()) == nullptr)
+      throw Error(ErrorKind::data, "cannot make a temporary folder").at(name).received(std::strerror(errno));
     path_ = name;
   }
   ~PageFolder() {
@@ -64,7 +65,8 @@ std::string read_all(int descriptor) {
 }
 
 /// In the child. Never returns; no destructors run, and nothing that the parent has registered for its own end.
-[[noreturn]] void work_and_leave(Communicator& communicator, const std::function<void()>& work, const std::filesystem::path& folder, int answer) {
+[[noreturn]] void work_and_leave(Communicator& communicator, const std::function<void()>& work,
+                                 const std::filesystem::path& folder, int answer) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::string said(done);
   try {
@@ -84,7 +86,8 @@ std::string read_all(int descriptor) {
 void run_in_child(Communicator& communicator, const std::function<void()>& work) {
   const PageFolder folder;
   std::array<int, 2> answer{};
-  if (::pipe2(answer.data(), O_CLOEXEC) != 0) throw Error(ErrorKind::internal, "no pipe").received(std::strerror(errno));
+  if (::pipe2(answer.data(), O_CLOEXEC) != 0)
+    throw Error(ErrorKind::internal, "no pipe").received(std::strerror(errno));
   std::fflush(stdout);
   std::cout.flush();
   const pid_t child = ::fork();
@@ -99,11 +102,16 @@ void run_in_child(Communicator& communicator, const std::function<void()>& work)
   if (said == done) return;
   if (!said.empty()) throw unpack_error(said);
   const std::vector<Flight> flights = FlightRecorder::left_in(folder.path());
-  const std::string hook = flights.empty() ? "" : flights.front().place, step = flights.empty() ? "" : flights.front().step_text();
-  Error error(ErrorKind::plugin, WIFSIGNALED(status) ? fmt::format("the process that tried the steps died of signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                                                     : fmt::format("the process that tried the steps ended itself with exit code {}", WEXITSTATUS(status)));
+  const std::string hook = flights.empty() ? "" : flights.front().place,
+                    step = flights.empty() ? "" : flights.front().step_text();
+  Error error(ErrorKind::plugin, WIFSIGNALED(status)
+                                     ? fmt::format("the process that tried the steps died of signal {} ({})",
+                                                   WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                                     : fmt::format("the process that tried the steps ended itself with exit code {}",
+                                                   WEXITSTATUS(status)));
   if (!hook.empty()) error.at(step.empty() ? hook : hook + ", " + step);
-  throw error.hint(hook.empty() ? "no plugin's hook ran" : "the cause is in that hook; `stet plugin check` tries it by itself");
+  throw error.hint(hook.empty() ? "no plugin's hook ran"
+                                : "the cause is in that hook; `stet plugin check` tries it by itself");
 }
 
 }  // namespace stet

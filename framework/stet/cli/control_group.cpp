@@ -33,7 +33,8 @@ void take_smaller(Number& limit, Number found) {
   if (found > 0 && (limit == 0 || found < limit)) limit = found;
 }
 
-/// Calls `look` with the folder of `group` below `mount` and of every group above it. In a container that does not see the host's groups some do not exist.
+/// Calls `look` with the folder of `group` below `mount` and of every group above it. In a container that does not see
+/// the host's groups some do not exist.
 template <class Look>
 void upwards(const fs::path& mount, const std::string& group, const Look& look) {
   for (fs::path at = fs::path(group.empty() ? "/" : group).lexically_normal();; at = at.parent_path()) {
@@ -52,18 +53,22 @@ ControlGroupLimits control_group_limits(const fs::path& root) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1), group = line.substr(second + 1);
-    const auto has = [list = "," + controllers + ","](std::string_view name) { return list.find("," + std::string(name) + ",") != std::string::npos; };
+    const auto has = [list = "," + controllers + ","](std::string_view name) {
+      return list.find("," + std::string(name) + ",") != std::string::npos;
+    };
     if (controllers.empty()) {
       upwards(mount, group, [&limits](const fs::path& folder) {
         take_smaller(limits.memory, limit_in(word_of(folder / "memory.max")));
         std::string quota;
         double period = 0;
-        if (std::ifstream(folder / "cpu.max") >> quota >> period && period > 0) take_smaller(limits.cores, static_cast<double>(limit_in(quota)) / period);
+        if (std::ifstream(folder / "cpu.max") >> quota >> period && period > 0)
+          take_smaller(limits.cores, static_cast<double>(limit_in(quota)) / period);
       });
     } else if (has("cpu")) {
       const fs::path together = mount / controllers;
       upwards(fs::exists(together) ? together : mount / "cpu", group, [&limits](const fs::path& folder) {
-        const std::uint64_t quota = limit_in(word_of(folder / "cpu.cfs_quota_us")), period = limit_in(word_of(folder / "cpu.cfs_period_us"));
+        const std::uint64_t quota = limit_in(word_of(folder / "cpu.cfs_quota_us")),
+                            period = limit_in(word_of(folder / "cpu.cfs_period_us"));
         if (period > 0) take_smaller(limits.cores, static_cast<double>(quota) / static_cast<double>(period));
       });
     } else if (has("memory")) {
@@ -80,7 +85,9 @@ ControlGroupLimits control_group_limits(const fs::path& root) {
 int bound_cores() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  return ::sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+  return ::sched_getaffinity(0, sizeof(mask), &mask) == 0
+             ? CPU_COUNT(&mask)
+             : std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 int usable_cores(int bound, double limit) {

@@ -29,7 +29,8 @@ void Display::update(double fraction, std::optional<double> left, const std::str
   if (left && *left > 0) line += fmt::format("  about {} left", format_duration(*left));
   if (terminal_) {
     winsize size{};
-    const std::size_t width = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1U : 79U;
+    const std::size_t width =
+        ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1U : 79U;
     fmt::print(stderr, "\r\033[K{}", line.substr(0, width));
     drawn_ = true;
   } else {

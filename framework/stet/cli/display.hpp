@@ -1,5 +1,5 @@
-// The progress of `stet run` on standard error: one line that is redrawn on a terminal, plain lines elsewhere (Slurm logs must not
-// contain carriage returns).
+// The progress of `stet run` on standard error: one line that is redrawn on a terminal, plain lines elsewhere (Slurm
+// logs must not contain carriage returns).
 #pragma once
 
 #include <stet/base/clock.hpp>

@@ -29,8 +29,8 @@ std::filesystem::path own_path() {
   return path;
 }
 
-/// Signals that ask a run to stop wait until the engine, which is loaded for a second or so, has its handlers (run/stopping.hpp, which this small
-/// program does not link). A blocked signal stays blocked, and pending, over exec.
+/// Signals that ask a run to stop wait until the engine, which is loaded for a second or so, has its handlers
+/// (run/stopping.hpp, which this small program does not link). A blocked signal stays blocked, and pending, over exec.
 void hold_back_stop_signals() {
   sigset_t set;
   sigemptyset(&set);

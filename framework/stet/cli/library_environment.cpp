@@ -109,7 +109,8 @@ std::string apply(const LibraryEnvironment& environment, const GetVariable& get,
 bool stops_politely(int count, const char* const* arguments) noexcept {
   for (int i = 1; i < count; ++i) {
     const std::string_view argument = arguments[i];
-    if (!argument.starts_with('-')) return argument == "run" || argument == "slick";  // the first word is the command; only flags come before it
+    if (!argument.starts_with('-'))
+      return argument == "run" || argument == "slick";  // the first word is the command; only flags come before it
   }
   return false;
 }

@@ -58,7 +58,8 @@ struct BadVariable : std::runtime_error {
 /// "OPENBLAS_CORETYPE=SkylakeX (AVX-512 present); OMP_NUM_THREADS=4 (set by the user)".
 std::string apply(const LibraryEnvironment& environment, const GetVariable& get, const SetVariable& set);
 
-/// Whether these arguments of the program are a command that ends with a checkpoint when it is told to stop: `run`, `slick`.
+/// Whether these arguments of the program are a command that ends with a checkpoint when it is told to stop: `run`,
+/// `slick`.
 [[nodiscard]] bool stops_politely(int count, const char* const* arguments) noexcept;
 
 }  // namespace stet::launcher

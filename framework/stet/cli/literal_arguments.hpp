@@ -1,5 +1,5 @@
-// Arguments as they are. CLI11 has a notation of its own for lists: where an option takes several values, "[a,b]" would be two, "[MASK]" would be
-// MASK, and "{}" none. A user who types a text means the text.
+// Arguments as they are. CLI11 has a notation of its own for lists: where an option takes several values, "[a,b]" would
+// be two, "[MASK]" would be MASK, and "{}" none. A user who types a text means the text.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -27,13 +27,17 @@ class LiteralArguments {
 
 /// An option or positional argument that may be given several times; each value is taken as it was written.
 template <class Text>
-CLI::Option* add_literal_list(CLI::App& app, const std::string& name, std::vector<Text>& target, const std::string& help) {
+CLI::Option* add_literal_list(CLI::App& app, const std::string& name, std::vector<Text>& target,
+                              const std::string& help) {
   const auto take = [&target](const CLI::results_t& given) {
     target.clear();
     for (const std::string& argument : given) target.emplace_back(LiteralArguments::original(argument));
     return true;
   };
-  return app.add_option(name, take, help)->type_size(1)->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
+  return app.add_option(name, take, help)
+      ->type_size(1)
+      ->expected(1, CLI::detail::expected_max_vector_size)
+      ->allow_extra_args();
 }
 
 }  // namespace stet

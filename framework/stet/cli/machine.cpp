@@ -214,9 +214,10 @@ std::string format(const MachineReport& report) {
     if (file != report.blas_file) line("", "also loaded: " + file);
   }
   line("processor", fmt::format("{}, {} usable{}", report.cpu.empty() ? "unknown" : report.cpu, cores(report.cores),
-                                report.cpu_quota > 0 ? fmt::format(", limited to {}: {} worker processes by default", cores(report.cpu_quota),
-                                                                   usable_cores(report.cores, report.cpu_quota))
-                                                     : ""));
+                                report.cpu_quota > 0
+                                    ? fmt::format(", limited to {}: {} worker processes by default",
+                                                  cores(report.cpu_quota), usable_cores(report.cores, report.cpu_quota))
+                                    : ""));
   line("SIMD",
        fmt::format("processor {}, libtorch {}, stet {}", report.cpu_simd, report.aten_simd, report.kernel_simd));
   line("threads",

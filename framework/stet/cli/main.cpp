@@ -78,7 +78,8 @@ int main(int argc, char** argv) {
                          : options.verbose            ? stet::log::Level::debug
                                                       : stet::log::Level::info);
     code = dispatch(options, *session);
-    std::fflush(stdout);  // before MPI ends: when the first rank exits with an error, Open MPI 5 kills the others at once
+    std::fflush(
+        stdout);  // before MPI ends: when the first rank exits with an error, Open MPI 5 kills the others at once
     return code;
   } catch (const stet::Error& error) {
     return leave(session.get(), error.what(), error.exit_code());

@@ -34,52 +34,52 @@ struct Options {
   };
   Command command = Command::none;
   bool verbose = false;
-  std::filesystem::path file;            ///< experiment, model folder, checkpoint folder or shard folder
-  std::filesystem::path out = "runs";    ///< of results; data build, tokenizer train: what is made
+  std::filesystem::path file;          ///< experiment, model folder, checkpoint folder or shard folder
+  std::filesystem::path out = "runs";  ///< of results; data build, tokenizer train: what is made
 
-  double hang_timeout = 600;             ///< run, slick: seconds; 0: never
+  double hang_timeout = 600;  ///< run, slick: seconds; 0: never
   // run, plan, table, slick
-  bool trust_versions = false;           ///< run, plan, table: plugins of the same version count as the same
-  std::vector<std::string> overrides;    ///< --set a.b=c; also plugin check
-  int jobs = 0;                          ///< worker processes; 0: one a core
+  bool trust_versions = false;                ///< run, plan, table: plugins of the same version count as the same
+  std::vector<std::string> overrides;         ///< --set a.b=c; also plugin check
+  int jobs = 0;                               ///< worker processes; 0: one a core
   std::optional<std::int64_t> ranks_per_run;  ///< instead of the experiment's
-  bool worker = false;                   ///< internal: started by `stet run`
-  bool resolved = false;                 ///< plan --resolved
-  bool no_estimate = false;              ///< plan --no-estimate
-  std::string format = "terminal";       ///< table
-  std::filesystem::path results;         ///< run, table: folder for the table with its origin; empty: none
+  bool worker = false;                        ///< internal: started by `stet run`
+  bool resolved = false;                      ///< plan --resolved
+  bool no_estimate = false;                   ///< plan --no-estimate
+  std::string format = "terminal";            ///< table
+  std::filesystem::path results;              ///< run, table: folder for the table with its origin; empty: none
 
   // plugin info, plugin check
   std::string name;
-  unsigned check_seconds = 120;          ///< plugin check: for one check
-  std::filesystem::path journal;         ///< internal: of the process in which `plugin check` makes its checks
-  std::string digest;                    ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
+  unsigned check_seconds = 120;   ///< plugin check: for one check
+  std::filesystem::path journal;  ///< internal: of the process in which `plugin check` makes its checks
+  std::string digest;             ///< internal: the class "KIND/NAME" that `plugin check` has ranks train
 
   // doctor
   bool measure = true;
 
   // export and generate
   std::filesystem::path destination;
-  std::filesystem::path tokenizer;       ///< also data build
+  std::filesystem::path tokenizer;  ///< also data build
   std::string prompt;
-  std::string end_token;                 ///< also data build; empty: what the tokenizer's folder says
-  bool no_special = false;               ///< no token for the beginning before the prompt
+  std::string end_token;    ///< also data build; empty: what the tokenizer's folder says
+  bool no_special = false;  ///< no token for the beginning before the prompt
   std::int64_t max_tokens = 64, top_k = 0, samples = 1;
   double temperature = 0;
-  std::uint64_t seed = 1;                ///< also data inspect
+  std::uint64_t seed = 1;  ///< also data inspect
 
   // data build and data inspect
-  std::vector<std::filesystem::path> files;   ///< JSON lines
-  std::uint64_t context = 1024;               ///< longest sequence
-  double shard_megabytes = 64;                ///< of input a shard
+  std::vector<std::filesystem::path> files;  ///< JSON lines
+  std::uint64_t context = 1024;              ///< longest sequence
+  double shard_megabytes = 64;               ///< of input a shard
   std::uint64_t shown_samples = 0;
   bool verify = false;
 
   // tokenizer train, encode, decode
-  std::vector<std::string> inputs;       ///< files; texts; ids
+  std::vector<std::string> inputs;  ///< files; texts; ids
   std::size_t vocabulary = 0, min_frequency = 2;
-  bool special = false;                  ///< with the post-processor's tokens
-  bool tokens = false;                   ///< encode --tokens
+  bool special = false;  ///< with the post-processor's tokens
+  bool tokens = false;   ///< encode --tokens
 };
 
 /// Parses argv; on --help, --version or an error prints and returns the exit code through `code` with Command::none.

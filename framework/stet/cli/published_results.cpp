@@ -36,7 +36,7 @@ std::string commit_of(const std::filesystem::path& file, const std::filesystem::
 
 struct Cost {
   int finished = 0;
-  double seconds = 0;  // of one core
+  double seconds = 0;                            // of one core
   std::vector<std::pair<double, double>> spans;  // of the wall: begin, end
 };
 
@@ -50,7 +50,8 @@ void add(Cost& cost, const std::filesystem::path& task) {
 
 }  // namespace
 
-void publish_results(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace, const report::Table& table) {
+void publish_results(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace,
+                     const report::Table& table) {
   Cost runs, bases, labels;
   for (const PlannedRun& run : plan.runs) add(runs, workspace.run_folder(run));
   for (const PlannedBase& base : plan.bases) add(bases, workspace.base_folder(base));
@@ -58,14 +59,19 @@ void publish_results(const std::filesystem::path& folder, const Plan& plan, cons
   const MachineReport machine = inspect_machine(false);
   std::string text = report::to_markdown(table);
   text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", plan.file.string());
-  text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file, folder), runs.finished, plan.runs.size(), bases.finished,
-                      plan.bases.size());
+  text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file, folder),
+                      runs.finished, plan.runs.size(), bases.finished, plan.bases.size());
   std::vector<std::pair<double, double>> spans = runs.spans;
   for (const Cost* cost : {&bases, &labels}) spans.insert(spans.end(), cost->spans.begin(), cost->spans.end());
-  const std::string labelling = plan.labels.empty() ? "" : fmt::format("{} for labels by SLiCK, ", format_duration(labels.seconds));
-  text += fmt::format("- wall time {}; processor time {} for the runs, {}{} for the base models (those shared with other files included)\n",
-                      format_duration(covered_seconds(std::move(spans))), format_duration(runs.seconds), labelling, format_duration(bases.seconds));
-  text += fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.cpu, machine.cores, machine.torch_version, machine.blas);
+  const std::string labelling =
+      plan.labels.empty() ? "" : fmt::format("{} for labels by SLiCK, ", format_duration(labels.seconds));
+  text += fmt::format(
+      "- wall time {}; processor time {} for the runs, {}{} for the base models (those shared with other files "
+      "included)\n",
+      format_duration(covered_seconds(std::move(spans))), format_duration(runs.seconds), labelling,
+      format_duration(bases.seconds));
+  text +=
+      fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.cpu, machine.cores, machine.torch_version, machine.blas);
   if (plan.table.certification && std::filesystem::exists(workspace.folder() / "certification.md")) {
     text += "\n### Base models\n\n" + read_file(workspace.folder() / "certification.md");
   }

@@ -12,9 +12,11 @@ constexpr std::string_view prefix = ".status-";
 constexpr std::string_view account_suffix = ".account";
 constexpr const char* lock_name = ".lock";
 
-/// Boards of an experiment come and go one at a time: else another command's remove_dead() could meet a board between its folder and its lock,
-/// take it for a dead one's and remove it, or open the lock of one that is just being removed.
-std::optional<FileLock> one_at_a_time(const std::filesystem::path& experiment) { return FileLock::acquire_folder(experiment); }
+/// Boards of an experiment come and go one at a time: else another command's remove_dead() could meet a board between
+/// its folder and its lock, take it for a dead one's and remove it, or open the lock of one that is just being removed.
+std::optional<FileLock> one_at_a_time(const std::filesystem::path& experiment) {
+  return FileLock::acquire_folder(experiment);
+}
 }  // namespace
 
 void StatusBoard::create() {
@@ -39,7 +41,8 @@ void StatusBoard::write(const std::string& name, const std::string& text) const 
 }
 
 void StatusBoard::publish(const Progress& progress) const {
-  write(writer_, fmt::format("{} {} {} {} {}", progress.fraction, progress.tokens_per_second, progress.seconds, progress.identity, progress.task));
+  write(writer_, fmt::format("{} {} {} {} {}", progress.fraction, progress.tokens_per_second, progress.seconds,
+                             progress.identity, progress.task));
 }
 
 void StatusBoard::publish(const WorkAccount& account) const {

@@ -20,7 +20,8 @@ struct WorkAccount {
 class StatusBoard {
  public:
   /// `folder` need not exist. `writer` names the writing process, for instance its rank or process id.
-  StatusBoard(std::filesystem::path folder, std::string writer) : folder_(std::move(folder)), writer_(std::move(writer)) {}
+  StatusBoard(std::filesystem::path folder, std::string writer)
+      : folder_(std::move(folder)), writer_(std::move(writer)) {}
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   /// Makes the folder. This object is its owner: while it lives, remove_dead() leaves the folder alone.
@@ -30,10 +31,11 @@ class StatusBoard {
   void publish(const Progress& progress) const;
   void publish(const WorkAccount& account) const;
 
-  [[nodiscard]] std::vector<Progress> progress() const;      ///< of every process
-  /// Whether this writer published what it did in all; one that died did not. What it had under way is then taken off the board.
+  [[nodiscard]] std::vector<Progress> progress() const;  ///< of every process
+  /// Whether this writer published what it did in all; one that died did not. What it had under way is then taken off
+  /// the board.
   [[nodiscard]] bool accounted(const std::string& writer) const;
-  [[nodiscard]] WorkAccount account() const;                 ///< summed over the processes that wrote one
+  [[nodiscard]] WorkAccount account() const;  ///< summed over the processes that wrote one
 
   /// Removes boards in an experiment's folder whose owner is gone.
   static void remove_dead(const std::filesystem::path& experiment);

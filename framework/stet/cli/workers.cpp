@@ -4,11 +4,11 @@
 #include <stet/cli/control_group.hpp>
 #include <stet/run/stopping.hpp>
 
-#include <csignal>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,14 +36,16 @@ void WorkerProcesses::start(const std::vector<std::string>& arguments) {
   argv.push_back(nullptr);
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const pid_t parent = ::getpid();
-  // Blocked over fork and exec: the worker lets them through when it has its handlers. One that comes before is kept for it, not deadly.
+  // Blocked over fork and exec: the worker lets them through when it has its handlers. One that comes before is kept
+  // for it, not deadly.
   sigset_t held, before;
   sigemptyset(&held);
   for (const int number : stop_signals) sigaddset(&held, number);
   ::pthread_sigmask(SIG_BLOCK, &held, &before);
   const pid_t pid = ::fork();
   if (pid != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) throw Error(ErrorKind::communication, std::string("cannot start a worker process: ") + std::strerror(errno));
+  if (pid < 0)
+    throw Error(ErrorKind::communication, std::string("cannot start a worker process: ") + std::strerror(errno));
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a killed parent leaves no orphans; checkpoints make that safe
     if (::getppid() != parent) ::_exit(1);
@@ -76,7 +78,8 @@ int WorkerProcesses::end_stopped(double seconds) {
     std::string text;
     std::getline(file, text);
     const std::size_t name_end = text.rfind(')');  // "PID (NAME) STATE ...", and NAME may hold anything
-    const bool stopped = name_end != std::string::npos && name_end + 2 < text.size() && (text[name_end + 2] == 'T' || text[name_end + 2] == 't');
+    const bool stopped = name_end != std::string::npos && name_end + 2 < text.size() &&
+                         (text[name_end + 2] == 'T' || text[name_end + 2] == 't');
     double& so_far = stopped_[pid];
     so_far = stopped ? so_far + passed : 0;
     if (so_far <= seconds) continue;

@@ -1,5 +1,5 @@
-// Worker processes of `stet run`: copies of this program that work on the same experiment folder, one a core. They share
-// nothing but the folder; when one dies another takes its place and its task.
+// Worker processes of `stet run`: copies of this program that work on the same experiment folder, one a core. They
+// share nothing but the folder; when one dies another takes its place and its task.
 #pragma once
 
 #include <stet/base/clock.hpp>
@@ -35,8 +35,8 @@ class WorkerProcesses {
   };
   /// Those that ended, in that order.
   [[nodiscard]] const std::vector<Ended>& ended() const noexcept { return ended_; }
-  /// Kills workers that have been stopped (SIGSTOP) for `seconds`, while this process itself ran: they hold tasks that others could do.
-  /// To be called every now and then; returns how many were killed.
+  /// Kills workers that have been stopped (SIGSTOP) for `seconds`, while this process itself ran: they hold tasks that
+  /// others could do. To be called every now and then; returns how many were killed.
   [[nodiscard]] int end_stopped(double seconds);
 
  private:

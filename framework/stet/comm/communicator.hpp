@@ -30,7 +30,8 @@ class SharedCounter {
 class Communicator {
  public:
   /// What the process does is published in `recorder`, which the communicators made from this one share.
-  explicit Communicator(std::shared_ptr<FlightRecorder> recorder = std::make_shared<FlightRecorder>()) : recorder_(std::move(recorder)) {}
+  explicit Communicator(std::shared_ptr<FlightRecorder> recorder = std::make_shared<FlightRecorder>())
+      : recorder_(std::move(recorder)) {}
   virtual ~Communicator() = default;
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
@@ -76,15 +77,16 @@ class Communicator {
   /// Whether different threads may use different communicators at the same time (MPI_THREAD_MULTIPLE).
   [[nodiscard]] virtual bool concurrent() const = 0;
 
-  /// Waits up to `seconds` for all ranks to make this call too. False: some rank did not, it is elsewhere (in another call,
-  /// or computing); then nothing but abort() may follow. For a rank that leaves with an error and cannot know whether the
-  /// others do.
+  /// Waits up to `seconds` for all ranks to make this call too. False: some rank did not, it is elsewhere (in another
+  /// call, or computing); then nothing but abort() may follow. For a rank that leaves with an error and cannot know
+  /// whether the others do.
   [[nodiscard]] virtual bool everyone_arrives(double seconds) = 0;
 
-  /// Tells the ranks of each other's failures, on a channel of its own that no other member meets: `failure` is this rank's, packed
-  /// (pack_error), or null. Every rank must call it as often as the others do between two collectives; a rank that failed may be early, and
-  /// is met by the others' next call. Empty: nobody failed. Otherwise each rank's failure, "" for one without. Nothing: this rank
-  /// failed and the others wait in a collective that it will never enter; the group is lost (see broken()).
+  /// Tells the ranks of each other's failures, on a channel of its own that no other member meets: `failure` is this
+  /// rank's, packed (pack_error), or null. Every rank must call it as often as the others do between two collectives; a
+  /// rank that failed may be early, and is met by the others' next call. Empty: nobody failed. Otherwise each rank's
+  /// failure, "" for one without. Nothing: this rank failed and the others wait in a collective that it will never
+  /// enter; the group is lost (see broken()).
   [[nodiscard]] virtual std::optional<std::vector<std::string>> settle(const std::string* failure) = 0;
   /// The ranks cannot come together any more: nothing but abort() may follow.
   [[nodiscard]] bool broken() const noexcept { return broken_; }
@@ -109,9 +111,9 @@ class Communicator {
 /// ("rank 2: file.toml:3:1"); an exception that is not an Error gets kind internal. So there is one message to
 /// print, by rank 0 say, and not one a rank. Such an Error is known_to_all(): an outer collectively() lets it pass.
 ///
-/// `work` may communicate. A rank that fails in it is met by the others at their next verdict, inside `work` or at its end. Where they
-/// wait for it in another collective instead, which shows in their flight recorders (during a task), it throws its own error at
-/// once and the communicator is broken() there. In a group of one, exceptions pass unchanged.
+/// `work` may communicate. A rank that fails in it is met by the others at their next verdict, inside `work` or at its
+/// end. Where they wait for it in another collective instead, which shows in their flight recorders (during a task), it
+/// throws its own error at once and the communicator is broken() there. In a group of one, exceptions pass unchanged.
 void collectively(Communicator& communicator, const std::function<void()>& work);
 
 }  // namespace stet

@@ -97,7 +97,11 @@ void on_fatal_signal(int number) {
     page->fatal_signal.store(number);
     if (page->place.text[0] != 0) {
       say("stet: the process dies of a signal (");
-      say(number == SIGSEGV ? "SIGSEGV" : number == SIGBUS ? "SIGBUS" : number == SIGILL ? "SIGILL" : number == SIGFPE ? "SIGFPE" : "SIGABRT");
+      say(number == SIGSEGV  ? "SIGSEGV"
+          : number == SIGBUS ? "SIGBUS"
+          : number == SIGILL ? "SIGILL"
+          : number == SIGFPE ? "SIGFPE"
+                             : "SIGABRT");
       say(") in ");
       say(page->place.text.data());
       say("\n");
@@ -135,7 +139,9 @@ Flight copy_of(const FlightPage& page) {
   return flight;
 }
 
-std::filesystem::path page_file(const std::filesystem::path& folder, int rank) { return folder / ("rank-" + std::to_string(rank)); }
+std::filesystem::path page_file(const std::filesystem::path& folder, int rank) {
+  return folder / ("rank-" + std::to_string(rank));
+}
 
 /// What is known of a process goes on to its next page.
 void carry_over(const FlightPage& from, FlightPage& to) {
@@ -216,7 +222,8 @@ void FlightRecorder::end_task() noexcept {
 
 void FlightRecorder::step(std::string_view phase, std::int64_t step) noexcept {
   FlightPage& now = page();
-  if (now.step.load(std::memory_order_relaxed) <= 0 || phase != std::string_view(now.phase.text.data())) now.phase.set(phase);
+  if (now.step.load(std::memory_order_relaxed) <= 0 || phase != std::string_view(now.phase.text.data()))
+    now.phase.set(phase);
   now.step.store(step);
   beat();
 }
@@ -301,9 +308,11 @@ std::optional<std::uint64_t> FlightRecorder::waited_for() const {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     if (!all[rank] || static_cast<int>(rank) == this->rank()) continue;
     for (const Flight::Collective& theirs : all[rank]->collectives) {
-      const auto same = std::find_if(mine.collectives.begin(), mine.collectives.end(), [&](const auto& c) { return c.group == theirs.group; });
+      const auto same = std::find_if(mine.collectives.begin(), mine.collectives.end(),
+                                     [&](const auto& c) { return c.group == theirs.group; });
       // Unknown here: its communicator is gone with what failed.
-      if (theirs.inside && (same == mine.collectives.end() || same->count < theirs.count)) return theirs.group ^ (theirs.count << 8) ^ rank;
+      if (theirs.inside && (same == mine.collectives.end() || same->count < theirs.count))
+        return theirs.group ^ (theirs.count << 8) ^ rank;
     }
   }
   return std::nullopt;
@@ -325,7 +334,8 @@ std::optional<Flight> FlightRecorder::read(const std::filesystem::path& file) {
   std::optional<Flight> flight;
   struct stat status {};
   if (::fstat(descriptor, &status) == 0 && status.st_size == static_cast<off_t>(sizeof(FlightPage))) {
-    if (void* const memory = ::mmap(nullptr, sizeof(FlightPage), PROT_READ, MAP_SHARED, descriptor, 0); memory != MAP_FAILED) {
+    if (void* const memory = ::mmap(nullptr, sizeof(FlightPage), PROT_READ, MAP_SHARED, descriptor, 0);
+        memory != MAP_FAILED) {
       const auto* const page = static_cast<const FlightPage*>(memory);
       if (page->mark == page_mark) flight = copy_of(*page);
       ::munmap(memory, sizeof(FlightPage));

@@ -1,5 +1,6 @@
-// What a process is doing, in a page of memory that outlives it: which hook, which step, which collective. Read by the watchdogs of
-// the other ranks while it lives, and by whoever takes over its task when it died. What this is not: a log; only the present is kept.
+// What a process is doing, in a page of memory that outlives it: which hook, which step, which collective. Read by the
+// watchdogs of the other ranks while it lives, and by whoever takes over its task when it died. What this is not: a
+// log; only the present is kept.
 #pragma once
 
 #include <array>
@@ -27,14 +28,14 @@ struct Flight {
   };
   int process = 0;
   std::string host;
-  std::string place;         ///< the plugin's hook that runs, "regularizer 'ewc', begin_phase"; empty: none
-  std::uint64_t hooks = 0;   ///< hooks entered so far
-  std::uint64_t beats = 0;   ///< raised by every sign of progress
-  std::uint64_t alive = 0;   ///< raised by the process's watchdog thread while the process runs at all
-  std::string phase;         ///< of training; empty: none yet
-  std::int64_t step = -1;    ///< steps done in the run; -1: none yet
-  int fatal_signal = 0;      ///< the process is dying of it (SIGSEGV, ...); 0: none
-  bool told_to_stop = false; ///< a signal asked it to stop
+  std::string place;          ///< the plugin's hook that runs, "regularizer 'ewc', begin_phase"; empty: none
+  std::uint64_t hooks = 0;    ///< hooks entered so far
+  std::uint64_t beats = 0;    ///< raised by every sign of progress
+  std::uint64_t alive = 0;    ///< raised by the process's watchdog thread while the process runs at all
+  std::string phase;          ///< of training; empty: none yet
+  std::int64_t step = -1;     ///< steps done in the run; -1: none yet
+  int fatal_signal = 0;       ///< the process is dying of it (SIGSEGV, ...); 0: none
+  bool told_to_stop = false;  ///< a signal asked it to stop
   std::vector<Collective> collectives;
 
   /// "phase 'main', step 3"; empty before the first phase.
@@ -49,8 +50,8 @@ class FlightRecorder {
   FlightRecorder(const FlightRecorder&) = delete;
   FlightRecorder& operator=(const FlightRecorder&) = delete;
 
-  /// From here on the page is the file `folder`/rank-`rank`, new, and `ranks` of them are the group's. Where the file system cannot map
-  /// files the page stays in memory: then nobody else sees it. Main thread.
+  /// From here on the page is the file `folder`/rank-`rank`, new, and `ranks` of them are the group's. Where the file
+  /// system cannot map files the page stays in memory: then nobody else sees it. Main thread.
   void begin_task(const std::filesystem::path& folder, int rank, int ranks);
   /// The task came to an end of any kind: the file is removed. Main thread.
   void end_task() noexcept;
@@ -73,10 +74,12 @@ class FlightRecorder {
     FlightRecorder& recorder_;
   };
 
-  /// A place in the page for a communicator's collectives; -1 where there is none left (they are then not seen). Main thread.
+  /// A place in the page for a communicator's collectives; -1 where there is none left (they are then not seen). Main
+  /// thread.
   [[nodiscard]] int open_group(std::uint64_t group) noexcept;
   void close_group(int slot) noexcept;
-  /// A collective is under way while this lives. `what` must outlive the constructor only. The thread that uses the communicator.
+  /// A collective is under way while this lives. `what` must outlive the constructor only. The thread that uses the
+  /// communicator.
   class Inside {
    public:
     Inside(FlightRecorder& recorder, int slot, const char* what, std::size_t elements = 0) noexcept;
@@ -90,10 +93,11 @@ class FlightRecorder {
   };
 
   [[nodiscard]] Flight own() const;  ///< any thread
-  /// The pages of all ranks of the task, this one's among them, by rank; nothing for one that cannot be read. Empty outside of a task.
+  /// The pages of all ranks of the task, this one's among them, by rank; nothing for one that cannot be read. Empty
+  /// outside of a task.
   [[nodiscard]] std::vector<std::optional<Flight>> group() const;
-  /// Whether another rank of the task waits in a collective that this one has not entered: a number that changes with the waiting rank
-  /// and the collective. Nothing: none does, or it cannot be seen (outside of a task).
+  /// Whether another rank of the task waits in a collective that this one has not entered: a number that changes with
+  /// the waiting rank and the collective. Nothing: none does, or it cannot be seen (outside of a task).
   [[nodiscard]] std::optional<std::uint64_t> waited_for() const;
   [[nodiscard]] int rank() const;
   [[nodiscard]] std::filesystem::path folder() const;  ///< of the pages; empty outside of a task
@@ -103,8 +107,9 @@ class FlightRecorder {
   /// Pages in `folder` by rank: after begin_task() of another process that never came to end_task().
   [[nodiscard]] static std::vector<Flight> left_in(const std::filesystem::path& folder);
 
-  /// From now on a fatal signal (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) is noted in this recorder's page and said on standard
-  /// error with the hook that ran, and then takes its usual course. One recorder a process: the last that asked.
+  /// From now on a fatal signal (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) is noted in this recorder's page and said on
+  /// standard error with the hook that ran, and then takes its usual course. One recorder a process: the last that
+  /// asked.
   void note_fatal_signals();
   /// For a signal handler: a stop was asked for.
   static void note_stop() noexcept;

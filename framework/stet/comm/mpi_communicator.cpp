@@ -71,9 +71,11 @@ void MpiCommunicator::check(int code, const char* call) const {
   if (code != MPI_SUCCESS) throw mpi_error(code, call).at("rank " + std::to_string(rank_));
 }
 
-MpiCommunicator::MpiCommunicator(MPI_Comm handle, std::size_t piece) : MpiCommunicator(handle, piece, std::make_shared<FlightRecorder>(), 1) {}
+MpiCommunicator::MpiCommunicator(MPI_Comm handle, std::size_t piece)
+    : MpiCommunicator(handle, piece, std::make_shared<FlightRecorder>(), 1) {}
 
-MpiCommunicator::MpiCommunicator(MPI_Comm handle, std::size_t piece, std::shared_ptr<FlightRecorder> recorder, std::uint64_t group)
+MpiCommunicator::MpiCommunicator(MPI_Comm handle, std::size_t piece, std::shared_ptr<FlightRecorder> recorder,
+                                 std::uint64_t group)
     : Communicator(std::move(recorder)),
       handle_(handle),
       piece_(piece),
@@ -99,7 +101,8 @@ MpiCommunicator::~MpiCommunicator() {
 
 std::uint64_t MpiCommunicator::next_group(int color) {
   // Any mixing does that spreads; all ranks count their children alike.
-  std::uint64_t number = group_ * 0x9e3779b97f4a7c15ULL + ++children_ * 0xbf58476d1ce4e5b9ULL + static_cast<std::uint64_t>(color + 1) * 0x94d049bb133111ebULL;
+  std::uint64_t number = group_ * 0x9e3779b97f4a7c15ULL + ++children_ * 0xbf58476d1ce4e5b9ULL +
+                         static_cast<std::uint64_t>(color + 1) * 0x94d049bb133111ebULL;
   number ^= number >> 31;
   return number | 1;  // never 0, which is a free place
 }
@@ -199,9 +202,7 @@ std::unique_ptr<Communicator> MpiCommunicator::split(int color) {
   return std::make_unique<MpiCommunicator>(handle, piece_, shared_recorder(), next_group(color));
 }
 
-std::unique_ptr<SharedCounter> MpiCommunicator::make_counter() {
-  return std::make_unique<MpiSharedCounter>(handle_);
-}
+std::unique_ptr<SharedCounter> MpiCommunicator::make_counter() { return std::make_unique<MpiSharedCounter>(handle_); }
 
 bool MpiCommunicator::concurrent() const {
   int provided = MPI_THREAD_SINGLE;

@@ -36,7 +36,9 @@ class SingleProcess final : public Communicator {
     STET_ASSERT(root == 0);
     return text;
   }
-  [[nodiscard]] std::unique_ptr<Communicator> duplicate() override { return std::make_unique<SingleProcess>(shared_recorder()); }
+  [[nodiscard]] std::unique_ptr<Communicator> duplicate() override {
+    return std::make_unique<SingleProcess>(shared_recorder());
+  }
   [[nodiscard]] std::unique_ptr<Communicator> split(int color) override {
     STET_ASSERT(color >= 0);
     return std::make_unique<SingleProcess>(shared_recorder());

@@ -71,13 +71,18 @@ std::optional<Error> Watchdog::look(double seconds) {
       return waits_too_long(own, in);
     }
   }
-  const bool waiting = std::any_of(own.collectives.begin(), own.collectives.end(), [](const auto& c) { return c.inside; });
+  const bool waiting =
+      std::any_of(own.collectives.begin(), own.collectives.end(), [](const auto& c) { return c.inside; });
   if (own.place.empty() || waiting) {
     hook_ = {};
   } else if (grown(hook_, own.hooks + own.beats) > timeout_) {
-    return Error(ErrorKind::plugin, fmt::format("a plugin's hook does not come to an end: no sign of progress for {:.0f} s", timeout_))
-        .at((group.size() > 1 ? fmt::format("rank {}, ", recorder_.rank()) : "") + own.step_text() + (own.phase.empty() ? "" : ": ") + own.place)
-        .hint("an endless loop, or work that calls nothing of the engine; --hang-timeout SECONDS waits longer, 0 for ever");
+    return Error(ErrorKind::plugin,
+                 fmt::format("a plugin's hook does not come to an end: no sign of progress for {:.0f} s", timeout_))
+        .at((group.size() > 1 ? fmt::format("rank {}, ", recorder_.rank()) : "") + own.step_text() +
+            (own.phase.empty() ? "" : ": ") + own.place)
+        .hint(
+            "an endless loop, or work that calls nothing of the engine; --hang-timeout SECONDS waits longer, 0 for "
+            "ever");
   }
   return std::nullopt;
 }
@@ -94,12 +99,16 @@ Error Watchdog::waits_too_long(const Flight& own, const Flight::Collective& in) 
     if (!flight) return fmt::format("rank {} (its process ended, or its page cannot be read)", rank);
     std::string text = fmt::format("rank {} ({}, process {}): ", rank, flight->host, flight->process);
     if (const std::string step = flight->step_text(); !step.empty()) text += step + ", ";
-    const auto elsewhere = std::find_if(flight->collectives.begin(), flight->collectives.end(), [](const auto& c) { return c.inside; });
+    const auto elsewhere =
+        std::find_if(flight->collectives.begin(), flight->collectives.end(), [](const auto& c) { return c.inside; });
     if (!flight->place.empty()) {
       in_hook = true;
       text += flight->place;
     } else if (elsewhere != flight->collectives.end()) {
-      text += (elsewhere->group == in.group && elsewhere->count == in.count && elsewhere->what == in.what ? "in " : "in another collective: ") + elsewhere->what;
+      text += (elsewhere->group == in.group && elsewhere->count == in.count && elsewhere->what == in.what
+                   ? "in "
+                   : "in another collective: ") +
+              elsewhere->what;
     } else {
       text += "computing";
     }
@@ -112,16 +121,19 @@ Error Watchdog::waits_too_long(const Flight& own, const Flight::Collective& in) 
     if (group[rank]) {
       for (const auto& c : group[rank]->collectives) there = c.group == in.group ? &c : there;
     }
-    if (runs(static_cast<int>(rank)) && there != nullptr && there->count >= in.count && (!there->inside || there->what == in.what)) {
+    if (runs(static_cast<int>(rank)) && there != nullptr && there->count >= in.count &&
+        (!there->inside || there->what == in.what)) {
       waiting.push_back(fmt::format("{}", rank));
     } else {
       away.push_back(describe_away(static_cast<int>(rank), group[rank]));
     }
   }
-  const std::string where = fmt::format("rank {}, {}in {}", recorder_.rank(), own.phase.empty() ? "" : own.step_text() + ", ", in.what);
+  const std::string where =
+      fmt::format("rank {}, {}in {}", recorder_.rank(), own.phase.empty() ? "" : own.step_text() + ", ", in.what);
   return Error(in_hook ? ErrorKind::plugin : ErrorKind::communication,
-               fmt::format("the ranks hang: for {:.0f} s, rank{} {} waited in {} for {}", timeout_, waiting.size() == 1 ? "" : "s",
-                           fmt::join(waiting, ", "), in.what, away.empty() ? "each other" : fmt::format("{}", fmt::join(away, "; "))))
+               fmt::format("the ranks hang: for {:.0f} s, rank{} {} waited in {} for {}", timeout_,
+                           waiting.size() == 1 ? "" : "s", fmt::join(waiting, ", "), in.what,
+                           away.empty() ? "each other" : fmt::format("{}", fmt::join(away, "; "))))
       .at(where)
       .hint("the same command goes on from the last checkpoint; --hang-timeout SECONDS waits longer, 0 for ever");
 }

@@ -1,6 +1,6 @@
-// Ends what hangs: looks at the flight recorders of a task's ranks, and speaks up when one stays away for too long. What this is not: a
-// judge of slowness. A rank counts as away only while another waits for it in a collective, or while a plugin's hook runs on
-// without calling the engine.
+// Ends what hangs: looks at the flight recorders of a task's ranks, and speaks up when one stays away for too long.
+// What this is not: a judge of slowness. A rank counts as away only while another waits for it in a collective, or
+// while a plugin's hook runs on without calling the engine.
 #pragma once
 
 #include <stet/base/error.hpp>
@@ -17,10 +17,10 @@ namespace stet {
 
 class Watchdog {
  public:
-  /// A thread looks at `recorder` from now on. `timeout` in seconds, 0: never. When a rank was away for so long, `on_hang` is called
-  /// on that thread, on one rank of the group, with an Error (plugin if a hook runs there, otherwise communication) that names
-  /// rank, step, collective and who waits for whom; it should end the process. Time in which this process itself is stopped
-  /// (SIGSTOP, a suspended job) does not count.
+  /// A thread looks at `recorder` from now on. `timeout` in seconds, 0: never. When a rank was away for so long,
+  /// `on_hang` is called on that thread, on one rank of the group, with an Error (plugin if a hook runs there,
+  /// otherwise communication) that names rank, step, collective and who waits for whom; it should end the process. Time
+  /// in which this process itself is stopped (SIGSTOP, a suspended job) does not count.
   Watchdog(FlightRecorder& recorder, double timeout, std::function<void(const Error&)> on_hang);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;

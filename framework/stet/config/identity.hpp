@@ -1,5 +1,6 @@
-// Whose identity a key belongs to, said where the key is declared. The identity of something that is made (a base model, its labels, a
-// run) is the hash of the keys that it depends on; a key that is forgotten there gives yesterday's result for today's file.
+// Whose identity a key belongs to, said where the key is declared. The identity of something that is made (a base
+// model, its labels, a run) is the hash of the keys that it depends on; a key that is forgotten there gives yesterday's
+// result for today's file.
 #pragma once
 
 #include <functional>
@@ -53,7 +54,9 @@ class Identity {
     return std::move(*this);
   }
 
-  [[nodiscard]] bool counts(IdentityPart part, const T& object) const { return parts_.has(part) || (conditional_.has(part) && condition_(object)); }
+  [[nodiscard]] bool counts(IdentityPart part, const T& object) const {
+    return parts_.has(part) || (conditional_.has(part) && condition_(object));
+  }
   [[nodiscard]] bool may_count(IdentityPart part) const { return (parts_ | conditional_).has(part); }
   [[nodiscard]] bool is_later() const noexcept { return later_; }
 

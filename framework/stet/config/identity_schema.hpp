@@ -1,5 +1,5 @@
-// A schema of which each key says whose identity it belongs to (identity.hpp). The tables of an experiment are declared with it; a key
-// without that word does not compile. Plugins' own tables need none: they belong to the run as a whole.
+// A schema of which each key says whose identity it belongs to (identity.hpp). The tables of an experiment are declared
+// with it; a key without that word does not compile. Plugins' own tables need none: they belong to the run as a whole.
 //
 //   IdentitySchema<Optimizer> schema("optimizer");
 //   schema.field("rate", &Optimizer::rate, IdentityPart::run, "learning rate", {.min = 0})
@@ -27,15 +27,20 @@ class IdentitySchema {
   /// As Schema::field().
   template <class M>
   IdentitySchema& field(std::string key, M T::*member, Identity<T> identity, std::string help, Limits limits = {}) {
-    rules_.push_back({key, std::move(identity), [member](const T& object, IdentityPart, Content) { return detail::write_value(object.*member); }, {}});
+    rules_.push_back({key,
+                      std::move(identity),
+                      [member](const T& object, IdentityPart, Content) { return detail::write_value(object.*member); },
+                      {}});
     schema_.field(std::move(key), member, std::move(help), std::move(limits));
     return *this;
   }
 
   /// As Schema::choice().
   template <class E>
-  IdentitySchema& choice(std::string key, E T::*member, Identity<T> identity, std::vector<std::pair<std::string, E>> names, std::string help) {
-    rules_.push_back({key, std::move(identity),
+  IdentitySchema& choice(std::string key, E T::*member, Identity<T> identity,
+                         std::vector<std::pair<std::string, E>> names, std::string help) {
+    rules_.push_back({key,
+                      std::move(identity),
                       [member, names](const T& object, IdentityPart, Content) -> std::optional<Value> {
                         for (const auto& [word, value] : names) {
                           if (value == object.*member) return Value(word);
@@ -49,9 +54,12 @@ class IdentitySchema {
 
   /// A nested table. Its keys count for what they declare, and only where `identity` counts too.
   template <class M>
-  IdentitySchema& table(std::string key, M T::*member, Identity<T> identity, const IdentitySchema<M>& schema, std::string help = "") {
+  IdentitySchema& table(std::string key, M T::*member, Identity<T> identity, const IdentitySchema<M>& schema,
+                        std::string help = "") {
     rules_.push_back({key, std::move(identity),
-                      [member, schema](const T& object, IdentityPart part, Content content) -> std::optional<Value> { return schema.identity(object.*member, part, content); },
+                      [member, schema](const T& object, IdentityPart part, Content content) -> std::optional<Value> {
+                        return schema.identity(object.*member, part, content);
+                      },
                       [schema](IdentityPart part) { return schema.may_count(part); }});
     schema_.table(std::move(key), member, schema.plain(), std::move(help));
     return *this;
@@ -59,11 +67,13 @@ class IdentitySchema {
 
   /// An array of tables.
   template <class M>
-  IdentitySchema& table(std::string key, std::vector<M> T::*member, Identity<T> identity, const IdentitySchema<M>& schema, std::string help = "") {
+  IdentitySchema& table(std::string key, std::vector<M> T::*member, Identity<T> identity,
+                        const IdentitySchema<M>& schema, std::string help = "") {
     rules_.push_back({key, std::move(identity),
                       [member, schema](const T& object, IdentityPart part, Content content) -> std::optional<Value> {
                         Value array = Value::array();
-                        for (const M& element : object.*member) array.items().push_back(schema.identity(element, part, content));
+                        for (const M& element : object.*member)
+                          array.items().push_back(schema.identity(element, part, content));
                         return array;
                       },
                       [schema](IdentityPart part) { return schema.may_count(part); }});
@@ -71,15 +81,18 @@ class IdentitySchema {
     return *this;
   }
 
-  /// A key of identities alone, which no file has: what stands behind another key, such as the content of a file that it names. Nothing:
-  /// left out.
-  IdentitySchema& derived(std::string key, Identity<T> identity, std::function<std::optional<Value>(const T& object, IdentityPart part)> value) {
-    rules_.push_back({std::move(key), std::move(identity),
-                      [value = std::move(value)](const T& object, IdentityPart part, Content content) -> std::optional<Value> {
-                        std::optional<Value> found = value(object, part);
-                        return found && content == Content::named ? Value(true) : std::move(found);
-                      },
-                      {}});
+  /// A key of identities alone, which no file has: what stands behind another key, such as the content of a file that
+  /// it names. Nothing: left out.
+  IdentitySchema& derived(std::string key, Identity<T> identity,
+                          std::function<std::optional<Value>(const T& object, IdentityPart part)> value) {
+    rules_.push_back(
+        {std::move(key),
+         std::move(identity),
+         [value = std::move(value)](const T& object, IdentityPart part, Content content) -> std::optional<Value> {
+           std::optional<Value> found = value(object, part);
+           return found && content == Content::named ? Value(true) : std::move(found);
+         },
+         {}});
     return *this;
   }
 
@@ -89,9 +102,9 @@ class IdentitySchema {
     return *this;
   }
 
-  /// What `part` depends on: every key that counts for it, defaults included. A table none of whose keys can count is left out.
-  /// With Content::named, `true` stands for each derived key that there is: things that differ in the content of their inputs alone then
-  /// give the same.
+  /// What `part` depends on: every key that counts for it, defaults included. A table none of whose keys can count is
+  /// left out. With Content::named, `true` stands for each derived key that there is: things that differ in the content
+  /// of their inputs alone then give the same.
   [[nodiscard]] Value identity(const T& object, IdentityPart part, Content content = Content::hashed) const {
     const T defaults{};
     Value table = Value::table();

@@ -136,7 +136,9 @@ Value& descend(Value& from, const std::string& key, const std::string& path, con
 
 }  // namespace
 
-void apply_override(Value& root, const std::string& assignment) { apply_assignment(root, assignment, {"--set " + assignment, 0, 0}); }
+void apply_override(Value& root, const std::string& assignment) {
+  apply_assignment(root, assignment, {"--set " + assignment, 0, 0});
+}
 
 void apply_assignment(Value& root, const std::string& assignment, const Source& source) {
   const Assignment parts = split_assignment(assignment, source.file);

@@ -271,7 +271,9 @@ void read_value(const Value& value, const Limits& limits, const Where& where, st
 void read_value(const Value& value, const Limits& limits, const Where& where, double& out) {
   if (!value.is(Value::Kind::real) && !value.is(Value::Kind::integer)) throw wrong_type(value, where, "real");
   if (!std::isfinite(value.as_real())) {
-    throw error_at(value, where.message("no finite number for")).expected("real").received(std::isnan(value.as_real()) ? "nan" : "inf");
+    throw error_at(value, where.message("no finite number for"))
+        .expected("real")
+        .received(std::isnan(value.as_real()) ? "nan" : "inf");
   }
   check_range(value, limits, where);
   out = value.as_real();

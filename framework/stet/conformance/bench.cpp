@@ -45,7 +45,8 @@ TokenSequence tiny_sequence(std::string_view purpose, std::uint64_t index) {
 ConformanceBench::ConformanceBench()
     : model_(tiny_model()), data_{"conformance", examples, [](std::uint64_t /*epoch*/, std::uint64_t index) {
                                     const bool known = index < examples / 2;  // as in a run: known and unknown facts
-                                    TokenSequence sequence = tiny_sequence(known ? "known" : "unknown", index % (examples / 2));
+                                    TokenSequence sequence =
+                                        tiny_sequence(known ? "known" : "unknown", index % (examples / 2));
                                     sequence.example = ExampleStore::number_of(known ? 0 : 1, index % (examples / 2));
                                     return sequence;
                                   }} {

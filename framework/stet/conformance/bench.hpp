@@ -1,11 +1,11 @@
-// The tiny model, data and training run that the conformance kit tries plugins on. The calls to a plugin come in the order in
-// which the engine makes them (run_executor.cpp).
+// The tiny model, data and training run that the conformance kit tries plugins on. The calls to a plugin come in the
+// order in which the engine makes them (run_executor.cpp).
 #pragma once
 
 #include <stet/comm/communicator.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/run/run_state.hpp>
 #include <stet/model/transformer.hpp>
+#include <stet/run/run_state.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class ConformanceBench {
   [[nodiscard]] at::Tensor weights(std::uint64_t seed, at::ScalarType type) const;
   /// "base", and "earlier" as if a phase of that name had ended. New copies.
   [[nodiscard]] SnapshotStore snapshots(at::ScalarType type) const;
-  /// The first block and the token embedding are frozen, all else trains; `masked`: of one matrix every other element alone.
+  /// The first block and the token embedding are frozen, all else trains; `masked`: of one matrix every other element
+  /// alone.
   [[nodiscard]] TrainableSelection partly_frozen(bool masked = false) const;
   /// "known", "unknown", "held", "validation": a few facts each.
   [[nodiscard]] const std::vector<TokenizedSet>& sets() const noexcept { return sets_; }
@@ -48,7 +49,8 @@ class ConformanceBench {
   std::vector<TokenizedSet> sets_;
 };
 
-/// One training run in float32, of one or more phases of at most total_steps steps each. All members but the accessors are collective.
+/// One training run in float32, of one or more phases of at most total_steps steps each. All members but the accessors
+/// are collective.
 class BenchRun {
  public:
   static constexpr int total_steps = 8;

@@ -2,8 +2,8 @@
 // throws is the plugin's, and counts as a failure (conformance.cpp).
 #pragma once
 
-#include <stet/conformance/conformance.hpp>
 #include <stet/conformance/bench.hpp>
+#include <stet/conformance/conformance.hpp>
 
 #include <fmt/format.h>
 
@@ -34,8 +34,8 @@ struct Finding {
 template <class Base>
 using Create = std::function<std::unique_ptr<Base>()>;
 
-/// What the checks of a regularizer need. `create_off` (strength 0, in the strength's type) and `create_other` (another strength) may be
-/// empty; for the former `no_off` says why.
+/// What the checks of a regularizer need. `create_off` (strength 0, in the strength's type) and `create_other` (another
+/// strength) may be empty; for the former `no_off` says why.
 struct RegularizerTrial {
   const ConformanceBench& bench;
   Communicator& alone;
@@ -44,15 +44,17 @@ struct RegularizerTrial {
   bool is_off = false;  ///< strength 0 as it is
 };
 /// (conformance_trial.cpp) `offer` must outlive the trial.
-[[nodiscard]] RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
-                                          Communicator& alone);
+[[nodiscard]] RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table,
+                                          const ConformanceBench& bench, Communicator& alone);
 
 // Keys (conformance_keys.cpp), for every kind of class.
 template <class Base>
 [[nodiscard]] Finding check_keys(const Offer<Base>& offer, const config::Value& table);
-/// The class's check(), which plan and run call before anything trains, on the bench as if it were an experiment. `owner`: "regularizer.ewc".
+/// The class's check(), which plan and run call before anything trains, on the bench as if it were an experiment.
+/// `owner`: "regularizer.ewc".
 template <class Base>
-[[nodiscard]] Finding check_before_training(const std::string& owner, const Offer<Base>& offer, const config::Value& table, const ConformanceBench& bench);
+[[nodiscard]] Finding check_before_training(const std::string& owner, const Offer<Base>& offer,
+                                            const config::Value& table, const ConformanceBench& bench);
 
 // Gradients (conformance_gradient.cpp): against central finite differences in float64.
 [[nodiscard]] Finding check_gradient(const RegularizerTrial& trial);
@@ -74,10 +76,14 @@ template <class Base>
 [[nodiscard]] std::string selection_digest(const TrainableSelection& selection);
 
 // Probes (conformance_probe.cpp).
-[[nodiscard]] Finding check_measurements(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create);
-[[nodiscard]] Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create);
-[[nodiscard]] Finding check_probe_leaves_weights(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create);
+[[nodiscard]] Finding check_measurements(const ConformanceBench& bench, Communicator& alone,
+                                         const Create<Probe>& create);
+[[nodiscard]] Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone,
+                                             const Create<Probe>& create);
+[[nodiscard]] Finding check_probe_leaves_weights(const ConformanceBench& bench, Communicator& alone,
+                                                 const Create<Probe>& create);
 /// All measurements on fresh weights, with every bit of their values.
-[[nodiscard]] std::string probe_digest(const ConformanceBench& bench, Communicator& communicator, const Create<Probe>& create);
+[[nodiscard]] std::string probe_digest(const ConformanceBench& bench, Communicator& communicator,
+                                       const Create<Probe>& create);
 
 }  // namespace stet::conformance

@@ -192,8 +192,9 @@ void run_checks(const Offer<Regularizer>& offer, const config::Value& table, con
   checks.run("acts", [&] { return check_acts(trial); });
   checks.run("instances", [&] { return check_instances(trial); });
   checks.run("resume", [&] { return check_resume(trial); });
-  checks.run("ranks",
-             [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); }, ranked_seconds);
+  checks.run(
+      "ranks", [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); },
+      ranked_seconds);
 }
 
 void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
@@ -203,8 +204,9 @@ void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, 
   checks.run("selection", [&] { return check_selection(bench, create); });
   checks.run("frozen", [&] { return check_selection_trains(bench, alone, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
-  checks.run("ranks",
-             [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); }, ranked_seconds);
+  checks.run(
+      "ranks", [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); },
+      ranked_seconds);
 }
 
 void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
@@ -214,8 +216,9 @@ void run_checks(const Offer<Probe>& offer, const config::Value& table, const Con
   checks.run("measurements", [&] { return check_measurements(bench, alone, create); });
   checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, alone, create); });
   if (!repeatable) return checks.skip("ranks", not_repeatable);
-  checks.run("ranks",
-             [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); }, ranked_seconds);
+  checks.run(
+      "ranks", [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); },
+      ranked_seconds);
 }
 
 }  // namespace
@@ -259,7 +262,9 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
     }
     // A class that cannot be made has nothing to check; one whose keys are wrong can still be tried.
     if (!made) return;
-    checks.run("before training", [&] { return check_before_training(std::string(kind_of<Base>) + "." + offer.name, offer, table, bench); });
+    checks.run("before training", [&] {
+      return check_before_training(std::string(kind_of<Base>) + "." + offer.name, offer, table, bench);
+    });
     run_checks(offer, table, bench, *alone, checks, ranked);
   });
   return reports;

@@ -50,13 +50,15 @@ Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrate
   const Transformer larger(other);
   std::string also = "; also for another model's " + std::to_string(larger.table().size());
   try {
-    if (const std::string wrong = wrong_with_selection(create()->select(larger.table()), larger.table()); !wrong.empty())
+    if (const std::string wrong = wrong_with_selection(create()->select(larger.table()), larger.table());
+        !wrong.empty())
       return failed("for another model: " + wrong, hint);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
     also = "; another model is refused with a reason";
   }
-  return passed(fmt::format("{} of {} elements in {} parameters train{}", count_trained(selection, table), table.total(), table.size(), also));
+  return passed(fmt::format("{} of {} elements in {} parameters train{}", count_trained(selection, table),
+                            table.total(), table.size(), also));
 }
 
 Finding check_selection_repeatable(const ConformanceBench& bench, const Create<FreezeStrategy>& create) {

@@ -82,7 +82,8 @@ class OutputPoint {
 
   [[nodiscard]] std::unique_ptr<Regularizer> begun() const {
     std::unique_ptr<Regularizer> regularizer = trial_.create();
-    regularizer->begin_phase({ConformanceBench::phase, trial_.bench.model(), weights_, snapshots_, examples_at_hand_}, false);
+    regularizer->begin_phase({ConformanceBench::phase, trial_.bench.model(), weights_, snapshots_, examples_at_hand_},
+                             false);
     return regularizer;
   }
 
@@ -182,7 +183,8 @@ class WeightPoint {
   [[nodiscard]] double value(const at::Tensor& values) const { return call(values, at::zeros_like(values)); }
   void compare_along(Comparison& comparison, const std::string& what, const at::Tensor& direction,
                      const at::Tensor& gradient) const {
-    const double difference = (value(values_ + half_step * direction) - value(values_ - half_step * direction)) / (2 * half_step);
+    const double difference =
+        (value(values_ + half_step * direction) - value(values_ - half_step * direction)) / (2 * half_step);
     comparison.add(what, (gradient * direction).sum().item<double>(), difference);
   }
 

@@ -16,22 +16,29 @@ using Json = nlohmann::json;
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json to_json(const CheckResult& result) {
-  return {{"check", result.check}, {"verdict", static_cast<int>(result.verdict)}, {"detail", result.detail}, {"hint", result.hint}};
+  return {{"check", result.check},
+          {"verdict", static_cast<int>(result.verdict)},
+          {"detail", result.detail},
+          {"hint", result.hint}};
 }
 
 CheckResult result_of(const Json& json) {
-  return {json.at("check"), static_cast<CheckVerdict>(json.at("verdict").get<int>()), json.at("detail"), json.at("hint")};
+  return {json.at("check"), static_cast<CheckVerdict>(json.at("verdict").get<int>()), json.at("detail"),
+          json.at("hint")};
 }
 
 }  // namespace
 
-CheckJournal::CheckJournal(std::filesystem::path file, unsigned time_limit) : file_(std::move(file)), time_limit_(time_limit) {
+CheckJournal::CheckJournal(std::filesystem::path file, unsigned time_limit)
+    : file_(std::move(file)), time_limit_(time_limit) {
   std::ifstream stream(file_);
   std::string line;
   try {
     while (std::getline(stream, line)) take(line);
   } catch (const Json::exception& error) {
-    throw Error(ErrorKind::checkpoint, "the journal of checks cannot be read").at(file_.string()).received(error.what());
+    throw Error(ErrorKind::checkpoint, "the journal of checks cannot be read")
+        .at(file_.string())
+        .received(error.what());
   }
 }
 
@@ -40,7 +47,8 @@ void CheckJournal::take(const std::string& line) {
   if (json.contains("title")) {
     title_ = json.at("title");
     for (const Json& one : json.at("reports")) {
-      ClassReport& report = reports_.emplace_back(ClassReport{one.at("kind"), one.at("name"), one.at("parameters"), {}});
+      ClassReport& report =
+          reports_.emplace_back(ClassReport{one.at("kind"), one.at("name"), one.at("parameters"), {}});
       for (const Json& check : one.at("checks")) report.checks.push_back(result_of(check));
     }
     return;
@@ -97,7 +105,8 @@ void CheckJournal::finish(const std::string& title, std::span<const ClassReport>
   for (const ClassReport& report : reports) {
     Json checks = Json::array();
     for (const CheckResult& check : report.checks) checks.push_back(to_json(check));
-    all.push_back({{"kind", report.kind}, {"name", report.name}, {"parameters", report.parameters}, {"checks", checks}});
+    all.push_back(
+        {{"kind", report.kind}, {"name", report.name}, {"parameters", report.parameters}, {"checks", checks}});
   }
   title_ = title;
   reports_.assign(reports.begin(), reports.end());

@@ -1,5 +1,5 @@
-// The results of the conformance kit's checks as they come, in a file, so that a process that a plugin takes with it is followed by
-// one that knows what was found and which check it was.
+// The results of the conformance kit's checks as they come, in a file, so that a process that a plugin takes with it is
+// followed by one that knows what was found and which check it was.
 #pragma once
 
 #include <stet/conformance/conformance.hpp>
@@ -19,7 +19,8 @@ class CheckJournal {
  public:
   using Key = std::pair<std::string, std::string>;  ///< class "KIND/NAME", check
 
-  /// `time_limit`: seconds for one check, after which SIGALRM ends the process. Throws Error (checkpoint) if the file cannot be read.
+  /// `time_limit`: seconds for one check, after which SIGALRM ends the process. Throws Error (checkpoint) if the file
+  /// cannot be read.
   explicit CheckJournal(std::filesystem::path file, unsigned time_limit = 0);
 
   [[nodiscard]] unsigned time_limit() const noexcept { return time_limit_; }

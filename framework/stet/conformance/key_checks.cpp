@@ -1,4 +1,5 @@
-// Checks of a class's parameters: documented keys are accepted, misspelt ones and values out of range are refused; its own check() takes them.
+// Checks of a class's parameters: documented keys are accepted, misspelt ones and values out of range are refused; its
+// own check() takes them.
 #include <stet/base/error.hpp>
 #include <stet/config/document.hpp>
 #include <stet/conformance/checks.hpp>
@@ -114,25 +115,39 @@ Finding check_keys(const Offer<Base>& offer, const config::Value& table) {
 }
 
 template <class Base>
-Finding check_before_training(const std::string& owner, const Offer<Base>& offer, const config::Value& table, const ConformanceBench& bench) {
+Finding check_before_training(const std::string& owner, const Offer<Base>& offer, const config::Value& table,
+                              const ConformanceBench& bench) {
   std::vector<CheckContext::Phase> phases{{"earlier", {"known"}, 1, false}};
-  for (const char* phase : {ConformanceBench::phase, ConformanceBench::second_phase}) phases.push_back({phase, {"known", "unknown"}, 4, true});
+  for (const char* phase : {ConformanceBench::phase, ConformanceBench::second_phase})
+    phases.push_back({phase, {"known", "unknown"}, 4, true});
   std::vector<CheckContext::Set> sets;
-  for (const TokenizedSet& set : bench.sets()) sets.push_back({set.name, static_cast<std::int64_t>(set.sequences.size()), true});
+  for (const TokenizedSet& set : bench.sets())
+    sets.push_back({set.name, static_cast<std::int64_t>(set.sequences.size()), true});
   for (const char* text : text_set_names) sets.push_back({text, -1, false});
-  const CheckContext context{owner, table, std::move(phases), std::move(sets), bench.model().table(), bench.model().config(), true, ConformanceBench::shards};
+  const CheckContext context{owner,
+                             table,
+                             std::move(phases),
+                             std::move(sets),
+                             bench.model().table(),
+                             bench.model().config(),
+                             true,
+                             ConformanceBench::shards};
   try {
     offer.create(table)->check(context);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
-    return failed("its check() refuses the parameters it is tried with: " + error.message(), "let check() throw only for what cannot work");
+    return failed("its check() refuses the parameters it is tried with: " + error.message(),
+                  "let check() throw only for what cannot work");
   }
   return passed("check() takes them");
 }
 
-template Finding check_before_training(const std::string&, const Offer<Regularizer>&, const config::Value&, const ConformanceBench&);
-template Finding check_before_training(const std::string&, const Offer<FreezeStrategy>&, const config::Value&, const ConformanceBench&);
-template Finding check_before_training(const std::string&, const Offer<Probe>&, const config::Value&, const ConformanceBench&);
+template Finding check_before_training(const std::string&, const Offer<Regularizer>&, const config::Value&,
+                                       const ConformanceBench&);
+template Finding check_before_training(const std::string&, const Offer<FreezeStrategy>&, const config::Value&,
+                                       const ConformanceBench&);
+template Finding check_before_training(const std::string&, const Offer<Probe>&, const config::Value&,
+                                       const ConformanceBench&);
 template Finding check_keys(const Offer<Regularizer>&, const config::Value&);
 template Finding check_keys(const Offer<FreezeStrategy>&, const config::Value&);
 template Finding check_keys(const Offer<Probe>&, const config::Value&);

@@ -27,7 +27,9 @@ class ProbePoint {
     return context;
   }
   [[nodiscard]] std::vector<Measurement> measure(Probe& probe) const { return probe.measure(context()); }
-  [[nodiscard]] std::vector<FactMeasurement> measure_facts(Probe& probe) const { return probe.measure_facts(context()); }
+  [[nodiscard]] std::vector<FactMeasurement> measure_facts(Probe& probe) const {
+    return probe.measure_facts(context());
+  }
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
   [[nodiscard]] const SnapshotStore& snapshots() const noexcept { return snapshots_; }
 
@@ -44,7 +46,8 @@ std::string probe_digest(const ConformanceBench& bench, Communicator& communicat
   std::string text;
   const ProbePoint point(bench, communicator);
   const std::unique_ptr<Probe> probe = create();
-  for (const Measurement& m : point.measure(*probe)) text += fmt::format("{} {} {} {:a}\n", m.name, m.set, m.layer, m.value);
+  for (const Measurement& m : point.measure(*probe))
+    text += fmt::format("{} {} {} {:a}\n", m.name, m.set, m.layer, m.value);
   for (const FactMeasurement& m : point.measure_facts(*probe)) {
     text += m.name + " " + m.set;
     for (const float value : m.values) text += fmt::format(" {:a}", value);
@@ -61,13 +64,18 @@ Finding check_measurements(const ConformanceBench& bench, Communicator& alone, c
     return failed("it measures nothing, though every set and the snapshots \"base\" and \"earlier\" are at hand",
                   "set its parameters to what is there: --set key=value");
   if (const std::string wrong = wrong_with(measured, point.context()); !wrong.empty()) {
-    return failed(wrong, "finite values (measure nothing rather than something that is no number); names that can be a column's value in a CSV file; "
-                         "a set of ProbeContext::sets or of the sets of examples, or empty for the run; layer 0: embedding, l: after block l, -1: none");
+    return failed(wrong,
+                  "finite values (measure nothing rather than something that is no number); names that can be a "
+                  "column's value in a CSV file; "
+                  "a set of ProbeContext::sets or of the sets of examples, or empty for the run; layer 0: embedding, "
+                  "l: after block l, -1: none");
   }
   const std::vector<FactMeasurement> facts = point.measure_facts(*probe);
   if (const std::string wrong = wrong_with(facts, bench.sets()); !wrong.empty())
-    return failed(wrong, "per-fact values are finite, one for every fact of a set in ProbeContext::sets, each name and set once");
-  return passed(fmt::format("{} measurements and {} per-fact arrays: finite, names, sets, layers and sizes valid", measured.size(), facts.size()));
+    return failed(
+        wrong, "per-fact values are finite, one for every fact of a set in ProbeContext::sets, each name and set once");
+  return passed(fmt::format("{} measurements and {} per-fact arrays: finite, names, sets, layers and sizes valid",
+                            measured.size(), facts.size()));
 }
 
 Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone, const Create<Probe>& create) {

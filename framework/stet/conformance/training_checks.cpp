@@ -90,15 +90,20 @@ void to_the_end(BenchRun& run, int first, int second) {
 }
 
 /// Where a run that went on differs from the straight one: in a step's term or loss, or in the weights.
-std::string where_it_differs(const ConformanceBench& bench, const BenchRun& straight, const BenchRun& resumed, int before) {
-  if (!first_difference(bench.model().table(), straight.weights(), resumed.weights()).empty()) return where_different(bench, straight, resumed);
+std::string where_it_differs(const ConformanceBench& bench, const BenchRun& straight, const BenchRun& resumed,
+                             int before) {
+  if (!first_difference(bench.model().table(), straight.weights(), resumed.weights()).empty())
+    return where_different(bench, straight, resumed);
   for (std::size_t i = 0; i < resumed.reports().size(); ++i) {
     const std::size_t step = static_cast<std::size_t>(before) + i;
     const StepReport &then = straight.reports()[step], &now = resumed.reports()[i];
     if (then.penalties != now.penalties) {
-      return fmt::format("the weights are equal, but the term of step {} is {:.9g}, not {:.9g}", step + 1, now.penalties[0], then.penalties[0]);
+      return fmt::format("the weights are equal, but the term of step {} is {:.9g}, not {:.9g}", step + 1,
+                         now.penalties[0], then.penalties[0]);
     }
-    if (then.loss != now.loss) return fmt::format("the weights are equal, but the loss of step {} is {:.9g}, not {:.9g}", step + 1, now.loss, then.loss);
+    if (then.loss != now.loss)
+      return fmt::format("the weights are equal, but the loss of step {} is {:.9g}, not {:.9g}", step + 1, now.loss,
+                         then.loss);
   }
   return "";
 }
@@ -110,11 +115,15 @@ Finding check_acts(const RegularizerTrial& trial) {
   BenchRun run(trial.bench, trial.alone, trial.create());
   run.begin();
   to_the_end(run, steps, later_steps);
-  const auto acted = std::count_if(run.reports().begin(), run.reports().end(), [](const StepReport& report) { return report.penalties[0] != 0; });
-  if (acted > 0) return passed(fmt::format("the term is other than 0 in {} of {} steps of two phases", acted, run.reports().size()));
+  const auto acted = std::count_if(run.reports().begin(), run.reports().end(),
+                                   [](const StepReport& report) { return report.penalties[0] != 0; });
+  if (acted > 0)
+    return passed(fmt::format("the term is other than 0 in {} of {} steps of two phases", acted, run.reports().size()));
   if (run.replaced()) return passed("it replaces the weights at the end of a phase");
-  return warning(fmt::format("the term is 0 in all {} steps of two phases, and no weights are replaced", run.reports().size()),
-                 "batches hold examples of the sets \"known\" and \"unknown\": with other sets alone in its parameters it never acts");
+  return warning(
+      fmt::format("the term is 0 in all {} steps of two phases, and no weights are replaced", run.reports().size()),
+      "batches hold examples of the sets \"known\" and \"unknown\": with other sets alone in its parameters it never "
+      "acts");
 }
 
 Finding check_resume(const RegularizerTrial& trial) {
@@ -148,13 +157,16 @@ Finding check_resume(const RegularizerTrial& trial) {
     }
     const int before = (stop.phase == 2 ? steps : 0) + stop.after;
     if (const std::string difference = where_it_differs(trial.bench, straight, resumed, before); !difference.empty()) {
-      return failed(fmt::format("saved after {} of {} steps{} ({} tensors of its own), continued: {}", stop.after, stop.of,
-                                stop.phase == 2 ? " of a second phase" : "", tensors, difference),
-                    "save() must return all that later steps and phases depend on, load() take it back, and begin_phase(resumed = true) leave it");
+      return failed(fmt::format("saved after {} of {} steps{} ({} tensors of its own), continued: {}", stop.after,
+                                stop.of, stop.phase == 2 ? " of a second phase" : "", tensors, difference),
+                    "save() must return all that later steps and phases depend on, load() take it back, and "
+                    "begin_phase(resumed = true) leave it");
     }
   }
-  return passed(fmt::format("two phases, saved in the first and in the second ({} tensors of its own), continued: weights and every step's term as in the straight run",
-                            tensors));
+  return passed(
+      fmt::format("two phases, saved in the first and in the second ({} tensors of its own), continued: weights and "
+                  "every step's term as in the straight run",
+                  tensors));
 }
 
 namespace {
@@ -172,7 +184,8 @@ std::string misplaced_write(const RegularizerTrial& trial, Regularizer& regulari
   ExampleStore examples(trial.bench.model(), trial.alone, 1);
   trial.bench.fill(examples);
   regularizer.begin_phase({ConformanceBench::phase, trial.bench.model(), values, snapshots, examples}, false);
-  static_cast<void>(regularizer.add_gradient({table, values, gradients, selection.trains, snapshots, examples, 0, selection.masks}));
+  static_cast<void>(
+      regularizer.add_gradient({table, values, gradients, selection.trains, snapshots, examples, 0, selection.masks}));
   if (const std::string name = first_difference(table, start, values); !name.empty())
     return "add_gradient writes the weights of " + name;
   for (std::size_t i = 0; i < table.size(); ++i) {
@@ -217,8 +230,8 @@ Finding check_frozen(const RegularizerTrial& trial) {
     if (hash_tensor(run.snapshots().get(name)) != hash_tensor(weights))
       return failed("the snapshot '" + name + "' has changed", "snapshots are shared: copy before writing");
   }
-  return passed(
-      fmt::format("{} of {} parameters frozen, one masked: unchanged after {} steps; snapshots too", frozen, table.size(), steps));
+  return passed(fmt::format("{} of {} parameters frozen, one masked: unchanged after {} steps; snapshots too", frozen,
+                            table.size(), steps));
 }
 
 }  // namespace stet::conformance

@@ -29,11 +29,13 @@ std::vector<config::Value> other_values(const config::Value& now) {
     }
     return others;
   }
-  if (now.is(Kind::real) && now.as_real() != 0) return {config::Value(2 * now.as_real()), config::Value(0.5 * now.as_real())};
+  if (now.is(Kind::real) && now.as_real() != 0)
+    return {config::Value(2 * now.as_real()), config::Value(0.5 * now.as_real())};
   return {};
 }
 
-Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config::Value& table, const std::string& key, const config::Value& value) {
+Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config::Value& table, const std::string& key,
+                                  const config::Value& value) {
   return [&offer, table, assignment = key + "=" + config::inline_toml(value)] {
     config::Value changed = table;
     config::apply_override(changed, assignment);
@@ -43,15 +45,19 @@ Create<Regularizer> with_strength(const Offer<Regularizer>& offer, const config:
 
 }  // namespace
 
-RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench, Communicator& alone) {
+RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
+                            Communicator& alone) {
   RegularizerTrial trial{bench, alone, [&offer, table] { return offer.create(table); }, {}, {}, {}, false};
   const std::string key = strength_key_of(offer);
   if (key.empty()) {
-    trial.no_off = not_applicable("no key 'strength' or 'lambda'; declare it: registrar.regularizer<...>(...).strength(KEY)");
+    trial.no_off =
+        not_applicable("no key 'strength' or 'lambda'; declare it: registrar.regularizer<...>(...).strength(KEY)");
     return trial;
   }
-  if (std::none_of(offer.fields.begin(), offer.fields.end(), [&key](const config::FieldInfo& field) { return field.key == key; })) {
-    trial.no_off = failed("the declared strength key '" + key + "' is no parameter of the class", "name a field in .strength(KEY)");
+  if (std::none_of(offer.fields.begin(), offer.fields.end(),
+                   [&key](const config::FieldInfo& field) { return field.key == key; })) {
+    trial.no_off = failed("the declared strength key '" + key + "' is no parameter of the class",
+                          "name a field in .strength(KEY)");
     return trial;
   }
   const config::Value resolved = offer.resolve(table);
@@ -59,7 +65,8 @@ RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value
   const std::optional<config::Value> off = now == nullptr ? std::nullopt : off_value(*now);
   if (!off) {
     trial.no_off = not_applicable(now == nullptr ? "'" + key + "' has no value with these parameters"
-                                                 : "'" + key + "' is a " + std::string(config::kind_name(now->kind())) + ", which has no 0");
+                                                 : "'" + key + "' is a " + std::string(config::kind_name(now->kind())) +
+                                                       ", which has no 0");
     return trial;
   }
   trial.is_off = is_off(offer, resolved);

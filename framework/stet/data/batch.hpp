@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include <stet/world/fact.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/world/fact.hpp>
 
 namespace stet {
 

@@ -19,7 +19,8 @@ constexpr std::uint64_t read_bytes = 64 << 10;
 
 class File {
  public:
-  explicit File(const std::filesystem::path& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  explicit File(const std::filesystem::path& path)
+      : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (descriptor_ < 0) fail("cannot open file");
   }
   ~File() { ::close(descriptor_); }
@@ -30,7 +31,9 @@ class File {
     struct stat status {};
     if (::fstat(descriptor_, &status) != 0) fail("cannot read file");
     if (!S_ISREG(status.st_mode)) {
-      throw Error(ErrorKind::data, "not a regular file").at(path_.string()).expected("a file of JSON lines that can be read in any order");
+      throw Error(ErrorKind::data, "not a regular file")
+          .at(path_.string())
+          .expected("a file of JSON lines that can be read in any order");
     }
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -59,13 +62,16 @@ class File {
 
 bool is_blank_line(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
-std::size_t count_lines(std::string_view text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+std::size_t count_lines(std::string_view text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 /// Lines of the file before `offset`. Only for messages.
 std::size_t lines_before(const InputChunk& chunk, std::uint64_t offset) {
   const File file(chunk.file);
   std::size_t lines = 0;
-  for (std::uint64_t at = 0; at < offset; at += read_bytes) lines += count_lines(file.read(at, std::min(read_bytes, offset - at)));
+  for (std::uint64_t at = 0; at < offset; at += read_bytes)
+    lines += count_lines(file.read(at, std::min(read_bytes, offset - at)));
   return lines;
 }
 
@@ -86,7 +92,8 @@ std::vector<InputChunk> cut_into_chunks(const std::vector<std::filesystem::path>
 std::string read_chunk(const InputChunk& chunk) {
   const File file(chunk.file);
   // A line begins behind a line end, so the search starts one byte earlier, and the last line goes on to its own end.
-  std::string text = file.read(chunk.begin - (chunk.begin > 0 ? 1 : 0), chunk.end - chunk.begin + (chunk.begin > 0 ? 1 : 0));
+  std::string text =
+      file.read(chunk.begin - (chunk.begin > 0 ? 1 : 0), chunk.end - chunk.begin + (chunk.begin > 0 ? 1 : 0));
   std::uint64_t at = chunk.end;
   if (chunk.begin > 0) {
     const std::size_t end_of_line = text.find('\n');
@@ -105,7 +112,8 @@ std::string read_chunk(const InputChunk& chunk) {
   return text;
 }
 
-void for_each_line(const InputChunk& chunk, std::string_view text, const std::function<void(std::string_view line)>& use) {
+void for_each_line(const InputChunk& chunk, std::string_view text,
+                   const std::function<void(std::string_view line)>& use) {
   std::size_t number = 0;  // within the text, from 0
   for (std::size_t begin = 0; begin < text.size(); ++number) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -119,8 +127,11 @@ void for_each_line(const InputChunk& chunk, std::string_view text, const std::fu
       }
       bool more = begin < text.size() && !is_blank_line(text.substr(begin));
       const File file(chunk.file);
-      for (std::uint64_t at = chunk.end; !more && at < chunk.file_bytes; at += read_bytes) more = !is_blank_line(file.read(at, read_bytes));
-      if (more) throw Error(ErrorKind::data, "a blank line").expected("one record a line; blank lines at the end of the file alone");
+      for (std::uint64_t at = chunk.end; !more && at < chunk.file_bytes; at += read_bytes)
+        more = !is_blank_line(file.read(at, read_bytes));
+      if (more)
+        throw Error(ErrorKind::data, "a blank line")
+            .expected("one record a line; blank lines at the end of the file alone");
       return;
     } catch (Error& error) {
       // This chunk's first line is the one that begins at or behind chunk.begin.

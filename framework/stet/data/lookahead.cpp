@@ -6,7 +6,8 @@ namespace stet {
 
 std::size_t Lookahead::chunk_for(std::uint64_t mean_bytes, std::uint64_t readers) {
   constexpr std::uint64_t megabyte = 1 << 20;
-  return static_cast<std::size_t>(std::clamp<std::uint64_t>(megabyte / std::max<std::uint64_t>(1, mean_bytes) / readers, 4, 1024));
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(megabyte / std::max<std::uint64_t>(1, mean_bytes) / readers, 4, 1024));
 }
 
 void Lookahead::before_one() {

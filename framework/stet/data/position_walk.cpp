@@ -4,7 +4,8 @@
 
 namespace stet {
 
-PositionWalk::PositionWalk(std::uint64_t epoch_size, const PositionPlan& plan) : epoch_size_(epoch_size), plan_(plan), begin_(plan.position) {
+PositionWalk::PositionWalk(std::uint64_t epoch_size, const PositionPlan& plan)
+    : epoch_size_(epoch_size), plan_(plan), begin_(plan.position) {
   STET_ASSERT(plan.batch_size > 0 && plan.own_parts > 0 && plan.first_part + plan.own_parts <= plan.parts);
   enter();
 }

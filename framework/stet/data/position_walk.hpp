@@ -11,8 +11,8 @@ namespace stet {
 /// Of each batch, from `position` on, parts first_part .. first_part + own_parts - 1 of `parts`.
 struct PositionPlan {
   std::uint64_t batch_size = 64;
-  std::uint64_t position = 0;       ///< a batch's beginning
-  std::uint64_t end = UINT64_MAX;   ///< no batch begins there or behind
+  std::uint64_t position = 0;      ///< a batch's beginning
+  std::uint64_t end = UINT64_MAX;  ///< no batch begins there or behind
   std::uint64_t parts = 1, first_part = 0, own_parts = 1;
 };
 

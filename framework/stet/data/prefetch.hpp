@@ -16,12 +16,13 @@
 namespace stet {
 
 /// Calls `produce` on its own thread until it returns nothing, at most `capacity` values ahead of the consumer. What
-/// `produce` throws reaches the consumer, in its place behind the values before it. The destructor stops after the value
-/// in the making. One consumer.
+/// `produce` throws reaches the consumer, in its place behind the values before it. The destructor stops after the
+/// value in the making. One consumer.
 template <class T>
 class Prefetcher {
  public:
-  Prefetcher(std::function<std::optional<T>()> produce, std::size_t capacity) : produce_(std::move(produce)), capacity_(capacity) {
+  Prefetcher(std::function<std::optional<T>()> produce, std::size_t capacity)
+      : produce_(std::move(produce)), capacity_(capacity) {
     STET_ASSERT(capacity > 0);
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
@@ -43,7 +44,8 @@ class Prefetcher {
     }
     std::optional<T> value(std::move(queue_.front()));
     queue_.pop_front();
-    // Woken at half, the thread fills the whole queue again: fewer wake-ups, each of which may cost the consumer its core.
+    // Woken at half, the thread fills the whole queue again: fewer wake-ups, each of which may cost the consumer its
+    // core.
     const bool wake = 2 * queue_.size() <= capacity_;
     lock.unlock();
     if (wake) room_.notify_one();

@@ -15,7 +15,8 @@ namespace stet {
 namespace {
 
 constexpr char shape[] =
-    "exactly {\"prompt\": text, \"completion\": text}, {\"messages\": [{\"role\": ..., \"content\": text}, ...]} or {\"text\": text}";
+    "exactly {\"prompt\": text, \"completion\": text}, {\"messages\": [{\"role\": ..., \"content\": text}, ...]} or "
+    "{\"text\": text}";
 
 std::string shown(std::string_view text) {
   constexpr std::size_t longest = 60;
@@ -37,9 +38,13 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t&) override { return value("binary data"); }
   bool string(string_t& text) override {
     if (place_ == Place::line || place_ == Place::list) return value(shown(text));
-    if (key_ == "messages") return refuse("\"messages\" is not a list", "a list of {\"role\", \"content\"}", shown(text));
+    if (key_ == "messages")
+      return refuse("\"messages\" is not a list", "a list of {\"role\", \"content\"}", shown(text));
     if (key_ == "role") return role(text);
-    (place_ == Place::message ? content_ : key_ == "prompt" ? prompt_ : key_ == "completion" ? completion_ : text_) = std::move(text);
+    (place_ == Place::message ? content_
+     : key_ == "prompt"       ? prompt_
+     : key_ == "completion"   ? completion_
+                              : text_) = std::move(text);
     return true;
   }
   bool start_object(std::size_t) override {
@@ -66,12 +71,14 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     if (name == "messages") return !has_messages_ || twice();
     static const std::vector<std::string> keys = {"prompt", "completion", "messages", "text"};
     const std::string near = nearest(name, keys);
-    return refuse("a key that does not belong here", shape, shown(name), near.empty() ? "" : "did you mean \"" + near + "\"?");
+    return refuse("a key that does not belong here", shape, shown(name),
+                  near.empty() ? "" : "did you mean \"" + near + "\"?");
   }
   bool end_object() override {
     if (place_ == Place::record) return true;
     if (!role_ || !content_) {
-      return refuse("a message that is not whole", "the keys \"role\" and \"content\"", role_ ? "no \"content\"" : "no \"role\"");
+      return refuse("a message that is not whole", "the keys \"role\" and \"content\"",
+                    role_ ? "no \"content\"" : "no \"role\"");
     }
     if (*role_ == Speaker::assistant && content_->empty()) {
       return refuse("an empty assistant turn", "text to learn", "\"\"");
@@ -109,7 +116,9 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
       record.kind = RecordKind::messages;
       bool answered = false;
       for (const Message& message : messages_) answered = answered || message.role == Speaker::assistant;
-      if (!answered) fail("no assistant turn to learn", "at least one message with role \"assistant\"", fmt::format("{} messages", messages_.size()));
+      if (!answered)
+        fail("no assistant turn to learn", "at least one message with role \"assistant\"",
+             fmt::format("{} messages", messages_.size()));
       record.messages = std::move(messages_);
     } else if (text_) {
       if (text_->empty()) fail("an empty text", "text to learn", "\"\"");
@@ -146,9 +155,11 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   bool value(const std::string& received) {
     if (place_ == Place::line) return refuse("a line that is not an object", shape, received);
     if (place_ == Place::list) return refuse("a message that is not an object", "{\"role\", \"content\"}", received);
-    return refuse(fmt::format("\"{}\" is of another type", key_), key_ == "messages" ? "a list of {\"role\", \"content\"}" : "text", received);
+    return refuse(fmt::format("\"{}\" is of another type", key_),
+                  key_ == "messages" ? "a list of {\"role\", \"content\"}" : "text", received);
   }
-  bool refuse(const std::string& what, const std::string& expected, const std::string& received, const std::string& hint = "") {
+  bool refuse(const std::string& what, const std::string& expected, const std::string& received,
+              const std::string& hint = "") {
     failure_ = Error(ErrorKind::data, what).expected(expected).received(received);
     if (!hint.empty()) failure_->hint(hint);
     return false;
@@ -196,7 +207,8 @@ Record parse_record(std::string_view line) {
     if (const auto bad = find_invalid_utf8(line)) {
       throw Error(ErrorKind::data, "text that is not UTF-8")
           .expected("UTF-8")
-          .received(fmt::format("byte 0x{:02x} at byte {} of the line", static_cast<unsigned char>(line[*bad]), *bad + 1))
+          .received(
+              fmt::format("byte 0x{:02x} at byte {} of the line", static_cast<unsigned char>(line[*bad]), *bad + 1))
           .hint("convert the file: iconv -f LATIN1 -t UTF-8");
     }
     throw *handler.failure();

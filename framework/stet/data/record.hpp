@@ -2,11 +2,12 @@
 //
 // A line is exactly one of
 //   {"prompt": text, "completion": text}                the loss acts on the completion
-//   {"messages": [{"role": role, "content": text}...]}  role: system, user or assistant; the loss acts on assistant turns
+//   {"messages": [{"role": role, "content": text}...]}  role: system, user or assistant; the loss acts on assistant
+//   turns
 //   {"text": text}                                      the loss acts on all of it
-// with no other keys, in any order of keys. One file may mix the three. A record is a whole line; a line ends with \n or
-// \r\n, and the last one need not. Blank lines may stand at the end of a file alone. A byte order mark at the beginning
-// of a file is passed over.
+// with no other keys, in any order of keys. One file may mix the three. A record is a whole line; a line ends with \n
+// or \r\n, and the last one need not. Blank lines may stand at the end of a file alone. A byte order mark at the
+// beginning of a file is passed over.
 #pragma once
 
 #include <string>

@@ -8,7 +8,9 @@ namespace stet {
 
 namespace {
 
-void append(std::vector<TokenId>& ids, const std::vector<TokenId>& more) { ids.insert(ids.end(), more.begin(), more.end()); }
+void append(std::vector<TokenId>& ids, const std::vector<TokenId>& more) {
+  ids.insert(ids.end(), more.begin(), more.end());
+}
 
 TokenSequence conversation(const Tokenizer& tokenizer, const std::vector<Message>& messages) {
   TokenSequence sequence;
@@ -41,13 +43,16 @@ void cut(const std::vector<TokenId>& ids, std::uint64_t context, std::vector<Tok
 
 }  // namespace
 
-bool tokenize_record(const Tokenizer& tokenizer, const Record& record, std::uint64_t context, std::vector<TokenSequence>& out) {
+bool tokenize_record(const Tokenizer& tokenizer, const Record& record, std::uint64_t context,
+                     std::vector<TokenSequence>& out) {
   STET_ASSERT(context >= 2);
-  TokenSequence sequence = record.kind == RecordKind::messages     ? conversation(tokenizer, record.messages)
-                           : record.kind == RecordKind::completion ? tokenize(tokenizer, {record.prompt, record.completion, 0}, false, 0)
-                                                                   : tokenize(tokenizer, {"", record.text, 0}, true, 0);
+  TokenSequence sequence = record.kind == RecordKind::messages ? conversation(tokenizer, record.messages)
+                           : record.kind == RecordKind::completion
+                               ? tokenize(tokenizer, {record.prompt, record.completion, 0}, false, 0)
+                               : tokenize(tokenizer, {"", record.text, 0}, true, 0);
   if (sequence.loss_tokens() == 0) {
-    throw Error(ErrorKind::data, "nothing to learn: no token has loss").expected("text that the tokenizer makes tokens of");
+    throw Error(ErrorKind::data, "nothing to learn: no token has loss")
+        .expected("text that the tokenizer makes tokens of");
   }
   if (sequence.ids.size() <= context) {
     out.push_back(std::move(sequence));

@@ -22,12 +22,13 @@ namespace stet {
 ///
 /// - completion: as tokenize() (encode(prompt) + encode(completion) + end; loss on completion and end);
 /// - messages: as above, one span an assistant turn;
-/// - text: encode(text) + end, loss on all but the first token. Cut if it is longer than `context`: each piece after the
+/// - text: encode(text) + end, loss on all but the first token. Cut if it is longer than `context`: each piece after
+/// the
 ///   first begins with the last token of the piece before it, without loss on it, so that every token but the first is
 ///   predicted exactly once.
 ///
-/// Returns false, and appends nothing, if a completion or conversation is longer than `context` tokens (at least 2): cut, it would be
-/// another one. Throws Error (data), without a place, if no token would have loss.
+/// Returns false, and appends nothing, if a completion or conversation is longer than `context` tokens (at least 2):
+/// cut, it would be another one. Throws Error (data), without a place, if no token would have loss.
 [[nodiscard]] bool tokenize_record(const Tokenizer& tokenizer, const Record& record, std::uint64_t context,
                                    std::vector<TokenSequence>& out);
 

@@ -8,7 +8,8 @@
 
 namespace stet {
 
-Sampler::Sampler(std::uint64_t size, std::uint64_t seed, BlockOrder blocks) : size_(size), seed_(seed), blocks_(blocks) {
+Sampler::Sampler(std::uint64_t size, std::uint64_t seed, BlockOrder blocks)
+    : size_(size), seed_(seed), blocks_(blocks) {
   STET_ASSERT(size > 0 && blocks.window > 0);
 }
 

@@ -5,8 +5,9 @@
 
 namespace stet {
 
-/// An order that is random from afar and local from near, for data on disk: blocks of `block` neighbours are permuted, and
-/// each `window` blocks that come together are permuted example by example. block = 0: no blocks, one permutation of all.
+/// An order that is random from afar and local from near, for data on disk: blocks of `block` neighbours are permuted,
+/// and each `window` blocks that come together are permuted example by example. block = 0: no blocks, one permutation
+/// of all.
 struct BlockOrder {
   std::uint64_t block = 0;    ///< examples
   std::uint64_t window = 64;  ///< blocks; at least 1

@@ -78,7 +78,8 @@ class Builder {
   /// Whether blank lines may stand at a chunk's end depends on the chunks behind it, which may have changed.
   void check_blank_lines(std::uint64_t k, const std::string& text) const {
     const std::size_t last = text.find_last_not_of(" \t\r\n");
-    const std::size_t end_of_last = last == std::string::npos ? 0 : std::min(text.find('\n', last), text.size() - 1) + 1;
+    const std::size_t end_of_last =
+        last == std::string::npos ? 0 : std::min(text.find('\n', last), text.size() - 1) + 1;
     if (end_of_last >= text.size()) return;
     for_each_line(chunks_[k], text, [](std::string_view) {});
   }
@@ -90,18 +91,24 @@ class Builder {
 };
 
 void check(const ShardBuildOptions& options) {
-  if (options.inputs.empty()) throw Error(ErrorKind::config, "no input file").expected("at least one file of JSON lines");
+  if (options.inputs.empty())
+    throw Error(ErrorKind::config, "no input file").expected("at least one file of JSON lines");
   if (options.context < 2) {
-    throw Error(ErrorKind::config, "a context too short to predict anything").expected("at least 2 tokens").received(std::to_string(options.context));
+    throw Error(ErrorKind::config, "a context too short to predict anything")
+        .expected("at least 2 tokens")
+        .received(std::to_string(options.context));
   }
   if (!(options.shard_megabytes >= 1e-6 && options.shard_megabytes <= 1e6)) {
-    throw Error(ErrorKind::config, "an impossible shard size").expected("0.000001 to 1000000 megabytes").received(fmt::format("{}", options.shard_megabytes));
+    throw Error(ErrorKind::config, "an impossible shard size")
+        .expected("0.000001 to 1000000 megabytes")
+        .received(fmt::format("{}", options.shard_megabytes));
   }
 }
 
 /// Makes chunks rank, rank + ranks, ... in `threads` threads. The exception of the first chunk that failed is thrown.
-std::map<std::uint64_t, Made> make_share(const Builder& builder, const std::vector<InputChunk>& chunks, std::uint64_t rank, std::uint64_t ranks,
-                                         int threads, const std::function<void(const ShardBuildProgress&)>& progress) {
+std::map<std::uint64_t, Made> make_share(const Builder& builder, const std::vector<InputChunk>& chunks,
+                                         std::uint64_t rank, std::uint64_t ranks, int threads,
+                                         const std::function<void(const ShardBuildProgress&)>& progress) {
   std::map<std::uint64_t, Made> made;
   ShardBuildProgress state;
   for (std::uint64_t k = rank; k < chunks.size(); k += ranks) state.bytes_all += chunks[k].end - chunks[k].begin;
@@ -109,7 +116,8 @@ std::map<std::uint64_t, Made> make_share(const Builder& builder, const std::vect
   std::atomic<std::uint64_t> next{0};
   std::pair<std::uint64_t, std::exception_ptr> first_failure{UINT64_MAX, nullptr};
   const auto work = [&] {
-    // Chunks are taken in order, so when one fails all before it are in other hands already: the first failure is found.
+    // Chunks are taken in order, so when one fails all before it are in other hands already: the first failure is
+    // found.
     for (;;) {
       const std::uint64_t k = rank + ranks * next++;
       if (k >= chunks.size()) return;
@@ -144,7 +152,8 @@ void sweep(const std::filesystem::path& folder, std::uint64_t shards) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     const bool shard = name.starts_with("shard-") && name.find(".safetensors") != std::string::npos;
-    const bool half = name.find(".tmp.") != std::string::npos && (shard || name.starts_with("index.json") || name.starts_with("tokenizer.json"));
+    const bool half = name.find(".tmp.") != std::string::npos &&
+                      (shard || name.starts_with("index.json") || name.starts_with("tokenizer.json"));
     if (half || (shard && !wanted.contains(name))) stale.push_back(entry.path());
   }
   for (const std::filesystem::path& path : stale) std::filesystem::remove(path);
@@ -154,7 +163,8 @@ std::string pack_entries(const std::map<std::uint64_t, Made>& made) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& [k, one] : made) {
     const ShardCounts& c = one.entry.counts;
-    list.push_back({k, one.reused, one.entry.bytes, one.entry.checksum, c.sequences, c.tokens, c.loss_tokens, c.loss_spans, c.longest, c.records, c.cut, c.dropped});
+    list.push_back({k, one.reused, one.entry.bytes, one.entry.checksum, c.sequences, c.tokens, c.loss_tokens,
+                    c.loss_spans, c.longest, c.records, c.cut, c.dropped});
   }
   return list.dump();
 }
@@ -178,7 +188,10 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
     std::filesystem::create_directories(options.out, failure);
     if (failure) throw Error(ErrorKind::data, "cannot make folder: " + failure.message()).at(options.out.string());
     lock = FileLock::try_acquire(options.out / ".lock");
-    if (!lock) throw Error(ErrorKind::data, "another build is writing this folder").at(options.out.string()).hint("wait for it, or choose another --out");
+    if (!lock)
+      throw Error(ErrorKind::data, "another build is writing this folder")
+          .at(options.out.string())
+          .hint("wait for it, or choose another --out");
     // From here on the folder is not whole, whatever it was before.
     std::filesystem::remove(options.out / "index.json");
     sync_folder(options.out);
@@ -191,13 +204,15 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
   std::string plan = tokenizer->hash();
   for (const InputChunk& chunk : chunks) plan += fmt::format(" {}:{}", chunk.begin, chunk.file_bytes);
   for (const std::string& other : communicator.all_gather(hash_hex(std::string_view(plan)))) {
-    if (other != hash_hex(std::string_view(plan))) throw Error(ErrorKind::data, "the ranks see different input files or tokenizers").hint("put them on a file system that all nodes share");
+    if (other != hash_hex(std::string_view(plan)))
+      throw Error(ErrorKind::data, "the ranks see different input files or tokenizers")
+          .hint("put them on a file system that all nodes share");
   }
   const Builder builder(options, *tokenizer, chunks);
   std::map<std::uint64_t, Made> made;
   collectively(communicator, [&] {
-    made = make_share(builder, chunks, static_cast<std::uint64_t>(communicator.rank()), static_cast<std::uint64_t>(communicator.size()),
-                      std::max(options.threads, 1), progress);
+    made = make_share(builder, chunks, static_cast<std::uint64_t>(communicator.rank()),
+                      static_cast<std::uint64_t>(communicator.size()), std::max(options.threads, 1), progress);
   });
   ShardBuildResult result;
   result.index.tokenizer = tokenizer->hash();
@@ -209,9 +224,10 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
     for (const nlohmann::json& one : nlohmann::json::parse(text)) {
       const auto k = one[0].get<std::uint64_t>();
       result.reused += one[1].get<bool>() ? 1 : 0;
-      const ShardCounts counts{one[4].get<std::uint64_t>(), one[5].get<std::uint64_t>(), one[6].get<std::uint64_t>(), one[7].get<std::uint64_t>(),
-                               one[8].get<std::uint64_t>(), one[9].get<std::array<std::uint64_t, record_kinds>>(), one[10].get<std::uint64_t>(),
-                               one[11].get<std::uint64_t>()};
+      const ShardCounts counts{one[4].get<std::uint64_t>(),  one[5].get<std::uint64_t>(),
+                               one[6].get<std::uint64_t>(),  one[7].get<std::uint64_t>(),
+                               one[8].get<std::uint64_t>(),  one[9].get<std::array<std::uint64_t, record_kinds>>(),
+                               one[10].get<std::uint64_t>(), one[11].get<std::uint64_t>()};
       result.index.shards[k] = {shard_name(k), one[2].get<std::uint64_t>(), one[3].get<std::string>(), counts};
     }
   }
@@ -221,7 +237,8 @@ ShardBuildResult build_shards(Communicator& communicator, const ShardBuildOption
           .at(options.inputs.front().string())
           .expected("at least one record that fits")
           .received(result.index.totals().dropped == 0 ? "empty files"
-                                                       : fmt::format("{} records longer than --context {}", result.index.totals().dropped, options.context));
+                                                       : fmt::format("{} records longer than --context {}",
+                                                                     result.index.totals().dropped, options.context));
     }
     if (first) result.index.write(options.out);
   });

@@ -40,7 +40,8 @@ void add_metadata(Hasher& hash, const Metadata& metadata) {
   }
 }
 
-void add_tensor(Hasher& hash, const std::string& name, DType type, std::span<const std::uint64_t> shape, std::span<const std::byte> bytes) {
+void add_tensor(Hasher& hash, const std::string& name, DType type, std::span<const std::uint64_t> shape,
+                std::span<const std::byte> bytes) {
   hash.add(fmt::format("{} {} {}", name, name_of(type), fmt::join(shape, ","))).add(bytes);
 }
 
@@ -52,7 +53,8 @@ void ShardContent::add(const TokenSequence& sequence) {
   tokens_.insert(tokens_.end(), sequence.ids.begin(), sequence.ids.end());
   sequence_offsets_.push_back(tokens_.size());
   const LossSpan whole{sequence.loss_begin, static_cast<std::uint32_t>(sequence.ids.size())};
-  const std::span<const LossSpan> spans = sequence.loss_spans.empty() ? std::span(&whole, 1) : std::span(sequence.loss_spans);
+  const std::span<const LossSpan> spans =
+      sequence.loss_spans.empty() ? std::span(&whole, 1) : std::span(sequence.loss_spans);
   for (const LossSpan& span : spans) {
     STET_ASSERT(span.begin >= 1 && span.begin < span.end && span.end <= sequence.ids.size());
     loss_spans_.insert(loss_spans_.end(), {span.begin, span.end});
@@ -65,16 +67,18 @@ void ShardContent::add(const TokenSequence& sequence) {
   counts_.longest = std::max<std::uint64_t>(counts_.longest, sequence.ids.size());
 }
 
-ShardEntry ShardContent::write(const std::filesystem::path& folder, std::uint64_t number, const ShardOrigin& origin) const {
-  STET_ASSERT(std::all_of(tokens_.begin(), tokens_.end(), [&](TokenId id) { return id >= 0 && static_cast<std::uint64_t>(id) < origin.vocabulary; }));
+ShardEntry ShardContent::write(const std::filesystem::path& folder, std::uint64_t number,
+                               const ShardOrigin& origin) const {
+  STET_ASSERT(std::all_of(tokens_.begin(), tokens_.end(),
+                          [&](TokenId id) { return id >= 0 && static_cast<std::uint64_t>(id) < origin.vocabulary; }));
   std::vector<std::uint16_t> narrow;
   const bool is_short = origin.vocabulary <= short_vocabulary;
   if (is_short) narrow.assign(tokens_.begin(), tokens_.end());
   const std::uint64_t spans = loss_spans_.size() / 2;
-  const std::vector<TensorView> views = {view_of("sequence_offsets", sequence_offsets_, {sequence_offsets_.size()}),
-                                         view_of("span_offsets", span_offsets_, {span_offsets_.size()}),
-                                         view_of("loss_spans", loss_spans_, {spans, 2}),
-                                         is_short ? view_of("tokens", narrow, {narrow.size()}) : view_of("tokens", tokens_, {tokens_.size()})};
+  const std::vector<TensorView> views = {
+      view_of("sequence_offsets", sequence_offsets_, {sequence_offsets_.size()}),
+      view_of("span_offsets", span_offsets_, {span_offsets_.size()}), view_of("loss_spans", loss_spans_, {spans, 2}),
+      is_short ? view_of("tokens", narrow, {narrow.size()}) : view_of("tokens", tokens_, {tokens_.size()})};
   Metadata metadata = metadata_of(origin, counts_);
   Hasher hash;
   add_metadata(hash, metadata);
@@ -105,10 +109,12 @@ ShardFile ShardFile::open(const std::filesystem::path& path) {
     const std::string& digits = text(key);
     std::uint64_t value = 0;
     const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (code != std::errc() || end != digits.data() + digits.size()) throw fail("\"" + key + "\" of the metadata is not a count");
+    if (code != std::errc() || end != digits.data() + digits.size())
+      throw fail("\"" + key + "\" of the metadata is not a count");
     return value;
   };
-  if (text("format") != shard_format) throw fail("a shard of another format").expected(shard_format).received(text("format"));
+  if (text("format") != shard_format)
+    throw fail("a shard of another format").expected(shard_format).received(text("format"));
   shard.origin_ = {text("tokenizer"), number("vocabulary"), number("context"), text("source")};
   shard.checksum_ = text("checksum");
 
@@ -119,8 +125,10 @@ ShardFile ShardFile::open(const std::filesystem::path& path) {
   if (is_short) shard.short_tokens_ = shard.file_.values<std::uint16_t>("tokens");
   if (!is_short) shard.long_tokens_ = shard.file_.values<std::int32_t>("tokens");
   if (shard.file_.tensors().size() != 4) throw fail("a shard with tensors that do not belong there");
-  if (shard.sequence_offsets_.empty() || shard.span_offsets_.size() != shard.sequence_offsets_.size() || shard.loss_spans_.size() % 2 != 0) {
-    throw fail("tensors whose sizes contradict each other").expected("as many span_offsets as sequence_offsets, and pairs of loss_spans");
+  if (shard.sequence_offsets_.empty() || shard.span_offsets_.size() != shard.sequence_offsets_.size() ||
+      shard.loss_spans_.size() % 2 != 0) {
+    throw fail("tensors whose sizes contradict each other")
+        .expected("as many span_offsets as sequence_offsets, and pairs of loss_spans");
   }
   ShardCounts& counts = shard.counts_;
   counts.sequences = shard.sequence_offsets_.size() - 1;
@@ -130,9 +138,10 @@ ShardFile ShardFile::open(const std::filesystem::path& path) {
   counts.longest = number("longest");
   counts.cut = number("cut");
   counts.dropped = number("dropped");
-  for (std::size_t kind = 0; kind < record_kinds; ++kind) counts.records[kind] = number(fmt::format("records.{}", kind));
-  if (shard.sequence_offsets_.front() != 0 || shard.sequence_offsets_.back() != counts.tokens || shard.span_offsets_.front() != 0 ||
-      shard.span_offsets_.back() != counts.loss_spans) {
+  for (std::size_t kind = 0; kind < record_kinds; ++kind)
+    counts.records[kind] = number(fmt::format("records.{}", kind));
+  if (shard.sequence_offsets_.front() != 0 || shard.sequence_offsets_.back() != counts.tokens ||
+      shard.span_offsets_.front() != 0 || shard.span_offsets_.back() != counts.loss_spans) {
     throw fail("offsets that do not cover the tokens and spans");
   }
   return shard;
@@ -147,8 +156,10 @@ Error ShardFile::broken(std::uint64_t s, const std::string& what) const {
 ShardFile::Place ShardFile::place_of(std::uint64_t s) const {
   STET_ASSERT(s < counts_.sequences);
   const Place place{sequence_offsets_[s], sequence_offsets_[s + 1], span_offsets_[s], span_offsets_[s + 1]};
-  if (place.begin >= place.end || place.end > counts_.tokens || place.end - place.begin > counts_.longest) throw broken(s, "impossible token offsets");
-  if (place.span_begin >= place.span_end || place.span_end > counts_.loss_spans) throw broken(s, "impossible offsets of loss spans");
+  if (place.begin >= place.end || place.end > counts_.tokens || place.end - place.begin > counts_.longest)
+    throw broken(s, "impossible token offsets");
+  if (place.span_begin >= place.span_end || place.span_end > counts_.loss_spans)
+    throw broken(s, "impossible offsets of loss spans");
   std::uint64_t free = 1;
   for (std::uint64_t k = place.span_begin; k < place.span_end; ++k) {
     const std::uint64_t begin = loss_spans_[2 * k], end = loss_spans_[2 * k + 1];
@@ -161,7 +172,8 @@ ShardFile::Place ShardFile::place_of(std::uint64_t s) const {
 ShardFile::Size ShardFile::size_of(std::uint64_t s) const {
   const Place place = place_of(s);
   Size size{place.end - place.begin, 0};
-  for (std::uint64_t k = place.span_begin; k < place.span_end; ++k) size.loss_tokens += loss_spans_[2 * k + 1] - loss_spans_[2 * k];
+  for (std::uint64_t k = place.span_begin; k < place.span_end; ++k)
+    size.loss_tokens += loss_spans_[2 * k + 1] - loss_spans_[2 * k];
   return size;
 }
 
@@ -177,28 +189,34 @@ TokenSequence ShardFile::sequence(std::uint64_t s) const {
     sequence.ids.assign(tokens.begin(), tokens.end());
   }
   for (const TokenId id : sequence.ids) {
-    if (id < 0 || static_cast<std::uint64_t>(id) >= origin_.vocabulary) throw broken(s, "a token id outside the vocabulary");
+    if (id < 0 || static_cast<std::uint64_t>(id) >= origin_.vocabulary)
+      throw broken(s, "a token id outside the vocabulary");
   }
   sequence.loss_begin = loss_spans_[2 * place.span_begin];
   const bool to_the_end = place.span_end - place.span_begin == 1 && loss_spans_[2 * place.span_begin + 1] == length;
   if (!to_the_end) {
-    for (std::uint64_t k = place.span_begin; k < place.span_end; ++k) sequence.loss_spans.push_back({loss_spans_[2 * k], loss_spans_[2 * k + 1]});
+    for (std::uint64_t k = place.span_begin; k < place.span_end; ++k)
+      sequence.loss_spans.push_back({loss_spans_[2 * k], loss_spans_[2 * k + 1]});
   }
   return sequence;
 }
 
 std::vector<std::span<const std::byte>> ShardFile::parts_of(std::uint64_t s, bool with_tokens) const {
   const Place place = place_of(s);
-  std::vector<std::span<const std::byte>> parts = {std::as_bytes(sequence_offsets_.subspan(s, 2)), std::as_bytes(span_offsets_.subspan(s, 2)),
-                                                   std::as_bytes(loss_spans_.subspan(2 * place.span_begin, 2 * (place.span_end - place.span_begin)))};
-  if (with_tokens && !short_tokens_.empty()) parts.push_back(std::as_bytes(short_tokens_.subspan(place.begin, place.end - place.begin)));
-  if (with_tokens && !long_tokens_.empty()) parts.push_back(std::as_bytes(long_tokens_.subspan(place.begin, place.end - place.begin)));
+  std::vector<std::span<const std::byte>> parts = {
+      std::as_bytes(sequence_offsets_.subspan(s, 2)), std::as_bytes(span_offsets_.subspan(s, 2)),
+      std::as_bytes(loss_spans_.subspan(2 * place.span_begin, 2 * (place.span_end - place.span_begin)))};
+  if (with_tokens && !short_tokens_.empty())
+    parts.push_back(std::as_bytes(short_tokens_.subspan(place.begin, place.end - place.begin)));
+  if (with_tokens && !long_tokens_.empty())
+    parts.push_back(std::as_bytes(long_tokens_.subspan(place.begin, place.end - place.begin)));
   return parts;
 }
 
 std::array<std::span<const std::byte>, 2> ShardFile::tables_of(std::uint64_t first, std::uint64_t count) const {
   STET_ASSERT(first <= counts_.sequences && count <= counts_.sequences - first);
-  return {std::as_bytes(sequence_offsets_.subspan(first, count + 1)), std::as_bytes(span_offsets_.subspan(first, count + 1))};
+  return {std::as_bytes(sequence_offsets_.subspan(first, count + 1)),
+          std::as_bytes(span_offsets_.subspan(first, count + 1))};
 }
 
 void ShardFile::fetch_tables(std::uint64_t first, std::uint64_t count) const noexcept {

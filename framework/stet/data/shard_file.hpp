@@ -27,7 +27,7 @@ namespace stet {
 struct ShardOrigin {
   std::string tokenizer;  ///< Tokenizer::hash()
   std::uint64_t vocabulary = 0, context = 0;
-  std::string source;     ///< hash of the input; may be empty for shards made otherwise
+  std::string source;  ///< hash of the input; may be empty for shards made otherwise
 
   friend bool operator==(const ShardOrigin&, const ShardOrigin&) = default;
 };
@@ -73,13 +73,16 @@ class ShardFile {
   void verify() const;
 
   /// Where the data is mapped; it is no longer than bytes().
-  [[nodiscard]] const std::byte* address() const noexcept { return reinterpret_cast<const std::byte*>(sequence_offsets_.data()); }
+  [[nodiscard]] const std::byte* address() const noexcept {
+    return reinterpret_cast<const std::byte*>(sequence_offsets_.data());
+  }
   /// Parts of the mapped file that sequence(s) reads, and size_of(s) alone.
   [[nodiscard]] std::vector<std::span<const std::byte>> parts_of(std::uint64_t s, bool with_tokens) const;
-  /// The offsets of sequences [first, first + count), which say where the rest of them is: two parts of the mapped file.
+  /// The offsets of sequences [first, first + count), which say where the rest of them is: two parts of the mapped
+  /// file.
   [[nodiscard]] std::array<std::span<const std::byte>, 2> tables_of(std::uint64_t first, std::uint64_t count) const;
-  /// Asks the system to read those offsets, or what they point to, from the disk, without waiting for it. The latter reads
-  /// two of the offsets. A hint: nothing is thrown, whatever they hold.
+  /// Asks the system to read those offsets, or what they point to, from the disk, without waiting for it. The latter
+  /// reads two of the offsets. A hint: nothing is thrown, whatever they hold.
   void fetch_tables(std::uint64_t first, std::uint64_t count) const noexcept;
   void fetch_contents(std::uint64_t first, std::uint64_t count) const noexcept;
   /// Gives mapped pages back to the system; what is read again is mapped again.

@@ -20,9 +20,14 @@ constexpr char index_format[] = "stet-shards";
 constexpr std::array<const char*, record_kinds> record_keys = {"completion", "messages", "text"};
 
 OrderedJson to_json(const ShardCounts& counts) {
-  OrderedJson json = {{"sequences", counts.sequences},   {"tokens", counts.tokens},   {"loss_tokens", counts.loss_tokens},
-                      {"loss_spans", counts.loss_spans}, {"longest", counts.longest}, {"records", OrderedJson::object()},
-                      {"cut", counts.cut},               {"dropped", counts.dropped}};
+  OrderedJson json = {{"sequences", counts.sequences},
+                      {"tokens", counts.tokens},
+                      {"loss_tokens", counts.loss_tokens},
+                      {"loss_spans", counts.loss_spans},
+                      {"longest", counts.longest},
+                      {"records", OrderedJson::object()},
+                      {"cut", counts.cut},
+                      {"dropped", counts.dropped}};
   for (std::size_t kind = 0; kind < record_kinds; ++kind) json["records"][record_keys[kind]] = counts.records[kind];
   return json;
 }
@@ -30,7 +35,8 @@ OrderedJson to_json(const ShardCounts& counts) {
 /// Fields of an object, each checked.
 class Fields {
  public:
-  Fields(const Json& object, std::string file, std::string path) : object_(object), file_(std::move(file)), path_(std::move(path)) {
+  Fields(const Json& object, std::string file, std::string path)
+      : object_(object), file_(std::move(file)), path_(std::move(path)) {
     if (!object_.is_object()) fail("is not an object", object_);
   }
   [[nodiscard]] const Json& at(const char* key) const {
@@ -92,16 +98,22 @@ ShardCounts ShardIndex::totals() const {
 
 std::string ShardIndex::checksum() const {
   Hasher hash;
-  hash.add(std::string_view(index_format)).add(fmt::format("{} {} {}", format_version, vocabulary, context)).add(std::string_view(tokenizer));
+  hash.add(std::string_view(index_format))
+      .add(fmt::format("{} {} {}", format_version, vocabulary, context))
+      .add(std::string_view(tokenizer));
   for (const ShardEntry& shard : shards) {
-    hash.add(std::string_view(shard.file)).add(std::to_string(shard.bytes)).add(std::string_view(shard.checksum)).add(to_json(shard.counts).dump());
+    hash.add(std::string_view(shard.file))
+        .add(std::to_string(shard.bytes))
+        .add(std::string_view(shard.checksum))
+        .add(to_json(shard.counts).dump());
   }
   return hash.hex();
 }
 
 void ShardIndex::write(const std::filesystem::path& folder) const {
-  OrderedJson json = {{"format", index_format}, {"version", format_version}, {"tokenizer", tokenizer},
-                      {"vocabulary", vocabulary}, {"context", context},     {"checksum", checksum()},
+  OrderedJson json = {{"format", index_format},      {"version", format_version},
+                      {"tokenizer", tokenizer},      {"vocabulary", vocabulary},
+                      {"context", context},          {"checksum", checksum()},
                       {"totals", to_json(totals())}, {"shards", OrderedJson::array()}};
   for (const ShardEntry& shard : shards) {
     OrderedJson entry = {{"file", shard.file}, {"bytes", shard.bytes}, {"checksum", shard.checksum}};
@@ -114,14 +126,21 @@ void ShardIndex::write(const std::filesystem::path& folder) const {
 ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
   const std::string file = (folder / "index.json").string();
   if (!std::filesystem::exists(file)) {
-    throw Error(ErrorKind::data, "no shard set here").at(folder.string()).expected("a folder with index.json").hint(
-        "make one: stet data build INPUT.jsonl --tokenizer tokenizer.json --out FOLDER; a build that was killed is continued by the same command");
+    throw Error(ErrorKind::data, "no shard set here")
+        .at(folder.string())
+        .expected("a folder with index.json")
+        .hint(
+            "make one: stet data build INPUT.jsonl --tokenizer tokenizer.json --out FOLDER; a build that was killed is "
+            "continued by the same command");
   }
   const Json json = parse_json(read_file(file), file);
   const Fields fields(json, file, "");
   if (fields.text("format") != index_format) fields.fail("another format", fields.at("format"));
   if (fields.number("version") != format_version) {
-    throw Error(ErrorKind::data, "shards of another version").at(file).expected(std::to_string(format_version)).received(excerpt(json["version"]));
+    throw Error(ErrorKind::data, "shards of another version")
+        .at(file)
+        .expected(std::to_string(format_version))
+        .received(excerpt(json["version"]));
   }
   ShardIndex index;
   index.tokenizer = fields.text("tokenizer");
@@ -133,11 +152,16 @@ ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
     const Fields entry(item, file, fmt::format("shard {}: ", index.shards.size()));
     index.shards.push_back({entry.text("file"), entry.number("bytes"), entry.text("checksum"), entry.counts()});
     if (index.shards.back().file != shard_name(index.shards.size() - 1)) {
-      throw Error(ErrorKind::data, "a shard that is not in its place").at(file).expected(shard_name(index.shards.size() - 1)).received(excerpt(item["file"]));
+      throw Error(ErrorKind::data, "a shard that is not in its place")
+          .at(file)
+          .expected(shard_name(index.shards.size() - 1))
+          .received(excerpt(item["file"]));
     }
   }
   if (Fields(fields.at("totals"), file, "totals: ").counts() != index.totals()) {
-    throw Error(ErrorKind::data, "the totals are not the sums of the shards' counts").at(file).hint("the file was altered: build the set again");
+    throw Error(ErrorKind::data, "the totals are not the sums of the shards' counts")
+        .at(file)
+        .hint("the file was altered: build the set again");
   }
   if (fields.text("checksum") != index.checksum()) {
     throw Error(ErrorKind::data, "the index does not have its checksum")

@@ -1,6 +1,7 @@
 // The table of contents of a shard folder, `index.json`. It is written last: a folder without it is not whole.
 //
-// The folder holds index.json, tokenizer.json and shard-00000.safetensors, shard-00001.safetensors, ... (see shard_file.hpp).
+// The folder holds index.json, tokenizer.json and shard-00000.safetensors, shard-00001.safetensors, ... (see
+// shard_file.hpp).
 #pragma once
 
 #include <stet/data/record.hpp>
@@ -19,19 +20,19 @@ struct ShardCounts {
   std::uint64_t tokens = 0;
   std::uint64_t loss_tokens = 0;  ///< predicted with loss
   std::uint64_t loss_spans = 0;
-  std::uint64_t longest = 0;      ///< tokens of the longest sequence
+  std::uint64_t longest = 0;                          ///< tokens of the longest sequence
   std::array<std::uint64_t, record_kinds> records{};  ///< read, by RecordKind
-  std::uint64_t cut = 0;          ///< texts that were cut into several sequences
-  std::uint64_t dropped = 0;      ///< completions and conversations left out because they are longer than the context
+  std::uint64_t cut = 0;                              ///< texts that were cut into several sequences
+  std::uint64_t dropped = 0;  ///< completions and conversations left out because they are longer than the context
 
   ShardCounts& operator+=(const ShardCounts& other);
   friend bool operator==(const ShardCounts&, const ShardCounts&) = default;
 };
 
 struct ShardEntry {
-  std::string file;        ///< a name in the folder
+  std::string file;  ///< a name in the folder
   std::uint64_t bytes = 0;
-  std::string checksum;    ///< of the shard's contents (see shard_file.hpp)
+  std::string checksum;  ///< of the shard's contents (see shard_file.hpp)
   ShardCounts counts;
   friend bool operator==(const ShardEntry&, const ShardEntry&) = default;
 };

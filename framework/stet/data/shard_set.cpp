@@ -17,7 +17,9 @@ std::uint64_t piece_of(const std::byte* address) { return reinterpret_cast<std::
 
 struct ShardSet::Open {
   explicit Open(ShardFile opened)
-      : file(std::move(opened)), first_piece(piece_of(file.address())), touched(piece_of(file.address() + file.bytes()) - first_piece + 1) {}
+      : file(std::move(opened)),
+        first_piece(piece_of(file.address())),
+        touched(piece_of(file.address() + file.bytes()) - first_piece + 1) {}
   ShardFile file;
   std::uint64_t first_piece;
   std::vector<bool> touched;  // by piece, from first_piece on
@@ -60,22 +62,28 @@ void ShardSet::open_shard(std::size_t number) {
   const auto fail = [&](const char* what, const std::string& expected, const std::string& received, const char* hint) {
     throw Error(ErrorKind::data, what).at(path.string()).expected(expected).received(received).hint(hint);
   };
-  const char* const again = "the folder was altered: run the same 'stet data build' again, it keeps the shards that are whole";
+  const char* const again =
+      "the folder was altered: run the same 'stet data build' again, it keeps the shards that are whole";
   std::error_code failure;
   const std::uint64_t bytes = std::filesystem::file_size(path, failure);
   if (failure) fail("a shard of the index is missing", fmt::format("{} bytes", entry.bytes), failure.message(), again);
-  if (bytes != entry.bytes) fail("a shard of another size than the index says", fmt::format("{} bytes", entry.bytes), fmt::format("{} bytes", bytes), again);
+  if (bytes != entry.bytes)
+    fail("a shard of another size than the index says", fmt::format("{} bytes", entry.bytes),
+         fmt::format("{} bytes", bytes), again);
   auto opened = std::make_shared<Open>(ShardFile::open(path));
   const ShardFile& file = opened->file;
-  if (file.origin().tokenizer != index_.tokenizer) fail("a shard of another tokenizer", index_.tokenizer, file.origin().tokenizer, again);
+  if (file.origin().tokenizer != index_.tokenizer)
+    fail("a shard of another tokenizer", index_.tokenizer, file.origin().tokenizer, again);
   if (file.origin().vocabulary != index_.vocabulary || file.origin().context != index_.context) {
     fail("a shard of another vocabulary or context", fmt::format("{}, {}", index_.vocabulary, index_.context),
          fmt::format("{}, {}", file.origin().vocabulary, file.origin().context), again);
   }
-  if (file.checksum() != entry.checksum) fail("a shard of another checksum than the index says", entry.checksum, file.checksum(), again);
-  if (file.counts() != entry.counts) fail("a shard with other counts than the index says",
-                                          fmt::format("{} sequences of {} tokens", entry.counts.sequences, entry.counts.tokens),
-                                          fmt::format("{} sequences of {} tokens", file.counts().sequences, file.counts().tokens), again);
+  if (file.checksum() != entry.checksum)
+    fail("a shard of another checksum than the index says", entry.checksum, file.checksum(), again);
+  if (file.counts() != entry.counts)
+    fail("a shard with other counts than the index says",
+         fmt::format("{} sequences of {} tokens", entry.counts.sequences, entry.counts.tokens),
+         fmt::format("{} sequences of {} tokens", file.counts().sequences, file.counts().tokens), again);
   if (mapped_ == options_.open_shards) {
     for (std::shared_ptr<Open>& one : open_) one.reset();
     mapped_ = 0;
@@ -88,7 +96,8 @@ void ShardSet::open_shard(std::size_t number) {
 }
 
 void ShardSet::mark(Open& shard, std::span<const std::byte> part) {
-  const std::uint64_t begin = piece_of(part.data()) - shard.first_piece, end = piece_of(part.data() + part.size() - 1) - shard.first_piece;
+  const std::uint64_t begin = piece_of(part.data()) - shard.first_piece,
+                      end = piece_of(part.data() + part.size() - 1) - shard.first_piece;
   for (std::uint64_t piece = begin; piece <= end; ++piece) {
     if (shard.touched[piece]) continue;
     shard.touched[piece] = true;
@@ -152,7 +161,8 @@ void ShardSet::fetch(std::span<const std::uint64_t> indices, Need need) {
   constexpr std::uint64_t gap_bytes = 16384, table_entry = 8;
   const std::uint64_t gap = 1 + gap_bytes / (need == Need::tables ? table_entry : mean_bytes_);
   for (std::size_t begin = 0, end = 0; begin < indices.size(); begin = end) {
-    for (end = begin + 1; end < indices.size() && indices[end] <= indices[end - 1] + gap; ++end) STET_ASSERT(indices[end - 1] <= indices[end]);
+    for (end = begin + 1; end < indices.size() && indices[end] <= indices[end - 1] + gap; ++end)
+      STET_ASSERT(indices[end - 1] <= indices[end]);
     fetch_run(indices[begin], indices[end - 1], need);
   }
 }

@@ -1,7 +1,7 @@
 // A folder of token shards as one long list of sequences, larger than memory if need be.
 //
-// Shards are mapped when they are first needed, and then checked against the index. Reading copies the sequence out. Mapped
-// pages count as memory of the process as long as they stay mapped, so they are given back whenever about
+// Shards are mapped when they are first needed, and then checked against the index. Reading copies the sequence out.
+// Mapped pages count as memory of the process as long as they stay mapped, so they are given back whenever about
 // `resident_bytes` of them were touched; the system's page cache keeps what it has room for.
 #pragma once
 
@@ -47,9 +47,10 @@ class ShardSet {
   [[nodiscard]] TokenSequence sequence(std::uint64_t i);
   /// Tokens of it, and those with loss; does not touch the tokens.
   [[nodiscard]] ShardFile::Size size_of(std::uint64_t i);
-  /// Says which sequences will be read soon: the system reads them from the disk meanwhile, all at once, and nothing waits
-  /// (but for the tables where they are not in memory yet when contents are asked for; ask for them some time before).
-  /// Neighbours are asked for together. Ascending indices. A hint: a shard that cannot be opened is the reader's error.
+  /// Says which sequences will be read soon: the system reads them from the disk meanwhile, all at once, and nothing
+  /// waits (but for the tables where they are not in memory yet when contents are asked for; ask for them some time
+  /// before). Neighbours are asked for together. Ascending indices. A hint: a shard that cannot be opened is the
+  /// reader's error.
   void fetch(std::span<const std::uint64_t> indices, Need need);
   /// Bytes that a sequence takes, on average.
   [[nodiscard]] std::uint64_t mean_bytes() const noexcept { return mean_bytes_; }
@@ -74,7 +75,7 @@ class ShardSet {
   std::filesystem::path folder_;
   ShardIndex index_;
   ShardSetOptions options_;
-  std::vector<std::uint64_t> starts_;  // [shards + 1] first sequence of each shard
+  std::vector<std::uint64_t> starts_;        // [shards + 1] first sequence of each shard
   std::vector<std::shared_ptr<Open>> open_;  // shared with those who read while others open
   std::uint64_t mean_bytes_ = 1;
   std::size_t mapped_ = 0;

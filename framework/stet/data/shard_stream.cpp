@@ -9,7 +9,8 @@ ShardStream::ShardStream(ShardSet& set, Sampler sampler, ShardStreamOptions opti
     : set_(set), sampler_(sampler), options_(options), position_(options.position) {
   STET_ASSERT(sampler_.size() == set_.size() && options.batch_size > 0 && options.rank < options.ranks);
   if (options.look_ahead) {
-    PositionWalk walk(sampler_.size(), {options.batch_size, options.position, options.end, options.ranks, options.rank, 1});
+    PositionWalk walk(sampler_.size(),
+                      {options.batch_size, options.position, options.end, options.ranks, options.rank, 1});
     lookahead_.emplace(
         [walk, sampler]() mutable {
           const std::optional<std::uint64_t> position = walk.next();

@@ -13,11 +13,12 @@
 
 namespace stet {
 
-/// Blocks of 256 sequences, 16 blocks a window: a window's pages fit the ShardSet's budget, so that they are mapped once.
+/// Blocks of 256 sequences, 16 blocks a window: a window's pages fit the ShardSet's budget, so that they are mapped
+/// once.
 inline constexpr BlockOrder shard_order{256, 16};
 
 struct ShardStreamOptions {
-  std::uint64_t batch_size = 64;   ///< sequences of a batch, all ranks together; the last of an epoch may be smaller
+  std::uint64_t batch_size = 64;  ///< sequences of a batch, all ranks together; the last of an epoch may be smaller
   std::uint64_t rank = 0, ranks = 1;
   std::uint64_t position = 0;      ///< of the sampler's order, where the stream begins: all the state that there is
   std::uint64_t end = UINT64_MAX;  ///< no batch begins there or behind

@@ -7,7 +7,8 @@
 namespace stet {
 
 namespace {
-constexpr std::array<std::string_view, knowledge_category_count> names = {"HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown"};
+constexpr std::array<std::string_view, knowledge_category_count> names = {"HighlyKnown", "MaybeKnown", "WeaklyKnown",
+                                                                          "Unknown"};
 }
 
 std::string_view name_of(KnowledgeCategory category) { return names[static_cast<std::size_t>(category)]; }
@@ -19,14 +20,16 @@ std::optional<KnowledgeCategory> parse_knowledge_category(std::string_view name)
   return std::nullopt;
 }
 
-KnowledgeCategory categorize(KnowledgeRule rule, std::int64_t greedy_right, std::int64_t greedy, std::int64_t samples_right,
-                             std::int64_t samples) {
+KnowledgeCategory categorize(KnowledgeRule rule, std::int64_t greedy_right, std::int64_t greedy,
+                             std::int64_t samples_right, std::int64_t samples) {
   STET_ASSERT(0 <= greedy_right && greedy_right <= greedy && 0 <= samples_right && samples_right <= samples);
   STET_ASSERT(rule == KnowledgeRule::slick ? greedy > 0 : samples > 0);
-  const std::int64_t right = rule == KnowledgeRule::slick ? greedy_right : samples_right, all = rule == KnowledgeRule::slick ? greedy : samples;
+  const std::int64_t right = rule == KnowledgeRule::slick ? greedy_right : samples_right,
+                     all = rule == KnowledgeRule::slick ? greedy : samples;
   if (right == all) return KnowledgeCategory::highly_known;
   if (right > 0) return KnowledgeCategory::maybe_known;
-  return rule == KnowledgeRule::slick && samples_right > 0 ? KnowledgeCategory::weakly_known : KnowledgeCategory::unknown;
+  return rule == KnowledgeRule::slick && samples_right > 0 ? KnowledgeCategory::weakly_known
+                                                           : KnowledgeCategory::unknown;
 }
 
 }  // namespace stet

@@ -16,12 +16,13 @@ inline constexpr int knowledge_category_count = 4;
 
 /// How answers become categories.
 enum class KnowledgeRule {
-  slick,         ///< HighlyKnown: every greedy answer right; MaybeKnown: some; WeaklyKnown: a sampled one only; Unknown: none
-  always_never,  ///< of the samples alone (arXiv 2604.15574 draws 20): HighlyKnown: all right; Unknown: none; else MaybeKnown
+  slick,  ///< HighlyKnown: every greedy answer right; MaybeKnown: some; WeaklyKnown: a sampled one only; Unknown: none
+  always_never,  ///< of the samples alone (arXiv 2604.15574 draws 20): HighlyKnown: all right; Unknown: none; else
+                 ///< MaybeKnown
 };
 
 /// `greedy_right` of `greedy` greedy answers and `samples_right` of `samples` sampled ones were right.
-[[nodiscard]] KnowledgeCategory categorize(KnowledgeRule rule, std::int64_t greedy_right, std::int64_t greedy, std::int64_t samples_right,
-                                           std::int64_t samples);
+[[nodiscard]] KnowledgeCategory categorize(KnowledgeRule rule, std::int64_t greedy_right, std::int64_t greedy,
+                                           std::int64_t samples_right, std::int64_t samples);
 
 }  // namespace stet

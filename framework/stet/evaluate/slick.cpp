@@ -2,8 +2,8 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/world/fact.hpp>
 #include <stet/model/generation.hpp>
+#include <stet/world/fact.hpp>
 
 #include <algorithm>
 #include <numeric>
@@ -24,7 +24,8 @@ void check_options(const SlickOptions& o) {
   if (o.shots < 0) refuse("the number of shots is negative", o.shots);
   if (o.shots == 0 && o.prompts > 1) refuse("without shots all prompts are the same: one is enough", o.prompts);
   if (o.samples < 0) refuse("the number of samples is negative", o.samples);
-  if (o.rule == KnowledgeRule::slick && !o.greedy) throw Error(ErrorKind::config, "the rule of SLiCK needs greedy answers");
+  if (o.rule == KnowledgeRule::slick && !o.greedy)
+    throw Error(ErrorKind::config, "the rule of SLiCK needs greedy answers");
   if (o.rule == KnowledgeRule::always_never && o.samples == 0) refuse("the always-never rule needs samples", o.samples);
   if (o.separator.empty()) throw Error(ErrorKind::config, "slick needs a separator: without it no answer ends");
 }
@@ -34,7 +35,8 @@ std::vector<std::int32_t> stop_tokens(const Tokenizer& tokenizer, const std::str
   std::vector<std::int32_t> stops = {tokenizer.end_of_text()};
   for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
     const auto id = static_cast<TokenId>(i);
-    if (id != stops[0] && tokenizer.decode(std::span(&id, 1), false).find(separator) != std::string::npos) stops.push_back(id);
+    if (id != stops[0] && tokenizer.decode(std::span(&id, 1), false).find(separator) != std::string::npos)
+      stops.push_back(id);
   }
   return stops;
 }
@@ -53,8 +55,11 @@ void check_facts(const SlickRelation& relation) {
   for (const auto* list : {&relation.facts, &relation.development}) {
     for (const SlickFact& fact : *list) {
       const auto is_empty = [](const std::string& answer) { return normalized_answer(answer).empty(); };
-      if (fact.prompt.empty() || fact.answers.empty() || std::any_of(fact.answers.begin(), fact.answers.end(), is_empty)) {
-        throw Error(ErrorKind::data, "a fact has no prompt or no answer").at("relation " + relation.name).received("'" + fact.prompt + "'");
+      if (fact.prompt.empty() || fact.answers.empty() ||
+          std::any_of(fact.answers.begin(), fact.answers.end(), is_empty)) {
+        throw Error(ErrorKind::data, "a fact has no prompt or no answer")
+            .at("relation " + relation.name)
+            .received("'" + fact.prompt + "'");
       }
     }
   }
@@ -68,7 +73,8 @@ void check_facts(const SlickRelation& relation) {
   }
 }
 
-Prepared prepare(const SlickRelation& relation, const Tokenizer& tokenizer, const SlickOptions& options, std::int64_t context) {
+Prepared prepare(const SlickRelation& relation, const Tokenizer& tokenizer, const SlickOptions& options,
+                 std::int64_t context) {
   check_facts(relation);
   Prepared result;
   std::int64_t longest_block = 0, longest_question = 0, longest_answer = 0;
@@ -97,19 +103,23 @@ Prepared prepare(const SlickRelation& relation, const Tokenizer& tokenizer, cons
     throw Error(ErrorKind::data, "the few-shot prompts do not fit the model's context")
         .at("relation " + relation.name)
         .expected("at most " + std::to_string(context) + " tokens (model.context)")
-        .received(std::to_string(needed) + ": " + std::to_string(options.shots) + " shots " + std::to_string(longest_block) + ", question " +
-                  std::to_string(longest_question) + ", answer " + std::to_string(result.new_tokens))
+        .received(std::to_string(needed) + ": " + std::to_string(options.shots) + " shots " +
+                  std::to_string(longest_block) + ", question " + std::to_string(longest_question) + ", answer " +
+                  std::to_string(result.new_tokens))
         .hint("use fewer shots or a model with a longer context");
   }
   return result;
 }
 
 /// Whether a continuation is one of the accepted answers. What the model did not end is no answer.
-bool is_right(const Continuation& continuation, std::span<const std::string> accepted, const Tokenizer& tokenizer, const std::string& separator) {
+bool is_right(const Continuation& continuation, std::span<const std::string> accepted, const Tokenizer& tokenizer,
+              const std::string& separator) {
   if (!continuation.stopped) return false;
   std::vector<TokenId> ids = continuation.tokens;
   ids.push_back(continuation.stop_token);  // it may hold letters before the separator
-  if (std::any_of(ids.begin(), ids.end(), [&](TokenId id) { return static_cast<std::size_t>(id) >= tokenizer.vocabulary_size(); })) return false;
+  if (std::any_of(ids.begin(), ids.end(),
+                  [&](TokenId id) { return static_cast<std::size_t>(id) >= tokenizer.vocabulary_size(); }))
+    return false;
   std::string text = tokenizer.decode(ids);
   text = normalized_answer(text.substr(0, text.find(separator)));
   return std::find(accepted.begin(), accepted.end(), text) != accepted.end();
@@ -144,9 +154,11 @@ std::string normalized_answer(std::string_view text) {
   return result;
 }
 
-std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::string& relation, std::size_t examples, std::int64_t prompt) {
+std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::string& relation, std::size_t examples,
+                                     std::int64_t prompt) {
   const auto shots = static_cast<std::size_t>(options.shots);
-  // Ordered choices; so many that repeats among a few prompts are rare, but for tiny splits there must be enough of them.
+  // Ordered choices; so many that repeats among a few prompts are rare, but for tiny splits there must be enough of
+  // them.
   double choices = 1;
   for (std::size_t i = 0; i < shots; ++i) choices *= static_cast<double>(examples) - static_cast<double>(i);
   if (examples < shots || choices < static_cast<double>(options.prompts)) {
@@ -168,9 +180,10 @@ std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::str
   }
 }
 
-std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer,
-                                           std::span<const SlickRelation> relations, const SlickOptions& options,
-                                           Communicator& communicator, const std::function<void(double)>& progress,
+std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights,
+                                           const Tokenizer& tokenizer, std::span<const SlickRelation> relations,
+                                           const SlickOptions& options, Communicator& communicator,
+                                           const std::function<void(double)>& progress,
                                            const std::function<bool()>& pause, SlickState* state) {
   check_options(options);
   struct Unit {
@@ -211,7 +224,8 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
   std::vector<std::int64_t> news(2 * facts + units.size());
   collectively(communicator, [&] {
     // Neighbouring units share a block, so each rank takes a stretch of them.
-    const auto rank = static_cast<std::size_t>(communicator.rank()), ranks = static_cast<std::size_t>(communicator.size());
+    const auto rank = static_cast<std::size_t>(communicator.rank()),
+               ranks = static_cast<std::size_t>(communicator.size());
     const std::size_t first = left.size() * rank / ranks, last = left.size() * (rank + 1) / ranks;
     Generator generator(model, weights);
     for (std::size_t k = first; k < last && !(pause && pause()); ++k) {
@@ -222,7 +236,8 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
       }
       std::vector<Prompt> prompts;
       for (std::size_t i = unit.begin; i < unit.end; ++i) {
-        prompts.push_back({source.questions[i], Random(relations[unit.relation].facts[i].id, "slick.fact", unit.prompt).bits64()});
+        prompts.push_back(
+            {source.questions[i], Random(relations[unit.relation].facts[i].id, "slick.fact", unit.prompt).bits64()});
       }
       decoding.max_new_tokens = source.new_tokens;
       const auto results = generator.generate(prompts, decoding);
@@ -234,7 +249,9 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
         }
       }
       news[2 * facts + left[k]] = 1;
-      if (progress) progress(1 - static_cast<double>(last - k - 1) / static_cast<double>(last - first) * static_cast<double>(left.size()) / static_cast<double>(units.size()));
+      if (progress)
+        progress(1 - static_cast<double>(last - k - 1) / static_cast<double>(last - first) *
+                         static_cast<double>(left.size()) / static_cast<double>(units.size()));
     }
   });
   communicator.all_reduce_sum(std::span<std::int64_t>(news));
@@ -249,9 +266,11 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
   std::vector<std::vector<SlickLabel>> labels(relations.size());
   for (std::size_t r = 0; r < relations.size(); ++r) {
     for (std::size_t i = 0; i < relations[r].facts.size(); ++i) {
-      const std::int64_t greedy_right = right[2 * (first_fact[r] + i)], samples_right = right[2 * (first_fact[r] + i) + 1];
+      const std::int64_t greedy_right = right[2 * (first_fact[r] + i)],
+                         samples_right = right[2 * (first_fact[r] + i) + 1];
       labels[r].push_back({relations[r].facts[i].id, greedy_right, samples_right,
-                           categorize(options.rule, greedy_right, options.greedy ? options.prompts : 0, samples_right, options.prompts * options.samples)});
+                           categorize(options.rule, greedy_right, options.greedy ? options.prompts : 0, samples_right,
+                                      options.prompts * options.samples)});
     }
   }
   return labels;

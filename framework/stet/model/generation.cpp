@@ -22,7 +22,10 @@ struct Generator::Branch {
 };
 
 Generator::Generator(const Transformer& model, at::Tensor weights)
-    : model_(model), weights_(std::move(weights)), prefix_(model.config(), 0, weights_.scalar_type()), cache_(model.config()) {
+    : model_(model),
+      weights_(std::move(weights)),
+      prefix_(model.config(), 0, weights_.scalar_type()),
+      cache_(model.config()) {
   STET_ASSERT(weights_.dim() == 1 && weights_.numel() == model.table().total());
 }
 
@@ -58,14 +61,15 @@ void Generator::check(std::span<const Prompt> prompts, const Decoding& decoding)
   if (decoding.samples == 0 && !decoding.greedy) refuse("generation is asked for no continuation", 0);
   if (decoding.rows_at_once < 1) refuse("generation needs at least one row at once", decoding.rows_at_once);
   for (const Prompt& prompt : prompts) {
-    if (prompt.tokens.empty()) throw Error(ErrorKind::data, "a prompt is empty").expected("at least one token to continue");
+    if (prompt.tokens.empty())
+      throw Error(ErrorKind::data, "a prompt is empty").expected("at least one token to continue");
     const auto length = static_cast<std::int64_t>(prompt.tokens.size());
     const std::int64_t needed = prefix_.length() + length + decoding.max_new_tokens - 1;  // the last one is not read
     if (needed > model_.config().context) {
       throw Error(ErrorKind::data, "prompt and answer do not fit the model's context")
           .expected("at most " + std::to_string(model_.config().context) + " tokens")
-          .received(std::to_string(needed) + ": prefix " + std::to_string(prefix_.length()) + ", prompt " + std::to_string(length) +
-                    ", new tokens " + std::to_string(decoding.max_new_tokens))
+          .received(std::to_string(needed) + ": prefix " + std::to_string(prefix_.length()) + ", prompt " +
+                    std::to_string(length) + ", new tokens " + std::to_string(decoding.max_new_tokens))
           .hint("use fewer new tokens, a shorter prompt, or a model with a longer context");
     }
   }
@@ -131,10 +135,10 @@ void Generator::generate_group(std::span<const Prompt> prompts, const Decoding& 
         std::vector<Branch> children;
         for (const std::size_t member : branch.members) {
           const auto sample = static_cast<std::uint32_t>(member - (decoding.greedy ? 1 : 0));
-          const std::int32_t token =
-              decoding.greedy && member == 0
-                  ? most_probable(values)
-                  : sampler.draw(token_uniform(decoding.seed, prompts[branch.prompt].item, sample, static_cast<std::uint32_t>(step)));
+          const std::int32_t token = decoding.greedy && member == 0
+                                         ? most_probable(values)
+                                         : sampler.draw(token_uniform(decoding.seed, prompts[branch.prompt].item,
+                                                                      sample, static_cast<std::uint32_t>(step)));
           Continuation& result = results[branch.prompt][member];
           if (stops(token)) {
             result.stopped = true;
@@ -143,7 +147,8 @@ void Generator::generate_group(std::span<const Prompt> prompts, const Decoding& 
           }
           result.tokens.push_back(token);
           if (step + 1 == decoding.max_new_tokens) continue;
-          const auto same = std::find_if(children.begin(), children.end(), [&](const Branch& child) { return child.tokens.back() == token; });
+          const auto same = std::find_if(children.begin(), children.end(),
+                                         [&](const Branch& child) { return child.tokens.back() == token; });
           if (same != children.end()) {
             same->members.push_back(member);
           } else {
@@ -151,7 +156,8 @@ void Generator::generate_group(std::span<const Prompt> prompts, const Decoding& 
             children.back().tokens.push_back(token);
           }
         }
-        for (std::size_t c = 0; c < children.size(); ++c) {  // the last child takes the parent's cache, the others copy it
+        for (std::size_t c = 0; c < children.size();
+             ++c) {  // the last child takes the parent's cache, the others copy it
           if (branch.segment && c + 1 < children.size()) children[c].segment = *branch.segment;
           if (branch.segment && c + 1 == children.size()) children[c].segment = std::move(branch.segment);
           grown.push_back(std::move(children[c]));

@@ -62,8 +62,8 @@ void rms_norm_backward(const T* d_out, const T* x, const T* weight, const T* rst
 }
 
 template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, T* out, T* mean, T* rstd, std::int64_t rows,
-                std::int64_t d, double eps) {
+void layer_norm(const T* x, const T* weight, const T* bias, T* out, T* mean, T* rstd, std::int64_t rows, std::int64_t d,
+                double eps) {
   for (std::int64_t n = 0; n < rows; ++n) {
     const T* STET_RESTRICT in = x + n * d;
     T* STET_RESTRICT to = out + n * d;
@@ -169,7 +169,8 @@ void swiglu_backward(const T* d_out, const T* gate_up, T* d_gate_up, std::int64_
 
 namespace {
 constexpr double gelu_scale = 0.79788456080286535588, gelu_cubic = 0.044715;  // sqrt(2/pi)
-constexpr double root_half = 0.70710678118654752440, normal_density = 0.39894228040143267794;  // sqrt(1/2), 1/sqrt(2 pi)
+constexpr double root_half = 0.70710678118654752440,
+                 normal_density = 0.39894228040143267794;  // sqrt(1/2), 1/sqrt(2 pi)
 
 template <class T>
 inline T tanh_of(T x) noexcept {
@@ -206,7 +207,8 @@ template <class T>
 void gelu_erf_backward(const T* d_out, const T* x, T* d_x, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     const T v = x[i];
-    d_x[i] = d_out[i] * (T(0.5) * (T(1) + std::erf(v * T(root_half))) + v * T(normal_density) * std::exp(T(-0.5) * v * v));
+    d_x[i] =
+        d_out[i] * (T(0.5) * (T(1) + std::erf(v * T(root_half))) + v * T(normal_density) * std::exp(T(-0.5) * v * v));
   }
 }
 
@@ -232,27 +234,27 @@ const char* compiled_for() noexcept {
 #endif
 }
 
-#define STET_INSTANTIATE(T)                                                                                              \
-  template void embed<T>(std::span<const std::int32_t>, std::span<const std::int32_t>, const T*, const T*, T*,          \
-                         std::int64_t);                                                                                  \
-  template void embed_backward<T>(std::span<const std::int32_t>, std::span<const std::int32_t>, const T*, T*, T*,       \
-                                  std::int64_t);                                                                         \
-  template void rms_norm<T>(const T*, const T*, T*, T*, std::int64_t, std::int64_t, double);                            \
-  template void rms_norm_backward<T>(const T*, const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);       \
-  template void layer_norm<T>(const T*, const T*, const T*, T*, T*, T*, std::int64_t, std::int64_t, double);            \
-  template void layer_norm_backward<T>(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, std::int64_t,      \
-                                       std::int64_t);                                                                    \
-  template void rotate<T>(T*, std::int64_t, std::span<const std::int32_t>, std::int64_t, std::int64_t, std::int64_t,    \
-                          const T*, const T*, T);                                                                        \
-  template void attention<T>(const AttentionShape&, const T*, T*, T*);                                                  \
-  template void attention_backward<T>(const AttentionShape&, const T*, const T*, const T*, const T*, T*);               \
-  template void swiglu<T>(const T*, T*, std::int64_t, std::int64_t);                                                    \
-  template void swiglu_backward<T>(const T*, const T*, T*, std::int64_t, std::int64_t);                                 \
-  template void gelu<T>(const T*, T*, std::int64_t);                                                                    \
-  template void gelu_backward<T>(const T*, const T*, T*, std::int64_t);                                                 \
-  template void gelu_erf<T>(const T*, T*, std::int64_t);                                                                \
-  template void gelu_erf_backward<T>(const T*, const T*, T*, std::int64_t);                                             \
-  template void add_bias<T>(T*, const T*, std::int64_t, std::int64_t);                                                  \
+#define STET_INSTANTIATE(T)                                                                                          \
+  template void embed<T>(std::span<const std::int32_t>, std::span<const std::int32_t>, const T*, const T*, T*,       \
+                         std::int64_t);                                                                              \
+  template void embed_backward<T>(std::span<const std::int32_t>, std::span<const std::int32_t>, const T*, T*, T*,    \
+                                  std::int64_t);                                                                     \
+  template void rms_norm<T>(const T*, const T*, T*, T*, std::int64_t, std::int64_t, double);                         \
+  template void rms_norm_backward<T>(const T*, const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);    \
+  template void layer_norm<T>(const T*, const T*, const T*, T*, T*, T*, std::int64_t, std::int64_t, double);         \
+  template void layer_norm_backward<T>(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, std::int64_t,   \
+                                       std::int64_t);                                                                \
+  template void rotate<T>(T*, std::int64_t, std::span<const std::int32_t>, std::int64_t, std::int64_t, std::int64_t, \
+                          const T*, const T*, T);                                                                    \
+  template void attention<T>(const AttentionShape&, const T*, T*, T*);                                               \
+  template void attention_backward<T>(const AttentionShape&, const T*, const T*, const T*, const T*, T*);            \
+  template void swiglu<T>(const T*, T*, std::int64_t, std::int64_t);                                                 \
+  template void swiglu_backward<T>(const T*, const T*, T*, std::int64_t, std::int64_t);                              \
+  template void gelu<T>(const T*, T*, std::int64_t);                                                                 \
+  template void gelu_backward<T>(const T*, const T*, T*, std::int64_t);                                              \
+  template void gelu_erf<T>(const T*, T*, std::int64_t);                                                             \
+  template void gelu_erf_backward<T>(const T*, const T*, T*, std::int64_t);                                          \
+  template void add_bias<T>(T*, const T*, std::int64_t, std::int64_t);                                               \
   template void bias_backward<T>(const T*, T*, std::int64_t, std::int64_t);
 STET_INSTANTIATE(float)
 STET_INSTANTIATE(double)

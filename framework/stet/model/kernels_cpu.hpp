@@ -1,6 +1,7 @@
-// The element-wise and attention kernels of the transformer on a CPU: fused, vectorized by the compiler, single-threaded
-// (one rank is one thread; parallelism is between ranks). Matrix products are not here: they go to libtorch's BLAS.
-// Every kernel exists in float and double and is tested against a plain composition of libtorch operators.
+// The element-wise and attention kernels of the transformer on a CPU: fused, vectorized by the compiler,
+// single-threaded (one rank is one thread; parallelism is between ranks). Matrix products are not here: they go to
+// libtorch's BLAS. Every kernel exists in float and double and is tested against a plain composition of libtorch
+// operators.
 //
 // Notation: N tokens of all sequences laid end to end, d the model's width, H heads, G key/value heads, D head width.
 // Gradient outputs named `d_*` are added to (+=) where the comment says so, otherwise overwritten.
@@ -30,16 +31,16 @@ void rms_norm_backward(const T* d_out, const T* x, const T* weight, const T* rst
 
 /// out = (x - mean) * rstd * weight + bias.  mean, rstd: [N]
 template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, T* out, T* mean, T* rstd, std::int64_t rows,
-                std::int64_t d, double eps);
+void layer_norm(const T* x, const T* weight, const T* bias, T* out, T* mean, T* rstd, std::int64_t rows, std::int64_t d,
+                double eps);
 /// d_x += gradient; d_weight, d_bias += gradient where not null.
 template <class T>
 void layer_norm_backward(const T* d_out, const T* x, const T* weight, const T* mean, const T* rstd, T* d_x, T* d_weight,
                          T* d_bias, std::int64_t rows, std::int64_t d);
 
-/// Rotary positions in place (Su et al. 2021, halves convention of Llama and Qwen2): for each of `heads` heads of width D
-/// at `x + n * stride`, the pair (i, i + R/2) of the first R elements turns by positions[n] * frequency[i]; the others stay.
-/// `sign` -1 is the inverse (backward). cosine, sine: [positions, R/2].
+/// Rotary positions in place (Su et al. 2021, halves convention of Llama and Qwen2): for each of `heads` heads of width
+/// D at `x + n * stride`, the pair (i, i + R/2) of the first R elements turns by positions[n] * frequency[i]; the
+/// others stay. `sign` -1 is the inverse (backward). cosine, sine: [positions, R/2].
 template <class T>
 void rotate(T* x, std::int64_t stride, std::span<const std::int32_t> positions, std::int64_t heads, std::int64_t D,
             std::int64_t R, const T* cosine, const T* sine, T sign);
@@ -77,14 +78,15 @@ void gelu_erf_backward(const T* d_out, const T* x, T* d_x, std::int64_t count);
 
 /// Softmax, negative log likelihood and gradient in one pass over the logits [P, V] (V = `classes`):
 /// loss[p] = -log softmax(logits[p])[target[p]], d_logits[p] = weight[p] * (softmax - onehot). d_logits may be null, or
-/// the same as logits. best[p] (may be null) = the arg-max, the lowest index among equals, always a valid index (with nan
-/// among the logits: some index).
+/// the same as logits. best[p] (may be null) = the arg-max, the lowest index among equals, always a valid index (with
+/// nan among the logits: some index).
 template <class T>
 void cross_entropy(const T* logits, const std::int64_t* targets, const T* weights, T* losses, T* d_logits,
                    std::int64_t* best, std::int64_t rows, std::int64_t classes);
 
 /// Distillation at temperature tau, row by row: loss[p] = tau^2 KL(softmax(t/tau) || softmax(s/tau)), or with `reverse`
-/// tau^2 KL(softmax(s/tau) || softmax(t/tau)); d_student[p] = weight[p] * dloss/ds. (Hinton et al. 2015; arXiv 2604.15574, Eq. 2.)
+/// tau^2 KL(softmax(s/tau) || softmax(t/tau)); d_student[p] = weight[p] * dloss/ds. (Hinton et al. 2015; arXiv
+/// 2604.15574, Eq. 2.)
 template <class T>
 void distillation(const T* student, const T* teacher, const T* weights, T* losses, T* d_student, std::int64_t rows,
                   std::int64_t classes, double tau, bool reverse);

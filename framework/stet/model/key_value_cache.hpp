@@ -1,8 +1,8 @@
 // Keys and values of tokens that a model has read, so that what follows them need not read them again.
 //
-// A sequence may be stored in pieces: a few-shot block that thousands of prompts share, a prompt that many samples share, and
-// each sample's own tokens. A piece is a KeyValueSegment; CachedTokens says which rows of a forward pass see which pieces.
-// Nothing is padded: rows of any length go through one matrix product together.
+// A sequence may be stored in pieces: a few-shot block that thousands of prompts share, a prompt that many samples
+// share, and each sample's own tokens. A piece is a KeyValueSegment; CachedTokens says which rows of a forward pass see
+// which pieces. Nothing is padded: rows of any length go through one matrix product together.
 #pragma once
 
 #include <stet/model/model_config.hpp>
@@ -14,7 +14,8 @@
 
 namespace stet {
 
-/// Keys and values of consecutive tokens in all layers. Keys are already rotated to their positions. A copy is independent.
+/// Keys and values of consecutive tokens in all layers. Keys are already rotated to their positions. A copy is
+/// independent.
 class KeyValueSegment {
  public:
   /// Room for `capacity` tokens; `type` kFloat or kDouble, as the weights. `config` must be complete.
@@ -36,8 +37,8 @@ class KeyValueSegment {
   std::int64_t length_ = 0, capacity_ = 0;
 };
 
-/// What the rows (tokens) of one forward pass see: up to two levels of stored pieces, and then the piece that they continue.
-/// Pieces are named in ascending order of rows within a level. Segments must outlive the pass.
+/// What the rows (tokens) of one forward pass see: up to two levels of stored pieces, and then the piece that they
+/// continue. Pieces are named in ascending order of rows within a level. Segments must outlive the pass.
 class CachedTokens {
  public:
   static constexpr std::size_t shared_levels = 2;
@@ -48,8 +49,8 @@ class CachedTokens {
   void clear();
   /// Rows begin..end-1 see the whole of `segment`.
   void see(std::size_t level, std::int64_t begin, std::int64_t end, const KeyValueSegment& segment);
-  /// Rows begin..end-1 are the next tokens of `segment`: each sees what is stored there and the rows before it. The segment
-  /// must have room for them. Every row of the pass belongs to one such call.
+  /// Rows begin..end-1 are the next tokens of `segment`: each sees what is stored there and the rows before it. The
+  /// segment must have room for them. Every row of the pass belongs to one such call.
   void append(std::int64_t begin, std::int64_t end, KeyValueSegment& segment);
 
   /// Called by Transformer for each layer: stores the rows' keys and values and mixes the values that they see.

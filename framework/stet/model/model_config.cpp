@@ -11,9 +11,12 @@ config::IdentitySchema<RopeScaling> scaling_schema() {
   using R = RopeScaling;
   config::IdentitySchema<R> schema("rope_scaling", "Llama 3's stretching of the rotary frequencies");
   schema.field("factor", &R::factor, every_part, "how much longer the context becomes; 1: no scaling", Limits{.min = 1})
-      .field("low_factor", &R::low_factor, every_part, "wavelengths above original_context / low_factor are stretched", Limits{.min = 0, .open_min = true})
-      .field("high_factor", &R::high_factor, every_part, "wavelengths below original_context / high_factor stay", Limits{.min = 0, .open_min = true})
-      .field("original_context", &R::original_context, every_part, "context of pre-training", Limits{.min = 1, .unit = "tokens"});
+      .field("low_factor", &R::low_factor, every_part, "wavelengths above original_context / low_factor are stretched",
+             Limits{.min = 0, .open_min = true})
+      .field("high_factor", &R::high_factor, every_part, "wavelengths below original_context / high_factor stay",
+             Limits{.min = 0, .open_min = true})
+      .field("original_context", &R::original_context, every_part, "context of pre-training",
+             Limits{.min = 1, .unit = "tokens"});
   return schema;
 }
 }  // namespace
@@ -33,17 +36,21 @@ config::IdentitySchema<ModelConfig> ModelConfig::schema() {
       .choice("positions", &C::positions, every_part, {{"learned", Positions::learned}, {"rotary", Positions::rotary}},
               "position encoding")
       .choice("norm", &C::norm, every_part, {{"layer", Norm::layer}, {"rms", Norm::rms}}, "normalization")
-      .choice("activation", &C::activation, every_part, {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}, {"gelu_erf", Activation::gelu_erf}},
+      .choice("activation", &C::activation, every_part,
+              {{"gelu", Activation::gelu}, {"swiglu", Activation::swiglu}, {"gelu_erf", Activation::gelu_erf}},
               "feed-forward activation")
       .field("qkv_bias", &C::qkv_bias, every_part, "biases of query, key and value projections")
       .field("linear_bias", &C::linear_bias, every_part, "biases of output projection and feed-forward layers")
       .field("tied_head", &C::tied_head, every_part, "the output head is the embedding")
       .field("norm_epsilon", &C::norm_epsilon, every_part, "added to the variance", Limits{.min = 0})
       .field("rope_base", &C::rope_base, every_part, "base of the rotary frequencies", Limits{.min = 1})
-      .field("rope_share", &C::rope_share, every_part, "share of a head's width that rotates", Limits{.min = 0, .max = 1, .open_min = true})
+      .field("rope_share", &C::rope_share, every_part, "share of a head's width that rotates",
+             Limits{.min = 0, .max = 1, .open_min = true})
       .table("rope_scaling", &C::rope_scaling, every_part, scaling_schema())
-      .field("parallel_residual", &C::parallel_residual, every_part, "attention and feed-forward both read the block's input")
-      .field("init_scale", &C::init_scale, every_part, "standard deviation of initial weights", Limits{.min = 0, .open_min = true});
+      .field("parallel_residual", &C::parallel_residual, every_part,
+             "attention and feed-forward both read the block's input")
+      .field("init_scale", &C::init_scale, every_part, "standard deviation of initial weights",
+             Limits{.min = 0, .open_min = true});
   return schema;
 }
 
@@ -67,7 +74,8 @@ void ModelConfig::complete() {
   limit("feed_forward", feed_forward, 0, widest);
   limit("context", context, 1, longest);
   if (kv_heads == 0) kv_heads = heads;
-  if (heads % kv_heads != 0) refuse("kv_heads does not divide heads", "a divisor of " + std::to_string(heads), kv_heads);
+  if (heads % kv_heads != 0)
+    refuse("kv_heads does not divide heads", "a divisor of " + std::to_string(heads), kv_heads);
   if (head_width == 0) {
     if (width % heads != 0) refuse("heads does not divide width", "a divisor of " + std::to_string(width), heads);
     head_width = width / heads;
@@ -76,7 +84,8 @@ void ModelConfig::complete() {
   if (positions == Positions::rotary) {
     if (head_width % 2 != 0) refuse("head_width is odd", "an even number with rotary positions", head_width);
     if (rotated_width() < 2 || rotated_width() % 2 != 0) {
-      refuse("rope_share gives no even number of rotating elements", "2, 4, ... of " + std::to_string(head_width), rotated_width());
+      refuse("rope_share gives no even number of rotating elements", "2, 4, ... of " + std::to_string(head_width),
+             rotated_width());
     }
     if (rope_scaling.factor != 1 && rope_scaling.high_factor <= rope_scaling.low_factor) {
       throw Error(ErrorKind::config, "model.rope_scaling.high_factor is not above low_factor");

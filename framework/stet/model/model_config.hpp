@@ -18,8 +18,8 @@ enum class Activation {
 };
 
 /// Llama 3's stretching of the rotary frequencies to contexts longer than those of pre-training. With wavelengths
-/// w = 2 pi / frequency: w < original_context / high_factor stay, w > original_context / low_factor become `factor` times
-/// as long, and between the two the frequency is interpolated linearly in original_context / w.
+/// w = 2 pi / frequency: w < original_context / high_factor stay, w > original_context / low_factor become `factor`
+/// times as long, and between the two the frequency is interpolated linearly in original_context / w.
 struct RopeScaling {
   double factor = 1.0;  ///< 1: no scaling, the other fields mean nothing
   double low_factor = 1.0, high_factor = 4.0;
@@ -29,23 +29,23 @@ struct RopeScaling {
 };
 
 struct ModelConfig {
-  std::int64_t vocabulary = 0;     ///< V; in an experiment it comes from the tokenizer
-  std::int64_t width = 128;        ///< d
-  std::int64_t layers = 4;         ///< L
-  std::int64_t heads = 4;          ///< H
-  std::int64_t kv_heads = 0;       ///< G <= H, dividing it (grouped-query attention); 0: as many as heads
-  std::int64_t head_width = 0;     ///< D; 0: width / heads
-  std::int64_t feed_forward = 0;   ///< F; 0: 4 d for GELU, 8/3 d rounded up to a multiple of 16 for SwiGLU
-  std::int64_t context = 128;      ///< longest sequence
+  std::int64_t vocabulary = 0;    ///< V; in an experiment it comes from the tokenizer
+  std::int64_t width = 128;       ///< d
+  std::int64_t layers = 4;        ///< L
+  std::int64_t heads = 4;         ///< H
+  std::int64_t kv_heads = 0;      ///< G <= H, dividing it (grouped-query attention); 0: as many as heads
+  std::int64_t head_width = 0;    ///< D; 0: width / heads
+  std::int64_t feed_forward = 0;  ///< F; 0: 4 d for GELU, 8/3 d rounded up to a multiple of 16 for SwiGLU
+  std::int64_t context = 128;     ///< longest sequence
   Positions positions = Positions::rotary;
   Norm norm = Norm::rms;
   Activation activation = Activation::swiglu;
-  bool qkv_bias = false;           ///< biases of the query, key and value projections
-  bool linear_bias = false;        ///< biases of the output projection and of the feed-forward layers
-  bool tied_head = true;           ///< the output head is the embedding
+  bool qkv_bias = false;     ///< biases of the query, key and value projections
+  bool linear_bias = false;  ///< biases of the output projection and of the feed-forward layers
+  bool tied_head = true;     ///< the output head is the embedding
   double norm_epsilon = 1e-6;
   double rope_base = 10000.0;
-  double rope_share = 1.0;         ///< share of a head's width that rotates, its first floor(share D) elements (GPT-NeoX)
+  double rope_share = 1.0;  ///< share of a head's width that rotates, its first floor(share D) elements (GPT-NeoX)
   RopeScaling rope_scaling;
   bool parallel_residual = false;  ///< x + attention(norm1(x)) + feed_forward(norm2(x)), both from the block's input
   double init_scale = 0.02;        ///< standard deviation of initial weights; residual outputs are divided by sqrt(2 L)

@@ -1,6 +1,7 @@
-// Parameters live in an arena: every tensor of a model is a slice of one contiguous buffer, in the order in which the forward
-// pass uses them. So optimizer, clipping, weight penalties and checkpoints are loops over spans, a gradient bucket is a slice,
-// a snapshot is one memcpy, and backward completes gradients from the end of the buffer to its beginning.
+// Parameters live in an arena: every tensor of a model is a slice of one contiguous buffer, in the order in which the
+// forward pass uses them. So optimizer, clipping, weight penalties and checkpoints are loops over spans, a gradient
+// bucket is a slice, a snapshot is one memcpy, and backward completes gradients from the end of the buffer to its
+// beginning.
 #pragma once
 
 #include <stet/model/model_config.hpp>
@@ -29,10 +30,10 @@ enum class Role {
   head,
 };
 inline constexpr int role_count = 11;
-[[nodiscard]] std::string_view role_name(Role role);          ///< "attention.q", "ffn.gate", "embedding", ...
+[[nodiscard]] std::string_view role_name(Role role);  ///< "attention.q", "ffn.gate", "embedding", ...
 
 struct ParameterInfo {
-  std::string name;                 ///< Hugging Face's Llama-style name, for instance "model.layers.0.self_attn.q_proj.weight"
+  std::string name;  ///< Hugging Face's Llama-style name, for instance "model.layers.0.self_attn.q_proj.weight"
   std::vector<std::int64_t> shape;  ///< [out, in] for matrices
   Role role;
   int layer;  ///< 0-based block; -1: none

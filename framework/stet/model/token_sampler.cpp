@@ -13,7 +13,8 @@ template <class T>
 std::int32_t most_probable(std::span<const T> logits) {
   STET_ASSERT(!logits.empty());
   const auto best = std::max_element(logits.begin(), logits.end());
-  if (!std::isfinite(*best)) throw Error(ErrorKind::numerical, "the model's logits are not finite").received(std::to_string(*best));
+  if (!std::isfinite(*best))
+    throw Error(ErrorKind::numerical, "the model's logits are not finite").received(std::to_string(*best));
   return static_cast<std::int32_t>(best - logits.begin());
 }
 
@@ -21,7 +22,10 @@ TokenSampler::TokenSampler(double temperature, std::int64_t top_k) : temperature
   if (!(temperature > 0) || !std::isfinite(temperature)) {
     throw Error(ErrorKind::config, "sampling needs a temperature above 0").received(std::to_string(temperature));
   }
-  if (top_k < 0) throw Error(ErrorKind::config, "top_k is negative").expected("0 (all tokens) or more").received(std::to_string(top_k));
+  if (top_k < 0)
+    throw Error(ErrorKind::config, "top_k is negative")
+        .expected("0 (all tokens) or more")
+        .received(std::to_string(top_k));
 }
 
 template <class T>
@@ -30,10 +34,13 @@ void TokenSampler::prepare(std::span<const T> logits) {
   candidates_.clear();
   const auto V = static_cast<std::int64_t>(logits.size());
   if (top_k_ == 0 || top_k_ >= V) {
-    for (std::int64_t i = 0; i < V; ++i) candidates_.emplace_back(logits[static_cast<std::size_t>(i)], static_cast<std::int32_t>(i));
+    for (std::int64_t i = 0; i < V; ++i)
+      candidates_.emplace_back(logits[static_cast<std::size_t>(i)], static_cast<std::int32_t>(i));
   } else {
     // A heap whose front is the worst of the best so far: nearly all logits are only compared with it.
-    const auto better = [](const auto& a, const auto& b) { return a.first > b.first || (a.first == b.first && a.second < b.second); };
+    const auto better = [](const auto& a, const auto& b) {
+      return a.first > b.first || (a.first == b.first && a.second < b.second);
+    };
     for (std::int64_t i = 0; i < V; ++i) {
       const double z = logits[static_cast<std::size_t>(i)];
       if (static_cast<std::int64_t>(candidates_.size()) == top_k_) {

@@ -21,8 +21,8 @@ class TokenSampler {
   /// The distribution of one row, from which any number of draws can be made. Throws as most_probable() does.
   template <class T>
   void prepare(std::span<const T> logits);
-  /// `uniform` in [0, 1): the token at which the sum of probabilities, from the most probable one on (with top_k 0: from id 0
-  /// on), exceeds it.
+  /// `uniform` in [0, 1): the token at which the sum of probabilities, from the most probable one on (with top_k 0:
+  /// from id 0 on), exceeds it.
   [[nodiscard]] std::int32_t draw(double uniform) const;
 
  private:
@@ -32,8 +32,10 @@ class TokenSampler {
   std::vector<double> sums_;                                 // of exp((logit - largest) / temperature)
 };
 
-/// The uniform number of a draw: a function of its arguments alone, so that samples depend neither on batches nor on ranks.
-/// `item` names what is continued, `sample` counts its continuations, `position` counts the tokens of a continuation.
-[[nodiscard]] double token_uniform(std::uint64_t seed, std::uint64_t item, std::uint32_t sample, std::uint32_t position);
+/// The uniform number of a draw: a function of its arguments alone, so that samples depend neither on batches nor on
+/// ranks. `item` names what is continued, `sample` counts its continuations, `position` counts the tokens of a
+/// continuation.
+[[nodiscard]] double token_uniform(std::uint64_t seed, std::uint64_t item, std::uint32_t sample,
+                                   std::uint32_t position);
 
 }  // namespace stet

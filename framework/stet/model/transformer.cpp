@@ -70,8 +70,9 @@ at::Tensor Transformer::forward_cached(const at::Tensor& weights, const TokenBat
   STET_ASSERT(weights.dim() == 1 && weights.numel() == table_.total());
   check(batch);
   const at::NoGradGuard guard;
-  at::Tensor hidden = weights.scalar_type() == at::kDouble ? forward_typed<double>(weights, batch, rows, &buffers, nullptr, &cache)
-                                                           : forward_typed<float>(weights, batch, rows, &buffers, nullptr, &cache);
+  at::Tensor hidden = weights.scalar_type() == at::kDouble
+                          ? forward_typed<double>(weights, batch, rows, &buffers, nullptr, &cache)
+                          : forward_typed<float>(weights, batch, rows, &buffers, nullptr, &cache);
   cache.commit();
   return hidden;
 }

@@ -1,15 +1,16 @@
-// A decoder-only transformer with a hand-written backward pass. It holds no weights: they are given as a flat buffer (see
-// parameters.hpp), so that a student, its teacher and any snapshot run through the same object.
+// A decoder-only transformer with a hand-written backward pass. It holds no weights: they are given as a flat buffer
+// (see parameters.hpp), so that a student, its teacher and any snapshot run through the same object.
 //
 // Sequences are laid end to end, without padding. Only the rows that something reads leave the model: the last block's
 // feed-forward half, the final norm and the head are computed at those rows alone.
-// What this is not: an autograd module. Autograd begins at the hidden states that forward() returns, so that a loss (and a
-// regularizer plugin) is free in what it does with hidden states and logits; backward() takes their gradient from there.
+// What this is not: an autograd module. Autograd begins at the hidden states that forward() returns, so that a loss
+// (and a regularizer plugin) is free in what it does with hidden states and logits; backward() takes their gradient
+// from there.
 #pragma once
 
+#include <stet/model/kernels/rope_tables.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/model/parameters.hpp>
-#include <stet/model/kernels/rope_tables.hpp>
 #include <stet/model/torch.hpp>
 
 #include <cstdint>
@@ -53,25 +54,25 @@ class Transformer {
 
   /// Hidden states after the final norm at `rows` (indices into the N tokens, ascending; all tokens if null): [P, d].
   /// `weights`: flat buffer, kFloat or kDouble. `kept` receives what backward() needs (null: forward only).
-  /// `layers`, if not null, receives L + 1 tensors [P, d]: the residual stream at `rows` after the embedding and after each
-  /// block. Throws Error (data) if a token is outside the vocabulary or a sequence longer than the context.
+  /// `layers`, if not null, receives L + 1 tensors [P, d]: the residual stream at `rows` after the embedding and after
+  /// each block. Throws Error (data) if a token is outside the vocabulary or a sequence longer than the context.
   [[nodiscard]] at::Tensor forward(const at::Tensor& weights, const TokenBatch& batch, const at::Tensor* rows,
                                    Activations* kept, std::vector<at::Tensor>* layers = nullptr) const;
 
-  /// Neurons of the feed-forward halves in the forward() that filled `kept` (before any backward()): L tensors [P, feed_forward],
-  /// what the last matrix of the half is given: gate's activation times up, or up's activation. `rows`: those of that forward()
-  /// (null: all tokens). Copies.
+  /// Neurons of the feed-forward halves in the forward() that filled `kept` (before any backward()): L tensors [P,
+  /// feed_forward], what the last matrix of the half is given: gate's activation times up, or up's activation. `rows`:
+  /// those of that forward() (null: all tokens). Copies.
   [[nodiscard]] std::vector<at::Tensor> neurons(const Activations& kept, const at::Tensor* rows) const;
 
-  /// forward() of tokens that continue what `cache` holds, which then holds them too; see key_value_cache.hpp. Row n of the
-  /// batch is the cache's row n; `offsets` are not read. `buffers` is reused from call to call.
+  /// forward() of tokens that continue what `cache` holds, which then holds them too; see key_value_cache.hpp. Row n of
+  /// the batch is the cache's row n; `offsets` are not read. `buffers` is reused from call to call.
   [[nodiscard]] at::Tensor forward_cached(const at::Tensor& weights, const TokenBatch& batch, CachedTokens& cache,
                                           const at::Tensor* rows, Activations& buffers) const;
 
-  /// Adds the gradient of sum(hidden * d_hidden) to `gradients` (flat, as weights) for parameters whose `trains` entry is
-  /// true (empty: all). `batch` and `weights` as in the forward() that filled `kept`.
-  /// `complete_from`, if given, is called with falling offsets: all gradients at or above that element are final as far as
-  /// this pass is concerned. It is not called for a head tied to the embedding before everything is done.
+  /// Adds the gradient of sum(hidden * d_hidden) to `gradients` (flat, as weights) for parameters whose `trains` entry
+  /// is true (empty: all). `batch` and `weights` as in the forward() that filled `kept`. `complete_from`, if given, is
+  /// called with falling offsets: all gradients at or above that element are final as far as this pass is concerned. It
+  /// is not called for a head tied to the embedding before everything is done.
   void backward(const at::Tensor& weights, const TokenBatch& batch, Activations& kept, const at::Tensor& d_hidden,
                 const at::Tensor& gradients, const std::vector<bool>& trains,
                 const std::function<void(std::int64_t)>& complete_from = {}) const;

@@ -105,7 +105,8 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
     if (c.parallel_residual) {
       d_input = matrix<T>(s.scratch[2], n, d);
       d_input.zero_();
-      norm_backward(d_norm, view(narrow ? s.last_residual : a.input, n, d), a.stats2, index.norm2, index.norm2_bias, d_input);
+      norm_backward(d_norm, view(narrow ? s.last_residual : a.input, n, d), a.stats2, index.norm2, index.norm2_bias,
+                    d_input);
     } else {
       norm_backward(d_norm, view(a.middle, n, d), a.stats2, index.norm2, index.norm2_bias, dx);
     }

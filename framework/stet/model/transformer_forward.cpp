@@ -11,13 +11,13 @@ using detail::reserve;
 
 template <class T>
 at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatch& batch, const at::Tensor* rows,
-                                      Activations* kept, std::vector<at::Tensor>* captured,
-                                      CachedTokens* cache) const {
+                                      Activations* kept, std::vector<at::Tensor>* captured, CachedTokens* cache) const {
   Activations local;
   Activations::State& s = *(kept != nullptr ? kept : &local)->state_;
   const ModelConfig& c = config_;
   const auto N = static_cast<std::int64_t>(batch.tokens.size());
-  const std::int64_t d = c.width, HD = c.heads * c.head_width, Q = HD + 2 * c.kv_heads * c.head_width, F = c.feed_forward;
+  const std::int64_t d = c.width, HD = c.heads * c.head_width, Q = HD + 2 * c.kv_heads * c.head_width,
+                     F = c.feed_forward;
   const std::int64_t G = c.activation == Activation::swiglu ? 2 * F : F;
   const auto* base = pointer<T>(weights);
   const auto w = [&](int i) { return i < 0 ? nullptr : base + table_[static_cast<std::size_t>(i)].offset; };
@@ -48,7 +48,8 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
   if (captured != nullptr) captured->assign(1, select(x));
   const kernels::AttentionShape shape{batch.offsets, c.heads, c.kv_heads, c.head_width};
   const bool rotary = c.positions == Positions::rotary;
-  const RopeTables::Tables rope = rotary ? rope_.get(detail::positions_of(batch), weights.scalar_type()) : RopeTables::Tables();
+  const RopeTables::Tables rope =
+      rotary ? rope_.get(detail::positions_of(batch), weights.scalar_type()) : RopeTables::Tables();
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const LayerIndex& index = layers_[l];
     Activations::State::Layer& a = s.layers[l];
@@ -83,7 +84,8 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
     at::Tensor middle = matrix<T>(a.middle, n, d);
     at::addmm_out(middle, residual, mixed, matrix_at(index.o, d, HD).t());
     if (index.o_bias >= 0) kernels::add_bias(pointer<T>(middle), w(index.o_bias), n, d);
-    const at::Tensor normed2 = normalize(c.parallel_residual ? residual : middle, index.norm2, index.norm2_bias, a.norm2, a.stats2);
+    const at::Tensor normed2 =
+        normalize(c.parallel_residual ? residual : middle, index.norm2, index.norm2_bias, a.norm2, a.stats2);
     at::Tensor gate_up = matrix<T>(a.gate_up, n, G);
     const int first = index.gate >= 0 ? index.gate : index.up;
     at::mm_out(gate_up, normed2, matrix_at(first, G, d).t());
@@ -123,9 +125,9 @@ std::vector<at::Tensor> Transformer::neurons(const Activations& kept, const at::
   return result;
 }
 
-template at::Tensor Transformer::forward_typed<float>(const at::Tensor&, const TokenBatch&, const at::Tensor*, Activations*,
-                                                      std::vector<at::Tensor>*, CachedTokens*) const;
-template at::Tensor Transformer::forward_typed<double>(const at::Tensor&, const TokenBatch&, const at::Tensor*, Activations*,
-                                                       std::vector<at::Tensor>*, CachedTokens*) const;
+template at::Tensor Transformer::forward_typed<float>(const at::Tensor&, const TokenBatch&, const at::Tensor*,
+                                                      Activations*, std::vector<at::Tensor>*, CachedTokens*) const;
+template at::Tensor Transformer::forward_typed<double>(const at::Tensor&, const TokenBatch&, const at::Tensor*,
+                                                       Activations*, std::vector<at::Tensor>*, CachedTokens*) const;
 
 }  // namespace stet

@@ -42,7 +42,8 @@ T* pointer(const at::Tensor& tensor) {
 
 /// Positions of a rotary table that a batch needs.
 inline std::int64_t positions_of(const TokenBatch& batch) {
-  return batch.positions.empty() ? 1 : std::int64_t{*std::max_element(batch.positions.begin(), batch.positions.end())} + 1;
+  return batch.positions.empty() ? 1
+                                 : std::int64_t{*std::max_element(batch.positions.begin(), batch.positions.end())} + 1;
 }
 
 }  // namespace detail

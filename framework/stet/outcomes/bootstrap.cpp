@@ -30,7 +30,9 @@ class Sampler {
  private:
   /// Only the evaluations that the measure reads.
   static std::uint32_t begin_of(const Trajectory& t, Measure measure) {
-    return measure == Measure::final_accuracy || measure == Measure::early_stop_accuracy || reads_items(measure) ? t.evaluations - 1 : t.first;
+    return measure == Measure::final_accuracy || measure == Measure::early_stop_accuracy || reads_items(measure)
+               ? t.evaluations - 1
+               : t.first;
   }
   static std::uint32_t end_of(const Trajectory& t, Measure measure) {
     return measure == Measure::start_accuracy ? t.first + 1 : t.evaluations;
@@ -43,18 +45,21 @@ class Sampler {
 
 /// `value_of_run(run, random)` resamples the facts of one run and gives its value. `range`: of the values.
 template <class ValueOfRun>
-Estimate resample(std::vector<double> per_seed, Measure measure, Range range, const BootstrapOptions& options, ValueOfRun value_of_run) {
+Estimate resample(std::vector<double> per_seed, Measure measure, Range range, const BootstrapOptions& options,
+                  ValueOfRun value_of_run) {
   STET_ASSERT(options.draws > 0 && options.confidence > 0 && options.confidence < 1);
   const auto runs = static_cast<std::uint32_t>(per_seed.size());
   Estimate estimate;
   estimate.mean = std::accumulate(per_seed.begin(), per_seed.end(), 0.0) / runs;
   Interval interval = clamp(t_interval(per_seed, options.confidence), range);  // NaN if a value is
   if (runs >= least_seeds && !std::isnan(estimate.mean)) {
-    std::vector<double> means = bootstrap_means(runs, 1, "bootstrap", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
-      out[0] = drawn_value([&] { return value_of_run(run, random); });
-    });
+    std::vector<double> means =
+        bootstrap_means(runs, 1, "bootstrap", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
+          out[0] = drawn_value([&] { return value_of_run(run, random); });
+        });
     if (measure == Measure::ece) {
-      const double bias = std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size()) - estimate.mean;
+      const double bias =
+          std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size()) - estimate.mean;
       for (double& value : means) value -= bias;
     }
     interval = percentile_interval(std::move(means), expanded_tail(options.confidence, runs));
@@ -133,8 +138,9 @@ Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const
   return signed_sum(std::array{Side{a, 1}, Side{b, -1}}, which, options);
 }
 
-Estimate difference_of_differences(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b, std::span<const Trajectory* const> c,
-                                   std::span<const Trajectory* const> d, Measure which, const BootstrapOptions& options) {
+Estimate difference_of_differences(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b,
+                                   std::span<const Trajectory* const> c, std::span<const Trajectory* const> d,
+                                   Measure which, const BootstrapOptions& options) {
   STET_ASSERT(!a.empty() && a.size() == b.size() && a.size() == c.size() && a.size() == d.size());
   return signed_sum(std::array{Side{a, 1}, Side{b, -1}, Side{c, -1}, Side{d, 1}}, which, options);
 }

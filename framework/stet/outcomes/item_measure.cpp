@@ -33,7 +33,8 @@ std::vector<double> recorded_row(const Trajectory& trajectory, Measure which, st
 std::vector<double> last_row(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> order) {
   const std::string missing = missing_array(trajectory, which);
   if (!missing.empty()) {
-    throw Error(ErrorKind::data, fmt::format("'{}' needs the outcomes' '{}', which were not recorded", name_of(which), missing))
+    throw Error(ErrorKind::data,
+                fmt::format("'{}' needs the outcomes' '{}', which were not recorded", name_of(which), missing))
         .expected("one number for each evaluation and fact")
         .hint("let the run record it, or take the column out of the table");
   }

@@ -32,11 +32,14 @@ namespace {
 constexpr std::string_view between = ": ";
 }
 
-std::string recorded_set(std::string_view set, std::string_view array) { return std::string(set) + std::string(between) + std::string(array); }
+std::string recorded_set(std::string_view set, std::string_view array) {
+  return std::string(set) + std::string(between) + std::string(array);
+}
 
 RecordedSet split_recorded_set(const std::string& name, Measure which) {
   const std::size_t at = reads_array(which) ? name.find(between) : std::string::npos;
-  return at == std::string::npos ? RecordedSet{name, ""} : RecordedSet{name.substr(0, at), name.substr(at + between.size())};
+  return at == std::string::npos ? RecordedSet{name, ""}
+                                 : RecordedSet{name.substr(0, at), name.substr(at + between.size())};
 }
 
 std::string missing_array(const Trajectory& trajectory, Measure which) {
@@ -107,7 +110,8 @@ Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation
   Trajectory result;
   result.evaluations = best + 1;
   result.facts = trajectory.facts;
-  const auto end = trajectory.correct.begin() + static_cast<std::ptrdiff_t>(std::size_t{result.evaluations} * result.facts);
+  const auto end =
+      trajectory.correct.begin() + static_cast<std::ptrdiff_t>(std::size_t{result.evaluations} * result.facts);
   result.correct.assign(trajectory.correct.begin(), end);
   result.fact_ids = trajectory.fact_ids;
   result.stratum = trajectory.stratum;

@@ -39,7 +39,8 @@ std::optional<std::uint32_t> odds_evaluation(const Trajectory& trajectory, Measu
   }
 }
 
-std::optional<OddsRatio> paired_odds_ratio(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b, Measure measure, double confidence) {
+std::optional<OddsRatio> paired_odds_ratio(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b,
+                                           Measure measure, double confidence) {
   STET_ASSERT(a.size() == b.size());
   OddsRatio result;
   std::vector<double> log_odds;
@@ -54,12 +55,15 @@ std::optional<OddsRatio> paired_odds_ratio(std::span<const Trajectory* const> a,
     result.only_b += counts.only_b;
     none_of_a = none_of_a || counts.only_a == 0;
     none_of_b = none_of_b || counts.only_b == 0;
-    log_odds.push_back(std::log((static_cast<double>(counts.only_a) + 0.5) / (static_cast<double>(counts.only_b) + 0.5)));
+    log_odds.push_back(
+        std::log((static_cast<double>(counts.only_a) + 0.5) / (static_cast<double>(counts.only_b) + 0.5)));
   }
   if (!any) return std::nullopt;
   result.seeds = log_odds.size();
-  if (result.only_a == 0 || result.only_b == 0) return result;  // 0/0, x/0 or 0/x: only the added halves would give it a value
-  result.value = std::exp(std::accumulate(log_odds.begin(), log_odds.end(), 0.0) / static_cast<double>(log_odds.size()));
+  if (result.only_a == 0 || result.only_b == 0)
+    return result;  // 0/0, x/0 or 0/x: only the added halves would give it a value
+  result.value =
+      std::exp(std::accumulate(log_odds.begin(), log_odds.end(), 0.0) / static_cast<double>(log_odds.size()));
   const Interval interval = t_interval(log_odds, confidence);
   if (std::isnan(interval.low)) return result;
   result.low = none_of_a ? 0.0 : std::exp(interval.low);

@@ -1,5 +1,6 @@
 // What a run got right: one 0/1 outcome for each evaluation and fact, with what else was recorded of the answer. All
-// statistics and tables start from here and from nothing else, so that any table can be recomputed from the raw outcomes.
+// statistics and tables start from here and from nothing else, so that any table can be recomputed from the raw
+// outcomes.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +28,13 @@ struct RunOutcome {
   std::uint64_t seed = 0;
   std::string arm;
   std::map<std::string, Trajectory> sets;  ///< by the name of the fact set
-  std::uint64_t base = 0;                  ///< the base model that it started from, by its number among the experiment's
+  std::uint64_t base = 0;  ///< the base model that it started from, by its number among the experiment's
 };
 
 /// The same facts in the same order and strata: what is drawn for one may be drawn for the other.
-[[nodiscard]] inline bool same_facts(const Trajectory& a, const Trajectory& b) { return a.fact_ids == b.fact_ids && a.stratum == b.stratum; }
+[[nodiscard]] inline bool same_facts(const Trajectory& a, const Trajectory& b) {
+  return a.fact_ids == b.fact_ids && a.stratum == b.stratum;
+}
 
 /// The fact set that a phase or a run is stopped by: known facts, neither trained on nor held.
 inline constexpr char validation_set[] = "validation";

@@ -48,18 +48,21 @@ const Value* plugin_table(const Value& in, const std::vector<std::string>& parts
 }
 
 /// The command line once more, over the arm's own keys.
-void apply_overrides(Value& table, const Value& plain, const std::vector<Value>& arms, const Value& own, const std::vector<std::string>& overrides,
-                     const std::string& name) {
+void apply_overrides(Value& table, const Value& plain, const std::vector<Value>& arms, const Value& own,
+                     const std::vector<std::string>& overrides, const std::string& name) {
   for (const std::string& assignment : overrides) {
     if (!is_of_arms(assignment)) continue;
     const std::vector<std::string> parts = key_parts(assignment);
     const bool of_some = plugin_table(plain, parts) == nullptr &&
-                         std::any_of(arms.begin(), arms.end(), [&parts](const Value& arm) { return plugin_table(arm, parts) != nullptr; });
+                         std::any_of(arms.begin(), arms.end(),
+                                     [&parts](const Value& arm) { return plugin_table(arm, parts) != nullptr; });
     if (!of_some || plugin_table(own, parts) != nullptr) config::apply_override(table, assignment);
   }
   for (const std::string& assignment : overrides) {
     const std::vector<std::string> parts = key_parts(assignment);
-    if (parts.size() < 3 || parts[0] != "arm" || parts[1] != name || parts[2] == "name" || parts[2] == "label" || parts[2] == "sweep") continue;
+    if (parts.size() < 3 || parts[0] != "arm" || parts[1] != name || parts[2] == "name" || parts[2] == "label" ||
+        parts[2] == "sweep")
+      continue;
     Value wrapped = Value::table();
     Value array = Value::array();
     Value entry = table;
@@ -76,10 +79,12 @@ struct MergedArm : Arm {
   Value sweep = Value::table();  // of this arm alone
 };
 
-std::vector<MergedArm> merge_arms(const Value& plain, const Value& document, const std::vector<std::string>& overrides) {
+std::vector<MergedArm> merge_arms(const Value& plain, const Value& document,
+                                  const std::vector<std::string>& overrides) {
   const Value* arms = document.find("arm");
   if (arms == nullptr || arms->kind() != Value::Kind::array || arms->items().empty()) {
-    throw error_at(arms != nullptr ? *arms : document, "the experiment has no arm").expected("at least one [[arm]] with a name");
+    throw error_at(arms != nullptr ? *arms : document, "the experiment has no arm")
+        .expected("at least one [[arm]] with a name");
   }
   Value common = plain;
   for (const char* key : not_of_an_arm) common.erase(key);
@@ -88,8 +93,10 @@ std::vector<MergedArm> merge_arms(const Value& plain, const Value& document, con
   for (const Value& arm : arms->items()) {
     const Value* name = arm.find("name");
     if (name == nullptr) throw error_at(arm, "an arm has no name");
-    if (!is_folder_name(name->as_string())) throw error_at(*name, "an arm's name is not a plain folder name").received("'" + name->as_string() + "'");
-    if (!names.insert(name->as_string()).second) throw error_at(*name, "two arms are named '" + name->as_string() + "'");
+    if (!is_folder_name(name->as_string()))
+      throw error_at(*name, "an arm's name is not a plain folder name").received("'" + name->as_string() + "'");
+    if (!names.insert(name->as_string()).second)
+      throw error_at(*name, "two arms are named '" + name->as_string() + "'");
     const Value* label = arm.find("label");
     Value own = arm;
     own.erase("name");
@@ -110,7 +117,9 @@ std::vector<MergedArm> merge_arms(const Value& plain, const Value& document, con
 bool is_number(const Value& value) { return value.is(Value::Kind::integer) || value.is(Value::Kind::real); }
 
 /// 1e-3 and 0.001, and 1 and 1.0, train the same.
-bool same_point(const Value& a, const Value& b) { return is_number(a) && is_number(b) ? a.as_real() == b.as_real() : a == b; }
+bool same_point(const Value& a, const Value& b) {
+  return is_number(a) && is_number(b) ? a.as_real() == b.as_real() : a == b;
+}
 
 bool holds_table(const Value& value) {
   if (value.is(Value::Kind::table)) return true;
@@ -121,12 +130,15 @@ bool holds_table(const Value& value) {
 void check_sweep(const std::string& key, const Value& values, const std::vector<std::string>& overrides) {
   if (values.is(Value::Kind::table)) {
     std::string inner = key;
-    for (const Value* at = &values; at->is(Value::Kind::table) && !at->members().empty(); at = &at->members().front().second) {
+    for (const Value* at = &values; at->is(Value::Kind::table) && !at->members().empty();
+         at = &at->members().front().second) {
       inner += "." + at->members().front().first;
     }
-    throw error_at_key(values, fmt::format("the key of a sweep is one text: '{}' is not in quotes", inner)).expected(fmt::format("\"{}\" = [...]", inner));
+    throw error_at_key(values, fmt::format("the key of a sweep is one text: '{}' is not in quotes", inner))
+        .expected(fmt::format("\"{}\" = [...]", inner));
   }
-  if (!values.is(Value::Kind::array) || values.items().empty()) throw error_at(values, "sweep of '" + key + "' is not a list of values");
+  if (!values.is(Value::Kind::array) || values.items().empty())
+    throw error_at(values, "sweep of '" + key + "' is not a list of values");
   for (std::size_t i = 0; i < values.items().size(); ++i) {
     const Value& value = values.items()[i];
     if (holds_table(value)) {
@@ -138,7 +150,8 @@ void check_sweep(const std::string& key, const Value& values, const std::vector<
       if (!same_point(values.items()[k], value)) continue;
       throw error_at(value, "the sweep of '" + key + "' names a point twice")
           .expected("different values")
-          .received(config::inline_toml(values.items()[k]) + " and " + config::inline_toml(value) + ", which are the same");
+          .received(config::inline_toml(values.items()[k]) + " and " + config::inline_toml(value) +
+                    ", which are the same");
     }
   }
   for (const std::string& assignment : overrides) {
@@ -150,7 +163,9 @@ void check_sweep(const std::string& key, const Value& values, const std::vector<
 
 }  // namespace
 
-bool is_folder_name(const std::string& name) { return !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos; }
+bool is_folder_name(const std::string& name) {
+  return !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos;
+}
 
 std::vector<Arm> expand_arms(const Value& plain, const Value& document, const std::vector<std::string>& overrides) {
   const Value* common = document.find("sweep");
@@ -162,7 +177,8 @@ std::vector<Arm> expand_arms(const Value& plain, const Value& document, const st
       for (const auto& [key, values] : sweep->members()) {
         check_sweep(key, values, overrides);
         if (sweep != common && common != nullptr && common->find(key) != nullptr) {
-          throw error_at_key(values, fmt::format("'{}' is swept by arm '{}' and by [sweep]", key, arm.name)).hint("leave it in one of them");
+          throw error_at_key(values, fmt::format("'{}' is swept by arm '{}' and by [sweep]", key, arm.name))
+              .hint("leave it in one of them");
         }
         std::vector<Arm> next;
         for (const Arm& point : points) {

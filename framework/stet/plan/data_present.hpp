@@ -5,8 +5,9 @@
 
 namespace stet {
 
-/// Looks whether the data is there that the plan's bases, labels and runs are made from, and reads nothing large. Not collective.
-/// Throws Error (data) that says where to get it, or Error (config) for a relation or split that the data does not have.
+/// Looks whether the data is there that the plan's bases, labels and runs are made from, and reads nothing large. Not
+/// collective. Throws Error (data) that says where to get it, or Error (config) for a relation or split that the data
+/// does not have.
 void check_data_present(const Plan& plan);
 
 }  // namespace stet

@@ -28,11 +28,13 @@ std::vector<Fact> known_facts(const World& base, const Recall& recall, const Set
 }
 
 /// Base facts of one of the categories that the sets may draw on.
-std::vector<Fact> in_categories(const World& base, const SetsConfig& sets, const KnowledgeLabels& labels, const std::vector<KnowledgeCategory>& wanted) {
+std::vector<Fact> in_categories(const World& base, const SetsConfig& sets, const KnowledgeLabels& labels,
+                                const std::vector<KnowledgeCategory>& wanted) {
   std::vector<Fact> facts;
   for (const Fact& fact : base.base_facts()) {
     const auto label = labels.of.find(fact.id);
-    const bool has = label != labels.of.end() && std::find(wanted.begin(), wanted.end(), label->second.category) != wanted.end();
+    const bool has =
+        label != labels.of.end() && std::find(wanted.begin(), wanted.end(), label->second.category) != wanted.end();
     if (has && wants(base, sets, fact)) facts.push_back(fact);
   }
   return facts;
@@ -64,22 +66,27 @@ std::vector<bool> held_out(const World& world, const SetsConfig& sets) {
 
 }  // namespace
 
-EligibleFacts eligible_facts(const World& base, const Recall& recall, const World& world, const SetsConfig& sets, const KnowledgeLabels* labels) {
+EligibleFacts eligible_facts(const World& base, const Recall& recall, const World& world, const SetsConfig& sets,
+                             const KnowledgeLabels* labels) {
   EligibleFacts facts;
   if (labels == nullptr) {
     facts.known = facts.held = known_facts(base, recall, sets);
     facts.fresh = world.new_facts();
   } else {
-    facts.known = in_categories(base, sets, *labels, parse(sets.known_categories.empty() ? sets.categories : sets.known_categories));
-    facts.held = in_categories(base, sets, *labels, parse(sets.held_categories.empty() ? sets.categories : sets.held_categories));
-    for (const auto& [name, category] : {std::pair<const char*, KnowledgeCategory>{"highly_known", KnowledgeCategory::highly_known},
-                                         {"maybe_known", KnowledgeCategory::maybe_known},
-                                         {"weakly_known", KnowledgeCategory::weakly_known}}) {
+    facts.known = in_categories(base, sets, *labels,
+                                parse(sets.known_categories.empty() ? sets.categories : sets.known_categories));
+    facts.held = in_categories(base, sets, *labels,
+                               parse(sets.held_categories.empty() ? sets.categories : sets.held_categories));
+    for (const auto& [name, category] :
+         {std::pair<const char*, KnowledgeCategory>{"highly_known", KnowledgeCategory::highly_known},
+          {"maybe_known", KnowledgeCategory::maybe_known},
+          {"weakly_known", KnowledgeCategory::weakly_known}}) {
       facts.categories.emplace_back(name, in_categories(base, sets, *labels, {category}));
     }
     for (const Fact& fact : world.new_facts()) {
       const auto label = labels->of.find(fact.id);
-      if (label != labels->of.end() && label->second.category == KnowledgeCategory::unknown) facts.fresh.push_back(fact);
+      if (label != labels->of.end() && label->second.category == KnowledgeCategory::unknown)
+        facts.fresh.push_back(fact);
     }
   }
   const std::vector<bool> out = held_out(world, sets);

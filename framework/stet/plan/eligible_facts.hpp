@@ -1,10 +1,10 @@
 // Which facts a run's sets may be drawn from: by what the base recalls, or by SLiCK's labels.
 #pragma once
 
-#include <stet/world/fact_sets.hpp>
-#include <stet/world/world.hpp>
 #include <stet/evaluate/slick.hpp>
 #include <stet/plan/sets_config.hpp>
+#include <stet/world/fact_sets.hpp>
+#include <stet/world/world.hpp>
 
 #include <cstdint>
 #include <string>
@@ -22,20 +22,25 @@ struct KnowledgeLabels {
   std::string table;                                 ///< shares by relation, Markdown
 };
 
-/// The facts that a run's sets are drawn from. Facts of [sets] held_out_relations are in out_of_relation alone (and, with held_out_known, in known).
+/// The facts that a run's sets are drawn from. Facts of [sets] held_out_relations are in out_of_relation alone (and,
+/// with held_out_known, in known).
 struct EligibleFacts {
   std::vector<Fact> known;            ///< for the set known
   std::vector<Fact> held;             ///< for held and validation
   std::vector<Fact> fresh;            ///< for unknown and never_seen
   std::vector<Fact> out_of_relation;  ///< known facts (in the sense of `held`) of the relations that are held out
-  std::vector<std::pair<std::string, std::vector<Fact>>> categories;  ///< with labels: highly_known, maybe_known, weakly_known
+  std::vector<std::pair<std::string, std::vector<Fact>>>
+      categories;  ///< with labels: highly_known, maybe_known, weakly_known
 
   /// The same as views; *this must outlive them.
   [[nodiscard]] FactPools pools() const { return {known, held, fresh, out_of_relation, categories}; }
 };
-/// `base` is the world that the base model was made from, `world` the arm's. `labels` null: by recall, base facts recalled in at least the share sets.knowledge of the wordings, and all of `world`'s new facts. With labels: base
-/// facts in sets.known_categories and sets.held_categories (or sets.categories), and those new facts that the base answers
-/// never right (Unknown), since some can be guessed. Throws Error (config) for a held-out relation that the world has not.
-[[nodiscard]] EligibleFacts eligible_facts(const World& base, const Recall& recall, const World& world, const SetsConfig& sets, const KnowledgeLabels* labels);
+/// `base` is the world that the base model was made from, `world` the arm's. `labels` null: by recall, base facts
+/// recalled in at least the share sets.knowledge of the wordings, and all of `world`'s new facts. With labels: base
+/// facts in sets.known_categories and sets.held_categories (or sets.categories), and those new facts that the base
+/// answers never right (Unknown), since some can be guessed. Throws Error (config) for a held-out relation that the
+/// world has not.
+[[nodiscard]] EligibleFacts eligible_facts(const World& base, const Recall& recall, const World& world,
+                                           const SetsConfig& sets, const KnowledgeLabels* labels);
 
 }  // namespace stet

@@ -26,7 +26,8 @@ config::Value hashes_of(const EntityQuestionsOptions& options) {
 void InputContent::fill(RunConfig& config) {
   if (config.data.world != WorldKind::entity_questions) return;
   const EntityQuestionsOptions& o = config.data.entity_questions;
-  const std::string key = fmt::format("{}\n{}\n{}\n{}", o.path, join(o.relations, ","), static_cast<int>(o.base_from), static_cast<int>(o.new_from));
+  const std::string key = fmt::format("{}\n{}\n{}\n{}", o.path, join(o.relations, ","), static_cast<int>(o.base_from),
+                                      static_cast<int>(o.new_from));
   auto found = known_.find(key);
   if (found == known_.end()) {
     std::string text;  // every rank goes by what rank 0 reads

@@ -1,4 +1,5 @@
-// What the files hold that an experiment reads facts from: part of the identity of whatever is made from them, wherever they lie.
+// What the files hold that an experiment reads facts from: part of the identity of whatever is made from them, wherever
+// they lie.
 #pragma once
 
 #include <stet/comm/communicator.hpp>
@@ -14,8 +15,9 @@ class InputContent {
  public:
   explicit InputContent(Communicator& communicator) : communicator_(communicator) {}
 
-  /// Collective. Fills config.data.base_files and all_files with the hash of every EntityQuestions file, by its name below the data's
-  /// folder; nothing for a synthetic world. Rank 0 reads. Throws Error (data) on all ranks for files that are not there.
+  /// Collective. Fills config.data.base_files and all_files with the hash of every EntityQuestions file, by its name
+  /// below the data's folder; nothing for a synthetic world. Rank 0 reads. Throws Error (data) on all ranks for files
+  /// that are not there.
   void fill(RunConfig& config);
 
  private:

@@ -36,9 +36,12 @@ config::Schema<Header> header_schema() {
   config::Schema<Header> schema("experiment", "name, seeds");
   schema.field("name", &Header::name, "folder of the results", Limits{.required = true})
       .field("title", &Header::title, "one line")
-      .field("seeds", &Header::seeds, "runs of every arm; a claim gets a verdict from 6 on", Limits{.min = 1, .max = most_seeds})
-      .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn", Limits{.min = 1, .max = most_seeds})
-      .field("ranks_per_run", &Header::ranks_per_run, "MPI ranks that train one run together; 0: all of the job", Limits{.min = 0})
+      .field("seeds", &Header::seeds, "runs of every arm; a claim gets a verdict from 6 on",
+             Limits{.min = 1, .max = most_seeds})
+      .field("base_models", &Header::base_models, "base models; seeds are dealt to them in turn",
+             Limits{.min = 1, .max = most_seeds})
+      .field("ranks_per_run", &Header::ranks_per_run, "MPI ranks that train one run together; 0: all of the job",
+             Limits{.min = 0})
       .field("plugins", &Header::plugins, "folders with plugins, relative to this file");
   return schema;
 }
@@ -57,7 +60,8 @@ void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry&
       use.parameters = offer(use.plugin).resolve(use.parameters);
     } catch (Error& error) {
       const config::Source& source = use.written.source();
-      if (error.where().empty() && !source.file.empty()) error.at(source.line > 0 ? fmt::format("{}:{}:{}", source.file, source.line, source.column) : source.file);
+      if (error.where().empty() && !source.file.empty())
+        error.at(source.line > 0 ? fmt::format("{}:{}:{}", source.file, source.line, source.column) : source.file);
       throw;
     }
     const LoadedPlugin* origin = registry.origin(use.plugin);
@@ -65,8 +69,10 @@ void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry&
     Value facts = Value::table();
     facts.set("version", origin->facts.version);
     facts.set("author", origin->facts.author);
-    // The installation's plugins are known by their version. Of any other file nobody vouches that another formula has another version.
-    const bool elsewhere = registry.communicator().broadcast_text(is_installed(*origin) ? "" : "elsewhere", 0) == "elsewhere";
+    // The installation's plugins are known by their version. Of any other file nobody vouches that another formula has
+    // another version.
+    const bool elsewhere =
+        registry.communicator().broadcast_text(is_installed(*origin) ? "" : "elsewhere", 0) == "elsewhere";
     if (elsewhere) facts.set("bytes", origin->hash);
     versions.set(use.plugin, facts);
   }
@@ -75,7 +81,8 @@ void resolve_uses(std::vector<PluginUse>& uses, Value& versions, PluginRegistry&
 /// See PlannedRun::inputs.
 Value inputs_of(const RunConfig& config, const Value& base, const Value& versions) {
   Value inputs = Value::table();
-  if (const Value* files = base.find("data")->find("files"); files != nullptr) inputs.set("data", config::config_hash(config.data.all_files));
+  if (const Value* files = base.find("data")->find("files"); files != nullptr)
+    inputs.set("data", config::config_hash(config.data.all_files));
   if (const Value* tokenizer = base.find("data")->find("tokenizer")) inputs.set("tokenizer", *tokenizer);
   if (const Value* shards = base.find("pretrain")->find("shards")) inputs.set("shards", *shards);
   for (const auto& [name, facts] : versions.members()) {
@@ -92,7 +99,8 @@ Value without_inputs(const PlannedRun& run, const Value& named_base, const Value
   like.set("base", base);
   like.set("config", named_run);
   Value versions = *like.find("plugins");
-  for (const auto& [name, facts] : run.resolved.find("plugins")->members()) static_cast<void>(versions.find(name)->erase("bytes"));
+  for (const auto& [name, facts] : run.resolved.find("plugins")->members())
+    static_cast<void>(versions.find(name)->erase("bytes"));
   like.set("plugins", versions);
   return like;
 }
@@ -109,7 +117,8 @@ std::string task_name(const PlannedBase& base) { return fmt::format("base {}", b
 std::string task_name(const PlannedLabels& labels) { return fmt::format("labels of base {}", labels.base + 1); }
 std::string task_name(const PlannedRun& run) { return fmt::format("{} seed {}", run.arm, run.seed); }
 
-std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& file,
+                                                  const std::vector<std::string>& overrides) {
   const Value document = config::load(file, overrides);
   std::vector<std::filesystem::path> folders;
   const Value* experiment = document.find("experiment");
@@ -146,7 +155,8 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   plan.file = file;
   plan.document = config::load(file, overrides);
   const Value* experiment = plan.document.find("experiment");
-  if (experiment == nullptr) throw error_at(plan.document, "no [experiment] table").expected("[experiment] with a name");
+  if (experiment == nullptr)
+    throw error_at(plan.document, "no [experiment] table").expected("[experiment] with a name");
   const Header header = header_schema().read(*experiment);
   if (!is_folder_name(header.name)) {
     throw error_at(*experiment, "experiment.name is not a plain folder name").received("'" + header.name + "'");
@@ -168,9 +178,14 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   InputContent content(registry.communicator());
   for (const Arm& arm : arms) {
     Expanded e{read_run_config(arm.table)};
-    resolve_uses(e.config.regularizers, e.versions, registry, [&](const std::string& n) -> auto& { return registry.regularizer(n); });
-    resolve_uses(e.config.freezes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
-    resolve_uses(e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
+    resolve_uses(
+        e.config.regularizers, e.versions,
+        registry, [&](const std::string& n) -> auto& { return registry.regularizer(n); });
+    resolve_uses(
+        e.config.freezes, e.versions,
+        registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
+    resolve_uses(
+        e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
     content.fill(e.config);
     e.base = base_identity_of(e.config);
     e.named_base = base_identity_of(e.config, config::Content::named);
@@ -190,7 +205,15 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
       const auto [found, added] = bases.emplace(base_hash, plan.bases.size());
       if (added) plan.bases.push_back({base_hash, index, expanded[a].config});
 
-      PlannedRun run{arms[a].name, static_cast<std::uint64_t>(seed), found->second, std::nullopt, expanded[a].config, Value::table(), "", expanded[a].inputs, ""};
+      PlannedRun run{arms[a].name,
+                     static_cast<std::uint64_t>(seed),
+                     found->second,
+                     std::nullopt,
+                     expanded[a].config,
+                     Value::table(),
+                     "",
+                     expanded[a].inputs,
+                     ""};
       if (run.config.sets.labels == Labels::slick) run.labels = plan_labels(plan, run.base, run.config);
       run.resolved.set("config", expanded[a].run);
       run.resolved.set("plugins", expanded[a].versions);

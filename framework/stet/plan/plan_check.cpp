@@ -3,7 +3,6 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/world/fact_sets.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/plan/eligible_facts.hpp>
 #include <stet/plan/plugin_use_check.hpp>
@@ -11,6 +10,7 @@
 #include <stet/plan/table_check.hpp>
 #include <stet/plan/world_source.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/world/fact_sets.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -28,7 +28,8 @@ namespace {
 
 using config::Value;
 
-/// Where the file says a value of an arm: in the arm's own tables, else above the arms, else at the table or the document.
+/// Where the file says a value of an arm: in the arm's own tables, else above the arms, else at the table or the
+/// document.
 const Value& place_of(const Plan& plan, const std::string& arm, std::initializer_list<const char*> path) {
   const Value* best = &plan.document;
   std::size_t depth = 0;
@@ -73,7 +74,8 @@ class Worlds {
     if (made != nullptr) return *made;
     World world = make_world(config.data);
     const bool known = config.data.world == WorldKind::synthetic || !config.data.tokenizer.empty();
-    Tokenizer tokenizer = known ? make_tokenizer(config.data, world) : make_word_level(std::vector<std::string>{"word"});
+    Tokenizer tokenizer =
+        known ? make_tokenizer(config.data, world) : make_word_level(std::vector<std::string>{"word"});
     Recall all(world.base_facts().size(), std::vector<bool>(1, true));
     made = std::make_unique<KnownWorld>(KnownWorld{std::move(world), std::move(tokenizer), std::move(all), known});
     return *made;
@@ -87,7 +89,13 @@ class Worlds {
 class ArmCheck {
  public:
   ArmCheck(const Plan& plan, const PlannedRun& run, const KnownWorld& known, int ranks)
-      : plan_(plan), run_(run), config_(run.config), known_(known), world_(known.world), ranks_(ranks), model_(config_.model) {}
+      : plan_(plan),
+        run_(run),
+        config_(run.config),
+        known_(known),
+        world_(known.world),
+        ranks_(ranks),
+        model_(config_.model) {}
 
   void check(PluginRegistry& registry) {
     model();
@@ -116,7 +124,8 @@ class ArmCheck {
     } catch (const Error& error) {
       throw placed(error, {"model"});
     }
-    // Weights, gradients and two moments in float32: what training holds at least. In floating point: sizes may be anything.
+    // Weights, gradients and two moments in float32: what training holds at least. In floating point: sizes may be
+    // anything.
     const double width = static_cast<double>(model_.width), vocabulary = static_cast<double>(model_.vocabulary);
     const double block = 2 * width * width + 2 * width * static_cast<double>(model_.feed_forward);
     const double bytes = 16 * (static_cast<double>(model_.layers) * block + width * vocabulary);
@@ -132,7 +141,8 @@ class ArmCheck {
     const std::int64_t shards = options.micro_shards;
     if (shards == 0) return;
     if (!std::has_single_bit(static_cast<std::uint64_t>(shards))) {
-      throw wrong(path, fmt::format("{}.micro_shards is no power of two, so its parts cannot be added in a tree", table))
+      throw wrong(path,
+                  fmt::format("{}.micro_shards is no power of two, so its parts cannot be added in a tree", table))
           .expected("1, 2, 4, 8, ..., or 0: one a rank")
           .received(std::to_string(shards));
     }
@@ -160,9 +170,12 @@ class ArmCheck {
       throw placed(error, {"sets"});
     }
     if (!known_.tokenizer_known) return;
-    const auto wording = [this](const Fact& fact) -> const std::string& { return world_.relations()[fact.relation].probe; };
+    const auto wording = [this](const Fact& fact) -> const std::string& {
+      return world_.relations()[fact.relation].probe;
+    };
     try {
-      for (const FactSet& set : drawn) check_lengths(tokenize_set(set.name, set.facts, known_.tokenizer, wording), model_.context);
+      for (const FactSet& set : drawn)
+        check_lengths(tokenize_set(set.name, set.facts, known_.tokenizer, wording), model_.context);
     } catch (const Error& error) {
       throw placed(error, {"model", "context"});
     }
@@ -182,29 +195,38 @@ class ArmCheck {
             .expected("facts in one of its sets: " + join(phase.sets, ", "))
             .received("sets of size 0");
       }
-      check_schedule(config_.train, facts, phase.epochs, fmt::format("phase '{}'", phase.name), "train", {"train", "warmup_steps"}, {"train", "schedule"});
+      check_schedule(config_.train, facts, phase.epochs, fmt::format("phase '{}'", phase.name), "train",
+                     {"train", "warmup_steps"}, {"train", "schedule"});
     }
   }
 
   /// Of an epoch; 0: not known without the tokenizer.
   [[nodiscard]] std::int64_t pretraining_sequences() const {
-    if (known_.tokenizer_known) return static_cast<std::int64_t>(make_pretraining_data(config_, world_, known_.tokenizer, 0).epoch_size);
+    if (known_.tokenizer_known)
+      return static_cast<std::int64_t>(make_pretraining_data(config_, world_, known_.tokenizer, 0).epoch_size);
     if (!config_.pretrain.shards.empty()) return 0;
-    return (static_cast<std::int64_t>(world_.epoch_size()) + config_.pretrain.texts_per_sequence - 1) / config_.pretrain.texts_per_sequence;
+    return (static_cast<std::int64_t>(world_.epoch_size()) + config_.pretrain.texts_per_sequence - 1) /
+           config_.pretrain.texts_per_sequence;
   }
 
-  void check_schedule(const TrainOptions& options, std::int64_t examples, std::int64_t epochs, const std::string& what, const char* table,
-                      std::initializer_list<const char*> warmup, std::initializer_list<const char*> schedule) const {
+  void check_schedule(const TrainOptions& options, std::int64_t examples, std::int64_t epochs, const std::string& what,
+                      const char* table, std::initializer_list<const char*> warmup,
+                      std::initializer_list<const char*> schedule) const {
     const std::int64_t steps = (examples + options.batch_size - 1) / options.batch_size * epochs;
-    const std::string account = fmt::format("{} steps: {} epochs of {} examples, {} a step", steps, epochs, examples, options.batch_size);
+    const std::string account =
+        fmt::format("{} steps: {} epochs of {} examples, {} a step", steps, epochs, examples, options.batch_size);
     if (options.warmup_steps > steps) {
-      throw wrong(warmup, fmt::format("{}.warmup_steps is longer than {}, whose rate would never be reached", table, what))
+      throw wrong(warmup,
+                  fmt::format("{}.warmup_steps is longer than {}, whose rate would never be reached", table, what))
           .expected(fmt::format("at most {} ({})", steps, account))
           .received(std::to_string(options.warmup_steps));
     }
-    if (options.schedule != Schedule::cosine || options.final_rate >= 1 || steps - options.warmup_steps >= fewest_cosine_steps) return;
-    throw wrong(schedule, fmt::format("{}.schedule = \"cosine\" has no room in {}: it would end at {:.2f} of the peak rate", table, what,
-                                      rate_at(options, steps - 1, steps) / options.learning_rate))
+    if (options.schedule != Schedule::cosine || options.final_rate >= 1 ||
+        steps - options.warmup_steps >= fewest_cosine_steps)
+      return;
+    throw wrong(schedule,
+                fmt::format("{}.schedule = \"cosine\" has no room in {}: it would end at {:.2f} of the peak rate",
+                            table, what, rate_at(options, steps - 1, steps) / options.learning_rate))
         .expected(fmt::format("at least {} steps after the warm-up", fewest_cosine_steps))
         .received(account + fmt::format(", {} of warm-up", options.warmup_steps))
         .hint("a smaller batch, more epochs, or schedule = \"constant\"");
@@ -232,8 +254,10 @@ void check_names(const Plan& plan) {
     const std::string name = run.folder_name();
     if (name.size() <= most) continue;
     const bool swept = run.arm.find('@') != std::string::npos;
-    throw too_long(place_of(plan, run.arm, {swept ? "sweep" : "name"}), name, fmt::format("the name of arm '{}...'", run.arm.substr(0, 40)))
-        .hint(swept ? "sweep fewer keys, or shorter values: key and value are part of the name" : "a shorter name; its label may be long");
+    throw too_long(place_of(plan, run.arm, {swept ? "sweep" : "name"}), name,
+                   fmt::format("the name of arm '{}...'", run.arm.substr(0, 40)))
+        .hint(swept ? "sweep fewer keys, or shorter values: key and value are part of the name"
+                    : "a shorter name; its label may be long");
   }
 }
 
@@ -257,7 +281,8 @@ void check_plan(const Plan& plan, PluginRegistry& registry, int ranks) {
   check_names(plan);
   check_points(plan);
   Worlds worlds;
-  for (std::size_t a = 0; a < plan.arms.size() && a < plan.runs.size(); ++a) {  // the first seed's runs come first, one an arm
+  for (std::size_t a = 0; a < plan.arms.size() && a < plan.runs.size();
+       ++a) {  // the first seed's runs come first, one an arm
     const PlannedRun& run = plan.runs[a];
     ArmCheck(plan, run, worlds.of(run.config), ranks).check(registry);
   }

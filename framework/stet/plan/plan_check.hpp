@@ -5,11 +5,12 @@
 
 namespace stet {
 
-/// Throws Error (config), placed in the file where possible, for what would fail, or mean nothing, only after something was trained:
-/// a model that cannot be built, micro-shards that make no tree or that `ranks` (which train one run together) do not divide, a warm-up or a
-/// cosine that its phase is too short for, sets larger than the world or longer than the context (as if the base knew everything; a tokenizer is
-/// not trained for this), names too long for a folder, what a plugin's check() refuses, and tables that read what no run records.
-/// Throws Error (data) for a world whose files cannot be read. Starts nothing; not collective. Plugins must be loaded (make_plan has done so).
+/// Throws Error (config), placed in the file where possible, for what would fail, or mean nothing, only after something
+/// was trained: a model that cannot be built, micro-shards that make no tree or that `ranks` (which train one run
+/// together) do not divide, a warm-up or a cosine that its phase is too short for, sets larger than the world or longer
+/// than the context (as if the base knew everything; a tokenizer is not trained for this), names too long for a folder,
+/// what a plugin's check() refuses, and tables that read what no run records. Throws Error (data) for a world whose
+/// files cannot be read. Starts nothing; not collective. Plugins must be loaded (make_plan has done so).
 void check_plan(const Plan& plan, PluginRegistry& registry, int ranks);
 
 }  // namespace stet

@@ -25,7 +25,8 @@ std::vector<CheckContext::Set> sets_of(const SetsConfig& sets) {
 }
 
 template <class Base>
-void check_one(const std::string& arm, const PluginUse& use, const CheckContext& context, const char* kind, const Offer<Base>& offer) {
+void check_one(const std::string& arm, const PluginUse& use, const CheckContext& context, const char* kind,
+               const Offer<Base>& offer) {
   try {
     offer.create(use.parameters)->check(context);
   } catch (...) {
@@ -45,18 +46,31 @@ void check_one(const std::string& arm, const PluginUse& use, const CheckContext&
 void check_uses(const std::string& arm, const RunConfig& config, const KnownModel& model, PluginRegistry& registry) {
   const ParameterTable table(model.shape);
   const std::vector<CheckContext::Set> sets = sets_of(config.sets);
-  const auto each = [&](const std::vector<PluginUse>& uses, const char* table_name, const char* kind, const auto& offer) {
+  const auto each = [&](const std::vector<PluginUse>& uses, const char* table_name, const char* kind,
+                        const auto& offer) {
     for (const PluginUse& use : uses) {
       std::vector<CheckContext::Phase> phases;
-      for (const PhaseConfig& phase : config.phases) phases.push_back({phase.name, phase.sets, phase.epochs, use.acts_in(phase.name)});
-      const CheckContext context{fmt::format("{}.{}", table_name, use.key), use.written, std::move(phases), sets,
-                                 table, model.shape, model.vocabulary_known, config.train.micro_shards};
+      for (const PhaseConfig& phase : config.phases)
+        phases.push_back({phase.name, phase.sets, phase.epochs, use.acts_in(phase.name)});
+      const CheckContext context{fmt::format("{}.{}", table_name, use.key),
+                                 use.written,
+                                 std::move(phases),
+                                 sets,
+                                 table,
+                                 model.shape,
+                                 model.vocabulary_known,
+                                 config.train.micro_shards};
       check_one(arm, use, context, kind, offer(use.plugin));
     }
   };
-  each(config.regularizers, "regularizer", "regularizer", [&](const std::string& name) -> auto& { return registry.regularizer(name); });
-  each(config.freezes, "freeze", "freeze strategy", [&](const std::string& name) -> auto& { return registry.freeze_strategy(name); });
-  each(config.probes, "probe", "probe", [&](const std::string& name) -> auto& { return registry.probe(name); });
+  each(
+      config.regularizers, "regularizer",
+      "regularizer", [&](const std::string& name) -> auto& { return registry.regularizer(name); });
+  each(
+      config.freezes, "freeze",
+      "freeze strategy", [&](const std::string& name) -> auto& { return registry.freeze_strategy(name); });
+  each(
+      config.probes, "probe", "probe", [&](const std::string& name) -> auto& { return registry.probe(name); });
 }
 
 }  // namespace stet

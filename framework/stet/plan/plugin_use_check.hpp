@@ -14,8 +14,8 @@ struct KnownModel {
   bool vocabulary_known;     ///< false: shape.vocabulary is a stand-in
 };
 
-/// Makes every plugin that the arm uses and calls its check(). Throws Error (config, or plugin for an exception of another type) that names arm and
-/// plugin, placed in the file. Not collective.
+/// Makes every plugin that the arm uses and calls its check(). Throws Error (config, or plugin for an exception of
+/// another type) that names arm and plugin, placed in the file. Not collective.
 void check_uses(const std::string& arm, const RunConfig& config, const KnownModel& model, PluginRegistry& registry);
 
 }  // namespace stet

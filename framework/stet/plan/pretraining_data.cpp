@@ -19,7 +19,8 @@ TrainingData world_texts(const World& world, const Tokenizer& tokenizer) {
           }};
 }
 
-TrainingData texts_together(const World& world, const Tokenizer& tokenizer, std::uint64_t together, std::size_t context, std::uint64_t seed) {
+TrainingData texts_together(const World& world, const Tokenizer& tokenizer, std::uint64_t together, std::size_t context,
+                            std::uint64_t seed) {
   const std::uint64_t texts = world.epoch_size();
   const Sampler company(texts, seed ^ 0x7061636bULL);  // another order than that of the sequences
   return {"pre-training text", (texts + together - 1) / together,
@@ -38,11 +39,14 @@ TrainingData texts_together(const World& world, const Tokenizer& tokenizer, std:
 
 }  // namespace
 
-TrainingData make_pretraining_data(const RunConfig& config, const World& world, const Tokenizer& tokenizer, std::int64_t index) {
-  TrainingData text = config.pretrain.texts_per_sequence == 1
-                          ? world_texts(world, tokenizer)
-                          : texts_together(world, tokenizer, static_cast<std::uint64_t>(config.pretrain.texts_per_sequence),
-                                           static_cast<std::size_t>(config.model.context), config.pretrain.seed + static_cast<std::uint64_t>(index));
+TrainingData make_pretraining_data(const RunConfig& config, const World& world, const Tokenizer& tokenizer,
+                                   std::int64_t index) {
+  TrainingData text =
+      config.pretrain.texts_per_sequence == 1
+          ? world_texts(world, tokenizer)
+          : texts_together(world, tokenizer, static_cast<std::uint64_t>(config.pretrain.texts_per_sequence),
+                           static_cast<std::size_t>(config.model.context),
+                           config.pretrain.seed + static_cast<std::uint64_t>(index));
   if (config.pretrain.shards.empty()) return text;
   const std::filesystem::path folder = config.pretrain.shards;
   auto set = std::make_shared<ShardSet>(ShardSet::open(folder));
@@ -53,7 +57,8 @@ TrainingData make_pretraining_data(const RunConfig& config, const World& world, 
         .received("tokenizer " + set->index().tokenizer)
         .hint(config.data.world == WorldKind::entity_questions
                   ? "set data.tokenizer = \"" + (folder / "tokenizer.json").string() + "\""
-                  : "a synthetic world has a tokenizer of its own words: shards go with world = \"entity-questions\" and data.tokenizer");
+                  : "a synthetic world has a tokenizer of its own words: shards go with world = \"entity-questions\" "
+                    "and data.tokenizer");
   }
   if (set->index().totals().longest > static_cast<std::uint64_t>(config.model.context)) {
     throw Error(ErrorKind::config, "the shards of pretrain.shards are longer than the model's context")
@@ -67,13 +72,16 @@ TrainingData make_pretraining_data(const RunConfig& config, const World& world, 
 }
 
 Sampler make_pretraining_sampler(const RunConfig& config, const TrainingData& data, std::int64_t index) {
-  return {data.epoch_size, config.pretrain.seed + static_cast<std::uint64_t>(index), config.pretrain.shards.empty() ? BlockOrder{} : shard_order};
+  return {data.epoch_size, config.pretrain.seed + static_cast<std::uint64_t>(index),
+          config.pretrain.shards.empty() ? BlockOrder{} : shard_order};
 }
 
 void verify_shards(const std::filesystem::path& folder, Communicator& communicator) {
   collectively(communicator, [&] {
     ShardSet set = ShardSet::open(folder);
-    for (auto k = static_cast<std::size_t>(communicator.rank()); k < set.index().shards.size(); k += static_cast<std::size_t>(communicator.size())) set.verify(k);
+    for (auto k = static_cast<std::size_t>(communicator.rank()); k < set.index().shards.size();
+         k += static_cast<std::size_t>(communicator.size()))
+      set.verify(k);
   });
 }
 

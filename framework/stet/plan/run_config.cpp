@@ -5,8 +5,8 @@
 #include <stet/config/document.hpp>
 #include <stet/config/identity_schema.hpp>
 #include <stet/data/shard_index.hpp>
-#include <stet/world/world_schemas.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/world/world_schemas.hpp>
 
 #include <algorithm>
 
@@ -15,9 +15,9 @@ namespace stet {
 namespace {
 
 using config::every_part;
+using config::IdentityPart;
 using config::Limits;
 using config::no_part;
-using config::IdentityPart;
 using config::Value;
 
 /// The hashes that InputContent found, of the files that `part` depends on.
@@ -40,13 +40,16 @@ config::IdentitySchema<DataConfig> data_schema() {
   const auto real = [](const DataConfig& data) { return data.world == WorldKind::entity_questions; };
   config::IdentitySchema<DataConfig> schema("data", "the world");
   // Of files it counts what they hold, and not where they lie.
-  schema.choice("world", &DataConfig::world, every_part,
-                {{"synthetic", WorldKind::synthetic}, {"entity-questions", WorldKind::entity_questions}}, "which world")
+  schema
+      .choice("world", &DataConfig::world, every_part,
+              {{"synthetic", WorldKind::synthetic}, {"entity-questions", WorldKind::entity_questions}}, "which world")
       .table("synthetic", &DataConfig::synthetic, Id(no_part).and_if(every_part, made_up), synthetic_world_schema())
-      .table("entity_questions", &DataConfig::entity_questions, Id(no_part).and_if(every_part, real), entity_questions_schema())
+      .table("entity_questions", &DataConfig::entity_questions, Id(no_part).and_if(every_part, real),
+             entity_questions_schema())
       .field("path", &DataConfig::path, no_part, "folder of EntityQuestions")
       .derived("files", every_part, files_of)
-      .field("tokenizer", &DataConfig::tokenizer, no_part, "tokenizer.json for an EntityQuestions world; empty: one is trained on its text")
+      .field("tokenizer", &DataConfig::tokenizer, no_part,
+             "tokenizer.json for an EntityQuestions world; empty: one is trained on its text")
       .derived("tokenizer", IdentityPart::base, tokenizer_of);
   return schema;
 }
@@ -54,9 +57,11 @@ config::IdentitySchema<DataConfig> data_schema() {
 config::IdentitySchema<PretrainConfig> pretrain_schema() {
   config::IdentitySchema<PretrainConfig> schema("pretrain", "training of the base models");
   schema.field("epochs", &PretrainConfig::epochs, every_part, "passes over the world's facts", Limits{.min = 1})
-      .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, every_part, "texts laid end to end as one sequence", Limits{.min = 1})
+      .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, every_part,
+             "texts laid end to end as one sequence", Limits{.min = 1})
       .field("seed", &PretrainConfig::seed, every_part, "of initial weights and order")
-      .field("shards", &PretrainConfig::shards, no_part, "folder of token shards (stet data build) added to each epoch; empty: none")
+      .field("shards", &PretrainConfig::shards, no_part,
+             "folder of token shards (stet data build) added to each epoch; empty: none")
       .derived("shards", every_part, shards_of)
       .table("train", &PretrainConfig::train, every_part, TrainOptions::schema());
   return schema;
@@ -65,7 +70,8 @@ config::IdentitySchema<PretrainConfig> pretrain_schema() {
 config::IdentitySchema<SlickOptions> slick_schema() {
   config::IdentitySchema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
   schema
-      .choice("rule", &SlickOptions::rule, every_part, {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
+      .choice("rule", &SlickOptions::rule, every_part,
+              {{"slick", KnowledgeRule::slick}, {"always_never", KnowledgeRule::always_never}},
               "slick: Gekhman et al.; always_never: of the samples alone")
       .field("prompts", &SlickOptions::prompts, every_part, "few-shot blocks a relation", Limits{.min = 1})
       .field("shots", &SlickOptions::shots, every_part, "examples a block", Limits{.min = 0})
@@ -82,8 +88,10 @@ config::IdentitySchema<PhaseConfig> phase_schema() {
   schema.field("name", &PhaseConfig::name, every_part, "its name", Limits{.required = true})
       .field("sets", &PhaseConfig::sets, every_part, "fact sets trained on together", Limits{.required = true})
       .field("epochs", &PhaseConfig::epochs, every_part, "passes; with until = plateau at most", Limits{.min = 1})
-      .choice("until", &PhaseConfig::until, every_part, {{"epochs", Until::epochs}, {"plateau", Until::plateau}}, "what ends it")
-      .field("patience", &PhaseConfig::patience, every_part, "epochs without a better validation accuracy", Limits{.min = 1})
+      .choice("until", &PhaseConfig::until, every_part, {{"epochs", Until::epochs}, {"plateau", Until::plateau}},
+              "what ends it")
+      .field("patience", &PhaseConfig::patience, every_part, "epochs without a better validation accuracy",
+             Limits{.min = 1})
       .field("min_epochs", &PhaseConfig::min_epochs, every_part, "at least so many", Limits{.min = 1});
   return schema;
 }
@@ -91,7 +99,8 @@ config::IdentitySchema<PhaseConfig> phase_schema() {
 config::IdentitySchema<EvaluateConfig> evaluate_schema() {
   config::IdentitySchema<EvaluateConfig> schema("evaluate", "scoring");
   schema.field("batch_size", &EvaluateConfig::batch_size, every_part, "facts at a time", Limits{.min = 1})
-      .field("every_epochs", &EvaluateConfig::every_epochs, every_part, "evaluate all sets after so many epochs, and at each phase's end", Limits{.min = 1});
+      .field("every_epochs", &EvaluateConfig::every_epochs, every_part,
+             "evaluate all sets after so many epochs, and at each phase's end", Limits{.min = 1});
   return schema;
 }
 
@@ -99,7 +108,8 @@ config::IdentitySchema<CheckpointConfig> checkpoint_schema() {
   config::IdentitySchema<CheckpointConfig> schema("checkpoint", "how often");
   schema.field("seconds", &CheckpointConfig::seconds, no_part, "between checkpoints", Limits{.min = 0, .unit = "s"})
       .field("keep", &CheckpointConfig::keep, no_part, "whole checkpoints kept", Limits{.min = 1})
-      .field("keep_weights", &CheckpointConfig::keep_weights, no_part, "a finished run keeps its model, for `stet export` and `stet generate`");
+      .field("keep_weights", &CheckpointConfig::keep_weights, no_part,
+             "a finished run keeps its model, for `stet export` and `stet generate`");
   return schema;
 }
 
@@ -136,7 +146,8 @@ std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, con
     if (const Value* in = table.find("phases")) {
       for (const Value& item : in->items()) {
         if (std::find(names.begin(), names.end(), item.as_string()) == names.end()) {
-          throw error_at(item, "no phase is named '" + item.as_string() + "'").hint(suggestion(item.as_string(), names));
+          throw error_at(item, "no phase is named '" + item.as_string() + "'")
+              .hint(suggestion(item.as_string(), names));
         }
         use.phases.push_back(item.as_string());
       }
@@ -193,7 +204,8 @@ RunConfig read_run_config(const Value& table) {
     for (std::size_t k = 0; k < i; ++k) {
       if (config.phases[k].name == phase.name) throw error_at(source, "two phases are named '" + phase.name + "'");
     }
-    if (phase.name == "base" || phase.name.empty()) throw error_at(source, "a phase cannot be named '" + phase.name + "'");
+    if (phase.name == "base" || phase.name.empty())
+      throw error_at(source, "a phase cannot be named '" + phase.name + "'");
     if (phase.sets.empty()) throw error_at(source, "phase '" + phase.name + "' trains on no set");
     for (const std::string& set : phase.sets) {
       if (std::find(trainable.begin(), trainable.end(), set) == trainable.end()) {
@@ -204,7 +216,8 @@ RunConfig read_run_config(const Value& table) {
       }
     }
     if (phase.until == Until::plateau && config.sets.validation == 0) {
-      throw error_at(source, "phase '" + phase.name + "' ends at a plateau but there is no validation set").hint("set sets.validation");
+      throw error_at(source, "phase '" + phase.name + "' ends at a plateau but there is no validation set")
+          .hint("set sets.validation");
     }
   }
   if (const Value* sets = table.find("sets")) check_sets(config.sets, *sets);
@@ -214,7 +227,8 @@ RunConfig read_run_config(const Value& table) {
   for (const PhaseConfig& phase : config.phases) {
     const auto acts = [&phase](const PluginUse& use) { return use.acts_in(phase.name); };
     if (std::count_if(config.freezes.begin(), config.freezes.end(), acts) > 1) {
-      throw error_at(*table.find("freeze"), "two freeze strategies act in phase '" + phase.name + "'").expected("at most one");
+      throw error_at(*table.find("freeze"), "two freeze strategies act in phase '" + phase.name + "'")
+          .expected("at most one");
     }
   }
   return config;
@@ -222,10 +236,16 @@ RunConfig read_run_config(const Value& table) {
 
 Value resolve(const RunConfig& config) { return with_uses(run_schema().resolve(config), config); }
 
-Value base_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, IdentityPart::base, content); }
+Value base_identity_of(const RunConfig& config, config::Content content) {
+  return run_schema().identity(config, IdentityPart::base, content);
+}
 
-Value labels_identity_of(const RunConfig& config, config::Content content) { return run_schema().identity(config, IdentityPart::labels, content); }
+Value labels_identity_of(const RunConfig& config, config::Content content) {
+  return run_schema().identity(config, IdentityPart::labels, content);
+}
 
-Value run_identity_of(const RunConfig& config, config::Content content) { return with_uses(run_schema().identity(config, IdentityPart::run, content), config); }
+Value run_identity_of(const RunConfig& config, config::Content content) {
+  return with_uses(run_schema().identity(config, IdentityPart::run, content), config);
+}
 
 }  // namespace stet

@@ -3,12 +3,12 @@
 
 #include <stet/config/identity.hpp>
 #include <stet/config/value.hpp>
+#include <stet/evaluate/slick.hpp>
+#include <stet/model/model_config.hpp>
+#include <stet/plan/sets_config.hpp>
+#include <stet/train/train_options.hpp>
 #include <stet/world/entity_questions_world.hpp>
 #include <stet/world/synthetic_world.hpp>
-#include <stet/evaluate/slick.hpp>
-#include <stet/plan/sets_config.hpp>
-#include <stet/model/model_config.hpp>
-#include <stet/train/train_options.hpp>
 
 #include <cstdint>
 #include <string>
@@ -22,19 +22,20 @@ struct DataConfig {
   WorldKind world = WorldKind::synthetic;
   SyntheticWorldOptions synthetic;
   EntityQuestionsOptions entity_questions;
-  std::string path;  ///< EntityQuestions folder; also --set data.path=… or STET_DATA
+  std::string path;       ///< EntityQuestions folder; also --set data.path=… or STET_DATA
   std::string tokenizer;  ///< EntityQuestions: this tokenizer.json instead of one trained on the world's text
-  /// EntityQuestions: hash of each file, by name, as the plan found them (InputContent); of those that a base depends on, and of all.
+  /// EntityQuestions: hash of each file, by name, as the plan found them (InputContent); of those that a base depends
+  /// on, and of all.
   config::Value base_files, all_files;
 };
 
 struct PretrainConfig {
   std::int64_t epochs = 60;
-  /// So many texts, another choice every epoch, are laid end to end as one sequence (cut at the context), so that the base has
-  /// seen a text follow others, as in a few-shot prompt. batch_size counts such sequences.
+  /// So many texts, another choice every epoch, are laid end to end as one sequence (cut at the context), so that the
+  /// base has seen a text follow others, as in a few-shot prompt. batch_size counts such sequences.
   std::int64_t texts_per_sequence = 1;
   std::uint64_t seed = 1;  ///< of initial weights and order; base model b adds b
-  std::string shards;      ///< folder of token shards (stet data build) that are trained on together with the world's text
+  std::string shards;  ///< folder of token shards (stet data build) that are trained on together with the world's text
   TrainOptions train;
 };
 
@@ -55,17 +56,17 @@ struct EvaluateConfig {
 };
 
 struct CheckpointConfig {
-  double seconds = 15;     ///< at most so much work is lost to a kill; checked after evaluations and every few steps
+  double seconds = 15;  ///< at most so much work is lost to a kill; checked after evaluations and every few steps
   std::int64_t keep = 2;
   bool keep_weights = false;  ///< a finished run keeps its model, as `stet export` and `stet generate` read it
 };
 
 /// [regularizer.KEY], [freeze.KEY], [probe.KEY].
 struct PluginUse {
-  std::string key;                  ///< distinguishes two uses of one class
-  std::string plugin;               ///< the registered name; by default the key
-  std::vector<std::string> phases;  ///< in which it acts; empty: all
-  config::Value parameters;         ///< the plugin's own keys
+  std::string key;                                 ///< distinguishes two uses of one class
+  std::string plugin;                              ///< the registered name; by default the key
+  std::vector<std::string> phases;                 ///< in which it acts; empty: all
+  config::Value parameters;                        ///< the plugin's own keys
   config::Value written = config::Value::table();  ///< its table as it stands in the file, for messages
 
   [[nodiscard]] bool acts_in(const std::string& phase) const;
@@ -84,21 +85,24 @@ struct RunConfig {
   std::vector<PluginUse> regularizers, freezes, probes;
 };
 
-/// Reads an arm's merged table. Throws Error (config) with file, line and column: unknown keys anywhere, unknown sets or
-/// phases, two freezes in one phase, no phase.
+/// Reads an arm's merged table. Throws Error (config) with file, line and column: unknown keys anywhere, unknown sets
+/// or phases, two freezes in one phase, no phase.
 [[nodiscard]] RunConfig read_run_config(const config::Value& table);
 
-/// Every value, defaults included. Plugin tables are given as written; the experiment resolves them through the plugins.
+/// Every value, defaults included. Plugin tables are given as written; the experiment resolves them through the
+/// plugins.
 [[nodiscard]] config::Value resolve(const RunConfig& config);
 
-// What the things are the hash of that are made from a configuration: the keys that count for them, each as its schema declares
-// (config/identity.hpp), and what the files hold that these name: EntityQuestions as InputContent found it, the tokenizer, the index of
-// the shards. Throws Error (data) for a tokenizer or an index that cannot be read.
+// What the things are the hash of that are made from a configuration: the keys that count for them, each as its schema
+// declares (config/identity.hpp), and what the files hold that these name: EntityQuestions as InputContent found it,
+// the tokenizer, the index of the shards. Throws Error (data) for a tokenizer or an index that cannot be read.
 
 /// A base model's, but for its number.
-[[nodiscard]] config::Value base_identity_of(const RunConfig& config, config::Content content = config::Content::hashed);
+[[nodiscard]] config::Value base_identity_of(const RunConfig& config,
+                                             config::Content content = config::Content::hashed);
 /// That of labels of facts, but for the base's.
-[[nodiscard]] config::Value labels_identity_of(const RunConfig& config, config::Content content = config::Content::hashed);
+[[nodiscard]] config::Value labels_identity_of(const RunConfig& config,
+                                               config::Content content = config::Content::hashed);
 /// A run's, but for the base's, the seed and the plugins' versions.
 [[nodiscard]] config::Value run_identity_of(const RunConfig& config, config::Content content = config::Content::hashed);
 

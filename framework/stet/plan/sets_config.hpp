@@ -40,17 +40,19 @@ struct SetsConfig {
   std::int64_t out_of_relation = 0;  ///< known facts of held_out_relations
   std::int64_t per_category = 0;     ///< labels = "slick": facts in each of highly_known, maybe_known, weakly_known
   std::vector<std::string> held_out_relations;  ///< their facts are in no set but out_of_relation
-  bool held_out_known = false;  ///< but known facts may be of them: their format is learnt, and only the new facts lack them
+  bool held_out_known =
+      false;  ///< but known facts may be of them: their format is learnt, and only the new facts lack them
   Labels labels = Labels::recall;
   std::vector<std::string> categories = {"HighlyKnown"};  ///< labels = "slick": of the known, held and validation facts
-  std::vector<std::string> known_categories;  ///< of the known facts alone; empty: `categories`
-  std::vector<std::string> held_categories;   ///< of the held and validation facts alone; empty: `categories`
-  double knowledge = 1.0;               ///< labels = "recall": share of the statement wordings that the base must complete for a fact to count as known
+  std::vector<std::string> known_categories;              ///< of the known facts alone; empty: `categories`
+  std::vector<std::string> held_categories;  ///< of the held and validation facts alone; empty: `categories`
+  double knowledge = 1.0;  ///< labels = "recall": share of the statement wordings that the base must complete for a
+                           ///< fact to count as known
   Subjects subjects = Subjects::not_asked;  ///< whose facts: those that pre-training asked questions about, or not
   UnknownLabels unknown_labels = UnknownLabels::truth;
   KnownKeys known_keys = KnownKeys::plain;
-  bool match = false;                   ///< held facts are matched to known ones and unknown facts to held ones (see run_sets.hpp)
-  std::uint64_t seed = 1;               ///< added to the run's seed
+  bool match = false;      ///< held facts are matched to known ones and unknown facts to held ones (see run_sets.hpp)
+  std::uint64_t seed = 1;  ///< added to the run's seed
 
   [[nodiscard]] SetSizes sizes() const;
   /// Facts in all sets: what an evaluation scores.

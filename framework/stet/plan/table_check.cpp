@@ -68,7 +68,8 @@ class TableCheck {
     if (measure == Measure::early_stop_accuracy) {
       for_arms(arms, [&](const PlannedRun& run) {
         if (run.config.sets.validation > 0) return;
-        throw error_at(at(entry, "measure"), fmt::format("table: early_stop_accuracy needs a validation set, and arm '{}' has none", run.arm))
+        throw error_at(at(entry, "measure"),
+                       fmt::format("table: early_stop_accuracy needs a validation set, and arm '{}' has none", run.arm))
             .expected("sets.validation above 0 in every arm of the table")
             .received("sets.validation = 0");
       });
@@ -81,7 +82,9 @@ class TableCheck {
     bool any = false;
     for_arms(arms, [&](const PlannedRun& run) { any = any || run.config.sets.size_of(set) > 0; });
     if (any) return;
-    throw error_at(at(entry, key), fmt::format("table: the fact set '{}' is empty", set)).expected("sets." + set + " above 0").received("0");
+    throw error_at(at(entry, key), fmt::format("table: the fact set '{}' is empty", set))
+        .expected("sets." + set + " above 0")
+        .received("0");
   }
 
   /// "PROBE.NAME": of a probe that some arm uses.

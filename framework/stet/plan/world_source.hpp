@@ -1,9 +1,9 @@
 // The world that an experiment's [data] describes, and its tokenizer.
 #pragma once
 
-#include <stet/world/world.hpp>
 #include <stet/plan/run_config.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/world/world.hpp>
 
 namespace stet {
 

@@ -17,7 +17,8 @@ constexpr std::size_t longest_section = 64 * 1024;  // bytes; ours has a few hun
 /// What a message can show of a text of unknown origin.
 std::string shown(std::string_view text) {
   std::string result(text.substr(0, 80));
-  std::replace_if(result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+  std::replace_if(
+      result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
   return "'" + result + (text.size() > 80 ? "...'" : "'");
 }
 
@@ -38,7 +39,8 @@ AbiFacts host_facts() {
 
 AbiFacts parse_facts(std::string_view text, const std::string& file) {
   if (text.size() > longest_section) {
-    throw malformed(file, "at most " + std::to_string(longest_section) + " bytes", std::to_string(text.size()) + " bytes");
+    throw malformed(file, "at most " + std::to_string(longest_section) + " bytes",
+                    std::to_string(text.size()) + " bytes");
   }
   std::map<std::string, std::string> values;
   for (const std::string& line : split(text.substr(0, text.find('\0')), '\n')) {
@@ -51,8 +53,10 @@ AbiFacts parse_facts(std::string_view text, const std::string& file) {
   }
   const auto get = [&](const char* key) {
     const auto found = values.find(key);
-    if (found == values.end()) throw malformed(file, std::string("the key '") + key + "'", "facts that lack '" + std::string(key) + "'");
-    const bool printable = std::all_of(found->second.begin(), found->second.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+    if (found == values.end())
+      throw malformed(file, std::string("the key '") + key + "'", "facts that lack '" + std::string(key) + "'");
+    const bool printable =
+        std::all_of(found->second.begin(), found->second.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
     if (!printable) throw malformed(file, std::string("text for '") + key + "'", shown(found->second));
     return found->second;
   };
@@ -60,7 +64,8 @@ AbiFacts parse_facts(std::string_view text, const std::string& file) {
   // The ABI number first: a plugin of another number may have other keys.
   const std::string abi = get("abi");
   const auto [end, error] = std::from_chars(abi.data(), abi.data() + abi.size(), facts.abi);
-  if (error != std::errc() || end != abi.data() + abi.size() || facts.abi < 0) throw malformed(file, "a whole number for 'abi'", shown(abi));
+  if (error != std::errc() || end != abi.data() + abi.size() || facts.abi < 0)
+    throw malformed(file, "a whole number for 'abi'", shown(abi));
   facts.torch = get("torch");
   facts.cxx11_abi = get("cxx11_abi");
   facts.name = get("name");

@@ -28,9 +28,9 @@
 #define STET_TORCH_VERSION_TEXT \
   STET_STRINGIZE(TORCH_VERSION_MAJOR) "." STET_STRINGIZE(TORCH_VERSION_MINOR) "." STET_STRINGIZE(TORCH_VERSION_PATCH)
 /// The facts that the preprocessor knows, one `key=value` a line. plugin_facts() in registrar.hpp adds the layout.
-#define STET_ABI_FACTS                                                                                        \
-  "abi=" STET_STRINGIZE(STET_PLUGIN_ABI) "\ntorch=" STET_TORCH_VERSION_TEXT                                   \
-      "\ncxx11_abi=" STET_STRINGIZE(_GLIBCXX_USE_CXX11_ABI) "\nstdlib=" STET_STDLIB_TEXT "\n"
+#define STET_ABI_FACTS                                                                                     \
+  "abi=" STET_STRINGIZE(STET_PLUGIN_ABI) "\ntorch=" STET_TORCH_VERSION_TEXT "\ncxx11_abi=" STET_STRINGIZE( \
+      _GLIBCXX_USE_CXX11_ABI) "\nstdlib=" STET_STDLIB_TEXT "\n"
 
 namespace stet {
 

@@ -26,8 +26,10 @@ void CheckContext::require_snapshot(const std::string& key, const std::string& n
         Error wrong = error(key, fmt::format("there is no snapshot '{}' when phase '{}' begins", name, phase.name));
         wrong.expected("one of: " + join(known, ", ")).received(name);
         const bool later = std::find(all.begin(), all.end(), name) != all.end();
-        throw wrong.hint(later ? fmt::format("a phase's snapshot is made at its end; list the phases after '{}': phases = [...]", name)
-                               : suggestion(name, all));
+        throw wrong.hint(
+            later
+                ? fmt::format("a phase's snapshot is made at its end; list the phases after '{}': phases = [...]", name)
+                : suggestion(name, all));
       }
     }
     if (need != Need::some_phase) known.push_back(phase.name);
@@ -58,7 +60,9 @@ void CheckContext::require(const std::string& key, const std::string& name, bool
 }
 
 void CheckContext::require_fact_set(const std::string& key, const std::string& name) const { require(key, name, true); }
-void CheckContext::require_examples(const std::string& key, const std::string& name) const { require(key, name, false); }
+void CheckContext::require_examples(const std::string& key, const std::string& name) const {
+  require(key, name, false);
+}
 
 void CheckContext::require_layer(const std::string& key, std::int64_t layer) const {
   if (layer <= model.layers) return;

@@ -1,5 +1,5 @@
-// What is known before anything trains, for a plugin's check(): a mistake that the experiment file alone decides is refused there, and
-// not after hours of pre-training.
+// What is known before anything trains, for a plugin's check(): a mistake that the experiment file alone decides is
+// refused there, and not after hours of pre-training.
 #pragma once
 
 #include <stet/config/value.hpp>
@@ -21,7 +21,8 @@ struct CheckContext {
   struct Set {
     std::string name;
     std::int64_t size = -1;  ///< examples; -1: not known before training
-    bool facts = false;      ///< a fact set, which is evaluated and which probes see; else texts, which are in Examples alone
+    bool facts =
+        false;  ///< a fact set, which is evaluated and which probes see; else texts, which are in Examples alone
   };
   /// When a snapshot must exist.
   enum class Need {
@@ -36,11 +37,13 @@ struct CheckContext {
   std::vector<Set> sets;         ///< every set that ProbeContext::sets or Examples::sets() will name
   const ParameterTable& table;   ///< of the model
   const ModelConfig& model;
-  /// False where the tokenizer is yet to be trained: then model.vocabulary, and the parameters' sizes that follow from it, are a stand-in.
+  /// False where the tokenizer is yet to be trained: then model.vocabulary, and the parameters' sizes that follow from
+  /// it, are a stand-in.
   bool vocabulary_known = true;
   std::int64_t micro_shards = 0;  ///< train.micro_shards; 0: one a rank
 
-  /// Error (config) about a key of the plugin, placed where the file says it, or at the plugin's table where the file leaves it out.
+  /// Error (config) about a key of the plugin, placed where the file says it, or at the plugin's table where the file
+  /// leaves it out.
   [[nodiscard]] Error error(const std::string& key, const std::string& message) const;
   /// Throws it if there is no snapshot `name` ("base", or a phase that has ended) when it is needed.
   void require_snapshot(const std::string& key, const std::string& name, Need need = Need::every_phase) const;

@@ -31,9 +31,9 @@ class Snapshots {
 };
 
 struct PhaseContext {
-  std::string phase;               ///< its name
+  std::string phase;  ///< its name
   const Transformer& model;
-  const at::Tensor& weights;       ///< flat, present values
+  const at::Tensor& weights;  ///< flat, present values
   const Snapshots& snapshots;
   const Examples& examples;
 };

@@ -11,13 +11,13 @@ namespace stet {
 /// A view of the bytes of a shared object. Whatever the bytes are, nothing outside them is read.
 class ElfFile {
  public:
-  /// `bytes` must outlive this object; `name` is the file's, for messages. Throws Error (plugin) unless this is a 64-bit
-  /// little-endian shared object for this machine's processor whose header tables and loaded segments lie within the
-  /// file.
+  /// `bytes` must outlive this object; `name` is the file's, for messages. Throws Error (plugin) unless this is a
+  /// 64-bit little-endian shared object for this machine's processor whose header tables and loaded segments lie within
+  /// the file.
   ElfFile(std::string_view bytes, std::string name);
 
-  /// The bytes of the section, or nothing if there is none of this name. Throws Error (plugin) if a header that is met on
-  /// the way points outside the file.
+  /// The bytes of the section, or nothing if there is none of this name. Throws Error (plugin) if a header that is met
+  /// on the way points outside the file.
   [[nodiscard]] std::optional<std::string_view> section(std::string_view name) const;
 
   /// Whether the file itself defines the dynamic symbol. Throws like section().

@@ -9,7 +9,8 @@ at::Tensor cross_entropy_gradient(const ExampleRows& rows) {
   std::vector<std::int64_t> count(rows.sequence_of.empty() ? 0 : static_cast<std::size_t>(rows.sequence_of.back()) + 1);
   for (const std::int32_t s : rows.sequence_of) ++count[static_cast<std::size_t>(s)];
   std::vector<double> weight;
-  for (const std::int32_t s : rows.sequence_of) weight.push_back(1.0 / static_cast<double>(count[static_cast<std::size_t>(s)]));
+  for (const std::int32_t s : rows.sequence_of)
+    weight.push_back(1.0 / static_cast<double>(count[static_cast<std::size_t>(s)]));
   return gradient.mul_(at::tensor(weight).to(gradient.scalar_type()).unsqueeze(1));
 }
 

@@ -26,7 +26,10 @@ Error hook_error(std::string_view place) {
   const std::string whole = error.what(), message = first_lines(error.message());
   if (message == error.message()) return error.within(std::string(place));
   Error shorter(error.kind(), message);
-  shorter.at(error.where()).expected(first_lines(error.expected())).received(first_lines(error.received())).hint(first_lines(error.hint()));
+  shorter.at(error.where())
+      .expected(first_lines(error.expected()))
+      .received(first_lines(error.received()))
+      .hint(first_lines(error.hint()));
   shorter.detail(error.detail().empty() ? whole : error.detail());
   return shorter.within(std::string(place));
 }

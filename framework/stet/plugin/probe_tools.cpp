@@ -22,7 +22,10 @@ bool is_due(ProbeTime when, const ProbeContext& context) noexcept {
 }
 
 std::vector<std::pair<std::string, ProbeTime>> probe_times() {
-  return {{"always", ProbeTime::always}, {"phases", ProbeTime::phases}, {"ends", ProbeTime::ends}, {"start", ProbeTime::start}};
+  return {{"always", ProbeTime::always},
+          {"phases", ProbeTime::phases},
+          {"ends", ProbeTime::ends},
+          {"start", ProbeTime::start}};
 }
 
 std::vector<std::pair<std::string, ProbePosition>> probe_positions() {

@@ -1,4 +1,5 @@
-// What many probes need: when to measure, which weights to compare with, which layer, and cosines of two families of vectors.
+// What many probes need: when to measure, which weights to compare with, which layer, and cosines of two families of
+// vectors.
 #pragma once
 
 #include <stet/plugin/probe.hpp>
@@ -29,7 +30,8 @@ void require_set(const ProbeContext& context, const std::string& probe, const st
 /// The same for a set of examples (Examples::sets).
 void require_examples(const ProbeContext& context, const std::string& probe, const std::string& set);
 /// The facts of a set. Throws Error (config) if there is no such set or it is empty.
-[[nodiscard]] std::vector<ProbeFact> facts_of(const ProbeContext& context, const std::string& probe, const std::string& set);
+[[nodiscard]] std::vector<ProbeFact> facts_of(const ProbeContext& context, const std::string& probe,
+                                              const std::string& set);
 
 /// The snapshot that a probe compares with.
 class ReferenceWeights {
@@ -46,8 +48,8 @@ class ReferenceWeights {
 /// What hidden_states and neurons are given for a key `limit`, of which 0 stands for all facts.
 [[nodiscard]] std::size_t fact_limit(std::int64_t limit) noexcept;
 
-/// The layer that a key `layer` stands for: itself, or for -1 the middle one, L / 2 rounded up (14 of 28). Throws Error (config)
-/// if it is beyond the model.
+/// The layer that a key `layer` stands for: itself, or for -1 the middle one, L / 2 rounded up (14 of 28). Throws Error
+/// (config) if it is beyond the model.
 [[nodiscard]] int chosen_layer(const ProbeContext& context, const std::string& probe, std::int64_t layer);
 
 /// Similarities of each row of one family to all rows of another.

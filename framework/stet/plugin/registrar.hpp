@@ -41,9 +41,11 @@ struct Offer {
   std::string strength_key, example_table;
 };
 
-/// The key whose value 0 (false) turns a regularizer off, or nothing: the declared one, else a field `strength` or `lambda`.
+/// The key whose value 0 (false) turns a regularizer off, or nothing: the declared one, else a field `strength` or
+/// `lambda`.
 [[nodiscard]] std::string strength_key_of(const Offer<Regularizer>& offer);
-/// That key's value in a resolved table of the class (a key with dots is of a nested table); nullptr if it has none. Valid as long as the table.
+/// That key's value in a resolved table of the class (a key with dots is of a nested table); nullptr if it has none.
+/// Valid as long as the table.
 [[nodiscard]] const config::Value* strength_in(const Offer<Regularizer>& offer, const config::Value& resolved);
 /// Whether that value is 0, or false.
 [[nodiscard]] bool is_off(const Offer<Regularizer>& offer, const config::Value& resolved);
@@ -62,7 +64,8 @@ class Registrar {
   }
   template <class Class, class P>
   Offer<FreezeStrategy>& freeze_strategy(std::string name, std::string help, config::Schema<P> schema) {
-    return freeze_strategies.emplace_back(offer<FreezeStrategy, Class>(std::move(name), std::move(help), std::move(schema)));
+    return freeze_strategies.emplace_back(
+        offer<FreezeStrategy, Class>(std::move(name), std::move(help), std::move(schema)));
   }
   template <class Class, class P>
   Offer<Probe>& probe(std::string name, std::string help, config::Schema<P> schema) {
@@ -92,11 +95,14 @@ class Registrar {
 
   template <class Base, class Class, class P>
   static Offer<Base> offer(std::string name, std::string help, config::Schema<P> schema) {
-    return {std::move(name), std::move(help), schema.fields(),
+    return {std::move(name),
+            std::move(help),
+            schema.fields(),
             [schema](const config::Value& table) -> std::unique_ptr<Base> {
               auto object = std::make_unique<Class>(schema.read(table));
               if constexpr (std::is_same_v<Base, Regularizer>) {
-                check_site(schema.name(), object->site(), overrides_output_loss<Class>(), overrides_add_gradient<Class>());
+                check_site(schema.name(), object->site(), overrides_output_loss<Class>(),
+                           overrides_add_gradient<Class>());
               }
               return object;
             },
@@ -153,14 +159,14 @@ consteval auto plugin_facts(const char (&known)[N]) {
 }  // namespace stet
 
 /// Begins the body that registers a plugin's classes; `registrar` is in scope. One a shared object.
-#define STET_PLUGIN(NAME, VERSION, AUTHOR)                                                                     \
-  static void stet_plugin_enroll(::stet::Registrar&);                                                          \
-  extern "C" {                                                                                                 \
-  __attribute__((section(".stet.plugin"), used)) static constexpr auto stet_plugin_facts =                     \
-      ::stet::plugin_facts(STET_ABI_FACTS "name=" NAME "\nversion=" VERSION "\nauthor=" AUTHOR "\n");          \
-  __attribute__((visibility("default"))) ::stet::PluginEntry stet_plugin_entry();                              \
-  ::stet::PluginEntry stet_plugin_entry() {                                                                    \
-    return {STET_PLUGIN_ABI, sizeof(::stet::Registrar), alignof(::stet::Registrar), &stet_plugin_enroll};      \
-  }                                                                                                            \
-  }                                                                                                            \
+#define STET_PLUGIN(NAME, VERSION, AUTHOR)                                                                \
+  static void stet_plugin_enroll(::stet::Registrar&);                                                     \
+  extern "C" {                                                                                            \
+  __attribute__((section(".stet.plugin"), used)) static constexpr auto stet_plugin_facts =                \
+      ::stet::plugin_facts(STET_ABI_FACTS "name=" NAME "\nversion=" VERSION "\nauthor=" AUTHOR "\n");     \
+  __attribute__((visibility("default"))) ::stet::PluginEntry stet_plugin_entry();                         \
+  ::stet::PluginEntry stet_plugin_entry() {                                                               \
+    return {STET_PLUGIN_ABI, sizeof(::stet::Registrar), alignof(::stet::Registrar), &stet_plugin_enroll}; \
+  }                                                                                                       \
+  }                                                                                                       \
   static void stet_plugin_enroll(::stet::Registrar& registrar)

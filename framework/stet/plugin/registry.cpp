@@ -93,7 +93,7 @@ std::unique_ptr<LoadedPlugin> PluginRegistry::open(const PluginFile& inspected) 
 }
 
 template <class Base>
-void PluginRegistry::check_names(const std::vector<Offer<Base>>& mine, std::vector<Offer<Base>> Registrar::* offers,
+void PluginRegistry::check_names(const std::vector<Offer<Base>>& mine, std::vector<Offer<Base>> Registrar::*offers,
                                  const char* kind, const std::filesystem::path& file) const {
   for (std::size_t i = 0; i < mine.size(); ++i) {
     const std::string& name = mine[i].name;
@@ -195,7 +195,7 @@ Error PluginRegistry::not_found(const std::string& name, const char* kind) const
 
 template <class Base>
 const Offer<Base>& PluginRegistry::find(const std::string& name, const char* kind,
-                                        std::vector<Offer<Base>> Registrar::* offers) {
+                                        std::vector<Offer<Base>> Registrar::*offers) {
   const auto look = [&]() -> const Offer<Base>* {
     for (const auto& plugin : plugins_) {
       for (const Offer<Base>& offer : (*plugin).offers.*offers) {
@@ -233,7 +233,8 @@ const LoadedPlugin* PluginRegistry::origin(const std::string& name) const {
     const auto offers = [&name](const auto& list) {
       return std::any_of(list.begin(), list.end(), [&](const auto& offer) { return offer.name == name; });
     };
-    if (offers(plugin->offers.regularizers) || offers(plugin->offers.freeze_strategies) || offers(plugin->offers.probes)) {
+    if (offers(plugin->offers.regularizers) || offers(plugin->offers.freeze_strategies) ||
+        offers(plugin->offers.probes)) {
       return plugin.get();
     }
   }

@@ -8,8 +8,8 @@
 
 namespace stet {
 
-// A site that was declared but not implemented is refused, not ignored. (check_site finds it when an object is made; these
-// are for objects made otherwise, and for a site that changes.)
+// A site that was declared but not implemented is refused, not ignored. (check_site finds it when an object is made;
+// these are for objects made otherwise, and for a site that changes.)
 namespace {
 Error not_implemented(const std::string& subject, const char* site, const char* hook) {
   return Error(ErrorKind::plugin, subject + " declares the site '" + site + "' but does not implement " + hook)
@@ -30,7 +30,9 @@ double Regularizer::add_gradient(const WeightContext& /*context*/) {
 std::string strength_key_of(const Offer<Regularizer>& offer) {
   if (!offer.strength_key.empty()) return offer.strength_key;
   for (const char* key : {"strength", "lambda"}) {
-    if (std::any_of(offer.fields.begin(), offer.fields.end(), [key](const config::FieldInfo& field) { return field.key == key; })) return key;
+    if (std::any_of(offer.fields.begin(), offer.fields.end(),
+                    [key](const config::FieldInfo& field) { return field.key == key; }))
+      return key;
   }
   return "";
 }
@@ -55,8 +57,10 @@ bool is_off(const Offer<Regularizer>& offer, const config::Value& resolved) {
 }
 
 void check_site(const std::string& name, Site site, bool has_output_loss, bool has_add_gradient) {
-  if (site == Site::outputs && !has_output_loss) throw not_implemented("the regularizer", "outputs", "output_loss").at(name);
-  if (site == Site::weights && !has_add_gradient) throw not_implemented("the regularizer", "weights", "add_gradient").at(name);
+  if (site == Site::outputs && !has_output_loss)
+    throw not_implemented("the regularizer", "outputs", "output_loss").at(name);
+  if (site == Site::weights && !has_add_gradient)
+    throw not_implemented("the regularizer", "weights", "add_gradient").at(name);
 }
 
 }  // namespace stet

@@ -36,7 +36,8 @@ Curve curve_of_counts(std::span<const std::uint32_t> at, double at_facts, std::s
 /// first_crossing, or the value where the curve comes nearest.
 double crossing_or_nearest(const Curve& curve, double target) {
   const auto value = first_crossing(curve, target);
-  return value ? *value : curve.y[static_cast<std::size_t>(std::max_element(curve.x.begin(), curve.x.end()) - curve.x.begin())];
+  return value ? *value
+               : curve.y[static_cast<std::size_t>(std::max_element(curve.x.begin(), curve.x.end()) - curve.x.begin())];
 }
 
 double interpolate_or_nearest(std::span<const Point> points, double target) {
@@ -106,9 +107,12 @@ double mean_of(std::span<const double> values) {
 }
 
 /// `draws` are read from least_seeds on; `range` is that of the values.
-Estimate estimate_of(std::vector<double> per_seed, std::vector<double> draws, Range range, const BootstrapOptions& options) {
-  const Interval interval = per_seed.size() < least_seeds ? clamp(t_interval(per_seed, options.confidence), range)
-                                                          : percentile_interval(std::move(draws), expanded_tail(options.confidence, per_seed.size()));
+Estimate estimate_of(std::vector<double> per_seed, std::vector<double> draws, Range range,
+                     const BootstrapOptions& options) {
+  const Interval interval =
+      per_seed.size() < least_seeds
+          ? clamp(t_interval(per_seed, options.confidence), range)
+          : percentile_interval(std::move(draws), expanded_tail(options.confidence, per_seed.size()));
   return {mean_of(per_seed), interval.low, interval.high, std::move(per_seed)};
 }
 
@@ -205,13 +209,15 @@ MatchedResult matched_difference(std::span<const SeedRuns> seeds, Measure measur
   const auto value_of = [&](std::span<const Curve> curves) {
     const bool family = curves.size() > 2;
     const double target = accuracy.value_or(curves[0].x.back());
-    const double arm = family ? interpolate_or_nearest(ends(curves.subspan(1)), target) : crossing_or_nearest(curves[1], target);
+    const double arm =
+        family ? interpolate_or_nearest(ends(curves.subspan(1)), target) : crossing_or_nearest(curves[1], target);
     return arm - (family && !accuracy ? curves[0].y.back() : crossing_or_nearest(curves[0], target));
   };
   if (samplers.size() >= least_seeds) {
-    draws = bootstrap_means(static_cast<std::uint32_t>(samplers.size()), 1, "matched", options, [&](std::uint32_t run, Random& random, std::span<double> out) {
-      out[0] = drawn_value([&] { return value_of(samplers[run].draw(random)); });
-    });
+    draws = bootstrap_means(static_cast<std::uint32_t>(samplers.size()), 1, "matched", options,
+                            [&](std::uint32_t run, Random& random, std::span<double> out) {
+                              out[0] = drawn_value([&] { return value_of(samplers[run].draw(random)); });
+                            });
   }
   result.estimate = estimate_of(std::move(per_seed), std::move(draws), of_difference, options);
   return result;
@@ -233,10 +239,9 @@ Estimate front_estimate(std::span<const SeedRuns> seeds, bool whole, const Boots
     per_seed.push_back(area(samplers.back().observed()));
   }
   if (samplers.size() >= least_seeds) {
-    draws = bootstrap_means(static_cast<std::uint32_t>(samplers.size()), 1, "front", options,
-                            [&](std::uint32_t run, Random& random, std::span<double> out) {
-                              out[0] = area(samplers[run].draw(random));
-                            });
+    draws = bootstrap_means(
+        static_cast<std::uint32_t>(samplers.size()), 1, "front", options,
+        [&](std::uint32_t run, Random& random, std::span<double> out) { out[0] = area(samplers[run].draw(random)); });
   }
   return estimate_of(std::move(per_seed), std::move(draws), Range{}, options);
 }
@@ -294,7 +299,8 @@ ShareResult share_of_gain(std::span<const SeedRuns> seeds, Measure measure, bool
   result.gain = estimate_of(std::move(reference_gains), std::move(gains), of_difference, options);
   result.share = estimate_of(std::move(ratios), std::move(shares), Range{-infinity, infinity}, options);
   result.share.mean = share;
-  if (result.reached.size() < least_seeds) std::tie(result.share.low, result.share.high) = std::tie(of_few.low, of_few.high);
+  if (result.reached.size() < least_seeds)
+    std::tie(result.share.low, result.share.high) = std::tie(of_few.low, of_few.high);
   return result;
 }
 

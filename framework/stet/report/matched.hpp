@@ -22,8 +22,8 @@ struct Point {
   double x = 0, y = 0;
 };
 
-/// `measure` is final_accuracy, forgetting or drop (assertion), at each evaluation as if it were the last one; NaN while nothing was right. Throws
-/// Error (data) if the trajectories do not have the same evaluations.
+/// `measure` is final_accuracy, forgetting or drop (assertion), at each evaluation as if it were the last one; NaN
+/// while nothing was right. Throws Error (data) if the trajectories do not have the same evaluations.
 [[nodiscard]] Curve curve_of(const Trajectory& at, const Trajectory& set, Measure measure);
 
 /// y where x first reaches `target`: y at the first evaluation if x is that high from the start, else linear between
@@ -44,9 +44,10 @@ struct SeedRuns {
 };
 
 struct MatchedResult {
-  Estimate estimate;                ///< of the difference arm - baseline; NaN if no seed reaches the accuracy
-  std::vector<std::size_t> reached;  ///< [estimate.per_seed] indices of the seeds at which both sides have a value
-  std::vector<std::size_t> undefined;  ///< of seeds that reach the accuracy, but of whose set nothing was ever right: they have no forgetting
+  Estimate estimate;                   ///< of the difference arm - baseline; NaN if no seed reaches the accuracy
+  std::vector<std::size_t> reached;    ///< [estimate.per_seed] indices of the seeds at which both sides have a value
+  std::vector<std::size_t> undefined;  ///< of seeds that reach the accuracy, but of whose set nothing was ever right:
+                                       ///< they have no forgetting
 };
 
 /// Arm 0 is the baseline. With one other arm its value is first_crossing of its own way; with several, which form one
@@ -55,8 +56,9 @@ struct MatchedResult {
 /// without `accuracy`: then the end of the baseline is compared with ends. Seeds at which a side does not reach the
 /// target are left out, so look at their share.
 ///
-/// Interval: from least_seeds on, bootstrap over the seeds that reach it and, within them, over facts within strata (arms with the same
-/// facts draw the same); with fewer, as in Estimate. In a draw that falls just short of the target the nearest point stands in.
+/// Interval: from least_seeds on, bootstrap over the seeds that reach it and, within them, over facts within strata
+/// (arms with the same facts draw the same); with fewer, as in Estimate. In a draw that falls just short of the target
+/// the nearest point stands in.
 [[nodiscard]] MatchedResult matched_difference(std::span<const SeedRuns> seeds, Measure measure,
                                                std::optional<double> accuracy, const BootstrapOptions& options);
 
@@ -71,8 +73,8 @@ struct ShareResult {
 
 /// (arm 2 - arm 0) / (arm 1 - arm 0): how much of what the reference (1) gains over the baseline (0) does the arm (2)
 /// gain? Values at the last evaluation, or if `matched` where each has first reached `accuracy` (without one: the
-/// baseline's final accuracy). NaN where the reference gains nothing and the arm neither. Interval: the ratio in each bootstrap draw, percentile; below
-/// least_seeds Fieller's over seeds, NaN where it is not bounded.
+/// baseline's final accuracy). NaN where the reference gains nothing and the arm neither. Interval: the ratio in each
+/// bootstrap draw, percentile; below least_seeds Fieller's over seeds, NaN where it is not bounded.
 [[nodiscard]] ShareResult share_of_gain(std::span<const SeedRuns> seeds, Measure measure, bool matched,
                                         std::optional<double> accuracy, const BootstrapOptions& options);
 

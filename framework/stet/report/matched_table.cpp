@@ -16,18 +16,21 @@ std::vector<std::uint64_t> chosen(const std::vector<std::uint64_t>& seeds, const
 }
 
 /// `undefined` of the seeds have no value though they reach it.
-void note_unreached(Runs& runs, const std::string& label, const std::string& where, std::size_t reached, std::size_t pairs, std::size_t undefined = 0) {
+void note_unreached(Runs& runs, const std::string& label, const std::string& where, std::size_t reached,
+                    std::size_t pairs, std::size_t undefined = 0) {
   if (undefined > 0) {
-    runs.note(fmt::format("'{}': at {} of {} seeds nothing of the set was ever right in some arm, so that there is no forgetting (0/0); they are left out.", label,
-                          undefined, pairs));
+    runs.note(
+        fmt::format("'{}': at {} of {} seeds nothing of the set was ever right in some arm, so that there is no "
+                    "forgetting (0/0); they are left out.",
+                    label, undefined, pairs));
   }
   pairs -= undefined;
   if (pairs == 0 && undefined > 0) return;
   if (pairs == 0) {
     runs.note(fmt::format("'{}': no seed has all of its arms.", label));
   } else if (reached < pairs) {
-    runs.note(fmt::format("'{}': {} of {} seeds reach {}; the others are left out, so it speaks about these alone.", label,
-                          reached, pairs, where));
+    runs.note(fmt::format("'{}': {} of {} seeds reach {}; the others are left out, so it speaks about these alone.",
+                          label, reached, pairs, where));
   }
 }
 
@@ -67,13 +70,16 @@ Share compute_share(const ShareSpec& spec, Runs& runs, const BootstrapOptions& o
   const std::vector<std::string> arms{spec.baseline, spec.reference, spec.arm};
   const bool matched = !spec.at.empty();
   const JointSample sample = runs.joint_sample(arms, matched ? spec.at : spec.set, spec.set);
-  Share result{spec, share_of_gain(sample.runs, spec.measure, matched, spec.accuracy, options), sample.seeds.size(), {}};
+  Share result{
+      spec, share_of_gain(sample.runs, spec.measure, matched, spec.accuracy, options), sample.seeds.size(), {}};
   result.seed_list = chosen(sample.seeds, result.result.reached);
-  note_unreached(runs, spec.label, condition(spec.at, spec.accuracy), result.seed_list.size(), result.pairs, result.result.undefined.size());
+  note_unreached(runs, spec.label, condition(spec.at, spec.accuracy), result.seed_list.size(), result.pairs,
+                 result.result.undefined.size());
   if (result.result.gain.low <= 0 && result.result.gain.high >= 0) {
-    runs.note(fmt::format("'{}': the interval of the reference's own gain, [{:.3f}, {:.3f}], holds 0: the share has no "
-                          "bounded interval, and the one shown must not be relied on.",
-                          spec.label, result.result.gain.low, result.result.gain.high));
+    runs.note(
+        fmt::format("'{}': the interval of the reference's own gain, [{:.3f}, {:.3f}], holds 0: the share has no "
+                    "bounded interval, and the one shown must not be relied on.",
+                    spec.label, result.result.gain.low, result.result.gain.high));
   }
   return result;
 }

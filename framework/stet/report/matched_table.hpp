@@ -1,8 +1,8 @@
 // The matched comparisons of a table: declarations and results. The arithmetic is matched.hpp.
 #pragma once
 
-#include <stet/statistics/effect_size.hpp>
 #include <stet/report/matched.hpp>
+#include <stet/statistics/effect_size.hpp>
 #include <stet/statistics/sign_flip.hpp>
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-#include <stet/statistics/cluster_bootstrap.hpp>
 #include <stet/report/regression_table.hpp>
 #include <stet/report/runs.hpp>
+#include <stet/statistics/cluster_bootstrap.hpp>
 
 #include <fmt/format.h>
 
@@ -59,7 +59,8 @@ class Collector {
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (!columns[i].empty()) continue;
       runs_.note(fmt::format("'{}': arm '{}', seed {} has no '{}' on '{}'; the run is left out of the regression.",
-                             spec_.label, spec_.arms[arm], seed, i < names_.size() ? names_[i] : spec_.mediator, spec_.set));
+                             spec_.label, spec_.arms[arm], seed, i < names_.size() ? names_[i] : spec_.mediator,
+                             spec_.set));
       return;
     }
     const std::size_t last = std::size_t{run.evaluations - 1} * run.facts;
@@ -140,13 +141,14 @@ Regression compute_regression(const RegressionSpec& spec, Runs& runs, const Boot
     return result;
   }
   if (result.seeds < least_seeds) {
-    runs.note(fmt::format("'{}': intervals over {} {} are not given; at least {} are needed.", spec.label, result.seeds, result.seeds == 1 ? "seed" : "seeds", least_seeds));
+    runs.note(fmt::format("'{}': intervals over {} {} are not given; at least {} are needed.", spec.label, result.seeds,
+                          result.seeds == 1 ? "seed" : "seeds", least_seeds));
   }
   std::vector<Coefficient> coefficients;
   const RegressionData data = design(spec, rows, runs, coefficients);
   if (std::min(result.forgotten, result.rows - result.forgotten) <= data.covariates || data.covariates == 0) {
-    runs.note(fmt::format("'{}' cannot be fitted: {} of {} facts forgotten, {} covariates.", spec.label, result.forgotten,
-                          result.rows, data.covariates));
+    runs.note(fmt::format("'{}' cannot be fitted: {} of {} facts forgotten, {} covariates.", spec.label,
+                          result.forgotten, result.rows, data.covariates));
     return result;
   }
 
@@ -156,7 +158,9 @@ Regression compute_regression(const RegressionSpec& spec, Runs& runs, const Boot
   }
   const RegressionData smaller = with_covariates(data, before);
   const RegressionFit full = fit_logistic(data, spec.ridge);
-  if (!full.converged) runs.note(fmt::format("'{}': the fit did not converge; its coefficients are not those of the best fit.", spec.label));
+  if (!full.converged)
+    runs.note(
+        fmt::format("'{}': the fit did not converge; its coefficients are not those of the best fit.", spec.label));
   const double likelihood_before = fit_logistic(smaller, spec.ridge).log_likelihood;
   const double likelihood_none = fit_logistic(with_covariates(data, {}), spec.ridge).log_likelihood;
   result.r2_before = mcfadden_r2(likelihood_before, likelihood_none);

@@ -27,12 +27,14 @@ struct RegressionSpec {
   bool arm_effects = true;  ///< an indicator for each arm but the first, among the confounds
   double ridge = 1;         ///< on coefficients per standard deviation
   std::uint64_t draws = 1000;
-  std::vector<std::string> raises, lowers;  ///< covariates claimed, in advance, to raise or lower the odds: a coefficient above or below 0
+  std::vector<std::string> raises,
+      lowers;  ///< covariates claimed, in advance, to raise or lower the odds: a coefficient above or below 0
 };
 
 struct Coefficient {
   std::string name, block;  ///< block: "arm", "confound" or "interference"
-  Estimate estimate;        ///< log-odds for a standard deviation (for an arm: against the first arm); no interval below least_seeds seeds
+  Estimate estimate;  ///< log-odds for a standard deviation (for an arm: against the first arm); no interval below
+                      ///< least_seeds seeds
   double inflation = 0;
 };
 
@@ -44,9 +46,9 @@ struct MediatedExposure {
 struct Regression {
   RegressionSpec spec;
   std::size_t rows = 0, forgotten = 0, seeds = 0, facts = 0;
-  std::vector<Coefficient> coefficients;  ///< empty where there were too few outcomes to fit
-  double r2_before = 0, r2_after = 0;     ///< McFadden, without and with the interference block
-  double auc_before = 0, auc_after = 0;   ///< leave one seed out; NaN with one seed
+  std::vector<Coefficient> coefficients;   ///< empty where there were too few outcomes to fit
+  double r2_before = 0, r2_after = 0;      ///< McFadden, without and with the interference block
+  double auc_before = 0, auc_after = 0;    ///< leave one seed out; NaN with one seed
   std::vector<MediatedExposure> mediated;  ///< each covariate of the interference block
 };
 

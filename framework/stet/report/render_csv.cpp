@@ -15,11 +15,11 @@ namespace stet::report {
 namespace {
 
 constexpr std::array<std::string_view, 39> csv_columns = {
-    "kind",  "arm",       "arm_label", "baseline", "column", "set",      "measure",  "mean",
-    "low",   "high",      "seeds",     "facts",    "p",      "p_holm",   "d_z",      "permutations",
-    "exact", "direction", "margin",    "verdict",  "text",   "per_seed", "seed_list",
-    "label", "odds_ratio", "odds_low", "odds_high", "p_tost", "at", "accuracy", "pairs", "block", "vif", "by_base", "than", "d_z_low", "d_z_high",
-    "only_arm", "only_baseline"};
+    "kind",       "arm",       "arm_label", "baseline", "column",   "set",      "measure",      "mean",
+    "low",        "high",      "seeds",     "facts",    "p",        "p_holm",   "d_z",          "permutations",
+    "exact",      "direction", "margin",    "verdict",  "text",     "per_seed", "seed_list",    "label",
+    "odds_ratio", "odds_low",  "odds_high", "p_tost",   "at",       "accuracy", "pairs",        "block",
+    "vif",        "by_base",   "than",      "d_z_low",  "d_z_high", "only_arm", "only_baseline"};
 
 /// Shortest text that reads back as the same number; nothing for NaN.
 std::string exact_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
@@ -76,7 +76,8 @@ class Line {
   }
   /// The difference that is subtracted: "arm;baseline;set".
   Line& than(const Contrast& contrast) {
-    return contrast.named() ? set("than", fmt::format("{};{};{}", contrast.arm, contrast.baseline, contrast.set)) : *this;
+    return contrast.named() ? set("than", fmt::format("{};{};{}", contrast.arm, contrast.baseline, contrast.set))
+                            : *this;
   }
   /// Where arms are compared: the set, and the accuracy or "baseline".
   Line& where(const std::string& at, std::optional<double> accuracy) {
@@ -117,7 +118,8 @@ void add_matched(std::string& out, const Table& table) {
     for (const bool whole : {false, true}) {
       Line line(whole ? "share_whole_gain" : "share");
       line.set("label", spec.label).set("baseline", spec.baseline).set("set", spec.set);
-      line.set("arm", whole ? spec.reference : spec.arm).set("arm_label", label_of(table, whole ? spec.reference : spec.arm));
+      line.set("arm", whole ? spec.reference : spec.arm)
+          .set("arm_label", label_of(table, whole ? spec.reference : spec.arm));
       line.set("measure", std::string(name_of(spec.measure))).set("pairs", fmt::format("{}", share.pairs));
       if (!whole) line.set("text", spec.reference);
       line.estimate(whole ? share.result.gain : share.result.share, share.seed_list).where(spec.at, spec.accuracy);
@@ -157,7 +159,11 @@ void add_regression(std::string& out, const Table& table, const Regression& regr
     const std::pair<const char*, const Estimate*> paths[] = {
         {"a", &m.paths.a}, {"b", &m.paths.b}, {"indirect", &m.paths.indirect}, {"direct", &m.paths.direct}};
     for (const auto& [name, estimate] : paths) {
-      line("mediation", m.name).set("block", name).set("text", regression.spec.mediator).interval(*estimate).add_to(out);
+      line("mediation", m.name)
+          .set("block", name)
+          .set("text", regression.spec.mediator)
+          .interval(*estimate)
+          .add_to(out);
     }
   }
 }

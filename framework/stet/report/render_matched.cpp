@@ -17,7 +17,8 @@ std::string reached_of(std::size_t reached, std::size_t pairs) {
 /// What the intervals of a regression are.
 std::string bootstrap_of(const Table& table, const Regression& regression) {
   if (regression.seeds < least_seeds) return fmt::format("No intervals below {} seeds", least_seeds);
-  return fmt::format("{} interval: {} bootstrap draws over seeds and facts, expanded for few seeds", confidence_of(table), regression.spec.draws);
+  return fmt::format("{} interval: {} bootstrap draws over seeds and facts, expanded for few seeds",
+                     confidence_of(table), regression.spec.draws);
 }
 
 std::string inflation(double value) { return std::isinf(value) ? "inf" : fmt::format("{:.2f}", value); }
@@ -30,11 +31,11 @@ Part matched_part(const Table& table) {
   part.grid.header = {"Matched comparison", "On", "Where", "Difference", "p", "p (Holm)", "d_z", "seeds reached"};
   for (const Matched& m : table.matched) {
     const bool none = m.seed_list.empty();
-    part.grid.rows.push_back(
-        {m.spec.label, subject(table, m.spec.set, m.spec.measure), condition(m.spec.at, m.spec.accuracy),
-         format_estimate(m.difference, percent_of(table, m.spec.set, m.spec.measure)),
-         none ? "n/a" : format_p(m.test.p_value), none ? "n/a" : format_p(m.p_holm),
-         format_effect(m.d_z), reached_of(m.seed_list.size(), m.pairs)});
+    part.grid.rows.push_back({m.spec.label, subject(table, m.spec.set, m.spec.measure),
+                              condition(m.spec.at, m.spec.accuracy),
+                              format_estimate(m.difference, percent_of(table, m.spec.set, m.spec.measure)),
+                              none ? "n/a" : format_p(m.test.p_value), none ? "n/a" : format_p(m.p_holm),
+                              format_effect(m.d_z), reached_of(m.seed_list.size(), m.pairs)});
   }
   part.legend =
       "Arm minus baseline where both have the same accuracy on the named set: at the first crossing of each run, or "
@@ -70,7 +71,9 @@ Part shares_part(const Table& table) {
                               format_estimate(share.result.gain, percent_of(table, spec.set, spec.measure)),
                               reached_of(share.seed_list.size(), share.pairs)});
   }
-  part.legend = "Share in %: (arm - baseline) / (reference - baseline), ratio of the means over seeds; bootstrap interval, Fieller's below 6 seeds.";
+  part.legend =
+      "Share in %: (arm - baseline) / (reference - baseline), ratio of the means over seeds; bootstrap interval, "
+      "Fieller's below 6 seeds.";
   return part;
 }
 
@@ -84,7 +87,8 @@ Part regression_part(const Table& table, const Regression& regression) {
     part.grid.text_columns = 3;
   }
   for (const Coefficient& c : regression.coefficients) {
-    auto& row = part.grid.rows.emplace_back(std::vector<std::string>{c.block == "arm" ? label_of(table, c.name) : c.name, c.block});
+    auto& row = part.grid.rows.emplace_back(
+        std::vector<std::string>{c.block == "arm" ? label_of(table, c.name) : c.name, c.block});
     const std::optional<CoefficientClaim> claim = claim_about(regression.spec, c, regression.seeds);
     const char* side = claim && claim->direction == Direction::less ? "< 0" : "> 0";
     if (claims) row.push_back(claim ? fmt::format("{}: {}", side, name_of(claim->verdict)) : "");
@@ -92,10 +96,12 @@ Part regression_part(const Table& table, const Regression& regression) {
     row.push_back(inflation(c.inflation));
   }
   part.legend = fmt::format(
-      "Logistic regression of {} forgotten of {} right facts ({} seeds, {} facts), ridge {:g}, intercept for each seed. "
+      "Logistic regression of {} forgotten of {} right facts ({} seeds, {} facts), ridge {:g}, intercept for each "
+      "seed. "
       "[{}.] Interference after the rest: McFadden R2 {:.4f} -> {:.4f} (delta {:.4f})",
-      regression.forgotten, regression.rows, regression.seeds, regression.facts, regression.spec.ridge, bootstrap_of(table, regression),
-      regression.r2_before, regression.r2_after, regression.r2_after - regression.r2_before);
+      regression.forgotten, regression.rows, regression.seeds, regression.facts, regression.spec.ridge,
+      bootstrap_of(table, regression), regression.r2_before, regression.r2_after,
+      regression.r2_after - regression.r2_before);
   part.legend += std::isnan(regression.auc_after)
                      ? "."
                      : fmt::format("; out-of-sample AUC (a seed left out) {:.3f} -> {:.3f}.", regression.auc_before,
@@ -110,7 +116,9 @@ Part mediation_part(const Table& table, const Regression& regression) {
     part.grid.rows.push_back({m.name, format_estimate(m.paths.a, false), format_estimate(m.paths.b, false),
                               format_estimate(m.paths.indirect, false), format_estimate(m.paths.direct, false)});
   }
-  part.legend = fmt::format("Mediation: a, exposure to mediator (linear); b, mediator to forgetting (logistic); per SD. [{}.]", bootstrap_of(table, regression));
+  part.legend =
+      fmt::format("Mediation: a, exposure to mediator (linear); b, mediator to forgetting (logistic); per SD. [{}.]",
+                  bootstrap_of(table, regression));
   return part;
 }
 

@@ -55,9 +55,8 @@ namespace {
 
 std::string criterion(const Table& table, const ClaimSpec& claim) {
   const bool percent = percent_of(table, claim.set, claim.measure);
-  const std::string what =
-      fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline, claim.than),
-                  subject(table, claim.set, claim.measure, claim.than));
+  const std::string what = fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline, claim.than),
+                                       subject(table, claim.set, claim.measure, claim.than));
   const double threshold = claim.direction == Direction::less && !claim.baseline.empty() ? -claim.margin : claim.margin;
   const std::string number = format_number(threshold, percent);
   switch (claim.direction) {
@@ -82,7 +81,8 @@ std::string format_number(double value, bool percent) {
 
 std::string format_estimate(const Estimate& estimate, bool percent) {
   if (std::isnan(estimate.mean)) return "n/a";
-  if (std::isnan(estimate.low) || std::isnan(estimate.high)) return fmt::format("{} [n/a]", format_number(estimate.mean, percent));
+  if (std::isnan(estimate.low) || std::isnan(estimate.high))
+    return fmt::format("{} [n/a]", format_number(estimate.mean, percent));
   return fmt::format("{} [{}, {}]", format_number(estimate.mean, percent), format_number(estimate.low, percent),
                      format_number(estimate.high, percent));
 }
@@ -94,7 +94,9 @@ std::string format_effect(const EffectSize& d_z) {
 }
 
 std::string effect_legend(const Table& table) {
-  return fmt::format("d_z: mean over standard deviation of the differences, with Hedges' correction [{} interval: noncentral t].", confidence_of(table));
+  return fmt::format(
+      "d_z: mean over standard deviation of the differences, with Hedges' correction [{} interval: noncentral t].",
+      confidence_of(table));
 }
 
 namespace {
@@ -116,12 +118,14 @@ bool shows_small_forgetting(const Table& table) {
       if (row[column] && row[column]->estimate.mean < small) return true;
     }
   }
-  return std::any_of(table.claims.begin(), table.claims.end(),
-                     [&](const Claim& claim) { return kind(claim.spec.measure) && claim.spec.baseline.empty() && claim.estimate.mean < small; });
+  return std::any_of(table.claims.begin(), table.claims.end(), [&](const Claim& claim) {
+    return kind(claim.spec.measure) && claim.spec.baseline.empty() && claim.estimate.mean < small;
+  });
 }
 
 constexpr std::string_view small_forgetting =
-    "Forgetting is at least 0 by its definition, since the best evaluation may be the last: chance alone makes a small one. Look at the final accuracy beside it.";
+    "Forgetting is at least 0 by its definition, since the best evaluation may be the last: chance alone makes a small "
+    "one. Look at the final accuracy beside it.";
 
 /// How intervals over as many seeds as the table has were made.
 std::string intervals_of(const Table& table) {
@@ -134,9 +138,12 @@ std::string intervals_of(const Table& table) {
   for (const Comparison& comparison : table.comparisons) seeds.insert(comparison.n);
   for (const Claim& claim : table.claims) seeds.insert(claim.n);
   seeds.erase(0);
-  const bool many = seeds.empty() || *seeds.rbegin() >= least_seeds, few = !seeds.empty() && *seeds.begin() < least_seeds;
+  const bool many = seeds.empty() || *seeds.rbegin() >= least_seeds,
+             few = !seeds.empty() && *seeds.begin() < least_seeds;
   std::string text = confidence_of(table) + " interval: ";
-  if (many) text += fmt::format("{} hierarchical bootstrap draws over seeds and facts, expanded for few seeds", table.spec.bootstrap.draws);
+  if (many)
+    text += fmt::format("{} hierarchical bootstrap draws over seeds and facts, expanded for few seeds",
+                        table.spec.bootstrap.draws);
   if (many && few) text += fmt::format("; below {} seeds ", least_seeds);
   if (few) text += "Student's t over seeds";
   if (seeds.contains(1)) text += ", with one seed none";
@@ -197,7 +204,8 @@ Grid comparisons_grid(const Table& table) {
     grid.header.insert(grid.header.begin() + 3, "by base");
     for (std::size_t i = 0; i < grid.rows.size(); ++i) {
       const Comparison& c = table.comparisons[i];
-      grid.rows[i].insert(grid.rows[i].begin() + 3, format_bases(c.by_base, percent_of(table, c.spec.set, c.spec.measure)));
+      grid.rows[i].insert(grid.rows[i].begin() + 3,
+                          format_bases(c.by_base, percent_of(table, c.spec.set, c.spec.measure)));
     }
   }
   return grid;
@@ -207,14 +215,14 @@ Grid claims_grid(const Table& table) {
   Grid grid;
   grid.text_columns = 3;
   grid.header = {"Verdict", "Claim", "Criterion", "Estimate", "seeds"};
-  const bool tested = std::any_of(table.claims.begin(), table.claims.end(), [](const Claim& claim) {
-    return claim.spec.direction == Direction::equivalent;
-  });
+  const bool tested = std::any_of(table.claims.begin(), table.claims.end(),
+                                  [](const Claim& claim) { return claim.spec.direction == Direction::equivalent; });
   if (tested) grid.header.insert(grid.header.end() - 1, "p (TOST)");
   for (const Claim& claim : table.claims) {
-    auto& row = grid.rows.emplace_back(std::vector<std::string>{std::string(name_of(claim.verdict)), claim.spec.text, criterion(table, claim.spec),
-                         format_estimate(claim.estimate, percent_of(table, claim.spec.set, claim.spec.measure)),
-                         fmt::format("{}", claim.n)});
+    auto& row = grid.rows.emplace_back(
+        std::vector<std::string>{std::string(name_of(claim.verdict)), claim.spec.text, criterion(table, claim.spec),
+                                 format_estimate(claim.estimate, percent_of(table, claim.spec.set, claim.spec.measure)),
+                                 fmt::format("{}", claim.n)});
     if (tested) {
       row.insert(row.end() - 1, std::isnan(claim.p_equivalent) ? "n/a" : format_p(claim.p_equivalent));
     }
@@ -254,17 +262,24 @@ std::string comparisons_legend(const Table& table) {
     one_way = one_way || (comparison.odds && std::isnan(comparison.odds->value));
   }
   const std::size_t family = table.comparisons.size() + table.matched.size();
-  std::string text = fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
-                                 exact ? "exact" : "sampled above 20 seeds", family,
-                                 family == 1 ? "comparison" : "comparisons");
+  std::string text =
+      fmt::format("Paired by seed. p: two-sided sign-flip test over seeds ({}); Holm over {} {}.",
+                  exact ? "exact" : "sampled above 20 seeds", family, family == 1 ? "comparison" : "comparisons");
   if (have_bases(table.comparisons)) {
-    text += " By base: the mean on each base model; seeds share them, so intervals and p speak of new seeds on these base models.";
+    text +=
+        " By base: the mean on each base model; seeds share them, so intervals and p speak of new seeds on these base "
+        "models.";
   }
   text += " " + effect_legend(table);
   if (odds) {
-    text += " Odds ratio: of a right answer, the same facts in both arms, given that the arms differ on the fact (conditional, McNemar's; not the ratio of the arms' own "
-            "odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed no fact is right in one arm alone].";
-    if (one_way) text += " n/a (0:9): no fact is right in the arm alone, 9 in the baseline alone; a ratio of them would be made up.";
+    text +=
+        " Odds ratio: of a right answer, the same facts in both arms, given that the arms differ on the fact "
+        "(conditional, McNemar's; not the ratio of the arms' own "
+        "odds) [Student's t over the seeds' log odds; an end is 0 or inf where at some seed no fact is right in one "
+        "arm alone].";
+    if (one_way)
+      text +=
+          " n/a (0:9): no fact is right in the arm alone, 9 in the baseline alone; a ratio of them would be made up.";
   }
   return text;
 }
@@ -283,7 +298,9 @@ std::vector<Part> parts_of(const Table& table) {
     parts.push_back(regression_part(table, regression));
     if (!regression.mediated.empty()) parts.push_back(mediation_part(table, regression));
   }
-  if (!table.claims.empty()) parts.push_back({claims_grid(table), table.spec.columns.empty() && shows_small_forgetting(table) ? std::string(small_forgetting) : ""});
+  if (!table.claims.empty())
+    parts.push_back({claims_grid(table),
+                     table.spec.columns.empty() && shows_small_forgetting(table) ? std::string(small_forgetting) : ""});
   return parts;
 }
 

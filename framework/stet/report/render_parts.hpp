@@ -15,10 +15,11 @@ struct Grid {
   std::size_t text_columns = 1;
 };
 
-[[nodiscard]] std::string format_number(double value, bool percent);                ///< "56.1", "0.561", "n/a"
-[[nodiscard]] std::string format_estimate(const Estimate& estimate, bool percent);  ///< "56.1 [52.0, 60.3]", "56.1 [n/a]" without an interval
-[[nodiscard]] std::string format_effect(const EffectSize& d_z);                     ///< "-1.52 [-3.01, -0.40]", "inf", "n/a"
-[[nodiscard]] std::string format_p(double p);                                       ///< "0.0078", "<0.0001"
+[[nodiscard]] std::string format_number(double value, bool percent);  ///< "56.1", "0.561", "n/a"
+[[nodiscard]] std::string format_estimate(const Estimate& estimate,
+                                          bool percent);  ///< "56.1 [52.0, 60.3]", "56.1 [n/a]" without an interval
+[[nodiscard]] std::string format_effect(const EffectSize& d_z);  ///< "-1.52 [-3.01, -0.40]", "inf", "n/a"
+[[nodiscard]] std::string format_p(double p);                    ///< "0.0078", "<0.0001"
 
 /// One part of a table: a grid, then what must be said about its numbers (may be empty). Parts stand in this order in
 /// every rendering.
@@ -30,7 +31,8 @@ struct Part {
 
 // Names as a reader sees them.
 [[nodiscard]] std::string label_of(const Table& table, const std::string& arm);
-[[nodiscard]] std::string contrast(const Table& table, const std::string& arm, const std::string& baseline, const Contrast& than = {});
+[[nodiscard]] std::string contrast(const Table& table, const std::string& arm, const std::string& baseline,
+                                   const Contrast& than = {});
 /// The column's label, where the table shows the same numbers; else "set, measure".
 [[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure);
 /// "A", "A less B" where a second difference is of another set.

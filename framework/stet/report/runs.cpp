@@ -57,7 +57,8 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
     const Trajectory* than_b = than.named() ? beside(than.baseline, than.set) : nullptr;
     if (than.named() && (than_a == nullptr || than_b == nullptr)) continue;
     const std::array sides{a, b, than_a, than_b};
-    if (std::any_of(sides.begin(), sides.end(), [&](const Trajectory* side) { return side != nullptr && !has_value(*side, measure); })) {
+    if (std::any_of(sides.begin(), sides.end(),
+                    [&](const Trajectory* side) { return side != nullptr && !has_value(*side, measure); })) {
       sample.undefined.push_back(seed);
       continue;
     }
@@ -75,18 +76,21 @@ Sample Runs::sample(const std::string& arm, const std::string& baseline, const s
     sample.bases.push_back(run->base);
     sample.a.push_back(a);
   }
-  const auto note_apart = [&](const std::vector<std::uint64_t>& seeds, const std::string& one, const std::string& other, const std::string& its_set) {
+  const auto note_apart = [&](const std::vector<std::uint64_t>& seeds, const std::string& one, const std::string& other,
+                              const std::string& its_set) {
     if (seeds.empty()) return;
-    note(fmt::format("'{}' and '{}' have different facts in '{}' at {}: their facts are drawn apart.", one, other, its_set, list_of_seeds(seeds)));
+    note(fmt::format("'{}' and '{}' have different facts in '{}' at {}: their facts are drawn apart.", one, other,
+                     its_set, list_of_seeds(seeds)));
   };
   note_apart(apart, arm, baseline, set);
   note_apart(than_apart, than.arm, than.baseline, than.set);
   note_apart(both_apart, arm, than.arm, set);
   if (!sample.undefined.empty()) {
     note(fmt::format("{} on '{}': {} is n/a at {} ({}). {} of {} seeds are left out of what is said about it.",
-                     baseline.empty() ? fmt::format("'{}'", arm) : fmt::format("'{}' against '{}'", arm, baseline), set, name_of(*measure),
-                     list_of_seeds(sample.undefined),
-                     *measure == Measure::auroc ? "all answers are right, or all are wrong" : "none of the facts was ever right, and 0/0 is no number",
+                     baseline.empty() ? fmt::format("'{}'", arm) : fmt::format("'{}' against '{}'", arm, baseline), set,
+                     name_of(*measure), list_of_seeds(sample.undefined),
+                     *measure == Measure::auroc ? "all answers are right, or all are wrong"
+                                                : "none of the facts was ever right, and 0/0 is no number",
                      sample.undefined.size(), sample.undefined.size() + sample.seeds.size()));
   }
   return sample;
@@ -170,8 +174,8 @@ const Trajectory* Runs::find(const RunOutcome& run, const std::string& set, std:
   if (measure) {
     const std::string missing = missing_array(found->second, *measure);
     if (!missing.empty()) {
-      note(fmt::format("Arm '{}', seed {}: no '{}' was recorded on '{}', so '{}' cannot be computed.", run.arm, run.seed,
-                       missing, set, name_of(*measure)));
+      note(fmt::format("Arm '{}', seed {}: no '{}' was recorded on '{}', so '{}' cannot be computed.", run.arm,
+                       run.seed, missing, set, name_of(*measure)));
       return nullptr;
     }
   }
@@ -190,8 +194,8 @@ const Trajectory* Runs::stopped_early(const RunOutcome& run, const std::string& 
   const Trajectory* validation = find(run, validation_set);
   if (validation == nullptr) return nullptr;
   if (validation->evaluations != whole.evaluations) {
-    note(fmt::format("Arm '{}', seed {}: '{}' has {} evaluations and '{}' {}: no early stop can be read from it.", run.arm, run.seed, validation_set,
-                     validation->evaluations, set, whole.evaluations));
+    note(fmt::format("Arm '{}', seed {}: '{}' has {} evaluations and '{}' {}: no early stop can be read from it.",
+                     run.arm, run.seed, validation_set, validation->evaluations, set, whole.evaluations));
     return nullptr;
   }
   return &stopped_.try_emplace(&whole, until_best(whole, *validation)).first->second;

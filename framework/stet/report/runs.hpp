@@ -1,10 +1,10 @@
 // Inside the report room: the runs of a table by arm and seed, and the notes that come up while they are looked up.
 #pragma once
 
-#include <stet/report/contrast.hpp>
-#include <stet/report/matched.hpp>
 #include <stet/outcomes/measure.hpp>
 #include <stet/outcomes/outcomes.hpp>
+#include <stet/report/contrast.hpp>
+#include <stet/report/matched.hpp>
 
 #include <cstdint>
 #include <map>
@@ -19,14 +19,15 @@ namespace stet::report {
 
 /// Trajectories of the same seeds on one side, on two, or on four (two differences).
 struct Sample {
-  std::vector<std::uint64_t> seeds;      // ascending
-  std::vector<std::uint64_t> bases;      // [seeds] base model of a
-  std::vector<const Trajectory*> a, b;  // b stays empty without a baseline
+  std::vector<std::uint64_t> seeds;               // ascending
+  std::vector<std::uint64_t> bases;               // [seeds] base model of a
+  std::vector<const Trajectory*> a, b;            // b stays empty without a baseline
   std::vector<const Trajectory*> than_a, than_b;  // stay empty unless a second difference is subtracted
-  std::vector<std::uint64_t> undefined;  // seeds that have all sides but are left out, since the measure has no value on one of them
+  std::vector<std::uint64_t>
+      undefined;  // seeds that have all sides but are left out, since the measure has no value on one of them
 
-  /// The mean on each base model of these values, one a seed. Empty if all seeds share one, or each has its own: then there is
-  /// nothing to tell beside the values themselves.
+  /// The mean on each base model of these values, one a seed. Empty if all seeds share one, or each has its own: then
+  /// there is nothing to tell beside the values themselves.
   [[nodiscard]] std::vector<double> by_base(std::span<const double> per_seed) const;
 };
 
@@ -41,9 +42,9 @@ class Runs {
   /// Throws Error (data) for two runs with the same arm and seed. The outcomes must outlive this.
   explicit Runs(std::span<const RunOutcome> runs);
 
-  /// The seeds that have the set in `arm` and, if they are not empty, in `baseline` and both sides of `than`. With a measure: and what it reads, and for which it
-  /// has a value (a note says for how many it has none).
-  /// Error (data) if a trajectory is not consistent.
+  /// The seeds that have the set in `arm` and, if they are not empty, in `baseline` and both sides of `than`. With a
+  /// measure: and what it reads, and for which it has a value (a note says for how many it has none). Error (data) if a
+  /// trajectory is not consistent.
   [[nodiscard]] Sample sample(const std::string& arm, const std::string& baseline, const std::string& set,
                               std::optional<Measure> measure = std::nullopt, const Contrast& than = {});
   [[nodiscard]] JointSample joint_sample(std::span<const std::string> arms, const std::string& at,

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/statistics/resampling.hpp>
 #include <stet/report/runs.hpp>
 #include <stet/report/table.hpp>
+#include <stet/statistics/resampling.hpp>
 
 #include <fmt/format.h>
 
@@ -18,7 +18,8 @@ constexpr double level = 0.05;  // what the notes on reachable p-values speak of
 
 Estimate estimate_of(const Sample& sample, Measure measure, const BootstrapOptions& options) {
   if (sample.a.empty()) return {nan, nan, nan, {}};
-  if (!sample.than_a.empty()) return difference_of_differences(sample.a, sample.b, sample.than_a, sample.than_b, measure, options);
+  if (!sample.than_a.empty())
+    return difference_of_differences(sample.a, sample.b, sample.than_a, sample.than_b, measure, options);
   return sample.b.empty() ? hierarchical_bootstrap(sample.a, measure, options)
                           : paired_difference(sample.a, sample.b, measure, options);
 }
@@ -31,7 +32,8 @@ void check_claim(const ClaimSpec& claim) {
         .hint("name a baseline, or use direction 'less' or 'greater' with the margin as the threshold");
   }
   if (!paired && claim.than.named()) {
-    throw Error(ErrorKind::config, fmt::format("claim '{}': 'than' without a baseline", claim.text)).expected("a difference to compare a difference with");
+    throw Error(ErrorKind::config, fmt::format("claim '{}': 'than' without a baseline", claim.text))
+        .expected("a difference to compare a difference with");
   }
   const bool usable = paired ? claim.margin >= 0 && claim.margin <= 1 : claim.margin >= -1 && claim.margin <= 1;
   if (!usable) {  // NaN too
@@ -138,7 +140,8 @@ std::string_view name_of(Verdict verdict) noexcept {
 
 bool claims_anything(const TableSpec& spec) {
   return !spec.claims.empty() ||
-         std::any_of(spec.regressions.begin(), spec.regressions.end(), [](const RegressionSpec& r) { return !r.raises.empty() || !r.lowers.empty(); });
+         std::any_of(spec.regressions.begin(), spec.regressions.end(),
+                     [](const RegressionSpec& r) { return !r.raises.empty() || !r.lowers.empty(); });
 }
 
 Verdict judge(const ClaimSpec& claim, double low, double high, std::size_t seeds) {
@@ -166,18 +169,19 @@ Verdict judge(const ClaimSpec& claim, double low, double high, std::size_t seeds
   return holds ? Verdict::holds : fails ? Verdict::fails : Verdict::undecided;
 }
 
-std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient, std::size_t seeds) {
+std::optional<CoefficientClaim> claim_about(const RegressionSpec& spec, const Coefficient& coefficient,
+                                            std::size_t seeds) {
   const auto named = [&](const std::vector<std::string>& names) {
     return std::find(names.begin(), names.end(), coefficient.name) != names.end();
   };
   const bool raises = named(spec.raises);
   if (!raises && !named(spec.lowers)) return std::nullopt;
   const bool above = coefficient.estimate.low > 0, below = coefficient.estimate.high < 0;
-  return CoefficientClaim{raises ? Direction::greater : Direction::less,
-                          seeds < least_seeds        ? Verdict::too_few_seeds
-                          : (raises ? above : below) ? Verdict::holds
-                          : (raises ? below : above) ? Verdict::fails
-                                                     : Verdict::undecided};
+  return CoefficientClaim{raises ? Direction::greater : Direction::less, seeds < least_seeds ? Verdict::too_few_seeds
+                                                                         : (raises ? above : below) ? Verdict::holds
+                                                                         : (raises ? below : above)
+                                                                             ? Verdict::fails
+                                                                             : Verdict::undecided};
 }
 
 namespace {
@@ -187,8 +191,9 @@ TableSpec with_accuracies(TableSpec spec) {
   for (std::size_t i = 0; i < spec.columns.size(); ++i) {
     const ColumnSpec column = spec.columns[i];
     if (column.measure != Measure::forgetting && column.measure != Measure::drop) continue;
-    const bool shown = std::any_of(spec.columns.begin(), spec.columns.end(),
-                                   [&](const ColumnSpec& other) { return other.set == column.set && other.measure == Measure::final_accuracy; });
+    const bool shown = std::any_of(spec.columns.begin(), spec.columns.end(), [&](const ColumnSpec& other) {
+      return other.set == column.set && other.measure == Measure::final_accuracy;
+    });
     if (shown) continue;
     const ColumnSpec accuracy{column.set + ", final accuracy", column.set, Measure::final_accuracy, column.percent};
     spec.columns.insert(spec.columns.begin() + static_cast<std::ptrdiff_t>(i), accuracy);
@@ -204,14 +209,18 @@ void note_intervals(Runs& runs, const Table& table, std::set<std::size_t> seeds)
   const auto note_short = [&](const std::string& what, std::size_t n, std::size_t draws) {
     const double tail = expanded_tail(options.confidence, n);
     if (n < least_seeds || reaches(draws, tail)) return;
-    runs.note(fmt::format("{}: of {} draws none lies beyond the {:.2g} % that an interval over {} seeds leaves out on either side; its ends are the extremes of the draws.",
-                          what, draws, 100 * tail, n));
+    runs.note(
+        fmt::format("{}: of {} draws none lies beyond the {:.2g} % that an interval over {} seeds leaves out on either "
+                    "side; its ends are the extremes of the draws.",
+                    what, draws, 100 * tail, n));
   };
   for (const std::size_t n : seeds) note_short("Bootstrap", n, options.draws);
   for (const Regression& regression : table.regressions) {
-    if (!regression.coefficients.empty()) note_short(fmt::format("'{}'", regression.spec.label), regression.seeds, regression.spec.draws);
+    if (!regression.coefficients.empty())
+      note_short(fmt::format("'{}'", regression.spec.label), regression.seeds, regression.spec.draws);
   }
-  const bool few = std::any_of(table.claims.begin(), table.claims.end(), [](const Claim& claim) { return claim.verdict == Verdict::too_few_seeds; });
+  const bool few = std::any_of(table.claims.begin(), table.claims.end(),
+                               [](const Claim& claim) { return claim.verdict == Verdict::too_few_seeds; });
   if (few) runs.note(fmt::format("A claim gets a verdict from {} seeds on.", least_seeds));
 }
 
@@ -241,21 +250,26 @@ Table compute_table(const TableSpec& declared, std::span<const RunOutcome> outco
   }
 
   for (const ComparisonSpec& comparison : spec.comparisons) {
-    Sample sample = runs.sample(comparison.arm, comparison.baseline, comparison.set, comparison.measure, comparison.than);
+    Sample sample =
+        runs.sample(comparison.arm, comparison.baseline, comparison.set, comparison.measure, comparison.than);
     Comparison result;
     result.spec = comparison;
     result.n = sample.a.size();
     result.difference = estimate_of(sample, comparison.measure, spec.bootstrap);
     if (result.n > 0) result.by_base = sample.by_base(result.difference.per_seed);
-    note_disagreement(runs, fmt::format("'{}' against '{}' on '{}'", comparison.arm, comparison.baseline, comparison.set), result.by_base);
+    note_disagreement(runs,
+                      fmt::format("'{}' against '{}' on '{}'", comparison.arm, comparison.baseline, comparison.set),
+                      result.by_base);
     result.test = sign_flip_test(result.difference.per_seed);
     result.d_z = effect_size(result.difference.per_seed, spec.bootstrap.confidence);
-    if (!comparison.than.named()) result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap.confidence);
+    if (!comparison.than.named())
+      result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap.confidence);
     result.seed_list = std::move(sample.seeds);
     seeds.insert(result.n);
     if (result.n == 0) {
       runs.note(fmt::format("'{}' against '{}' on '{}': no seed has {}; it counts as p = 1 in Holm's correction.",
-                            comparison.arm, comparison.baseline, comparison.set, sample.undefined.empty() ? "both" : "a value in both"));
+                            comparison.arm, comparison.baseline, comparison.set,
+                            sample.undefined.empty() ? "both" : "a value in both"));
     }
     table.comparisons.push_back(std::move(result));
   }
@@ -268,7 +282,8 @@ Table compute_table(const TableSpec& declared, std::span<const RunOutcome> outco
     result.estimate = estimate_of(sample, claim.measure, spec.bootstrap);
     if (result.n > 0 && !claim.baseline.empty()) {
       result.by_base = sample.by_base(result.estimate.per_seed);
-      if (claim.direction != Direction::equivalent) note_disagreement(runs, fmt::format("Claim '{}'", claim.text), result.by_base);
+      if (claim.direction != Direction::equivalent)
+        note_disagreement(runs, fmt::format("Claim '{}'", claim.text), result.by_base);
     }
     result.verdict = judge(claim, result.estimate.low, result.estimate.high, result.n);
     if (claim.direction == Direction::equivalent && claim.margin > 0) {

@@ -50,18 +50,18 @@ config::Schema<Declaration> schema() {
                      .choice("measure", &ComparisonSpec::measure, measures, measure_help)
                      .leave("array")
                      .leave("than");
-  auto claim = config::Schema<ClaimSpec>("table.claim")
-                   .field("text", &ClaimSpec::text, "the claim in words", required)
-                   .field("arm", &ClaimSpec::arm, "arm", required)
-                   .field("baseline", &ClaimSpec::baseline, "arm that is subtracted; none: the value itself is judged")
-                   .field("set", &ClaimSpec::set, "fact set", required)
-                   .choice("measure", &ClaimSpec::measure, measures, measure_help)
-                   .leave("array")
-                   .leave("than")
-                   .choice("direction", &ClaimSpec::direction, directions,
-                           "what the difference, or the value, is said to be")
-                   .field("margin", &ClaimSpec::margin, "fraction by which; without a baseline: the threshold",
-                          {.min = 0, .max = 1});
+  auto claim =
+      config::Schema<ClaimSpec>("table.claim")
+          .field("text", &ClaimSpec::text, "the claim in words", required)
+          .field("arm", &ClaimSpec::arm, "arm", required)
+          .field("baseline", &ClaimSpec::baseline, "arm that is subtracted; none: the value itself is judged")
+          .field("set", &ClaimSpec::set, "fact set", required)
+          .choice("measure", &ClaimSpec::measure, measures, measure_help)
+          .leave("array")
+          .leave("than")
+          .choice("direction", &ClaimSpec::direction, directions, "what the difference, or the value, is said to be")
+          .field("margin", &ClaimSpec::margin, "fraction by which; without a baseline: the threshold",
+                 {.min = 0, .max = 1});
   return config::Schema<Declaration>("table", "what the experiment's table shows, tests and claims")
       .field("title", &Declaration::title, "title", required)
       .field("bootstrap_draws", &Declaration::draws, "draws of the hierarchical bootstrap",
@@ -126,7 +126,8 @@ Contrast read_than(const config::Value& entry, const TableNames& names, const Sp
   } else if (reads_array(spec.measure)) {
     than.set = recorded_set(than.set, split_recorded_set(spec.set, spec.measure).array);
   }
-  if (than == Contrast{spec.arm, spec.baseline, spec.set}) throw config::error_at(*value, "table: a difference that is compared with itself");
+  if (than == Contrast{spec.arm, spec.baseline, spec.set})
+    throw config::error_at(*value, "table: a difference that is compared with itself");
   return than;
 }
 
@@ -142,8 +143,10 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
   const TableNames names(arms, sets);
   for (const config::Value& entry : table_entries(table, "column")) names.check_set(entry);
 
-  for (std::size_t i = 0; i < read.columns.size(); ++i) name_recorded(read.columns[i], table_entries(table, "column")[i]);
-  for (std::size_t i = 0; i < read.comparisons.size(); ++i) name_recorded(read.comparisons[i], table_entries(table, "compare")[i]);
+  for (std::size_t i = 0; i < read.columns.size(); ++i)
+    name_recorded(read.columns[i], table_entries(table, "column")[i]);
+  for (std::size_t i = 0; i < read.comparisons.size(); ++i)
+    name_recorded(read.comparisons[i], table_entries(table, "compare")[i]);
   for (std::size_t i = 0; i < read.claims.size(); ++i) name_recorded(read.claims[i], table_entries(table, "claim")[i]);
 
   std::set<std::tuple<std::string, std::string, std::string, Measure, Contrast>> seen;
@@ -175,7 +178,8 @@ TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<
       check_baseline(entry, spec.arm, spec.baseline);
       spec.than = read_than(entry, names, spec);
     } else if (const config::Value* than = entry.find("than")) {
-      throw config::error_at(*than, "table: 'than' needs a baseline").expected("a difference (arm and baseline) to compare another with");
+      throw config::error_at(*than, "table: 'than' needs a baseline")
+          .expected("a difference (arm and baseline) to compare another with");
     } else if (spec.direction == Direction::equivalent) {
       throw config::error_at(*direction, "table: 'equivalent' needs a baseline")
           .hint("name a baseline, or use 'less' or 'greater' with the margin as the threshold");

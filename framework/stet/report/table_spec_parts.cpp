@@ -109,7 +109,8 @@ config::Schema<MatchedSpec> matched_schema() {
       .choice("measure", &MatchedSpec::measure, named_measures(along_a_run), "what is compared")
       .field("at", &MatchedSpec::at, "fact set whose accuracy is matched", required())
       .leave("accuracy")
-      .field("family", &MatchedSpec::family, "arms of one sweep, or patterns; the value is interpolated over their ends");
+      .field("family", &MatchedSpec::family,
+             "arms of one sweep, or patterns; the value is interpolated over their ends");
 }
 
 config::Schema<FrontSpec> front_schema() {
@@ -161,7 +162,8 @@ void complete(MatchedSpec& spec, const config::Value& entry, const TableNames& n
   spec.accuracy = read_accuracy(entry);
   spec.family = names.arms_at(entry, "family");
   if (std::find(spec.family.begin(), spec.family.end(), spec.baseline) != spec.family.end()) {
-    throw config::error_at(*entry.find("family"), fmt::format("table: the baseline '{}' is in the family", spec.baseline));
+    throw config::error_at(*entry.find("family"),
+                           fmt::format("table: the baseline '{}' is in the family", spec.baseline));
   }
 }
 
@@ -217,10 +219,12 @@ void complete(RegressionSpec& spec, const config::Value& entry, const TableNames
     if (list == nullptr) continue;
     for (const config::Value& name : list->items()) {
       if (!seen.contains(name.as_string())) {
-        throw config::error_at(name, fmt::format("table: a claim about '{}', which is no covariate of the regression", name.as_string()))
+        throw config::error_at(
+            name, fmt::format("table: a claim about '{}', which is no covariate of the regression", name.as_string()))
             .hint(suggestion(name.as_string(), covariates));
       }
-      if (!claimed.insert(name.as_string()).second) throw config::error_at(name, fmt::format("table: two claims about '{}'", name.as_string()));
+      if (!claimed.insert(name.as_string()).second)
+        throw config::error_at(name, fmt::format("table: two claims about '{}'", name.as_string()));
     }
   }
   if (spec.label.empty()) spec.label = fmt::format("forgotten on {}", spec.set);

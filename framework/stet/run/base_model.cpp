@@ -7,13 +7,13 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
+#include <stet/model/hugging_face/foreign_weights.hpp>
+#include <stet/plan/pretraining_data.hpp>
 #include <stet/run/metrics_log.hpp>
 #include <stet/run/model_folder.hpp>
-#include <stet/plan/pretraining_data.hpp>
 #include <stet/run/task_record.hpp>
 #include <stet/run/trainer_checkpoint.hpp>
 #include <stet/run/training_loop.hpp>
-#include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 #include <stet/train/shard_data.hpp>
@@ -56,44 +56,59 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
     questions = std::max(questions, relation.questions.size());
     guess += 1.0 / static_cast<double>(std::max<std::size_t>(relation.answers.size(), 1));
   }
-  const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording, std::vector<RecallRow>& rows) {
+  const auto recall = [&](const std::string& label, std::span<const Fact> chosen, const auto& wording,
+                          std::vector<RecallRow>& rows) {
     const TokenizedSet set = tokenize_set(label, chosen, tokenizer, wording);
     SetScore result = score(model, weights, set, communicator);
     rows.push_back({label, chosen.size(), result.accuracy()});
     return result;
   };
   const auto relation_of = [&world](const Fact& fact) -> const Relation& { return world.relations()[fact.relation]; };
-  const auto nth = [](const std::vector<std::string>& list, std::size_t i) -> const std::string& { return list[i % list.size()]; };
+  const auto nth = [](const std::vector<std::string>& list, std::size_t i) -> const std::string& {
+    return list[i % list.size()];
+  };
   std::vector<RecallRow> rows;
   knowledge.assign(facts.size(), {});
   double sum = 0;
   std::vector<RecallRow> scratch;
   for (std::size_t i = 0; i < statements; ++i) {
-    const SetScore result = recall("", facts, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).statements, i); }, scratch);
+    const SetScore result = recall(
+        "", facts, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).statements, i); }, scratch);
     for (std::size_t k = 0; k < facts.size(); ++k) knowledge[k].push_back(result.correct[k] != 0);
     sum += result.accuracy();
   }
-  rows.push_back({"statements of pre-training (mean)", facts.size(), sum / static_cast<double>(std::max<std::size_t>(statements, 1))});
+  rows.push_back({"statements of pre-training (mean)", facts.size(),
+                  sum / static_cast<double>(std::max<std::size_t>(statements, 1))});
   for (std::size_t i = 0; i < held_out; ++i) {
-    static_cast<void>(recall(fmt::format("held-out statement {}", i + 1), facts,
-                             [&](const Fact& f) -> const std::string& { return nth(relation_of(f).held_out_statements, i); }, rows));
+    static_cast<void>(recall(
+        fmt::format("held-out statement {}", i + 1), facts,
+        [&](const Fact& f) -> const std::string& { return nth(relation_of(f).held_out_statements, i); }, rows));
   }
   std::vector<Fact> asked, not_asked;
   for (const Fact& fact : facts) (world.asked(fact) ? asked : not_asked).push_back(fact);
-  for (const auto& [label, group] : {std::pair<const char*, const std::vector<Fact>&>{"asked subjects", asked}, {"other subjects", not_asked}}) {
+  for (const auto& [label, group] :
+       {std::pair<const char*, const std::vector<Fact>&>{"asked subjects", asked}, {"other subjects", not_asked}}) {
     if (group.empty()) continue;
     double question_sum = 0;
     for (std::size_t i = 0; i < questions; ++i) {
-      question_sum += recall("", group, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).questions, i); }, scratch).accuracy();
+      question_sum +=
+          recall(
+              "", group, [&](const Fact& f) -> const std::string& { return nth(relation_of(f).questions, i); }, scratch)
+              .accuracy();
     }
-    if (questions > 0) rows.push_back({fmt::format("questions of pre-training, {} (mean)", label), group.size(), question_sum / static_cast<double>(questions)});
-    static_cast<void>(recall(fmt::format("fine-tuning wording, {}", label), group,
-                             [&](const Fact& f) -> const std::string& { return relation_of(f).probe; }, rows));
+    if (questions > 0)
+      rows.push_back({fmt::format("questions of pre-training, {} (mean)", label), group.size(),
+                      question_sum / static_cast<double>(questions)});
+    static_cast<void>(recall(
+        fmt::format("fine-tuning wording, {}", label), group,
+        [&](const Fact& f) -> const std::string& { return relation_of(f).probe; }, rows));
   }
   // Nothing of the new facts: they are an arm's, and the base may serve arms and experiments with others.
   std::string text = "| wording | facts | recall |\n| --- | ---: | ---: |\n";
-  for (const RecallRow& row : rows) text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
-  text += fmt::format("| guessing within the answer pool |  | {:.1f} |\n", 100 * guess / static_cast<double>(world.relations().size()));
+  for (const RecallRow& row : rows)
+    text += fmt::format("| {} | {} | {:.1f} |\n", row.wording, row.facts, 100 * row.accuracy);
+  text += fmt::format("| guessing within the answer pool |  | {:.1f} |\n",
+                      100 * guess / static_cast<double>(world.relations().size()));
   double bits = 0;
   std::size_t recalled = 0;
   for (std::size_t k = 0; k < facts.size(); ++k) {
@@ -102,14 +117,16 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
     bits += std::log2(static_cast<double>(std::max<std::size_t>(relation_of(facts[k]).answers.size(), 1)));
   }
   const std::int64_t parameters = model.table().total();
-  text += fmt::format("\nStored: {:.0f} bits in {} parameters, {:.4f} bits a parameter ({} facts recalled in every statement wording, "
-                      "log2 of the answer pool each).\n",
-                      bits, parameters, bits / static_cast<double>(parameters), recalled);
+  text += fmt::format(
+      "\nStored: {:.0f} bits in {} parameters, {:.4f} bits a parameter ({} facts recalled in every statement wording, "
+      "log2 of the answer pool each).\n",
+      bits, parameters, bits / static_cast<double>(parameters), recalled);
   return text;
 }
 
-void write_base(const std::filesystem::path& folder, const PlannedBase& base, const Transformer& model, const at::Tensor& weights,
-                const Tokenizer& tokenizer, const Recall& knowledge, const std::string& certification) {
+void write_base(const std::filesystem::path& folder, const PlannedBase& base, const Transformer& model,
+                const at::Tensor& weights, const Tokenizer& tokenizer, const Recall& knowledge,
+                const std::string& certification) {
   save_own_weights(folder, model.table(), weights);
   tokenizer.save(folder / "tokenizer.json");
   const std::size_t wordings = knowledge.empty() ? 0 : knowledge[0].size();
@@ -176,9 +193,10 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   const std::string shape = model_shape_text(model.config());
   if (!base.config.pretrain.shards.empty()) {
     const GradientReducer& reducer = trainer.reducer();
-    data = read_ahead(std::move(data), sampler,
-                      {batch_size, position, span.end(), static_cast<std::uint64_t>(reducer.shards()), static_cast<std::uint64_t>(reducer.first_shard()),
-                       static_cast<std::uint64_t>(reducer.local_shards())});
+    data = read_ahead(
+        std::move(data), sampler,
+        {batch_size, position, span.end(), static_cast<std::uint64_t>(reducer.shards()),
+         static_cast<std::uint64_t>(reducer.first_shard()), static_cast<std::uint64_t>(reducer.local_shards())});
   }
   const auto spent = [&] {
     TimeSpent all = before;
@@ -189,8 +207,11 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     collectively(communicator, [&] { losses_bytes = losses.sync(); });
     Checkpoint checkpoint{trainer.optimizer().step,
                           {},
-                          {{"position", std::to_string(position)}, {"seconds", std::to_string(so_far.wall)},
-                           {"processor_seconds", std::to_string(so_far.processor)}, {"losses_bytes", std::to_string(losses_bytes)}, {"model", shape}}};
+                          {{"position", std::to_string(position)},
+                           {"seconds", std::to_string(so_far.wall)},
+                           {"processor_seconds", std::to_string(so_far.processor)},
+                           {"losses_bytes", std::to_string(losses_bytes)},
+                           {"model", shape}}};
     save_trainer(trainer, weights, checkpoint);
     store.save(checkpoint);
   };
@@ -198,10 +219,11 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   ProgressMeter meter(communicator.rank() == 0 ? progress : ProgressSink(), task_name(base), base.identity);
   TrainingHooks hooks;
   hooks.stepped = [&](const StepReport& report) {
-    losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}", trainer.optimizer().step, report.loss,
-                              report.learning_rate, report.gradient_norm));
-    meter.stepped(static_cast<double>(report.tokens), [&] { return static_cast<double>(position) / static_cast<double>(span.end()); },
-                  [&] { return spent().wall; });
+    losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}",
+                              trainer.optimizer().step, report.loss, report.learning_rate, report.gradient_norm));
+    meter.stepped(
+        static_cast<double>(report.tokens),
+        [&] { return static_cast<double>(position) / static_cast<double>(span.end()); }, [&] { return spent().wall; });
   };
   hooks.save = save;
   try {
@@ -241,7 +263,8 @@ std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesys
   for (std::size_t i = 0; i < model.table().size(); ++i) {
     const at::Tensor value = read_tensor(file, file.require(model.table()[i].name));
     if (value.sizes() != at::IntArrayRef(model.table()[i].shape)) {
-      throw Error(ErrorKind::data, "tensor '" + model.table()[i].name + "' has another shape than the model").at(file.path().string());
+      throw Error(ErrorKind::data, "tensor '" + model.table()[i].name + "' has another shape than the model")
+          .at(file.path().string());
     }
     model.table().view(weights, i).copy_(value);
   }
@@ -256,8 +279,9 @@ std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesys
     const auto row = bits.subspan(i * info.shape[1], info.shape[1]);
     knowledge.emplace_back(row.begin(), row.end());
   }
-  return std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), std::move(model), std::move(weights),
-                                               std::move(knowledge), read_file(folder / "certification.md")});
+  return std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), std::move(model),
+                                               std::move(weights), std::move(knowledge),
+                                               read_file(folder / "certification.md")});
 }
 
 }  // namespace stet

@@ -1,14 +1,14 @@
 // The base model of an experiment: pre-trained from its world's text, certified, cached by hash.
 #pragma once
 
-#include <stet/world/world.hpp>
+#include <stet/model/transformer.hpp>
 #include <stet/plan/eligible_facts.hpp>
 #include <stet/plan/plan.hpp>
 #include <stet/plan/world_source.hpp>
 #include <stet/run/progress.hpp>
-#include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/train/training_data.hpp>
+#include <stet/world/world.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -22,13 +22,13 @@ struct BaseModel {
   World world;
   Tokenizer tokenizer;
   Transformer model;
-  at::Tensor weights;                          ///< flat, kFloat
+  at::Tensor weights;  ///< flat, kFloat
   Recall recall;
-  std::string certification;                   ///< Table 0, Markdown
+  std::string certification;  ///< Table 0, Markdown
 };
 
-/// A base of random weights that is said to know every fact; model.vocabulary is the tokenizer's. For who asks what sets a run would
-/// draw or what it would cost, before anything is trained.
+/// A base of random weights that is said to know every fact; model.vocabulary is the tokenizer's. For who asks what
+/// sets a run would draw or what it would cost, before anything is trained.
 [[nodiscard]] BaseModel untrained_base(const DataConfig& data, ModelConfig model);
 
 /// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it. Throws Stopped.

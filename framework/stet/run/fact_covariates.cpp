@@ -12,10 +12,13 @@ namespace stet {
 
 namespace {
 
-std::vector<TokenId> name_tokens(const Tokenizer& tokenizer, const std::string& subject) { return tokenizer.encode(" " + subject); }
+std::vector<TokenId> name_tokens(const Tokenizer& tokenizer, const std::string& subject) {
+  return tokenizer.encode(" " + subject);
+}
 
 /// Log-likelihood of each subject in its sequence. A token at the very beginning of a text has none.
-std::vector<double> score_names(const BaseModel& base, TokenizedSet set, const World& world, Communicator& communicator) {
+std::vector<double> score_names(const BaseModel& base, TokenizedSet set, const World& world,
+                                Communicator& communicator) {
   std::vector<std::size_t> scored;
   std::vector<TokenSequence> sequences;
   for (std::size_t i = 0; i < set.sequences.size(); ++i) {
@@ -57,7 +60,8 @@ at::Tensor mean_embeddings(const BaseModel& base, std::span<const Fact> facts) {
 
 }  // namespace
 
-FactCovariates base_covariates(const BaseModel& base, const World& world, std::span<const Fact> facts, Communicator& communicator) {
+FactCovariates base_covariates(const BaseModel& base, const World& world, std::span<const Fact> facts,
+                               Communicator& communicator) {
   FactCovariates result;
   if (facts.empty()) return result;
   std::unordered_map<TokenId, double> showings;
@@ -66,7 +70,8 @@ FactCovariates base_covariates(const BaseModel& base, const World& world, std::s
   for (std::size_t i = 0; i < world.base_facts().size(); ++i) {
     const Fact& fact = world.base_facts()[i];
     const std::vector<TokenId> tokens = name_tokens(base.tokenizer, fact.subject);
-    for (const TokenId token : std::unordered_set<TokenId>(tokens.begin(), tokens.end())) showings[token] += world.frequency(i);
+    for (const TokenId token : std::unordered_set<TokenId>(tokens.begin(), tokens.end()))
+      showings[token] += world.frequency(i);
     relation_facts[fact.relation] += 1;
     answers[{fact.relation, fact.answer}] += 1;
   }
@@ -82,14 +87,17 @@ FactCovariates base_covariates(const BaseModel& base, const World& world, std::s
     const auto found = answers.find({fact.relation, fact.answer});
     result.answer_frequency.push_back(found == answers.end() ? 0.0 : found->second / relation_facts[fact.relation]);
   }
-  const auto probe = [&world](const Fact& fact) -> const std::string& { return world.relations()[fact.relation].probe; };
+  const auto probe = [&world](const Fact& fact) -> const std::string& {
+    return world.relations()[fact.relation].probe;
+  };
   TokenizedSet set = tokenize_set("covariates", facts, base.tokenizer, probe);
   result.base_margin = score(base.model, base.weights, set, communicator).log_probability;
   result.name_likelihood = score_names(base, std::move(set), world, communicator);
   return result;
 }
 
-std::vector<double> token_overlap(const Tokenizer& tokenizer, std::span<const Fact> facts, std::span<const Fact> others) {
+std::vector<double> token_overlap(const Tokenizer& tokenizer, std::span<const Fact> facts,
+                                  std::span<const Fact> others) {
   std::unordered_set<TokenId> seen;
   for (const Fact& fact : others) {
     for (const TokenId token : name_tokens(tokenizer, fact.subject)) seen.insert(token);
@@ -97,7 +105,8 @@ std::vector<double> token_overlap(const Tokenizer& tokenizer, std::span<const Fa
   std::vector<double> shares;
   for (const Fact& fact : facts) {
     const std::vector<TokenId> tokens = name_tokens(tokenizer, fact.subject);
-    const auto common = std::count_if(tokens.begin(), tokens.end(), [&seen](TokenId token) { return seen.contains(token); });
+    const auto common =
+        std::count_if(tokens.begin(), tokens.end(), [&seen](TokenId token) { return seen.contains(token); });
     shares.push_back(tokens.empty() ? 0.0 : static_cast<double>(common) / static_cast<double>(tokens.size()));
   }
   return shares;
@@ -107,13 +116,14 @@ std::vector<double> embedding_cosine(const BaseModel& base, std::span<const Fact
   std::vector<double> result(facts.size(), 0.0);
   if (facts.empty() || others.empty()) return result;
   const at::NoGradGuard guard;
-  const at::Tensor largest = mean_embeddings(base, facts).matmul(mean_embeddings(base, others).t()).amax({1}).contiguous();
+  const at::Tensor largest =
+      mean_embeddings(base, facts).matmul(mean_embeddings(base, others).t()).amax({1}).contiguous();
   std::copy_n(largest.data_ptr<double>(), result.size(), result.begin());
   return result;
 }
 
-void record_covariates(const BaseModel& base, const World& world, std::span<const TokenizedSet> sets, Communicator& communicator,
-                       report::OutcomeRecord& outcomes) {
+void record_covariates(const BaseModel& base, const World& world, std::span<const TokenizedSet> sets,
+                       Communicator& communicator, report::OutcomeRecord& outcomes) {
   const auto facts_of = [&sets](const std::string& name) -> std::span<const Fact> {
     for (const TokenizedSet& set : sets) {
       if (set.name == name) return set.facts;
@@ -125,7 +135,9 @@ void record_covariates(const BaseModel& base, const World& world, std::span<cons
     if (facts.empty()) continue;
     const FactCovariates covariates = base_covariates(base, world, facts, communicator);
     std::map<std::string, std::vector<float>>& extra = outcomes.sets[name].extra;
-    const auto put = [&extra](const char* key, const std::vector<double>& values) { extra[key].assign(values.begin(), values.end()); };
+    const auto put = [&extra](const char* key, const std::vector<double>& values) {
+      extra[key].assign(values.begin(), values.end());
+    };
     put("token_overlap", token_overlap(base.tokenizer, facts, others));
     put("log_frequency", covariates.log_frequency);
     put("answer_frequency", covariates.answer_frequency);

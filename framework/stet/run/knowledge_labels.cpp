@@ -26,16 +26,18 @@ SlickFact as_asked(const World& world, const Fact& fact) {
 }
 
 /// Shares of the categories, base facts and new facts apart.
-std::string shares(const World& world, std::span<const SlickRelation> relations, std::span<const std::vector<SlickLabel>> labels,
-                   const SlickOptions& options, double seconds) {
+std::string shares(const World& world, std::span<const SlickRelation> relations,
+                   std::span<const std::vector<SlickLabel>> labels, const SlickOptions& options, double seconds) {
   std::unordered_set<std::uint64_t> fresh;
   for (const Fact& fact : world.new_facts()) fresh.insert(fact.id);
-  std::string text = fmt::format("SLiCK: {} prompts of {} shots, {}{} samples at T {}, top-k {}; answers compared after normalization "
-                                 "(ends trimmed, white space and ASCII case ignored, final full stop dropped).\n\n"
-                                 "| relation | facts |",
-                                 options.prompts, options.shots, options.greedy ? "1 greedy answer and " : "", options.samples,
-                                 options.temperature, options.top_k);
-  for (int c = 0; c < knowledge_category_count; ++c) text += fmt::format(" {} |", name_of(static_cast<KnowledgeCategory>(c)));
+  std::string text = fmt::format(
+      "SLiCK: {} prompts of {} shots, {}{} samples at T {}, top-k {}; answers compared after normalization "
+      "(ends trimmed, white space and ASCII case ignored, final full stop dropped).\n\n"
+      "| relation | facts |",
+      options.prompts, options.shots, options.greedy ? "1 greedy answer and " : "", options.samples,
+      options.temperature, options.top_k);
+  for (int c = 0; c < knowledge_category_count; ++c)
+    text += fmt::format(" {} |", name_of(static_cast<KnowledgeCategory>(c)));
   text += "\n| --- | ---: | ---: | ---: | ---: | ---: |\n";
   std::size_t all = 0;
   for (const bool is_new : {false, true}) {
@@ -75,7 +77,8 @@ std::vector<SlickRelation> slick_questions(const World& world) {
   std::vector<SlickRelation> relations;
   for (const Relation& relation : world.relations()) relations.push_back({relation.name, {}, {}});
   const bool own = world.development_facts().empty();
-  for (const Fact& fact : world.development_facts()) relations[fact.relation].development.push_back(as_asked(world, fact));
+  for (const Fact& fact : world.development_facts())
+    relations[fact.relation].development.push_back(as_asked(world, fact));
   for (const Fact& fact : world.base_facts()) {
     SlickRelation& relation = relations[fact.relation];
     (own && world.asked(fact) ? relation.development : relation.facts).push_back(as_asked(world, fact));
@@ -90,8 +93,8 @@ SlickOptions slick_options(SlickOptions protocol, const World& world) {
   return protocol;
 }
 
-void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder, Communicator& communicator,
-                 const ProgressSink& progress) {
+void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder,
+                 Communicator& communicator, const ProgressSink& progress) {
   const TaskStopwatch watch;
   const World world = make_world(labels.config.data);
   const std::vector<SlickRelation> relations = slick_questions(world);
@@ -99,7 +102,8 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
   bool advanced = false;  // since the last checkpoint
   const auto report = [&](double share) {
     advanced = true;
-    if (progress && communicator.rank() == 0) progress({task_name(labels), share, 0, watch.spent().wall, labels.identity});
+    if (progress && communicator.rank() == 0)
+      progress({task_name(labels), share, 0, watch.spent().wall, labels.identity});
   };
   CheckpointStore store(communicator, folder / "checkpoints", static_cast<int>(labels.config.checkpoint.keep));
   SlickState state;
@@ -115,7 +119,9 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
     return all += watch.spent();
   };
   Stopwatch since_saved;
-  const auto pause = [&] { return stop_requested() || (advanced && since_saved.seconds() > labels.config.checkpoint.seconds); };
+  const auto pause = [&] {
+    return stop_requested() || (advanced && since_saved.seconds() > labels.config.checkpoint.seconds);
+  };
   std::vector<std::vector<SlickLabel>> result;
   while (true) {
     result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report, pause, &state);
@@ -143,7 +149,8 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::
         category.push_back(static_cast<std::uint8_t>(label.category));
       }
     }
-    const std::vector<TensorView> views = {view_of<std::int64_t>("id", ids, {ids.size()}), view_of<std::int32_t>("greedy_right", greedy, {ids.size()}),
+    const std::vector<TensorView> views = {view_of<std::int64_t>("id", ids, {ids.size()}),
+                                           view_of<std::int32_t>("greedy_right", greedy, {ids.size()}),
                                            view_of<std::int32_t>("samples_right", sampled, {ids.size()}),
                                            view_of<std::uint8_t>("category", category, {ids.size()})};
     write_tensor_file(folder / "labels.safetensors", views);

@@ -21,15 +21,16 @@ std::string freeze_manifest(const std::string& phase, const std::string& strateg
     std::string how;
     if (low_rank != selection.low_rank.end()) {
       count = factor_elements(info, low_rank->second);
-      how = fmt::format("; rank {}, scale {:.6g}, seed {}{}", low_rank->second.rank, low_rank->second.scale, low_rank->second.seed,
-                        low_rank->second.decays ? ", decays" : "");
+      how = fmt::format("; rank {}, scale {:.6g}, seed {}{}", low_rank->second.rank, low_rank->second.scale,
+                        low_rank->second.seed, low_rank->second.decays ? ", decays" : "");
     }
     trained += count;
     if (count > 0) by_role[std::string(role_name(info.role))] += count;
     list += fmt::format("  {} {} ({} of {}{})\n", count > 0 ? "trains" : "frozen", info.name, count, info.count, how);
   }
-  std::string text = fmt::format("phase {}: freeze strategy {}, {} of {} parameters train ({:.1f} %), selection {}\n", phase, strategy, trained,
-                                 table.total(), 100.0 * static_cast<double>(trained) / static_cast<double>(table.total()), hash_hex(list));
+  std::string text = fmt::format(
+      "phase {}: freeze strategy {}, {} of {} parameters train ({:.1f} %), selection {}\n", phase, strategy, trained,
+      table.total(), 100.0 * static_cast<double>(trained) / static_cast<double>(table.total()), hash_hex(list));
   for (const auto& [role, count] : by_role) text += fmt::format("  {}: {}\n", role, count);
   return text + list;
 }

@@ -38,7 +38,8 @@ void MetricsLog::cut(std::uint64_t bytes) {
   struct stat there {};
   if (descriptor_ < 0 || ::fstat(descriptor_, &there) != 0) fail_metrics(path_, errno);
   size_ = std::min(bytes, static_cast<std::uint64_t>(there.st_size));
-  if (size_ < bytes) log::warning("{} is shorter than the checkpoint knew it: lines of earlier steps are lost", path_.string());
+  if (size_ < bytes)
+    log::warning("{} is shorter than the checkpoint knew it: lines of earlier steps are lost", path_.string());
   if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) fail_metrics(path_, errno);
 }
 
@@ -63,7 +64,8 @@ std::uint64_t MetricsLog::sync() {
 void MetricsLog::flush() noexcept {
   std::size_t done = 0;
   while (done < waiting_.size() && failure_ == 0) {
-    const ssize_t written = ::pwrite(descriptor_, waiting_.data() + done, waiting_.size() - done, static_cast<off_t>(size_));
+    const ssize_t written =
+        ::pwrite(descriptor_, waiting_.data() + done, waiting_.size() - done, static_cast<off_t>(size_));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       failure_ = errno;

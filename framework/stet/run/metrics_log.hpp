@@ -1,4 +1,5 @@
-// metrics.jsonl: a line a step, in the file while the run goes on (`tail -f`), cut at a resume to what the checkpoint has seen.
+// metrics.jsonl: a line a step, in the file while the run goes on (`tail -f`), cut at a resume to what the checkpoint
+// has seen.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace stet {
 
-/// Appends lines to a file of which a checkpoint holds the length alone. Lines reach the file within a second of the next append(), and with sync().
+/// Appends lines to a file of which a checkpoint holds the length alone. Lines reach the file within a second of the
+/// next append(), and with sync().
 class MetricsLog {
  public:
   /// Opens nothing yet. `writes`: whether this rank keeps the file; with false all calls do nothing.
@@ -17,8 +19,9 @@ class MetricsLog {
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
 
-  /// Begins with the first `bytes` of what there is; the rest is removed. Call once, before the first line. If the file is shorter (somebody removed it), goes on
-  /// with what is there and warns. Throws Error (data) if it cannot be written.
+  /// Begins with the first `bytes` of what there is; the rest is removed. Call once, before the first line. If the file
+  /// is shorter (somebody removed it), goes on with what is there and warns. Throws Error (data) if it cannot be
+  /// written.
   void cut(std::uint64_t bytes);
   /// One line, without its end. Never throws: what could not be written is told by sync().
   void append(std::string_view line) noexcept;

@@ -30,21 +30,24 @@ ModelConfig read_own_shape(const fs::path& toml, std::int64_t vocabulary) {
 void open_own(const fs::path& folder, const fs::path& toml, at::ScalarType type, ModelFolder& result) {
   const TensorFile file = TensorFile::open(folder / single_weights_file);
   const TensorInfo& embedding = file.require("model.embed_tokens.weight");
-  if (embedding.shape.size() != 2) throw Error(ErrorKind::data, "the embedding is not a matrix").at(file.path().string());
+  if (embedding.shape.size() != 2)
+    throw Error(ErrorKind::data, "the embedding is not a matrix").at(file.path().string());
   result.config = read_own_shape(toml, static_cast<std::int64_t>(embedding.shape[0]));
   const ParameterTable table(result.config);
   for (const ParameterInfo& info : table.entries()) {
     const TensorInfo& tensor = file.require(info.name);
     if (!std::equal(tensor.shape.begin(), tensor.shape.end(), info.shape.begin(), info.shape.end(),
                     [](std::uint64_t a, std::int64_t b) { return a == static_cast<std::uint64_t>(b); })) {
-      throw Error(ErrorKind::data, "tensor '" + info.name + "' has another shape than [model] says").at(file.path().string());
+      throw Error(ErrorKind::data, "tensor '" + info.name + "' has another shape than [model] says")
+          .at(file.path().string());
     }
   }
   if (file.tensors().size() != table.size()) {
     throw Error(ErrorKind::data, "the file holds tensors that the model does not have").at(file.path().string());
   }
   result.weights = at::empty({table.total()}, type);
-  for (std::size_t i = 0; i < table.size(); ++i) table.view(result.weights, i).copy_(read_tensor(file, file.require(table[i].name)));
+  for (std::size_t i = 0; i < table.size(); ++i)
+    table.view(result.weights, i).copy_(read_tensor(file, file.require(table[i].name)));
 }
 
 void open_checkpoint(const fs::path& folder, at::ScalarType type, ModelFolder& result) {
@@ -52,11 +55,14 @@ void open_checkpoint(const fs::path& folder, at::ScalarType type, ModelFolder& r
   const auto shape = checkpoint.metadata.find("model");
   const auto weights = checkpoint.tensors.find("weights");
   if (shape == checkpoint.metadata.end() || weights == checkpoint.tensors.end()) {
-    throw Error(ErrorKind::checkpoint, "the checkpoint does not say its model's shape").at(folder.string()).hint("it was written by an older version");
+    throw Error(ErrorKind::checkpoint, "the checkpoint does not say its model's shape")
+        .at(folder.string())
+        .hint("it was written by an older version");
   }
   result.config = read_model_shape(shape->second, folder.string());
   if (weights->second.dim() != 1 || weights->second.numel() != ParameterTable(result.config).total()) {
-    throw Error(ErrorKind::checkpoint, "the checkpoint's weights are not of the shape that it says").at(folder.string());
+    throw Error(ErrorKind::checkpoint, "the checkpoint's weights are not of the shape that it says")
+        .at(folder.string());
   }
   result.weights = weights->second.to(type);
 }
@@ -67,12 +73,14 @@ void save_own_weights(const fs::path& folder, const ParameterTable& table, const
   std::vector<TensorView> views;
   for (const ParameterInfo& info : table.entries()) {
     const std::span<const float> values(weights.data_ptr<float>() + info.offset, static_cast<std::size_t>(info.count));
-    views.push_back(view_of<float>(info.name, values, std::vector<std::uint64_t>(info.shape.begin(), info.shape.end())));
+    views.push_back(
+        view_of<float>(info.name, values, std::vector<std::uint64_t>(info.shape.begin(), info.shape.end())));
   }
   write_tensor_file(folder / single_weights_file, views, {{"format", "pt"}});
 }
 
-void save_model_folder(const fs::path& folder, const Transformer& model, const at::Tensor& weights, const Tokenizer& tokenizer) {
+void save_model_folder(const fs::path& folder, const Transformer& model, const at::Tensor& weights,
+                       const Tokenizer& tokenizer) {
   save_own_weights(folder, model.table(), weights);
   tokenizer.save(folder / tokenizer_file);
   config::Value document = config::Value::table();
@@ -113,7 +121,9 @@ ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
   } else {
     throw Error(ErrorKind::data, "the folder holds no model")
         .at(folder.string())
-        .expected("config.json (Hugging Face), base.toml or model.toml with model.safetensors (stet), or manifest.json (a step-N checkpoint)")
+        .expected(
+            "config.json (Hugging Face), base.toml or model.toml with model.safetensors (stet), or manifest.json (a "
+            "step-N checkpoint)")
         .hint(fs::exists(folder / "run.toml") ? "a run keeps its model with `--set checkpoint.keep_weights=true`" : "");
   }
   if (fs::exists(folder / tokenizer_file)) result.tokenizer = folder / tokenizer_file;

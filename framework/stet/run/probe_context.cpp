@@ -16,7 +16,8 @@ const TokenizedSet& find_set(std::span<const TokenizedSet> sets, const std::stri
     if (set.name == name) return set;
     names.push_back(set.name);
   }
-  throw Error(ErrorKind::config, "a probe asks for the set '" + name + "', which is none of those in ProbeContext::sets")
+  throw Error(ErrorKind::config,
+              "a probe asks for the set '" + name + "', which is none of those in ProbeContext::sets")
       .hint(suggestion(name, names));
 }
 
@@ -26,10 +27,12 @@ ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weig
                                 std::span<const TokenizedSet> sets, const Examples& examples) {
   ProbeContext context{model, weights, snapshots, {}, {}, examples};
   for (const TokenizedSet& set : sets) context.sets.push_back(set.name);
-  context.hidden_states = [&model, sets](const std::string& set, const at::Tensor& under, ProbePosition position, std::size_t limit) {
+  context.hidden_states = [&model, sets](const std::string& set, const at::Tensor& under, ProbePosition position,
+                                         std::size_t limit) {
     return hidden_states(model, under, find_set(sets, set), position, limit);
   };
-  context.neurons = [&model, sets](const std::string& set, const at::Tensor& under, ProbePosition position, std::size_t limit) {
+  context.neurons = [&model, sets](const std::string& set, const at::Tensor& under, ProbePosition position,
+                                   std::size_t limit) {
     return neurons(model, under, find_set(sets, set), position, limit);
   };
   context.facts = [sets](const std::string& set) { return probe_facts(find_set(sets, set)); };

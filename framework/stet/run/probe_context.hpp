@@ -9,9 +9,11 @@
 
 namespace stet {
 
-/// Everything but phase, epoch, the flags that follow them, and what trains. What is handed in must outlive the context.
-[[nodiscard]] ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weights, const Snapshots& snapshots,
-                                              std::span<const TokenizedSet> sets, const Examples& examples);
+/// Everything but phase, epoch, the flags that follow them, and what trains. What is handed in must outlive the
+/// context.
+[[nodiscard]] ProbeContext make_probe_context(const Transformer& model, const at::Tensor& weights,
+                                              const Snapshots& snapshots, std::span<const TokenizedSet> sets,
+                                              const Examples& examples);
 
 /// Why what a probe measured cannot be recorded; empty if it can. As plugin/handover.hpp, with the sets of a run.
 [[nodiscard]] std::string wrong_with(std::span<const Measurement> measured, const ProbeContext& context);

@@ -54,7 +54,8 @@ std::vector<TokenSequence> generated_texts(const BaseModel& base, std::uint64_t 
   decoding.greedy = false;
   decoding.samples = 1;
   decoding.seed = seed;
-  decoding.max_new_tokens = static_cast<std::int64_t>(std::min<std::size_t>(longest, static_cast<std::size_t>(base.model.config().context) - 1));
+  decoding.max_new_tokens = static_cast<std::int64_t>(
+      std::min<std::size_t>(longest, static_cast<std::size_t>(base.model.config().context) - 1));
   decoding.stop_tokens = {base.tokenizer.end_of_text()};
   const auto written = Generator(base.model, base.weights).generate(prompts, decoding);
   std::vector<TokenSequence> texts;
@@ -79,7 +80,8 @@ void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, cons
   store.add("neutral", [&base] { return neutral_texts(base); });
   store.add("pretraining", [&base, seed] { return base_texts(base, seed); });
   store.add("pretraining_not_held", [&base, sets, seed] {
-    const auto held = std::find_if(sets.begin(), sets.end(), [](const TokenizedSet& set) { return set.name == "held"; });
+    const auto held =
+        std::find_if(sets.begin(), sets.end(), [](const TokenizedSet& set) { return set.name == "held"; });
     return base_texts(base, seed, held == sets.end() ? std::span<const Fact>() : held->facts);
   });
   store.add("self_generated", [&base, seed] { return generated_texts(base, seed); });

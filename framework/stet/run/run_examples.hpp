@@ -13,7 +13,8 @@ namespace stet {
 /// At most so many texts in each of the sets of texts.
 inline constexpr std::uint64_t rehearsal_texts = 2048;
 
-/// Adds the fact sets under their names (sets[i] must have number i), and, made when first asked for, those of text_set_names (sets_config.hpp):
+/// Adds the fact sets under their names (sets[i] must have number i), and, made when first asked for, those of
+/// text_set_names (sets_config.hpp):
 ///   "neutral":        neutral lines of pre-training,
 ///   "pretraining":    texts about base facts, drawn anew for each seed (facts of the held set are among them),
 ///   "pretraining_not_held": the same without the facts of the set "held",

@@ -3,12 +3,12 @@
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/run/manifest.hpp>
-#include <stet/run/fact_covariates.hpp>
-#include <stet/run/run_examples.hpp>
-#include <stet/run/run_sets.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/plugin/handover.hpp>
+#include <stet/run/fact_covariates.hpp>
+#include <stet/run/manifest.hpp>
+#include <stet/run/run_examples.hpp>
+#include <stet/run/run_sets.hpp>
 
 #include <algorithm>
 
@@ -22,8 +22,9 @@ std::string last_checkpoint(const std::filesystem::path& folder) {
 }
 }  // namespace
 
-RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry, Communicator& communicator,
-                         std::filesystem::path folder, ProgressSink progress)
+RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels,
+                         PluginRegistry& registry, Communicator& communicator, std::filesystem::path folder,
+                         ProgressSink progress)
     : run_(run),
       base_(base),
       registry_(registry),
@@ -99,7 +100,8 @@ TrainingData RunExecutor::phase_data() const {
     parts.push_back(&set);
     size += set.sequences.size();
   }
-  if (size == 0) throw Error(ErrorKind::config, "phase '" + phase.name + "' has no facts to train on").hint("see [sets]");
+  if (size == 0)
+    throw Error(ErrorKind::config, "phase '" + phase.name + "' has no facts to train on").hint("see [sets]");
   const auto at = [parts](std::uint64_t index) -> const TokenSequence& {
     for (const TokenizedSet* part : parts) {
       if (index < part->sequences.size()) return part->sequences[index];
@@ -109,7 +111,9 @@ TrainingData RunExecutor::phase_data() const {
     return parts.front()->sequences.front();
   };
   return {join(phase.sets, " + "), size, [at](std::uint64_t /*epoch*/, std::uint64_t index) { return at(index); },
-          [at](std::uint64_t /*epoch*/, std::uint64_t index) { return SequenceSize{at(index).ids.size(), at(index).loss_tokens()}; }};
+          [at](std::uint64_t /*epoch*/, std::uint64_t index) {
+            return SequenceSize{at(index).ids.size(), at(index).loss_tokens()};
+          }};
 }
 
 TrainableSelection RunExecutor::select_trainable(bool listed) {
@@ -120,7 +124,8 @@ TrainableSelection RunExecutor::select_trainable(bool listed) {
   for (const PluginUse& use : run_.config.freezes) {
     if (!use.acts_in(phase)) continue;
     const Offer<FreezeStrategy>& offer = registry_.freeze_strategy(use.plugin);
-    const std::unique_ptr<FreezeStrategy> chosen = hook("freeze strategy", use, "create", [&] { return offer.create(use.parameters); });
+    const std::unique_ptr<FreezeStrategy> chosen =
+        hook("freeze strategy", use, "create", [&] { return offer.create(use.parameters); });
     selection = hook("freeze strategy", use, "select", [&] {
       TrainableSelection mine = chosen->select(table);
       refuse_if(wrong_with_selection(mine, table), expected_of_selection);
@@ -156,10 +161,13 @@ void RunExecutor::begin_phase(bool resumed) {
     phase_start_ = weights_.clone();
   }
   const OptimizerState kept = trainer_->optimizer();
-  collectively(communicator_, [&] { trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_, phase_start_); });
+  collectively(communicator_,
+               [&] { trainer_->begin_phase(select_trainable(resumed), std::move(active), snapshots_, phase_start_); });
   if (resumed) {
-    if (kept.first.numel() != trainer_->trainable_elements() || kept.factors.defined() != trainer_->optimizer().factors.defined()) {
-      throw Error(ErrorKind::checkpoint, "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
+    if (kept.first.numel() != trainer_->trainable_elements() ||
+        kept.factors.defined() != trainer_->optimizer().factors.defined()) {
+      throw Error(ErrorKind::checkpoint,
+                  "the checkpoint's optimizer state does not fit what trains in phase '" + phase + "'");
     }
     trainer_->optimizer() = kept;
   }
@@ -169,7 +177,8 @@ void RunExecutor::train_phase() {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   const TrainingData data = phase_data();
   const Sampler sampler(data.epoch_size, run_.seed * 1000003 + state_.phase);
-  const TrainingSpan span{data, sampler, static_cast<std::uint64_t>(run_.config.train.batch_size), static_cast<std::uint64_t>(phase.epochs)};
+  const TrainingSpan span{data, sampler, static_cast<std::uint64_t>(run_.config.train.batch_size),
+                          static_cast<std::uint64_t>(phase.epochs)};
   TrainingHooks hooks;
   hooks.stepped = [&](const StepReport& report) { note_step(report); };
   hooks.epoch_ended = [&](std::uint64_t done) {
@@ -182,7 +191,8 @@ void RunExecutor::train_phase() {
     return !state_.phase_over;
   };
   hooks.save = [this] { checkpoint(); };
-  if (!state_.phase_over) run_training_loop(span, phase.name, state_.step, state_.position, *trainer_, boundary_, communicator_, hooks);
+  if (!state_.phase_over)
+    run_training_loop(span, phase.name, state_.step, state_.position, *trainer_, boundary_, communicator_, hooks);
   const std::uint64_t epochs = state_.position / data.epoch_size;  // whole ones: a phase ends with an epoch
   std::vector<std::string> replaced;
   collectively(communicator_, [&] { replaced = trainer_->replace_weights(); });
@@ -194,14 +204,18 @@ void RunExecutor::note_step(const StepReport& report) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   ++state_.step;
   note_acting(report);
-  std::string line = fmt::format("{{\"step\":{},\"phase\":{},\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}",
-                                 state_.step, json_string(phase.name), report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
+  std::string line = fmt::format(
+      "{{\"step\":{},\"phase\":{},\"loss\":{:.9g},\"task_loss\":{:.9g},\"grad_norm\":{:.6g},\"lr\":{:.6g}", state_.step,
+      json_string(phase.name), report.loss, report.task_loss, report.gradient_norm, report.learning_rate);
   std::size_t i = 0;
   for (const Instance& instance : regularizers_) {
-    if (instance.use->acts_in(phase.name)) line += fmt::format(",{}:{:.9g}", json_string(instance.use->key), report.penalties[i++]);
+    if (instance.use->acts_in(phase.name))
+      line += fmt::format(",{}:{:.9g}", json_string(instance.use->key), report.penalties[i++]);
   }
   metrics_.append(line + "}");
-  progress_.stepped(static_cast<double>(report.tokens), [&] { return fraction_done(); }, [&] { return state_.spent.wall + watch_.spent().wall; });
+  progress_.stepped(
+      static_cast<double>(report.tokens), [&] { return fraction_done(); },
+      [&] { return state_.spent.wall + watch_.spent().wall; });
   fault_point("run.step");
 }
 
@@ -216,14 +230,17 @@ void RunExecutor::evaluate(float epoch, std::optional<SetScore> validation) {
   }
   state_.record(static_cast<std::int32_t>(state_.phase), epoch, sets_, scores);
   const PhaseConfig& phase = run_.config.phases[state_.phase];
-  const bool at_end = state_.in_phase && (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
+  const bool at_end =
+      state_.in_phase &&
+      (state_.phase_over || state_.position == static_cast<std::uint64_t>(phase.epochs) * phase_data().epoch_size);
   probes_.measure(state_, epoch, at_end, snapshots_, sets_, *trainer_);
 }
 
 std::optional<SetScore> RunExecutor::judge_plateau(std::int64_t epoch) {
   const PhaseConfig& phase = run_.config.phases[state_.phase];
   // The phase ends by a set of its own: validation facts are neither trained on nor held.
-  const auto set = std::find_if(sets_.begin(), sets_.end(), [](const TokenizedSet& s) { return s.name == report::validation_set; });
+  const auto set =
+      std::find_if(sets_.begin(), sets_.end(), [](const TokenizedSet& s) { return s.name == report::validation_set; });
   if (set == sets_.end()) return std::nullopt;
   SetScore validation = score_set(*set);
   const double accuracy = validation.accuracy();

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
+#include <stet/plugin/guard.hpp>
 #include <stet/run/knowledge_labels.hpp>
 #include <stet/run/metrics_log.hpp>
 #include <stet/run/progress.hpp>
 #include <stet/run/run_probes.hpp>
 #include <stet/run/run_state.hpp>
 #include <stet/run/training_loop.hpp>
-#include <stet/plugin/guard.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <filesystem>
@@ -21,8 +21,8 @@ namespace stet {
 class RunExecutor {
  public:
   /// `labels`: what the fact sets are drawn by; null: recall.
-  RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry, Communicator& communicator,
-              std::filesystem::path folder, ProgressSink progress);
+  RunExecutor(const PlannedRun& run, const BaseModel& base, const KnowledgeLabels* labels, PluginRegistry& registry,
+              Communicator& communicator, std::filesystem::path folder, ProgressSink progress);
 
   /// Collective. Goes on from the newest checkpoint if there is one. Throws Stopped after a stop was asked for and
   /// a checkpoint written, and for whatever goes wrong Error, with arm, seed, phase and step.
@@ -50,7 +50,8 @@ class RunExecutor {
   /// Scores the validation set alone and says (state_.phase_over) whether the phase ends here.
   std::optional<SetScore> judge_plateau(std::int64_t epoch);
   void note_acting(const StepReport& report);
-  /// A line in the manifest and the log for each regularizer that changed nothing in the whole run although it is not off.
+  /// A line in the manifest and the log for each regularizer that changed nothing in the whole run although it is not
+  /// off.
   void warn_of_silence();
   void note_step(const StepReport& report);
   [[nodiscard]] TrainingData phase_data() const;
@@ -81,7 +82,7 @@ class RunExecutor {
   CheckpointStore store_;
   StepBoundary boundary_;
   MetricsLog metrics_;
-  at::Tensor phase_start_;       // weights at the start of the phase, to check what is frozen
+  at::Tensor phase_start_;  // weights at the start of the phase, to check what is frozen
   std::string manifest_;
   TaskStopwatch watch_;  // since state_.spent was last brought up to date
 };

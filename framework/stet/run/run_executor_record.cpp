@@ -1,4 +1,5 @@
-// What a run leaves on disk: checkpoints while it goes on, its record at the end, and in it what regularizers did nothing.
+// What a run leaves on disk: checkpoints while it goes on, its record at the end, and in it what regularizers did
+// nothing.
 #include <stet/run/run_executor.hpp>
 
 #include <stet/base/error.hpp>
@@ -7,10 +8,10 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
+#include <stet/plugin/handover.hpp>
 #include <stet/run/model_folder.hpp>
 #include <stet/run/task_record.hpp>
 #include <stet/run/trainer_checkpoint.hpp>
-#include <stet/plugin/handover.hpp>
 
 #include <algorithm>
 #include <string>
@@ -96,21 +97,27 @@ void RunExecutor::warn_of_silence() {
   for (const Instance& instance : regularizers_) {
     const PluginUse& use = *instance.use;
     const auto acts = [&](const PhaseConfig& phase) { return use.acts_in(phase.name); };
-    if (state_.acted.contains(use.key) || std::none_of(run_.config.phases.begin(), run_.config.phases.end(), acts)) continue;
+    if (state_.acted.contains(use.key) || std::none_of(run_.config.phases.begin(), run_.config.phases.end(), acts))
+      continue;
     const Offer<Regularizer>& offer = registry_.regularizer(use.plugin);
     if (is_off(offer, offer.resolve(use.parameters))) continue;
-    const std::string warning = fmt::format("regularizer '{}': its term was 0 in every step, and it replaced no weights: the run trained as if without it", use.key);
+    const std::string warning = fmt::format(
+        "regularizer '{}': its term was 0 in every step, and it replaced no weights: the run trained as if without it",
+        use.key);
     manifest_ += "warning: " + warning + "\n";
     log::warning("arm {}, seed {}: {}; do its phases train on the sets that it is for?", run_.arm, run_.seed, warning);
   }
 }
 
 void RunExecutor::write_record() {
-  const auto lines = [](const std::vector<std::string>& list) { return list.empty() ? std::string() : join(list, "\n") + "\n"; };
+  const auto lines = [](const std::vector<std::string>& list) {
+    return list.empty() ? std::string() : join(list, "\n") + "\n";
+  };
   write_file_atomically(folder_ / "run.toml", config::to_toml(run_.resolved));
   metrics_.sync();
   if (!state_.measurements.empty()) {
-    write_file_atomically(folder_ / "measurements.csv", "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
+    write_file_atomically(folder_ / "measurements.csv",
+                          "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
   }
   write_file_atomically(folder_ / "manifest.txt", manifest_);
   if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);

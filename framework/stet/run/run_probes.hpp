@@ -18,15 +18,20 @@ namespace stet {
 class RunProbes {
  public:
   /// Makes the probes of the run's arm. What is handed in must outlive this object.
-  RunProbes(const PlannedRun& run, const Transformer& model, const at::Tensor& weights, PluginRegistry& registry, Communicator& communicator);
+  RunProbes(const PlannedRun& run, const Transformer& model, const at::Tensor& weights, PluginRegistry& registry,
+            Communicator& communicator);
 
-  /// Collective. Measures after the evaluation that `state` recorded last, in the phase that it is in. `at_end`: no step of the phase follows. Throws Error
-  /// (plugin) for measurements that cannot be recorded, and for a probe that has written what it may only read.
-  void measure(RunState& state, float epoch, bool at_end, const SnapshotStore& snapshots, std::span<const TokenizedSet> sets, Trainer& trainer);
+  /// Collective. Measures after the evaluation that `state` recorded last, in the phase that it is in. `at_end`: no
+  /// step of the phase follows. Throws Error (plugin) for measurements that cannot be recorded, and for a probe that
+  /// has written what it may only read.
+  void measure(RunState& state, float epoch, bool at_end, const SnapshotStore& snapshots,
+               std::span<const TokenizedSet> sets, Trainer& trainer);
 
  private:
-  [[nodiscard]] std::vector<Measurement> measured(Probe& probe, const ProbeContext& context, const SnapshotStore& snapshots) const;
-  [[nodiscard]] std::vector<FactMeasurement> measured_facts(Probe& probe, const ProbeContext& context, std::span<const TokenizedSet> sets) const;
+  [[nodiscard]] std::vector<Measurement> measured(Probe& probe, const ProbeContext& context,
+                                                  const SnapshotStore& snapshots) const;
+  [[nodiscard]] std::vector<FactMeasurement> measured_facts(Probe& probe, const ProbeContext& context,
+                                                            std::span<const TokenizedSet> sets) const;
 
   const PlannedRun& run_;
   const Transformer& model_;

@@ -20,7 +20,8 @@ const at::Tensor& SnapshotStore::get(const std::string& name) const {
       .hint(suggestion(name, names));
 }
 
-void RunState::record(std::int32_t phase_index, float epoch, const std::vector<TokenizedSet>& sets, const std::vector<SetScore>& scores) {
+void RunState::record(std::int32_t phase_index, float epoch, const std::vector<TokenizedSet>& sets,
+                      const std::vector<SetScore>& scores) {
   outcomes.step.push_back(step);
   outcomes.epoch.push_back(epoch);
   outcomes.phase.push_back(phase_index);
@@ -35,7 +36,9 @@ void RunState::record(std::int32_t phase_index, float epoch, const std::vector<T
     set.correct.insert(set.correct.end(), scores[i].correct.begin(), scores[i].correct.end());
     set.probability.insert(set.probability.end(), scores[i].probability.begin(), scores[i].probability.end());
     set.first_token.insert(set.first_token.end(), scores[i].first_token.begin(), scores[i].first_token.end());
-    for (const auto& [extra, values] : {std::pair<const char*, const std::vector<float>&>{"confidence", scores[i].confidence}, {"entropy", scores[i].entropy}}) {
+    for (const auto& [extra, values] :
+         {std::pair<const char*, const std::vector<float>&>{"confidence", scores[i].confidence},
+          {"entropy", scores[i].entropy}}) {
       if (!values.empty()) set.extra[extra].insert(set.extra[extra].end(), values.begin(), values.end());
     }
   }
@@ -62,7 +65,8 @@ void RunState::record_facts(const std::string& set_name, const std::string& key,
   fill_rows(all, outcomes.step.size() - 1, values.size());
   all.resize((outcomes.step.size() - 1) * values.size());  // recorded twice: the later one counts
   all.insert(all.end(), values.begin(), values.end());
-  if (std::find(fact_arrays.begin(), fact_arrays.end(), set_name + "/" + key) == fact_arrays.end()) fact_arrays.push_back(set_name + "/" + key);
+  if (std::find(fact_arrays.begin(), fact_arrays.end(), set_name + "/" + key) == fact_arrays.end())
+    fact_arrays.push_back(set_name + "/" + key);
 }
 
 void RunState::complete_facts() {
@@ -92,9 +96,17 @@ std::vector<T> unpack_vector(const at::Tensor& tensor) {
 
 void RunState::save_to(Checkpoint& checkpoint) const {
   checkpoint.step = step;
-  const nlohmann::json json{{"phase", phase},       {"in_phase", in_phase},     {"position", position},   {"best_validation", best_validation},
-                            {"bad_epochs", bad_epochs}, {"phase_over", phase_over}, {"seconds", spent.wall}, {"processor_seconds", spent.processor},
-                            {"measurements", measurements}, {"fact_arrays", fact_arrays}, {"acted", acted}};
+  const nlohmann::json json{{"phase", phase},
+                            {"in_phase", in_phase},
+                            {"position", position},
+                            {"best_validation", best_validation},
+                            {"bad_epochs", bad_epochs},
+                            {"phase_over", phase_over},
+                            {"seconds", spent.wall},
+                            {"processor_seconds", spent.processor},
+                            {"measurements", measurements},
+                            {"fact_arrays", fact_arrays},
+                            {"acted", acted}};
   checkpoint.metadata["run"] = json.dump();
   checkpoint.tensors["outcome.step"] = pack_vector(outcomes.step, at::kLong);
   checkpoint.tensors["outcome.epoch"] = pack_vector(outcomes.epoch, at::kFloat);
@@ -106,7 +118,8 @@ void RunState::save_to(Checkpoint& checkpoint) const {
     checkpoint.tensors[prefix + "correct"] = pack_vector(set.correct, at::kByte);
     checkpoint.tensors[prefix + "probability"] = pack_vector(set.probability, at::kFloat);
     checkpoint.tensors[prefix + "first_token"] = pack_vector(set.first_token, at::kInt);
-    for (const auto& [extra, values] : set.extra) checkpoint.tensors[prefix + "extra." + extra] = pack_vector(values, at::kFloat);
+    for (const auto& [extra, values] : set.extra)
+      checkpoint.tensors[prefix + "extra." + extra] = pack_vector(values, at::kFloat);
   }
 }
 
@@ -134,7 +147,8 @@ void RunState::load_from(const Checkpoint& checkpoint) {
   outcomes.phase = unpack_vector<std::int32_t>(checkpoint.tensors.at("outcome.phase"));
   outcomes.sets.clear();
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (!name.starts_with("outcome.") || !name.ends_with(".fact") || name.find(".extra.") != std::string::npos) continue;
+    if (!name.starts_with("outcome.") || !name.ends_with(".fact") || name.find(".extra.") != std::string::npos)
+      continue;
     const std::string prefix = name.substr(0, name.size() - 4);
     report::SetOutcomes& set = outcomes.sets[prefix.substr(8, prefix.size() - 9)];
     set.fact_ids = unpack_vector<std::uint64_t>(tensor);
@@ -142,7 +156,8 @@ void RunState::load_from(const Checkpoint& checkpoint) {
     set.correct = unpack_vector<std::uint8_t>(checkpoint.tensors.at(prefix + "correct"));
     set.probability = unpack_vector<float>(checkpoint.tensors.at(prefix + "probability"));
     set.first_token = unpack_vector<std::int32_t>(checkpoint.tensors.at(prefix + "first_token"));
-    for (auto at = checkpoint.tensors.lower_bound(prefix + "extra."); at != checkpoint.tensors.end() && at->first.starts_with(prefix + "extra."); ++at) {
+    for (auto at = checkpoint.tensors.lower_bound(prefix + "extra.");
+         at != checkpoint.tensors.end() && at->first.starts_with(prefix + "extra."); ++at) {
       set.extra[at->first.substr(prefix.size() + 6)] = unpack_vector<float>(at->second);
     }
   }

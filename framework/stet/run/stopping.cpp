@@ -45,7 +45,8 @@ void request_stop() noexcept { stop.store(true); }
 StepBoundary::Due StepBoundary::look() {
   if (++steps_ < next_) return {};
   const double step_seconds = since_look_.seconds() / static_cast<double>(steps_);
-  std::vector<double> said = {communicator_.rank() == 0 && since_saved_.seconds() > interval_ ? 1.0 : 0.0, stop_requested() ? 1.0 : 0.0, step_seconds};
+  std::vector<double> said = {communicator_.rank() == 0 && since_saved_.seconds() > interval_ ? 1.0 : 0.0,
+                              stop_requested() ? 1.0 : 0.0, step_seconds};
   if (communicator_.size() > 1) {
     communicator_.all_reduce_max(std::span<double>(said));
     // Twice as many as before at the most: the first steps may have been unlike the others.

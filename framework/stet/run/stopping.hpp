@@ -16,16 +16,18 @@ struct Stopped {};
 /// The signals that ask for a checkpoint and an end with exit code 75: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2.
 inline constexpr std::array stop_signals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-/// Installs handlers for them, which only set a flag that is read at step boundaries, and lets those through that the launcher held back
-/// while the program was being loaded. What whoever started this process had told it to ignore (nohup) stays ignored.
+/// Installs handlers for them, which only set a flag that is read at step boundaries, and lets those through that the
+/// launcher held back while the program was being loaded. What whoever started this process had told it to ignore
+/// (nohup) stays ignored.
 void install_stop_handlers();
 /// Only lets them through, with what they do by default.
 void release_stop_signals() noexcept;
 [[nodiscard]] bool stop_requested() noexcept;
 void request_stop() noexcept;
 
-/// When to save and when to stop, agreed between the ranks. One rank looks at every step. Several exchange a message for it, so they look so often
-/// that at most about `look_seconds` pass: at every step if steps are long, at the same steps on all ranks.
+/// When to save and when to stop, agreed between the ranks. One rank looks at every step. Several exchange a message
+/// for it, so they look so often that at most about `look_seconds` pass: at every step if steps are long, at the same
+/// steps on all ranks.
 class StepBoundary {
  public:
   static constexpr double look_seconds = 0.25;

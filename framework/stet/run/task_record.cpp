@@ -17,14 +17,16 @@ namespace {
 void remove_half_written(const std::filesystem::path& task) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(task)) {
-    if (entry.is_regular_file() && entry.path().filename().string().find(".tmp.") != std::string::npos) files.push_back(entry.path());
+    if (entry.is_regular_file() && entry.path().filename().string().find(".tmp.") != std::string::npos)
+      files.push_back(entry.path());
   }
   for (const std::filesystem::path& file : files) std::filesystem::remove(file);
 }
 }  // namespace
 
 bool holds_model(const std::filesystem::path& task) {
-  return std::all_of(own_model_files.begin(), own_model_files.end(), [&](const char* name) { return std::filesystem::exists(task / name); });
+  return std::all_of(own_model_files.begin(), own_model_files.end(),
+                     [&](const char* name) { return std::filesystem::exists(task / name); });
 }
 
 bool finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
@@ -55,7 +57,8 @@ bool claim(Communicator& communicator, const std::filesystem::path& task, std::o
 void tidy(const std::filesystem::path& task) noexcept {
   try {
     if (!finished(task) || !std::filesystem::exists(task / "checkpoints")) return;
-    if (const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock")) std::filesystem::remove_all(task / "checkpoints");
+    if (const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock"))
+      std::filesystem::remove_all(task / "checkpoints");
   } catch (const std::exception&) {
     // Untidy is not wrong, and one rank alone calls this: it must not fail alone.
   }
@@ -70,7 +73,9 @@ Record record(const std::filesystem::path& task) {
     // A task of an older stet knows its time of the wall alone.
     return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0)};
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what()).at(file.string()).hint(again);
+    throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what())
+        .at(file.string())
+        .hint(again);
   } catch (Error& error) {
     error.hint(again);
     throw;
@@ -80,18 +85,26 @@ Record record(const std::filesystem::path& task) {
 void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks) {
   std::error_code ignored;
   std::filesystem::remove(task / "failed.json", ignored);
-  const nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor}, {"ranks", ranks}, {"time", utc_now()}, {"ended", unix_now()}, {"host", host_name()}};
+  const nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor},
+                            {"ranks", ranks},        {"time", utc_now()},
+                            {"ended", unix_now()},   {"host", host_name()}};
   write_file_atomically(task / "finished.json", json.dump(1) + "\n");
 }
 
 void mark_failed(const std::filesystem::path& task, const std::string& session, const Error& error) {
-  nlohmann::json json{{"session", session}, {"message", error.what()}, {"exit_code", error.exit_code()}, {"time", utc_now()}, {"host", host_name()}};
-  const std::pair<const char*, const std::string&> parts[] = {{"what", error.message()},      {"where", error.where()}, {"expected", error.expected()},
-                                                              {"received", error.received()}, {"hint", error.hint()},   {"detail", error.detail()}};
+  nlohmann::json json{{"session", session},
+                      {"message", error.what()},
+                      {"exit_code", error.exit_code()},
+                      {"time", utc_now()},
+                      {"host", host_name()}};
+  const std::pair<const char*, const std::string&> parts[] = {
+      {"what", error.message()},      {"where", error.where()}, {"expected", error.expected()},
+      {"received", error.received()}, {"hint", error.hint()},   {"detail", error.detail()}};
   for (const auto& [name, part] : parts) {
     if (!part.empty()) json[name] = part;
   }
-  write_file_atomically(task / "failed.json", json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file_atomically(task / "failed.json",
+                        json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace stet::task

@@ -1,6 +1,6 @@
 // What the folder of a task (base model, labels or run) says of it: claimed, failed, finished.
-// A task is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed one's task is free at
-// once. It is finished when its finished.json is there, which is written last.
+// A task is claimed by a lock on its folder, so that several processes can work on one experiment, and a killed one's
+// task is free at once. It is finished when its finished.json is there, which is written last.
 #pragma once
 
 #include <stet/base/clock.hpp>
@@ -24,8 +24,8 @@ struct Failure {
 /// A failure in this session, if there was one. A later session tries again.
 [[nodiscard]] std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session);
 
-/// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it. Half-written
-/// files that a killed owner left are removed.
+/// Collective. Creates the folder and takes its lock on rank 0; false on all ranks if another process has it.
+/// Half-written files that a killed owner left are removed.
 [[nodiscard]] bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock);
 
 /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.

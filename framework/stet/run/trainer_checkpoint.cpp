@@ -15,7 +15,8 @@ void save_trainer(const Trainer& trainer, const at::Tensor& weights, Checkpoint&
 
 OptimizerState load_trainer(const Checkpoint& checkpoint, at::Tensor& weights) {
   weights.copy_(checkpoint.tensors.at("weights"));
-  OptimizerState optimizer{checkpoint.tensors.at("moment1").clone(), checkpoint.tensors.at("moment2").clone(), checkpoint.step};
+  OptimizerState optimizer{checkpoint.tensors.at("moment1").clone(), checkpoint.tensors.at("moment2").clone(),
+                           checkpoint.step};
   // A base model's checkpoint of an older stet has the step as its own alone.
   const auto step = checkpoint.metadata.find("optimizer_step");
   if (step != checkpoint.metadata.end()) optimizer.step = std::stoll(step->second);

@@ -3,13 +3,13 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/evaluate/evaluation.hpp>
+#include <stet/outcomes/outcomes.hpp>
+#include <stet/plan/pretraining_data.hpp>
 #include <stet/run/base_model.hpp>
 #include <stet/run/knowledge_labels.hpp>
-#include <stet/plan/pretraining_data.hpp>
 #include <stet/run/probe_context.hpp>
 #include <stet/run/run_examples.hpp>
 #include <stet/run/run_sets.hpp>
-#include <stet/outcomes/outcomes.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
@@ -53,7 +53,8 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
     }
     position = range.end;
   }
-  std::nth_element(per_sequence.begin(), per_sequence.begin() + static_cast<std::ptrdiff_t>(per_sequence.size() / 2), per_sequence.end());
+  std::nth_element(per_sequence.begin(), per_sequence.begin() + static_cast<std::ptrdiff_t>(per_sequence.size() / 2),
+                   per_sequence.end());
   const double median = per_sequence[per_sequence.size() / 2];
   return {median, tokens / static_cast<double>(counted) / median};
 }
@@ -62,8 +63,14 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
 class Bench {
  public:
   Bench(const PlannedRun& run, PluginRegistry& registry, double seconds)
-      : run_(run), config_(run.config), registry_(registry), seconds_(seconds), own_(registry.communicator().size() > 1 ? make_single_process() : nullptr),
-        alone_(own_ ? *own_ : registry.communicator()), base_(untrained_base(run.config.data, run.config.model)), snapshots_(base_.weights) {
+      : run_(run),
+        config_(run.config),
+        registry_(registry),
+        seconds_(seconds),
+        own_(registry.communicator().size() > 1 ? make_single_process() : nullptr),
+        alone_(own_ ? *own_ : registry.communicator()),
+        base_(untrained_base(run.config.data, run.config.model)),
+        snapshots_(base_.weights) {
     PlannedRun by_recall = run;  // labels cost a model; the sets are as large by recall
     if (config_.sets.labels == Labels::slick) {
       by_recall.config.sets.labels = Labels::recall;
@@ -84,7 +91,8 @@ class Bench {
       for (const TokenSequence& sequence : set.sequences) sequences.push_back(&sequence);
     }
     if (sequences.empty()) return 0;
-    const TrainingData data{"facts", sequences.size(), [&](std::uint64_t /*epoch*/, std::uint64_t index) { return *sequences[index]; }};
+    const TrainingData data{"facts", sequences.size(),
+                            [&](std::uint64_t /*epoch*/, std::uint64_t index) { return *sequences[index]; }};
     at::Tensor weights = base_.weights.clone();
     Trainer trainer(base_.model, weights, config_.train, alone_);
     fill_examples(trainer.examples(), sets_, base_, run_.seed);
@@ -99,7 +107,8 @@ class Bench {
     }
     TrainableSelection selection;
     for (const PluginUse& use : config_.freezes) {
-      if (use.acts_in(phase.name)) selection = registry_.freeze_strategy(use.plugin).create(use.parameters)->select(base_.model.table());
+      if (use.acts_in(phase.name))
+        selection = registry_.freeze_strategy(use.plugin).create(use.parameters)->select(base_.model.table());
     }
     trainer.begin_phase(selection, active, snapshots_, base_.weights);
     const double begun = beginning.seconds();
@@ -147,7 +156,8 @@ class Bench {
     while (rounds < 2 || watch.seconds() < seconds_ / 2) {
       for (const TokenizedSet& set : sets_) {
         if (!wanted(set)) continue;
-        static_cast<void>(score(base_.model, base_.weights, set, alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
+        static_cast<void>(
+            score(base_.model, base_.weights, set, alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
       }
       ++rounds;
     }
@@ -179,10 +189,14 @@ BaseCost measure_base(const RunConfig& config, double seconds) {
   BaseCost cost;
   cost.parameters = base.model.table().total();
   cost.tokens_per_second = speed.tokens_per_second;
-  cost.seconds = speed.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);
-  const double batch_tokens = static_cast<double>(config.pretrain.train.batch_size) * speed.tokens_per_second * speed.seconds_per_sequence;
+  cost.seconds =
+      speed.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);
+  const double batch_tokens =
+      static_cast<double>(config.pretrain.train.batch_size) * speed.tokens_per_second * speed.seconds_per_sequence;
   const ModelConfig& shape = base.model.config();
-  const double activations = batch_tokens * 4 * (static_cast<double>(shape.layers) * 14 * static_cast<double>(shape.width) + 3 * static_cast<double>(shape.vocabulary));
+  const double activations = batch_tokens * 4 *
+                             (static_cast<double>(shape.layers) * 14 * static_cast<double>(shape.width) +
+                              3 * static_cast<double>(shape.vocabulary));
   cost.memory_bytes = static_cast<double>(cost.parameters) * 4 * 5 + activations + 150e6;  // the last: libtorch itself
   return cost;
 }
@@ -195,10 +209,14 @@ double measure_labels(const RunConfig& config) {
   double seconds = 0;
   for (SlickRelation& relation : slick_questions(base.world)) {
     if (relation.facts.empty()) continue;
-    std::size_t tokens = 0;  // a trained model ends its answers, and its samples are often the same; these weights would go on, each its own way
-    for (const SlickFact& fact : relation.facts) tokens += base.tokenizer.encode(options.answer_lead + fact.answers.front()).size();
-    options.max_new_tokens = std::max<std::int64_t>(1, std::llround(static_cast<double>(tokens) / static_cast<double>(relation.facts.size())));
-    const double groups = std::ceil(static_cast<double>(relation.facts.size()) / static_cast<double>(slick_facts_at_once));
+    std::size_t tokens = 0;  // a trained model ends its answers, and its samples are often the same; these weights
+                             // would go on, each its own way
+    for (const SlickFact& fact : relation.facts)
+      tokens += base.tokenizer.encode(options.answer_lead + fact.answers.front()).size();
+    options.max_new_tokens = std::max<std::int64_t>(
+        1, std::llround(static_cast<double>(tokens) / static_cast<double>(relation.facts.size())));
+    const double groups =
+        std::ceil(static_cast<double>(relation.facts.size()) / static_cast<double>(slick_facts_at_once));
     relation.facts.resize(std::min(relation.facts.size(), slick_facts_at_once));
     const ProcessorStopwatch watch;
     static_cast<void>(slick(base.model, base.weights, base.tokenizer, std::span(&relation, 1), options, *alone));
@@ -210,7 +228,8 @@ double measure_labels(const RunConfig& config) {
 double planned_epochs(const PhaseConfig& phase) {
   const auto most = static_cast<double>(phase.epochs);
   if (phase.until == Until::epochs) return most;
-  const auto fewest = static_cast<double>(std::max(phase.min_epochs, phase.patience + 1));  // the first epoch is the best so far
+  const auto fewest =
+      static_cast<double>(std::max(phase.min_epochs, phase.patience + 1));  // the first epoch is the best so far
   return (std::min(fewest, most) + most) / 2;
 }
 
@@ -224,13 +243,15 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   for (const PhaseConfig& phase : config.phases) {
     cost.run_seconds += bench.phase(phase, speed);
     evaluations += std::ceil(planned_epochs(phase) / static_cast<double>(config.evaluate.every_epochs));
-    if (phase.until == Until::plateau && config.evaluate.every_epochs > 1) {  // the other epochs score one set to judge by
+    if (phase.until == Until::plateau &&
+        config.evaluate.every_epochs > 1) {  // the other epochs score one set to judge by
       cost.run_seconds += planned_epochs(phase) * bench.validation();
     }
   }
   cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);
   cost.tokens_per_second = speed.tokens_per_second;
-  cost.snapshot_bytes = static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size()) + bench.teacher_bytes();
+  cost.snapshot_bytes =
+      static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size()) + bench.teacher_bytes();
   return cost;
 }
 

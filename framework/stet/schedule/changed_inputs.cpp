@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view plugin_prefix = "plugin ";
 
-/// The inputs that differ. Both runs have the same likeness, so they have the same inputs by name, but for a plugin that has moved into the
-/// installation or out of it.
+/// The inputs that differ. Both runs have the same likeness, so they have the same inputs by name, but for a plugin
+/// that has moved into the installation or out of it.
 std::vector<std::string> differences(const config::Value& now, const config::Value& then) {
   std::vector<std::string> names;
   for (const auto& [name, hash] : now.members()) {
@@ -32,9 +32,10 @@ bool is_done(const PlannedRun& run, const Workspace& workspace) {
 std::string sentence(const std::string& input, std::size_t runs, const Plan& plan) {
   const std::string made = fmt::format("{} run{} made again", runs, runs == 1 ? " is" : "s are");
   if (input.starts_with(plugin_prefix)) {
-    return fmt::format("plugin '{}' has other bytes than when runs with these settings were finished, and the same version: {} "
-                       "(--trust-versions takes the finished ones)",
-                       input.substr(plugin_prefix.size()), made);
+    return fmt::format(
+        "plugin '{}' has other bytes than when runs with these settings were finished, and the same version: {} "
+        "(--trust-versions takes the finished ones)",
+        input.substr(plugin_prefix.size()), made);
   }
   const bool facts = input == "data";
   return fmt::format("{} of '{}' changed since runs with these settings were finished: {}", facts ? "data" : input,

@@ -23,8 +23,10 @@ const Cost& measured_once(std::map<std::string, Cost>& measured, const std::stri
 
 }  // namespace
 
-CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
-                       const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels, double seconds) {
+CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
+                           const std::function<bool(const PlannedBase&)>& left_base,
+                           const std::function<bool(const PlannedRun&)>& left_run,
+                           const std::function<bool(const PlannedLabels&)>& left_labels, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   std::map<std::string, ArmCost> arms;
   std::map<std::string, BaseCost> kinds;  // bases that differ by their index alone cost the same
@@ -32,7 +34,8 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std
     return measured_once(arms, run.arm, [&] { return measure_arm(run, registry, seconds); });
   };
   const auto base_of = [&](const PlannedRun& run) -> const BaseCost& {
-    return measured_once(kinds, config::config_hash(base_identity_of(run.config)), [&] { return measure_base(run.config, seconds); });
+    return measured_once(kinds, config::config_hash(base_identity_of(run.config)),
+                         [&] { return measure_base(run.config, seconds); });
   };
   CostEstimate estimate;
   const auto remember = [&estimate](const BaseCost& base, const ArmCost& arm) {
@@ -61,7 +64,8 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std
   std::map<std::string, double> labels;  // as bases: those that differ by the base alone cost the same
   for (const PlannedLabels& one : plan.labels) {
     if (!left_labels(one)) continue;
-    const std::string kind = config::config_hash(base_identity_of(one.config)) + config::config_hash(labels_identity_of(one.config));
+    const std::string kind =
+        config::config_hash(base_identity_of(one.config)) + config::config_hash(labels_identity_of(one.config));
     const double seconds_of_them = measured_once(labels, kind, [&] { return measure_labels(one.config); });
     estimate.label_seconds += seconds_of_them;
     estimate.by_base[one.base].labels += seconds_of_them;
@@ -69,7 +73,9 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std
   return estimate;
 }
 
-double elapsed_work(const CostEstimate& estimate) { return estimate.base_seconds + estimate.label_seconds + estimate.run_seconds; }
+double elapsed_work(const CostEstimate& estimate) {
+  return estimate.base_seconds + estimate.label_seconds + estimate.run_seconds;
+}
 
 double elapsed_seconds(const CostEstimate& estimate, int workers) {
   STET_ASSERT(workers > 0);

@@ -1,8 +1,8 @@
 // What an experiment will cost, from a few timed steps of every arm on this machine.
 #pragma once
 
-#include <stet/schedule/arm_cost.hpp>
 #include <stet/plan/plan.hpp>
+#include <stet/schedule/arm_cost.hpp>
 
 #include <functional>
 #include <vector>
@@ -27,13 +27,16 @@ struct CostEstimate {
 
 /// All that is left, on one core.
 [[nodiscard]] double elapsed_work(const CostEstimate& estimate);
-/// How long it takes `workers` processes that take the tasks in order, each as soon as its base is there: no task can be divided.
+/// How long it takes `workers` processes that take the tasks in order, each as soon as its base is there: no task can
+/// be divided.
 [[nodiscard]] double elapsed_seconds(const CostEstimate& estimate, int workers);
 
-/// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part. `left_base`, `left_run` and `left_labels` tell
-/// what is still to do.
-[[nodiscard]] CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry, const std::function<bool(const PlannedBase&)>& left_base,
-                                     const std::function<bool(const PlannedRun&)>& left_run, const std::function<bool(const PlannedLabels&)>& left_labels,
-                                     double seconds = 0.25);
+/// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part.
+/// `left_base`, `left_run` and `left_labels` tell what is still to do.
+[[nodiscard]] CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
+                                         const std::function<bool(const PlannedBase&)>& left_base,
+                                         const std::function<bool(const PlannedRun&)>& left_run,
+                                         const std::function<bool(const PlannedLabels&)>& left_labels,
+                                         double seconds = 0.25);
 
 }  // namespace stet

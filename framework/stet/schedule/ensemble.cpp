@@ -29,7 +29,8 @@ namespace {
 /// Which groups of a job are through, and how: "group-G.done", or "group-G.lost" with an exit code.
 class GroupRoster {
  public:
-  GroupRoster(std::filesystem::path board, int groups, int mine) : board_(std::move(board)), groups_(groups), mine_(mine) {}
+  GroupRoster(std::filesystem::path board, int groups, int mine)
+      : board_(std::move(board)), groups_(groups), mine_(mine) {}
 
   void done() const noexcept { note(mine_, ".done", 0); }
   void lost(int exit_code) const noexcept { note(mine_, ".lost", exit_code); }
@@ -57,7 +58,9 @@ class GroupRoster {
   }
 
  private:
-  [[nodiscard]] std::filesystem::path file(int group, const char* end) const { return board_ / fmt::format(".group-{}{}", group, end); }
+  [[nodiscard]] std::filesystem::path file(int group, const char* end) const {
+    return board_ / fmt::format(".group-{}{}", group, end);
+  }
   [[nodiscard]] bool there(int group, const char* end) const {
     std::error_code ignored;
     return std::filesystem::exists(file(group, end), ignored);
@@ -76,9 +79,9 @@ class GroupRoster {
 
 }  // namespace
 
-EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world,
-                              std::int64_t ranks_per_run, const std::filesystem::path& board, WorkOptions options,
-                              const ProgressSink& progress) {
+EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
+                              Communicator& world, std::int64_t ranks_per_run, const std::filesystem::path& board,
+                              WorkOptions options, const ProgressSink& progress) {
   const int groups = group_count(world.size(), ranks_per_run);
   const int ranks = world.size() / groups;
   const std::unique_ptr<Communicator> group = world.split(world.rank() / ranks);
@@ -90,7 +93,8 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
   };
   options.leave = [&](int exit_code) {
     roster.lost(exit_code);
-    if (groups > 1) log::warning("the ranks of this group are lost to each other; the other groups go on, then the job ends");
+    if (groups > 1)
+      log::warning("the ranks of this group are lost to each other; the other groups go on, then the job ends");
     end_job();
   };
   const WorkerResult mine = work_on(plan, workspace, registry, *group, options, progress, counter.get());

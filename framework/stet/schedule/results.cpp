@@ -29,7 +29,9 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
     outcomes.push_back(std::move(outcome));
   }
   report::Table table = report::compute_table(plan.table, outcomes);
-  if (missing > 0) table.notes.push_back(fmt::format("{} of {} runs are not finished; `stet run` goes on with them.", missing, plan.runs.size()));
+  if (missing > 0)
+    table.notes.push_back(
+        fmt::format("{} of {} runs are not finished; `stet run` goes on with them.", missing, plan.runs.size()));
   return table;
 }
 
@@ -43,12 +45,16 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
   std::string certification = "Table 0: what the base models recall (greedy exact match, %).\n";
   for (const PlannedBase& base : plan.bases) {
     const std::filesystem::path file = workspace.base_folder(base) / "certification.md";
-    if (std::filesystem::exists(file)) certification += fmt::format("\nBase model {} ({})\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
+    if (std::filesystem::exists(file))
+      certification +=
+          fmt::format("\nBase model {} ({})\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
   }
   for (const PlannedLabels& labels : plan.labels) {
     const PlannedBase& base = plan.bases[labels.base];
     const std::filesystem::path file = workspace.labels_folder(labels, base) / "slick.md";
-    if (std::filesystem::exists(file)) certification += fmt::format("\nBase model {} ({}), by SLiCK\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
+    if (std::filesystem::exists(file))
+      certification += fmt::format("\nBase model {} ({}), by SLiCK\n\n{}", base.index + 1, base.identity.substr(0, 10),
+                                   read_file(file));
   }
   write_file_atomically(workspace.folder() / "certification.md", certification);
 }

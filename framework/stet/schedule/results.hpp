@@ -2,14 +2,14 @@
 #pragma once
 
 #include <stet/plan/plan.hpp>
-#include <stet/schedule/workspace.hpp>
 #include <stet/report/table.hpp>
+#include <stet/schedule/workspace.hpp>
 
 namespace stet {
 
-/// Reads the outcomes of all finished runs of the plan and computes the table. Start, peak and forgetting count from the end
-/// of the phase before the last (the last evaluation that all arms share the meaning of), or from the first evaluation if
-/// there is one phase. Throws Error (data) if a record cannot be read.
+/// Reads the outcomes of all finished runs of the plan and computes the table. Start, peak and forgetting count from
+/// the end of the phase before the last (the last evaluation that all arms share the meaning of), or from the first
+/// evaluation if there is one phase. Throws Error (data) if a record cannot be read.
 [[nodiscard]] report::Table compute_results(const Plan& plan, const Workspace& workspace);
 
 /// Writes table.md, table.tex, table.csv, certification.md and plan.toml into the experiment's folder.

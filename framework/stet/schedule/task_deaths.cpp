@@ -74,20 +74,23 @@ std::optional<Error> judge_last_death(const std::filesystem::path& task, const s
   const Deaths before = read_deaths(task);
   // What kills a process in the engine without a signal of its own may be anybody's SIGKILL.
   const bool own_fault = !flight.place.empty() || flight.fatal_signal != 0;
-  const bool again = before.count > 0 && (before.session == session || (own_fault && !place.empty() && before.place == place));
+  const bool again =
+      before.count > 0 && (before.session == session || (own_fault && !place.empty() && before.place == place));
   const int count = again ? before.count + 1 : 1;
   if (count < 2) {
     const nlohmann::json json{{"session", session}, {"place", place}, {"count", count}};
     write_file_atomically(deaths_file(task), json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-    log::warning("{}: process {} died {}{}; it is tried once more", task.filename().string(), flight.process, cause_of(flight),
-                 place.empty() ? "" : ", " + place);
+    log::warning("{}: process {} died {}{}; it is tried once more", task.filename().string(), flight.process,
+                 cause_of(flight), place.empty() ? "" : ", " + place);
     return std::nullopt;
   }
   forget_deaths(task);
   Error error(flight.place.empty() ? ErrorKind::communication : ErrorKind::plugin,
               fmt::format("two processes died in this task, the last one {}", cause_of(flight)));
-  error.at(place).hint(flight.place.empty() ? "look for the kernel's out-of-memory messages (dmesg); the same command tries again"
-                                            : "a crash in the plugin's own code: `stet plugin check` tries it in processes of their own; the same command tries again");
+  error.at(place).hint(flight.place.empty()
+                           ? "look for the kernel's out-of-memory messages (dmesg); the same command tries again"
+                           : "a crash in the plugin's own code: `stet plugin check` tries it in processes of their "
+                             "own; the same command tries again");
   return error;
 }
 

@@ -87,7 +87,8 @@ Forecast forecast(std::span<const ForecastTask> tasks, std::span<const Progress>
   return result;
 }
 
-WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::string session) : session_(std::move(session)) {
+WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::string session)
+    : session_(std::move(session)) {
   const auto add = [&](ForecastTask task, std::filesystem::path folder) {
     tasks_.push_back(std::move(task));
     folders_.push_back(std::move(folder));
@@ -99,7 +100,8 @@ WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::st
     add({ForecastTask::Kind::base, base.identity, size(base.config)}, workspace.base_folder(base));
   }
   for (const PlannedLabels& labels : plan.labels) {
-    add({ForecastTask::Kind::labels, labels.identity, size(labels.config)}, workspace.labels_folder(labels, plan.bases[labels.base]));
+    add({ForecastTask::Kind::labels, labels.identity, size(labels.config)},
+        workspace.labels_folder(labels, plan.bases[labels.base]));
   }
   for (const PlannedRun& run : plan.runs) {
     const std::filesystem::path folder = workspace.run_folder(run);

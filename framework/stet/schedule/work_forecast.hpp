@@ -1,5 +1,5 @@
-// How much of an experiment's work is done, and how long the rest will take, from what its tasks have taken so far. For the display of a running
-// experiment; what one that has not begun will cost, `estimate_cost` measures.
+// How much of an experiment's work is done, and how long the rest will take, from what its tasks have taken so far. For
+// the display of a running experiment; what one that has not begun will cost, `estimate_cost` measures.
 #pragma once
 
 #include <stet/plan/plan.hpp>
@@ -26,12 +26,13 @@ struct ForecastTask {
 };
 
 struct Forecast {
-  double fraction = 0;               ///< of the work, 0..1
-  std::optional<double> left{};      ///< seconds; empty: nothing has been learnt yet
+  double fraction = 0;           ///< of the work, 0..1
+  std::optional<double> left{};  ///< seconds; empty: nothing has been learnt yet
 };
 
-/// A task that is not finished costs what those like it took on average; where none is finished, what others of its kind took, then what those under
-/// way seem to take; a kind of which nothing is known yet goes by the kinds that are (a base model is taken for six runs).
+/// A task that is not finished costs what those like it took on average; where none is finished, what others of its
+/// kind took, then what those under way seem to take; a kind of which nothing is known yet goes by the kinds that are
+/// (a base model is taken for six runs).
 [[nodiscard]] Forecast forecast(std::span<const ForecastTask> tasks, std::span<const Progress> active, int processes);
 
 /// The tasks of a plan, and what has become of them.

@@ -23,8 +23,8 @@ enum class Turn { done, worked, busy };
 
 class Worker {
  public:
-  Worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator, const WorkOptions& options,
-         const ProgressSink& progress)
+  Worker(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& communicator,
+         const WorkOptions& options, const ProgressSink& progress)
       : plan_(plan),
         workspace_(workspace),
         registry_(registry),
@@ -47,15 +47,19 @@ class Worker {
   }
 
  private:
-  /// The tasks that this group draws, bases first; labels are taken when their base is ready. A run whose base is not finished is left for later.
+  /// The tasks that this group draws, bases first; labels are taken when their base is ready. A run whose base is not
+  /// finished is left for later.
   void take_drawn(SharedCounter& counter) {
-    const auto bases = static_cast<std::int64_t>(plan_.bases.size()), runs = static_cast<std::int64_t>(plan_.runs.size());
+    const auto bases = static_cast<std::int64_t>(plan_.bases.size()),
+               runs = static_cast<std::int64_t>(plan_.runs.size());
     while (true) {
-      const std::int64_t drawn = std::stoll(communicator_.broadcast_text(communicator_.rank() == 0 ? std::to_string(counter.next()) : "", 0));
+      const std::int64_t drawn =
+          std::stoll(communicator_.broadcast_text(communicator_.rank() == 0 ? std::to_string(counter.next()) : "", 0));
       if (drawn >= bases + runs) return;
       if (drawn < bases) {
         (void)attempt_base(plan_.bases[static_cast<std::size_t>(drawn)]);
-      } else if (const PlannedRun& run = plan_.runs[static_cast<std::size_t>(drawn - bases)]; !suspects_.contains(run.arm)) {
+      } else if (const PlannedRun& run = plan_.runs[static_cast<std::size_t>(drawn - bases)];
+                 !suspects_.contains(run.arm)) {
         (void)attempt_run(run);
       }
     }
@@ -86,7 +90,8 @@ class Worker {
     }
   }
 
-  /// Arms that went wrong in an earlier session, as rank 0 sees it: where they end the group or the job, the others are done by then.
+  /// Arms that went wrong in an earlier session, as rank 0 sees it: where they end the group or the job, the others are
+  /// done by then.
   void find_suspects() {
     std::string names;
     if (communicator_.rank() == 0) {
@@ -112,9 +117,11 @@ class Worker {
 
   Turn attempt_labels(const PlannedLabels& labels) {
     const PlannedBase& base = plan_.bases[labels.base];
-    if (const Need base_is = need(workspace_.base_folder(base)); base_is != Need::ready) return base_is == Need::open ? Turn::busy : Turn::done;
-    return attempt(workspace_.labels_folder(labels, base), task_name(labels),
-                   [&](const std::filesystem::path& folder) { label_facts(labels, base_of(labels.base), folder, communicator_, progress_); });
+    if (const Need base_is = need(workspace_.base_folder(base)); base_is != Need::ready)
+      return base_is == Need::open ? Turn::busy : Turn::done;
+    return attempt(workspace_.labels_folder(labels, base), task_name(labels), [&](const std::filesystem::path& folder) {
+      label_facts(labels, base_of(labels.base), folder, communicator_, progress_);
+    });
   }
 
   Turn attempt_run(const PlannedRun& run) {
@@ -185,7 +192,8 @@ class Worker {
       failure = current_error(ErrorKind::internal);
     }
     // An error of MPI's that the ranks could not tell each other of.
-    const bool cut_off = failure && failure->kind() == ErrorKind::communication && !failure->is_known_to_all() && communicator_.size() > 1;
+    const bool cut_off = failure && failure->kind() == ErrorKind::communication && !failure->is_known_to_all() &&
+                         communicator_.size() > 1;
     if (failure && (communicator_.broken() || cut_off)) lose(*failure);
     communicator_.recorder().end_task();
     if (communicator_.rank() == 0) forget_deaths(folder);
@@ -226,7 +234,8 @@ class Worker {
   const BaseModel& base_of(std::size_t index) {
     if (!base_ || base_index_ != index) {
       base_.reset();
-      collectively(communicator_, [&] { base_ = load_base(plan_.bases[index], workspace_.base_folder(plan_.bases[index])); });
+      collectively(communicator_,
+                   [&] { base_ = load_base(plan_.bases[index], workspace_.base_folder(plan_.bases[index])); });
       base_index_ = index;
     }
     return *base_;

@@ -1,8 +1,8 @@
 #include <stet/schedule/workspace.hpp>
 
 #include <stet/config/document.hpp>
-#include <stet/run/model_folder.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
+#include <stet/run/model_folder.hpp>
 
 #include <utility>
 
@@ -18,11 +18,14 @@ std::filesystem::path Workspace::base_folder(const PlannedBase& base) const { re
 std::filesystem::path Workspace::labels_folder(const PlannedLabels& labels, const PlannedBase& base) const {
   return base_folder(base) / ("slick-" + labels.identity);
 }
-std::filesystem::path Workspace::run_folder(const PlannedRun& run) const { return folder_ / "runs" / run.folder_name(); }
+std::filesystem::path Workspace::run_folder(const PlannedRun& run) const {
+  return folder_ / "runs" / run.folder_name();
+}
 
 void Workspace::announce(const PlannedRun& run) const {
   std::filesystem::create_directories(root_ / ".runs");
-  write_file_atomically(root_ / ".runs" / run.identity, (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
+  write_file_atomically(root_ / ".runs" / run.identity,
+                        (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
   if (run.inputs.members().empty()) return;
   config::Value alike = config::Value::table();
   alike.set("identity", run.identity);
@@ -66,7 +69,8 @@ bool Workspace::adopt(const PlannedRun& run) const {
   if (run.config.checkpoint.keep_weights) {
     for (const char* name : own_model_files) copy_file_atomically(theirs / name, mine / name);
     // Says which token ends a text, where that token has an unusual name.
-    if (std::filesystem::exists(theirs / "tokenizer_config.json")) copy_file_atomically(theirs / "tokenizer_config.json", mine / "tokenizer_config.json");
+    if (std::filesystem::exists(theirs / "tokenizer_config.json"))
+      copy_file_atomically(theirs / "tokenizer_config.json", mine / "tokenizer_config.json");
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
   write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));

@@ -1,10 +1,10 @@
 // Where results lie:
 //   ROOT/NAME/            table.md, table.tex, table.csv, plan.toml
-//   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt, finished.json; its model, if kept
-//   ROOT/.runs/HASH       the folder, relative to ROOT, of a finished run of that identity: other experiments copy its results
-//   ROOT/.runs/like-HASH  identity and inputs of the last finished run of that likeness (PlannedRun)
-//   ROOT/.inputs          which files were found whole (ContentStamps)
-//   ROOT/.bases/HASH/     base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
+//   ROOT/NAME/runs/ARM-sSEED-HASH/   run.toml, metrics.jsonl, outcomes.safetensors, measurements.csv, manifest.txt,
+//   finished.json; its model, if kept ROOT/.runs/HASH       the folder, relative to ROOT, of a finished run of that
+//   identity: other experiments copy its results ROOT/.runs/like-HASH  identity and inputs of the last finished run of
+//   that likeness (PlannedRun) ROOT/.inputs          which files were found whole (ContentStamps) ROOT/.bases/HASH/
+//   base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 #pragma once
 
 #include <stet/plan/plan.hpp>
@@ -36,10 +36,12 @@ class Workspace {
   };
   /// Nothing for a run without inputs, or if there is none that is still finished.
   [[nodiscard]] std::optional<Alike> last_alike(const PlannedRun& run) const;
-  /// The folder of a run of this identity that another experiment under the root has finished, if there is one (with its model, if this run is to keep it).
+  /// The folder of a run of this identity that another experiment under the root has finished, if there is one (with
+  /// its model, if this run is to keep it).
   [[nodiscard]] std::optional<std::filesystem::path> finished_elsewhere(const PlannedRun& run) const;
-  /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies what it
-  /// left into this run's folder, marks it finished, and returns true. Not collective; the run's lock must be held.
+  /// If another experiment under the root has finished a run of this identity (its arm may have another name): copies
+  /// what it left into this run's folder, marks it finished, and returns true. Not collective; the run's lock must be
+  /// held.
   [[nodiscard]] bool adopt(const PlannedRun& run) const;
 
  private:

@@ -10,17 +10,19 @@
 
 namespace stet::report {
 
-/// Weights of the rows in one draw: how often the row's group was drawn times how often its cluster was (Owen 2007, "the
-/// pigeonhole bootstrap"). A single group, or a single cluster, is kept. The intervals that come of it hold both what a
-/// seed's facts and what a fact's seeds have in common; where rows have nothing in common they are wider than need be,
-/// by at most sqrt(3).
+/// Weights of the rows in one draw: how often the row's group was drawn times how often its cluster was (Owen 2007,
+/// "the pigeonhole bootstrap"). A single group, or a single cluster, is kept. The intervals that come of it hold both
+/// what a seed's facts and what a fact's seeds have in common; where rows have nothing in common they are wider than
+/// need be, by at most sqrt(3).
 void draw_cluster_weights(const RegressionData& data, Random& random, std::vector<double>& weights);
 
-/// The share of draws to leave out on either side: expanded_tail() for the number of groups, or of clusters if they are fewer.
+/// The share of draws to leave out on either side: expanded_tail() for the number of groups, or of clusters if they are
+/// fewer.
 [[nodiscard]] double cluster_tail(const RegressionData& data, double confidence);
 
-/// Percentile intervals of the logistic model's coefficients, expanded for few groups as all others: [covariates]; `mean` is the coefficient of `fit`, which
-/// must be a fit of `data` with this ridge. Below least_seeds groups there is no interval (NaN). per_seed stays empty. A function of the data and options alone.
+/// Percentile intervals of the logistic model's coefficients, expanded for few groups as all others: [covariates];
+/// `mean` is the coefficient of `fit`, which must be a fit of `data` with this ridge. Below least_seeds groups there is
+/// no interval (NaN). per_seed stays empty. A function of the data and options alone.
 [[nodiscard]] std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge,
                                                            const RegressionFit& fit, const BootstrapOptions& options);
 

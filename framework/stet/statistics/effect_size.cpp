@@ -34,7 +34,8 @@ double noncentrality(double t, double degrees, double probability) {
   for (double step = 1; excess(low) < 0; step *= 2) low -= step;
   for (double step = 1; excess(high) > 0; step *= 2) high += step;
   std::uintmax_t iterations = 200;
-  const auto [left, right] = boost::math::tools::toms748_solve(excess, low, high, boost::math::tools::eps_tolerance<double>(40), iterations);
+  const auto [left, right] =
+      boost::math::tools::toms748_solve(excess, low, high, boost::math::tools::eps_tolerance<double>(40), iterations);
   return (left + right) / 2;
 }
 

@@ -1,8 +1,8 @@
 #include <stet/base/error.hpp>
 #include <stet/statistics/equivalence.hpp>
 
-#include <boost/math/distributions/students_t.hpp>
 #include <fmt/format.h>
+#include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -96,8 +96,8 @@ double likelihood_of(const RegressionData& data, std::span<const double> weights
   for (std::size_t row = 0; row < data.rows; ++row) {
     const double weight = weights.empty() ? 1.0 : weights[row];
     if (weight == 0) continue;
-    sum += weight *
-           log_probability(data.y[row], fit.intercepts[data.group[row]] + score_of(data, row, fit.coefficients));
+    sum +=
+        weight * log_probability(data.y[row], fit.intercepts[data.group[row]] + score_of(data, row, fit.coefficients));
   }
   return sum;
 }
@@ -178,8 +178,7 @@ RegressionFit fit_linear(const RegressionData& data, double ridge, std::span<con
   equations.solve(fit.coefficients, fit.intercepts, &fit.standard_errors);
   double squares = 0;
   for (std::size_t row = 0; row < data.rows; ++row) {
-    const double residual =
-        data.y[row] - fit.intercepts[data.group[row]] - score_of(data, row, fit.coefficients);
+    const double residual = data.y[row] - fit.intercepts[data.group[row]] - score_of(data, row, fit.coefficients);
     squares += (weights.empty() ? 1.0 : weights[row]) * residual * residual;
   }
   const double degrees = total - static_cast<double>(data.covariates) - data.groups;

@@ -36,9 +36,9 @@ inline constexpr double intercept_ridge = 1e-3;
 /// P(y = 1) = 1 / (1 + exp(-(intercept of the group + x b))), by Newton's method (IRLS) with step halving on
 /// log likelihood - ridge/2 |b|^2 - intercept_ridge/2 |intercepts|^2. `weights` (empty: all 1) count rows; rows of
 /// weight 0 are skipped. `start` (may be null) is a fit to begin from. A step is halved until the
-/// penalized likelihood does not fall; one that stays refused is not taken and ends the search, not converged. Converged: no coefficient or intercept moved by
-/// 1e-8 or more; at most 100 steps. ridge >= 0; sizes must agree (assertions). Covariates that others determine get 0
-/// where ridge is 0.
+/// penalized likelihood does not fall; one that stays refused is not taken and ends the search, not converged.
+/// Converged: no coefficient or intercept moved by 1e-8 or more; at most 100 steps. ridge >= 0; sizes must agree
+/// (assertions). Covariates that others determine get 0 where ridge is 0.
 [[nodiscard]] RegressionFit fit_logistic(const RegressionData& data, double ridge, std::span<const double> weights = {},
                                          const RegressionFit* start = nullptr);
 

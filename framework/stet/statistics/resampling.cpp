@@ -25,8 +25,10 @@ double expanded_tail(double confidence, std::size_t seeds) {
   const double tail = (1 - confidence) / 2;
   if (seeds < 2) return tail;
   const auto n = static_cast<double>(seeds);
-  const double t = boost::math::quantile(boost::math::complement(boost::math::students_t_distribution<double>(n - 1), tail));
-  return boost::math::cdf(boost::math::complement(boost::math::normal_distribution<double>(), std::sqrt(n / (n - 1)) * t));
+  const double t =
+      boost::math::quantile(boost::math::complement(boost::math::students_t_distribution<double>(n - 1), tail));
+  return boost::math::cdf(
+      boost::math::complement(boost::math::normal_distribution<double>(), std::sqrt(n / (n - 1)) * t));
 }
 
 Interval percentile_interval(std::vector<double> values, double tail) {
@@ -82,7 +84,8 @@ Interval fieller_interval(std::span<const double> numerators, std::span<const do
   if (!usable(numerators) || !usable(denominators)) return no_interval;
   const double a = mean_of_values(numerators), b = mean_of_values(denominators);
   const double squared = std::pow(t_quantile(numerators.size() - 1, confidence), 2);
-  // (a - r b)^2 <= t^2 (aa - 2 r ab + r^2 bb): between the roots of second r^2 - 2 first r + zeroth, if `second` is above 0.
+  // (a - r b)^2 <= t^2 (aa - 2 r ab + r^2 bb): between the roots of second r^2 - 2 first r + zeroth, if `second` is
+  // above 0.
   const double second = b * b - squared * covariance_of_means(denominators, denominators);
   const double first = a * b - squared * covariance_of_means(numerators, denominators);
   const double zeroth = a * a - squared * covariance_of_means(numerators, numerators);

@@ -26,33 +26,37 @@ namespace stet::report {
 /// Linear interpolation between order statistics (type 7 of Hyndman and Fan 1996). `sorted` must not be empty.
 [[nodiscard]] double quantile(std::span<const double> sorted, double probability);
 
-/// The share of draws to leave out on either side for an interval from `seeds` resampled seeds: the expanded percentile interval
-/// of Hesterberg 2015 ("What Teachers Should Know About the Bootstrap", section 4.3),
+/// The share of draws to leave out on either side for an interval from `seeds` resampled seeds: the expanded percentile
+/// interval of Hesterberg 2015 ("What Teachers Should Know About the Bootstrap", section 4.3),
 ///     1 - Phi( sqrt(n / (n - 1)) t ),    t: the (1 + confidence) / 2 quantile of Student's t with n - 1 degrees.
-/// Plain percentiles of n drawn seeds are too narrow, by the missing n / (n - 1) in their variance and by taking it for known: of six
-/// seeds they cover some 88 % instead of 95. Below two seeds it is (1 - confidence) / 2.
+/// Plain percentiles of n drawn seeds are too narrow, by the missing n / (n - 1) in their variance and by taking it for
+/// known: of six seeds they cover some 88 % instead of 95. Below two seeds it is (1 - confidence) / 2.
 [[nodiscard]] double expanded_tail(double confidence, std::size_t seeds);
 
-/// The quantiles that leave `tail` of the values out on either side; the smallest and the largest value where less than one value lies beyond, so that no
-/// end is an interpolation inside what was never drawn. NaN if a value is NaN or there is none.
+/// The quantiles that leave `tail` of the values out on either side; the smallest and the largest value where less than
+/// one value lies beyond, so that no end is an interpolation inside what was never drawn. NaN if a value is NaN or
+/// there is none.
 [[nodiscard]] Interval percentile_interval(std::vector<double> values, double tail);
 
 /// Whether `draws` draws have at least one beyond the tail.
 [[nodiscard]] bool reaches(std::size_t draws, double tail) noexcept;
 
-/// mean -+ t sd / sqrt(n) with n - 1 degrees of freedom: values of a seed each are what it takes for independent. NaN for fewer than two values, or one that
-/// is not finite.
+/// mean -+ t sd / sqrt(n) with n - 1 degrees of freedom: values of a seed each are what it takes for independent. NaN
+/// for fewer than two values, or one that is not finite.
 [[nodiscard]] Interval t_interval(std::span<const double> values, double confidence);
 
-/// Bounds of (mean of numerators) / (mean of denominators) for pairs that belong to seeds, by Fieller 1954: the ratios r for which the t interval of
-/// numerator - r denominator holds 0. NaN where they are not bounded (the t interval of the denominator holds 0), and for fewer than two pairs.
-[[nodiscard]] Interval fieller_interval(std::span<const double> numerators, std::span<const double> denominators, double confidence);
+/// Bounds of (mean of numerators) / (mean of denominators) for pairs that belong to seeds, by Fieller 1954: the ratios
+/// r for which the t interval of numerator - r denominator holds 0. NaN where they are not bounded (the t interval of
+/// the denominator holds 0), and for fewer than two pairs.
+[[nodiscard]] Interval fieller_interval(std::span<const double> numerators, std::span<const double> denominators,
+                                        double confidence);
 
 /// The part of an interval inside the range; NaN stays.
 [[nodiscard]] Interval clamp(const Interval& interval, Range range) noexcept;
 
-/// value(), drawn anew while it is NaN: what a resample cannot say (of the facts that it drew none was known) is not part of the distribution of what was
-/// said. A measure that the data give a value has one in at least some 10 % of the resamples; if it has not in 1000, NaN.
+/// value(), drawn anew while it is NaN: what a resample cannot say (of the facts that it drew none was known) is not
+/// part of the distribution of what was said. A measure that the data give a value has one in at least some 10 % of the
+/// resamples; if it has not in 1000, NaN.
 template <class Value>
 [[nodiscard]] double drawn_value(Value value) {
   double drawn = value();

@@ -79,7 +79,7 @@ const AddedPattern* AddedTokenMatcher::longest_at(std::string_view text) const {
 void AddedTokenMatcher::split(std::string_view text, std::size_t begin, std::size_t end,
                               std::vector<TextPart>& parts) const {
   if (begin == end) return;
-  std::size_t done = begin;               // everything before it is in `parts`
+  std::size_t done = begin;                // everything before it is in `parts`
   std::size_t run_begin = 0, run_end = 0;  // white space already walked over by rstrip
   if (!patterns_.empty()) {
     const std::string_view piece = text.substr(0, end);

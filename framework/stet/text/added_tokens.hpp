@@ -14,7 +14,7 @@ namespace stet {
 
 /// What the matcher has to know of an added token.
 struct AddedPattern {
-  std::string content;       ///< what is looked for; not empty
+  std::string content;  ///< what is looked for; not empty
   TokenId id = 0;
   bool single_word = false;  ///< only where no word character stands next to it
   bool lstrip = false;       ///< takes the white space before it too

@@ -1,9 +1,9 @@
 #include <stet/text/encoder.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/text/bpe/word_cache.hpp>
 #include <stet/text/tokenizer_tables.hpp>
 #include <stet/text/unicode/utf8.hpp>
-#include <stet/text/bpe/word_cache.hpp>
 
 #include <fmt/format.h>
 
@@ -14,7 +14,10 @@ namespace stet {
 
 struct Encoder::State {
   State(const Tokenizer& given, std::size_t cached_words)
-      : tokenizer(given), tables(TokenizerBuilder::tables(given)), cutter(tables.parts.pre_tokenizer), cache(cached_words) {}
+      : tokenizer(given),
+        tables(TokenizerBuilder::tables(given)),
+        cutter(tables.parts.pre_tokenizer),
+        cache(cached_words) {}
 
   void encode_text(std::string_view text, std::vector<TokenId>& out);
   void encode_raw_part(std::string_view text, std::vector<TokenId>& out);

@@ -22,13 +22,15 @@ constexpr const char* tokenizer_config = "tokenizer_config.json";
 json read_object(const fs::path& file) {
   if (!fs::exists(file)) return json::object();
   json value = parse_json(read_file(file), file.string(), NonFinite::as_text);
-  if (!value.is_object()) throw Error(ErrorKind::data, "the file is not a JSON object").at(file.string()).received(excerpt(value));
+  if (!value.is_object())
+    throw Error(ErrorKind::data, "the file is not a JSON object").at(file.string()).received(excerpt(value));
   return value;
 }
 
 std::optional<TokenId> as_id(const json& value) {
   constexpr std::int64_t largest = std::numeric_limits<TokenId>::max();
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > static_cast<std::uint64_t>(largest)) return std::nullopt;
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > static_cast<std::uint64_t>(largest))
+    return std::nullopt;
   return value.get<TokenId>();
 }
 
@@ -38,8 +40,12 @@ std::optional<std::string> end_name(const fs::path& file) {
   const auto found = object.find("eos_token");
   if (found == object.end() || found->is_null()) return std::nullopt;
   if (found->is_string()) return found->get<std::string>();
-  if (found->is_object() && found->contains("content") && (*found)["content"].is_string()) return (*found)["content"].get<std::string>();
-  throw Error(ErrorKind::data, "field 'eos_token' has the wrong type").at(file.string()).expected("a text, or an object with \"content\"").received(excerpt(*found));
+  if (found->is_object() && found->contains("content") && (*found)["content"].is_string())
+    return (*found)["content"].get<std::string>();
+  throw Error(ErrorKind::data, "field 'eos_token' has the wrong type")
+      .at(file.string())
+      .expected("a text, or an object with \"content\"")
+      .received(excerpt(*found));
 }
 
 }  // namespace
@@ -52,7 +58,11 @@ std::vector<TokenId> read_end_ids(const fs::path& folder) {
     std::vector<TokenId> ids;
     for (const json& value : found->is_array() ? *found : json::array({*found})) {
       const auto id = as_id(value);
-      if (!id) throw Error(ErrorKind::data, "field 'eos_token_id' has the wrong type").at((folder / name).string()).expected("an id or a list of ids").received(excerpt(*found));
+      if (!id)
+        throw Error(ErrorKind::data, "field 'eos_token_id' has the wrong type")
+            .at((folder / name).string())
+            .expected("an id or a list of ids")
+            .received(excerpt(*found));
       ids.push_back(*id);
     }
     return ids;
@@ -61,14 +71,18 @@ std::vector<TokenId> read_end_ids(const fs::path& folder) {
 }
 
 std::optional<TokenId> told_end_token(const fs::path& folder, const Tokenizer& tokenizer) {
-  const auto is_special = [&](TokenId id) { return static_cast<std::size_t>(id) < tokenizer.vocabulary_size() && tokenizer.is_special(id); };
+  const auto is_special = [&](TokenId id) {
+    return static_cast<std::size_t>(id) < tokenizer.vocabulary_size() && tokenizer.is_special(id);
+  };
   std::optional<TokenId> named;
   for (const char* name : {tokenizer_config, "special_tokens_map.json"}) {
     const auto token = end_name(folder / name);
     if (!token) continue;
     named = tokenizer.id_of(*token);
     if (named && is_special(*named)) break;
-    log::once(log::Level::warning, fmt::format("{}: \"{}\" is no special token of the tokenizer, so no text ends with it", (folder / name).string(), *token));
+    log::once(log::Level::warning,
+              fmt::format("{}: \"{}\" is no special token of the tokenizer, so no text ends with it",
+                          (folder / name).string(), *token));
     named.reset();
   }
   const std::vector<TokenId> ids = read_end_ids(folder);
@@ -76,7 +90,9 @@ std::optional<TokenId> told_end_token(const fs::path& folder, const Tokenizer& t
   const auto found = std::find_if(ids.begin(), ids.end(), is_special);
   if (found != ids.end()) return *found;
   if (!ids.empty()) {
-    log::once(log::Level::info, fmt::format("{}: its eos_token_id {} is no special token of the tokenizer, so no text ends with it", folder.string(), ids[0]));
+    log::once(log::Level::info,
+              fmt::format("{}: its eos_token_id {} is no special token of the tokenizer, so no text ends with it",
+                          folder.string(), ids[0]));
   }
   return named;
 }

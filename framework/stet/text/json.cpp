@@ -111,7 +111,11 @@ std::size_t line_of(std::string_view text, std::size_t offset) {
 
 nlohmann::json parse_json(const std::string& given, const std::string& where, NonFinite non_finite) {
   if (looks_like_utf16(given)) {
-    throw Error(ErrorKind::data, "text that is not UTF-8").at(where, 1).expected("UTF-8").received("UTF-16").hint(utf16_hint);
+    throw Error(ErrorKind::data, "text that is not UTF-8")
+        .at(where, 1)
+        .expected("UTF-8")
+        .received("UTF-16")
+        .hint(utf16_hint);
   }
   // The parser takes a NUL byte for the end of the text, and would not look at what hides behind it.
   if (const std::size_t nul = given.find('\0'); nul != std::string::npos) {

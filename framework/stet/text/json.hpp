@@ -12,13 +12,14 @@ namespace stet {
 /// How deep arrays and objects may be nested: what handles a value may be recursive.
 inline constexpr std::size_t deepest_json = 200;
 
-/// What to do with Infinity, -Infinity and NaN, which are not JSON but which Python's writer gives: an error, or the text of that name, so
-/// that only who reads the field as a number refuses it.
+/// What to do with Infinity, -Infinity and NaN, which are not JSON but which Python's writer gives: an error, or the
+/// text of that name, so that only who reads the field as a number refuses it.
 enum class NonFinite { refuse, as_text };
 
-/// Throws Error (data) at `where`:line:column if `text` is not JSON, holds a NUL byte, or is nested more than `deepest_json` deep. Of
-/// members with the same key the last one is kept.
-[[nodiscard]] nlohmann::json parse_json(const std::string& text, const std::string& where, NonFinite non_finite = NonFinite::refuse);
+/// Throws Error (data) at `where`:line:column if `text` is not JSON, holds a NUL byte, or is nested more than
+/// `deepest_json` deep. Of members with the same key the last one is kept.
+[[nodiscard]] nlohmann::json parse_json(const std::string& text, const std::string& where,
+                                        NonFinite non_finite = NonFinite::refuse);
 
 /// Throws Error (data) that names the object and the key if an object in `text`, which must be JSON, has a key twice.
 void refuse_duplicate_keys(const std::string& text, const std::string& where);

@@ -33,8 +33,9 @@ Pattern read_pattern(const TokenizerReader& reader, const json& value, const std
   }
   auto compiled = Pattern::regex(reader.text(value, field + ".", "Regex"));
   if (auto* problem = std::get_if<std::string>(&compiled)) {
-    throw reader.unsupported(field + ".Regex", "a regular expression that means the same to Oniguruma and to PCRE2",
-                             value["Regex"])
+    throw reader
+        .unsupported(field + ".Regex", "a regular expression that means the same to Oniguruma and to PCRE2",
+                     value["Regex"])
         .hint("not supported: " + *problem);
   }
   return std::get<Pattern>(std::move(compiled));
@@ -73,8 +74,8 @@ void read_step(const TokenizerReader& reader, const json& value, const std::stri
     return;
   }
   if (last != (type == "ByteLevel")) {
-    throw reader.unsupported(field + ".type", last ? "\"ByteLevel\" as the last step" : "\"Split\", \"Digits\" or \"Sequence\"",
-                             type);
+    throw reader.unsupported(field + ".type",
+                             last ? "\"ByteLevel\" as the last step" : "\"Split\", \"Digits\" or \"Sequence\"", type);
   }
   if (type == "Split") {
     read_split(reader, value, field, parts);
@@ -124,7 +125,8 @@ void read_template(const TokenizerReader& reader, const json& value, const std::
   const json& specials = member(value, "special_tokens");
   reader.require_object(specials, field + ".special_tokens");
   for (const auto& [name, special] : specials.items()) {
-    static_cast<void>(read_special(reader, special, name, fmt::format("{}.special_tokens[\"{}\"]", field, name), parts));
+    static_cast<void>(
+        read_special(reader, special, name, fmt::format("{}.special_tokens[\"{}\"]", field, name), parts));
   }
   for (const char* which : {"single", "pair"}) {  // pairs of texts are not encoded here, but must make sense
     const json& pieces = reader.array(value, field + ".", which);
@@ -196,11 +198,12 @@ void read_normalizer(const TokenizerReader& reader, const json& value, const std
   }
   reader.only(value, field + ".", {"type"});
   parts.normalizers.push_back(one_of<NormalForm>(reader, type, field + ".type",
-                                                 {{"NFC", NormalForm::nfc},
-                                                  {"NFD", NormalForm::nfd},
-                                                  {"NFKC", NormalForm::nfkc},
-                                                  {"NFKD", NormalForm::nfkd},
-                                                  }));
+                                                 {
+                                                     {"NFC", NormalForm::nfc},
+                                                     {"NFD", NormalForm::nfd},
+                                                     {"NFKC", NormalForm::nfkc},
+                                                     {"NFKD", NormalForm::nfkd},
+                                                 }));
 }
 
 void read_pre_tokenizer(const TokenizerReader& reader, const json& value, TokenizerParts& parts) {

@@ -27,8 +27,8 @@ struct SplitStep {
 /// Immutable; a Cutter a thread does the work.
 struct PreTokenizer {
   std::vector<SplitStep> splits;
-  bool prefix_space = false;               ///< ByteLevel's add_prefix_space: a piece gets a leading space if it has none
-  std::optional<Pattern> words;            ///< ByteLevel's use_regex: GPT-2's words, cut last
+  bool prefix_space = false;     ///< ByteLevel's add_prefix_space: a piece gets a leading space if it has none
+  std::optional<Pattern> words;  ///< ByteLevel's use_regex: GPT-2's words, cut last
 
   class Cutter;
 };

@@ -40,7 +40,8 @@ Bpe build_bpe(TokenizerTables& tables, const std::string& where) {
   if (tables.parts.unknown && std::count(byte_ids.begin(), byte_ids.end(), no_token) > 0) {
     const auto found = id(*tables.parts.unknown);
     if (!found) {
-      throw bad_field(where, "model.unk_token", fmt::format("\"{}\" is not in model.vocab, and some bytes have no token", *tables.parts.unknown));
+      throw bad_field(where, "model.unk_token",
+                      fmt::format("\"{}\" is not in model.vocab, and some bytes have no token", *tables.parts.unknown));
     }
     unknown.id = *found;
   }
@@ -129,13 +130,17 @@ Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
   Tokenizer tokenizer = from_json(read_file(tokenizer_json), tokenizer_json.string());
   const nlohmann::json& rest = tokenizer.tables_->parts.rest;
   if (rest.contains("truncation") && !rest["truncation"].is_null()) {
-    log::once(log::Level::info, fmt::format("{}: its \"truncation\" is not applied: a text gives all of its tokens", tokenizer_json.string()));
+    log::once(log::Level::info, fmt::format("{}: its \"truncation\" is not applied: a text gives all of its tokens",
+                                            tokenizer_json.string()));
   }
   if (const std::size_t count = tokenizer.bytes_without_token(); count > 0) {
-    log::once(log::Level::info, fmt::format("{}: {} of 256 bytes have no token and give {}", tokenizer_json.string(), count,
-                                            tokenizer.tables_->parts.unknown ? "\"" + *tokenizer.tables_->parts.unknown + "\"" : "nothing"));
+    log::once(
+        log::Level::info,
+        fmt::format("{}: {} of 256 bytes have no token and give {}", tokenizer_json.string(), count,
+                    tokenizer.tables_->parts.unknown ? "\"" + *tokenizer.tables_->parts.unknown + "\"" : "nothing"));
   }
-  if (const auto told = told_end_token(tokenizer_json.parent_path(), tokenizer)) return tokenizer.with_end_of_text(*told);
+  if (const auto told = told_end_token(tokenizer_json.parent_path(), tokenizer))
+    return tokenizer.with_end_of_text(*told);
   return tokenizer;
 }
 
@@ -204,16 +209,20 @@ TokenId Tokenizer::end_of_text() const {
   if (tables_->end_of_text) return *tables_->end_of_text;
   throw Error(ErrorKind::data, "the tokenizer does not say which token ends a text")
       .at(tables_->where)
-      .expected(fmt::format("a special token of one of the names {}, or \"eos_token\" in tokenizer_config.json beside it", fmt::join(end_of_text_names, ", ")))
+      .expected(
+          fmt::format("a special token of one of the names {}, or \"eos_token\" in tokenizer_config.json beside it",
+                      fmt::join(end_of_text_names, ", ")))
       .received("the special tokens " + special_tokens())
-      .hint("name it: --end-token TOKEN (data build, generate), or {\"eos_token\": \"TOKEN\"} in tokenizer_config.json");
+      .hint(
+          "name it: --end-token TOKEN (data build, generate), or {\"eos_token\": \"TOKEN\"} in tokenizer_config.json");
 }
 
 std::string Tokenizer::special_tokens() const {
   constexpr std::size_t most = 40;
   std::vector<std::string> names;
   for (std::size_t id = 0; id < vocabulary_size() && names.size() <= most; ++id) {
-    if (is_special(static_cast<TokenId>(id))) names.push_back(names.size() == most ? "..." : token(static_cast<TokenId>(id)));
+    if (is_special(static_cast<TokenId>(id)))
+      names.push_back(names.size() == most ? "..." : token(static_cast<TokenId>(id)));
   }
   return names.empty() ? "(none)" : fmt::format("{}", fmt::join(names, ", "));
 }

@@ -25,8 +25,8 @@ using TokenId = std::int32_t;
 
 /// The special token that ends every text in tokenizers made here.
 inline constexpr std::string_view end_of_text_token = "<|endoftext|>";
-/// The names that are looked for among the special tokens, in this order, to find the token that ends a text, where neither the folder
-/// (end_token.hpp) nor a caller says which it is.
+/// The names that are looked for among the special tokens, in this order, to find the token that ends a text, where
+/// neither the folder (end_token.hpp) nor a caller says which it is.
 inline constexpr std::array<std::string_view, 5> end_of_text_names = {end_of_text_token, "<|end_of_text|>", "</s>",
                                                                       "<eos>", "<|im_end|>"};
 /// What a word-level tokenizer gives for a word that it does not know.
@@ -40,27 +40,29 @@ struct TokenizerTables;
 /// Immutable after construction; copies share their tables; all members may be called from several threads at once.
 class Tokenizer {
  public:
-  /// Throws Error (data) that names the file and the JSON field. The token that ends a text is the one that the files beside it name
-  /// (end_token.hpp). Says once in a process what it leaves out: bytes without a token, a truncation that is set.
+  /// Throws Error (data) that names the file and the JSON field. The token that ends a text is the one that the files
+  /// beside it name (end_token.hpp). Says once in a process what it leaves out: bytes without a token, a truncation
+  /// that is set.
   [[nodiscard]] static Tokenizer load(const std::filesystem::path& tokenizer_json);
   /// `where` names the source in error messages.
   [[nodiscard]] static Tokenizer from_json(const std::string& text, const std::string& where);
 
   /// The whole tokenizer as `tokenizer.json` text; from_json() of it gives an equal tokenizer.
   [[nodiscard]] std::string to_json() const;
-  /// Writes to_json() atomically, and the end token's name into tokenizer_config.json beside it if its name is none of the usual ones.
+  /// Writes to_json() atomically, and the end token's name into tokenizer_config.json beside it if its name is none of
+  /// the usual ones.
   void save(const std::filesystem::path& path) const;
   /// What save() writes beside the file.
   void save_end_token(const std::filesystem::path& folder) const;
 
-  /// The same tokenizer, whose texts end with another token. The name is as in the file: Error (config) if there is no such token; an
-  /// id without a token is a programming error.
+  /// The same tokenizer, whose texts end with another token. The name is as in the file: Error (config) if there is no
+  /// such token; an id without a token is a programming error.
   [[nodiscard]] Tokenizer with_end_of_text(TokenId id) const;
   [[nodiscard]] Tokenizer with_end_of_text(std::string_view token) const;
 
-  /// Added tokens (such as "<|endoftext|>") are matched first, leftmost and longest, as the Rust original does; the text
-  /// between them is normalized, split and encoded. By default nothing is added at the ends.
-  /// Throws Error (data) if `text` is not valid UTF-8 or longer than 2^31 - 1 bytes.
+  /// Added tokens (such as "<|endoftext|>") are matched first, leftmost and longest, as the Rust original does; the
+  /// text between them is normalized, split and encoded. By default nothing is added at the ends. Throws Error (data)
+  /// if `text` is not valid UTF-8 or longer than 2^31 - 1 bytes.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text,
                                             SpecialTokens special = SpecialTokens::leave_out) const;
   /// Byte level: the bytes of the tokens; bytes that are not UTF-8 become U+FFFD, as in Hugging Face's decoder.
@@ -78,7 +80,8 @@ class Tokenizer {
   [[nodiscard]] bool is_special(TokenId id) const;
   /// What the file's template puts before a text: a token for its beginning, mostly, or nothing.
   [[nodiscard]] std::span<const TokenId> before_text() const;
-  /// Byte level: how many of the 256 bytes have no token. Such a byte of a text gives the file's `unk_token`, or nothing if it has none.
+  /// Byte level: how many of the 256 bytes have no token. Such a byte of a text gives the file's `unk_token`, or
+  /// nothing if it has none.
   [[nodiscard]] std::size_t bytes_without_token() const;
   [[nodiscard]] bool is_word_level() const;
   /// Content hash of to_json() and of the end token, 32 hexadecimal digits.

@@ -68,7 +68,9 @@ void read_tokens(const TokenizerReader& reader, const json& vocabulary, const js
     const auto next = static_cast<std::int64_t>(parts.tokens.size());
     if (id < next) throw reader.malformed("model.vocab", "each id once", id);
     if (id - static_cast<std::int64_t>(entries.size()) > most_holes) {
-      throw reader.malformed("model.vocab", fmt::format("ids of {} tokens, with at most {} that no token has", entries.size(), most_holes), id);
+      throw reader.malformed(
+          "model.vocab", fmt::format("ids of {} tokens, with at most {} that no token has", entries.size(), most_holes),
+          id);
     }
     parts.tokens.resize(static_cast<std::size_t>(id));
     parts.tokens.push_back(std::move(token));
@@ -117,7 +119,8 @@ void read_word_level(const TokenizerReader& reader, const json& root, const json
   parts.word_level = true;
   reader.only(model, "model.", {"type", "vocab", "unk_token"});
   if (TokenizerReader::member(model, "unk_token") != unknown_token) {
-    throw reader.unsupported("model.unk_token", json(unknown_token).dump(), TokenizerReader::member(model, "unk_token"));
+    throw reader.unsupported("model.unk_token", json(unknown_token).dump(),
+                             TokenizerReader::member(model, "unk_token"));
   }
   const json& splitter = TokenizerReader::member(root, "pre_tokenizer");
   reader.type(splitter, "pre_tokenizer", "WhitespaceSplit");

@@ -3,11 +3,11 @@
 
 #include <stet/text/added_tokens.hpp>
 #include <stet/text/bpe/bpe.hpp>
+#include <stet/text/bpe/string_map.hpp>
+#include <stet/text/pre_tokenizer.hpp>
+#include <stet/text/tokenizer.hpp>
 #include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/unicode/normalizer.hpp>
-#include <stet/text/pre_tokenizer.hpp>
-#include <stet/text/bpe/string_map.hpp>
-#include <stet/text/tokenizer.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -20,24 +20,24 @@ namespace stet {
 
 struct AddedToken {
   TokenId id = 0;
-  bool special = true;         ///< left out by decode(skip_special)
-  bool in_vocabulary = false;  ///< the model's vocabulary lists it too
+  bool special = true;                                       ///< left out by decode(skip_special)
+  bool in_vocabulary = false;                                ///< the model's vocabulary lists it too
   bool single_word = false, lstrip = false, rstrip = false;  ///< see AddedPattern
-  bool normalized = false;     ///< looked for in the normalized text
+  bool normalized = false;                                   ///< looked for in the normalized text
 };
 
 /// What is in the file.
 struct TokenizerParts {
   bool word_level = false;
-  std::vector<std::string> tokens;                          ///< by id, added tokens included; empty: no token has this id
+  std::vector<std::string> tokens;  ///< by id, added tokens included; empty: no token has this id
   std::vector<std::pair<std::string, std::string>> merges;  ///< first is applied first
   std::vector<AddedToken> added;
   bool ignore_merges = false;
-  std::optional<std::string> unknown;  ///< byte level: what a byte without a token gives
-  bool fuse_unknown = false;           ///< one for a run of such bytes
-  std::vector<NormalForm> normalizers;   ///< applied in order
-  PreTokenizer pre_tokenizer;            ///< byte level
-  std::vector<TokenId> before, after;    ///< what the post-processor puts around a text
+  std::optional<std::string> unknown;   ///< byte level: what a byte without a token gives
+  bool fuse_unknown = false;            ///< one for a run of such bytes
+  std::vector<NormalForm> normalizers;  ///< applied in order
+  PreTokenizer pre_tokenizer;           ///< byte level
+  std::vector<TokenId> before, after;   ///< what the post-processor puts around a text
   /// The file without `added_tokens`, `model.vocab` and `model.merges`; null for a tokenizer that was made here.
   nlohmann::json rest;
 };
@@ -45,9 +45,9 @@ struct TokenizerParts {
 struct TokenizerTables {
   TokenizerParts parts;
   StringMap<TokenId> ids;
-  std::vector<std::string> bytes;  ///< byte level: by id, what decode() writes
-  std::vector<bool> special;       ///< by id
-  std::string where;               ///< for messages
+  std::vector<std::string> bytes;      ///< byte level: by id, what decode() writes
+  std::vector<bool> special;           ///< by id
+  std::string where;                   ///< for messages
   std::optional<TokenId> end_of_text;  ///< the special token that has one of the usual names
   TokenId unknown = 0;
   std::size_t bytes_without_token = 0;  ///< byte level, of 256

@@ -28,7 +28,10 @@ TokenizerVerification verify_tokenizer(const std::filesystem::path& folder) {
   const std::string file = (folder / "expected.json").string(), text_of_file = read_file(file);
   const json items = parse_json(text_of_file, file);
   if (!items.is_array() || items.empty()) {
-    throw Error(ErrorKind::data, "expectations are malformed").at(file).expected("an array of {text, ids}").received(excerpt(items));
+    throw Error(ErrorKind::data, "expectations are malformed")
+        .at(file)
+        .expected("an array of {text, ids}")
+        .received(excerpt(items));
   }
   TokenizerVerification result;
   Encoder encoder(tokenizer);

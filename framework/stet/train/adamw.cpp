@@ -43,9 +43,9 @@ void add_into(T* __restrict__ to, const T* __restrict__ from, std::int64_t count
   for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
 }
 
-#define STET_INSTANTIATE(T)                                                                                        \
+#define STET_INSTANTIATE(T)                                                                                         \
   template void adamw_update<T>(const AdamWStep&, T*, const T*, T*, T*, const std::uint8_t*, std::int64_t, double); \
-  template double sum_of_squares<T>(const T*, std::int64_t);                                                       \
+  template double sum_of_squares<T>(const T*, std::int64_t);                                                        \
   template void add_into<T>(T*, const T*, std::int64_t);
 STET_INSTANTIATE(float)
 STET_INSTANTIATE(double)

@@ -10,11 +10,11 @@ struct AdamWStep {
   std::int64_t step;  ///< 1 for the first: bias correction
 };
 
-/// values, first, second are updated in place; `scale` multiplies the gradients (clipping). `mask` (one byte an element,
-/// 0: leave alone) may be null.
+/// values, first, second are updated in place; `scale` multiplies the gradients (clipping). `mask` (one byte an
+/// element, 0: leave alone) may be null.
 template <class T>
-void adamw_update(const AdamWStep& options, T* values, const T* gradients, T* first, T* second, const std::uint8_t* mask,
-                  std::int64_t count, double scale);
+void adamw_update(const AdamWStep& options, T* values, const T* gradients, T* first, T* second,
+                  const std::uint8_t* mask, std::int64_t count, double scale);
 
 /// Sum of squares in double, in an order fixed by `count` alone.
 template <class T>

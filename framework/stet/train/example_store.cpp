@@ -76,11 +76,14 @@ const std::vector<TokenSequence>& ExampleStore::sequences(const std::string& set
     place.sequences = std::exchange(place.make, nullptr)();
     for (std::size_t i = 0; i < place.sequences.size(); ++i) place.sequences[i].example = number_of(number, i);
   }
-  if (place.sequences.empty()) throw Error(ErrorKind::config, "the set of examples '" + set + "' is empty").hint("see [sets]");
+  if (place.sequences.empty())
+    throw Error(ErrorKind::config, "the set of examples '" + set + "' is empty").hint("see [sets]");
   return place.sequences;
 }
 
-std::int64_t ExampleStore::size(const std::string& set) const { return static_cast<std::int64_t>(sequences(set).size()); }
+std::int64_t ExampleStore::size(const std::string& set) const {
+  return static_cast<std::int64_t>(sequences(set).size());
+}
 
 ExampleStore::Part ExampleStore::part(const ExampleRange& range) const {
   STET_ASSERT(range.limit >= 0 && range.group > 0);
@@ -90,7 +93,8 @@ ExampleStore::Part ExampleStore::part(const ExampleRange& range) const {
   return {std::span(all).first(count), group, (count + group - 1) / group};
 }
 
-void ExampleStore::with_rows(std::span<const TokenSequence> group, std::int64_t first, const at::Tensor& weights, Activations* kept,
+void ExampleStore::with_rows(std::span<const TokenSequence> group, std::int64_t first, const at::Tensor& weights,
+                             Activations* kept,
                              const std::function<void(const ExampleRows&, const PackedBatch&)>& visit) const {
   const at::NoGradGuard guard;
   communicator_.recorder().beat();
@@ -110,7 +114,8 @@ void ExampleStore::with_rows(std::span<const TokenSequence> group, std::int64_t 
   visit(answer, batch);
 }
 
-void ExampleStore::gradients(std::span<const TokenSequence> group, std::int64_t first, const at::Tensor& weights, const LogitGradients& of,
+void ExampleStore::gradients(std::span<const TokenSequence> group, std::int64_t first, const at::Tensor& weights,
+                             const LogitGradients& of,
                              const std::function<void(const at::Tensor&, std::size_t)>& visit) const {
   std::vector<at::Tensor> pulls;
   at::Tensor hidden;
@@ -125,20 +130,23 @@ void ExampleStore::gradients(std::span<const TokenSequence> group, std::int64_t 
       at::Tensor gradient = at::zeros_like(weights);
       at::Tensor d_head = model_.head(gradient);
       at::addmm_out(d_head, d_head, d_logits.t(), rows.hidden);
-      model_.backward(weights, {batch.tokens, batch.offsets, batch.positions}, activations_, d_logits.matmul(model_.head(weights)), gradient, {});
+      model_.backward(weights, {batch.tokens, batch.offsets, batch.positions}, activations_,
+                      d_logits.matmul(model_.head(weights)), gradient, {});
       visit(gradient, index);
     });
   } while (++index < pulls.size());
 }
 
-at::Tensor ExampleStore::sum_gradients(const ExampleRange& range, const at::Tensor& weights, const LogitGradients& of,
-                                       const std::function<void(const at::Tensor&, std::size_t, at::Tensor&)>& add) const {
+at::Tensor ExampleStore::sum_gradients(
+    const ExampleRange& range, const at::Tensor& weights, const LogitGradients& of,
+    const std::function<void(const at::Tensor&, std::size_t, at::Tensor&)>& add) const {
   const at::NoGradGuard guard;
   const Part groups = part(range);
   const std::int64_t local = shards_ / communicator_.size(), first = communicator_.rank() * local;
   TreeSum tree;
   for (std::int64_t shard = first; shard < first + local; ++shard) {
-    const BatchRange mine = part_of({0, groups.groups}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(shards_));
+    const BatchRange mine =
+        part_of({0, groups.groups}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(shards_));
     at::Tensor sum = at::zeros({weights.numel()}, at::kDouble);
     for (std::uint64_t g = mine.begin; g < mine.end; ++g) {
       gradients(groups.at(g), static_cast<std::int64_t>(g * groups.group), weights, of,
@@ -160,13 +168,15 @@ at::Tensor ExampleStore::map_gradients(const ExampleRange& range, const at::Tens
                                        const std::function<std::vector<double>(const at::Tensor&)>& read) const {
   const at::NoGradGuard guard;
   const Part groups = part(range);
-  const auto ranks = static_cast<std::uint64_t>(communicator_.size()), rank = static_cast<std::uint64_t>(communicator_.rank());
+  const auto ranks = static_cast<std::uint64_t>(communicator_.size()),
+             rank = static_cast<std::uint64_t>(communicator_.rank());
   std::vector<std::vector<double>> mine(groups.groups);
   std::int64_t width = 0;
   for (std::uint64_t g = rank; g < groups.groups; g += ranks) {
-    gradients(groups.at(g), static_cast<std::int64_t>(g * groups.group), weights, of, [&](const at::Tensor& gradient, std::size_t index) {
-      if (index == 0) mine[g] = read(gradient);
-    });
+    gradients(groups.at(g), static_cast<std::int64_t>(g * groups.group), weights, of,
+              [&](const at::Tensor& gradient, std::size_t index) {
+                if (index == 0) mine[g] = read(gradient);
+              });
     width = static_cast<std::int64_t>(mine[g].size());
   }
   std::vector<double> widest{static_cast<double>(width)};  // a rank without a group does not know
@@ -181,10 +191,12 @@ at::Tensor ExampleStore::map_gradients(const ExampleRange& range, const at::Tens
   return result;
 }
 
-void ExampleStore::for_each(const ExampleRange& range, const at::Tensor& weights, const std::function<void(const ExampleRows&)>& visit) const {
+void ExampleStore::for_each(const ExampleRange& range, const at::Tensor& weights,
+                            const std::function<void(const ExampleRows&)>& visit) const {
   const Part groups = part(range);
   for (std::uint64_t g = 0; g < groups.groups; ++g) {
-    with_rows(groups.at(g), static_cast<std::int64_t>(g * groups.group), weights, nullptr, [&](const ExampleRows& rows, const PackedBatch&) { visit(rows); });
+    with_rows(groups.at(g), static_cast<std::int64_t>(g * groups.group), weights, nullptr,
+              [&](const ExampleRows& rows, const PackedBatch&) { visit(rows); });
   }
 }
 

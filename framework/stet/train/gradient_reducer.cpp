@@ -92,8 +92,8 @@ void GradientReducer::complete_from(std::int64_t offset) {
   }
 }
 
-/// The last shard closes the tree of this rank: it is the right leaf at every level, so the partial sums on the stack are
-/// added to it from the nearest (smallest) to the leftmost (largest).
+/// The last shard closes the tree of this rank: it is the right leaf at every level, so the partial sums on the stack
+/// are added to it from the nearest (smallest) to the leftmost (largest).
 void GradientReducer::merge_slice(std::int64_t begin, std::int64_t end) {
   const at::Tensor* right = &current_;
   for (std::size_t i = stack_.size(); i-- > 0;) {

@@ -1,12 +1,12 @@
 // Adds the gradients of all micro-shards of a step, over this rank's shards and over ranks, while backward still runs.
 //
-// The global batch is cut into K canonical shards; rank r of R owns K/R neighbouring ones. Their gradients are added in a
-// fixed binary tree over the K shards: first this rank's subtree, then the levels between ranks by pairwise exchange. So 1, 2,
-// 4, ... ranks give the same bits (design, section 8). Where the rank count is no power of two, and K was not asked for,
-// MPI_Allreduce is used instead and that promise is off.
+// The global batch is cut into K canonical shards; rank r of R owns K/R neighbouring ones. Their gradients are added in
+// a fixed binary tree over the K shards: first this rank's subtree, then the levels between ranks by pairwise exchange.
+// So 1, 2, 4, ... ranks give the same bits (design, section 8). Where the rank count is no power of two, and K was not
+// asked for, MPI_Allreduce is used instead and that promise is off.
 //
-// A communication thread does the exchange, since MPI's nonblocking collectives need not progress by themselves. Buckets
-// are slices of the flat gradient, cut by a fixed plan from its end, the order in which backward completes it.
+// A communication thread does the exchange, since MPI's nonblocking collectives need not progress by themselves.
+// Buckets are slices of the flat gradient, cut by a fixed plan from its end, the order in which backward completes it.
 #pragma once
 
 #include <stet/comm/communicator.hpp>
@@ -32,19 +32,21 @@ class GradientReducer {
   GradientReducer(const GradientReducer&) = delete;
   GradientReducer& operator=(const GradientReducer&) = delete;
 
-  [[nodiscard]] std::int64_t shards() const noexcept { return shards_; }        ///< K
-  [[nodiscard]] std::int64_t first_shard() const noexcept { return first_; }    ///< of this rank
+  [[nodiscard]] std::int64_t shards() const noexcept { return shards_; }      ///< K
+  [[nodiscard]] std::int64_t first_shard() const noexcept { return first_; }  ///< of this rank
   [[nodiscard]] std::int64_t local_shards() const noexcept { return local_; }
 
   /// A zeroed flat gradient for the next local shard.
   [[nodiscard]] const at::Tensor& begin_shard();
-  /// Called by backward of the last local shard: gradients at or above `offset` are final. (Ignored for earlier shards.)
+  /// Called by backward of the last local shard: gradients at or above `offset` are final. (Ignored for earlier
+  /// shards.)
   void complete_from(std::int64_t offset);
   /// Ends a shard; for the last one also completes everything that is left.
   void end_shard();
   /// Collective. Waits for the reduction and returns the sum over all shards; valid until the next begin_shard().
   [[nodiscard]] const at::Tensor& finish();
-  /// Collective: sums doubles over shards in the same tree. `mine`: [local_shards][width], replaced by the totals [width].
+  /// Collective: sums doubles over shards in the same tree. `mine`: [local_shards][width], replaced by the totals
+  /// [width].
   [[nodiscard]] std::vector<double> sum(const std::vector<std::vector<double>>& mine);
 
   /// Seconds that finish() has waited for communication, in all. For benchmarks and the log.
@@ -68,8 +70,8 @@ class GradientReducer {
   std::vector<at::Tensor> pool_;  // zeroable buffers
   std::vector<Level> stack_;      // subtree sums of finished shards, leftmost first
   at::Tensor current_, total_;
-  std::int64_t index_ = 0;        // local shard under way
-  std::int64_t next_end_ = 0;     // buckets above this offset have been handed over
+  std::int64_t index_ = 0;     // local shard under way
+  std::int64_t next_end_ = 0;  // buckets above this offset have been handed over
 
   std::thread thread_;
   std::mutex mutex_;

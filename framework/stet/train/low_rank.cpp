@@ -19,8 +19,8 @@ LowRankUpdates::LowRankUpdates(const ParameterTable& table, const TrainableSelec
   STET_ASSERT(start_.numel() == table.total());
   for (const auto& [index, low_rank] : selection.low_rank) {  // a map: in the order of the table
     const std::int64_t out = table[index].shape[0], in = table[index].shape[1];
-    parts_.push_back({index, low_rank.rank, out, in, elements_, elements_ + low_rank.rank * in, low_rank.scale, low_rank.decays,
-                      low_rank.seed});
+    parts_.push_back({index, low_rank.rank, out, in, elements_, elements_ + low_rank.rank * in, low_rank.scale,
+                      low_rank.decays, low_rank.seed});
     elements_ += parts_.back().count();
   }
 }
@@ -28,8 +28,8 @@ LowRankUpdates::LowRankUpdates(const ParameterTable& table, const TrainableSelec
 at::Tensor LowRankUpdates::initial_factors(std::uint64_t run_seed) const {
   at::Tensor factors = at::zeros({elements_}, at::TensorOptions().dtype(at::kDouble));
   for (const Part& part : parts_) {
-    // Kaiming uniform with a = sqrt(5), as in the paper's own code. No function of <cmath> but sqrt, which is exact: the
-    // same bits on every machine.
+    // Kaiming uniform with a = sqrt(5), as in the paper's own code. No function of <cmath> but sqrt, which is exact:
+    // the same bits on every machine.
     const double bound = 1.0 / std::sqrt(static_cast<double>(part.in));
     Random random(part.seed, "low_rank." + (*table_)[part.parameter].name, run_seed);
     double* const a = factors.data_ptr<double>() + part.a;
@@ -56,7 +56,8 @@ void LowRankUpdates::merge(const at::Tensor& factors, const at::Tensor& weights)
   STET_ASSERT(factors.numel() == elements_);
   for (const Part& part : parts_) {
     at::Tensor merged = table_->view(weights, part.parameter);
-    at::addmm_out(merged, table_->view(start_, part.parameter), b_of(part, factors), a_of(part, factors), 1, part.scale);
+    at::addmm_out(merged, table_->view(start_, part.parameter), b_of(part, factors), a_of(part, factors), 1,
+                  part.scale);
   }
 }
 

@@ -1,12 +1,13 @@
 // Matrices that train by a low-rank change alone: W = W0 + s B A (LoRA, Hu et al. 2021, arXiv 2106.09685).
 //
-// The gradient of the factors is the chain rule on the dense gradient dW, which the step computes and reduces over ranks as for
-// any other parameter: dB = s dW A^T, dA = s B^T dW. This is exact, holds for weight penalties too (they are in dW), and
-// spares forward, backward, evaluation and export any knowledge of it. Its price: no time or memory of the dense gradient is
-// saved, only optimizer state. (The time that LoRA saves elsewhere is at most that of dW = dY^T X, about a third of a step.)
+// The gradient of the factors is the chain rule on the dense gradient dW, which the step computes and reduces over
+// ranks as for any other parameter: dB = s dW A^T, dA = s B^T dW. This is exact, holds for weight penalties too (they
+// are in dW), and spares forward, backward, evaluation and export any knowledge of it. Its price: no time or memory of
+// the dense gradient is saved, only optimizer state. (The time that LoRA saves elsewhere is at most that of dW = dY^T
+// X, about a third of a step.)
 //
-// What this is not: the keeper of the factors. They are one flat buffer in OptimizerState, [A, B] for each matrix in the order
-// of the table, so that a checkpoint of the optimizer brings them back.
+// What this is not: the keeper of the factors. They are one flat buffer in OptimizerState, [A, B] for each matrix in
+// the order of the table, so that a checkpoint of the optimizer brings them back.
 #pragma once
 
 #include <stet/plugin/freeze_strategy.hpp>

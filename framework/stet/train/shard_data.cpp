@@ -28,7 +28,8 @@ struct Pump {
 }  // namespace
 
 TrainingData shard_data(std::shared_ptr<ShardSet> set, std::string name) {
-  TrainingData data{std::move(name), set->size(), [set](std::uint64_t /*epoch*/, std::uint64_t index) { return set->sequence(index); }};
+  TrainingData data{std::move(name), set->size(),
+                    [set](std::uint64_t /*epoch*/, std::uint64_t index) { return set->sequence(index); }};
   data.size = [set](std::uint64_t /*epoch*/, std::uint64_t index) {
     const ShardFile::Size size = set->size_of(index);
     return SequenceSize{size.tokens, size.loss_tokens};
@@ -57,7 +58,8 @@ TrainingData join_data(TrainingData first, TrainingData second) {
       two(moved, need);
     };
   }
-  data.sequence = [first = std::move(first), second = std::move(second), border](std::uint64_t epoch, std::uint64_t index) {
+  data.sequence = [first = std::move(first), second = std::move(second), border](std::uint64_t epoch,
+                                                                                 std::uint64_t index) {
     if (index < border) return first.sequence(epoch, index);
     TokenSequence sequence = second.sequence(epoch, index - border);
     sequence.example += border;
@@ -67,7 +69,8 @@ TrainingData join_data(TrainingData first, TrainingData second) {
 }
 
 TrainingData read_ahead(TrainingData data, const Sampler& sampler, const ReadAhead& plan) {
-  STET_ASSERT(sampler.size() == data.epoch_size && plan.batch_size > 0 && plan.own_parts > 0 && plan.first_part + plan.own_parts <= plan.parts);
+  STET_ASSERT(sampler.size() == data.epoch_size && plan.batch_size > 0 && plan.own_parts > 0 &&
+              plan.first_part + plan.own_parts <= plan.parts);
   const auto make = data.sequence;
   const std::uint64_t own = plan.batch_size * plan.own_parts / plan.parts + 1;
   const PositionPlan positions{plan.batch_size, plan.position, plan.end, plan.parts, plan.first_part, plan.own_parts};
@@ -79,7 +82,8 @@ TrainingData read_ahead(TrainingData data, const Sampler& sampler, const ReadAhe
           const std::optional<std::uint64_t> position = walk.next();
           return position ? std::optional(sampler.index(*position)) : std::nullopt;
         },
-        data.fetch, Lookahead::chunk_for(data.mean_bytes, std::max<std::uint64_t>(1, positions.parts / positions.own_parts)));
+        data.fetch,
+        Lookahead::chunk_for(data.mean_bytes, std::max<std::uint64_t>(1, positions.parts / positions.own_parts)));
   }
   const auto pump = std::make_shared<Pump>();
   pump->queue = std::make_unique<Prefetcher<Ready>>(

@@ -9,7 +9,8 @@ namespace stet {
 TeacherCache::TeacherCache(const Transformer& model, at::Tensor weights, std::uint64_t limit_bytes)
     : model_(model), weights_(std::move(weights)), limit_(limit_bytes) {}
 
-at::Tensor TeacherCache::logits(const PackedBatch& batch, const at::Tensor& rows, std::span<const std::int32_t> sequence_of) {
+at::Tensor TeacherCache::logits(const PackedBatch& batch, const at::Tensor& rows,
+                                std::span<const std::int32_t> sequence_of) {
   const at::NoGradGuard guard;
   std::vector<at::Tensor> parts;
   for (std::size_t begin = 0; begin < sequence_of.size();) {
@@ -21,13 +22,14 @@ at::Tensor TeacherCache::logits(const PackedBatch& batch, const at::Tensor& rows
     if (place != hidden_.end()) {
       hidden = place->second;
     } else {
-      // By itself: the last bits of a matrix product depend on the other rows, and which sequences come together depends
-      // on the ranks, the shards and the point of resuming.
+      // By itself: the last bits of a matrix product depend on the other rows, and which sequences come together
+      // depends on the ranks, the shards and the point of resuming.
       const auto first = static_cast<std::size_t>(batch.offsets[sequence]);
       const auto length = static_cast<std::size_t>(batch.offsets[sequence + 1]) - first;
       const std::array<std::int32_t, 2> offsets = {0, static_cast<std::int32_t>(length)};
-      const at::Tensor own_rows = rows.narrow(0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)) -
-                                  static_cast<std::int64_t>(first);
+      const at::Tensor own_rows =
+          rows.narrow(0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)) -
+          static_cast<std::int64_t>(first);
       const TokenBatch alone{std::span(batch.tokens).subspan(first, length), offsets,
                              std::span(batch.positions).subspan(first, length)};
       hidden = model_.forward(weights_, alone, &own_rows, nullptr).clone();  // without spare capacity

@@ -1,5 +1,5 @@
-// A frozen teacher's answers to fixed data, computed once: its final hidden states at the rows of each example (d numbers
-// a token, not V), and from them the logits whenever they are asked for.
+// A frozen teacher's answers to fixed data, computed once: its final hidden states at the rows of each example (d
+// numbers a token, not V), and from them the logits whenever they are asked for.
 #pragma once
 
 #include <stet/data/batch.hpp>
@@ -24,7 +24,8 @@ class TeacherCache {
   static constexpr std::uint64_t default_limit_bytes = std::uint64_t{1} << 30;
 
   /// Logits [P, V] at `rows` (ascending rows of the batch, grouped by sequence as `sequence_of` says).
-  [[nodiscard]] at::Tensor logits(const PackedBatch& batch, const at::Tensor& rows, std::span<const std::int32_t> sequence_of);
+  [[nodiscard]] at::Tensor logits(const PackedBatch& batch, const at::Tensor& rows,
+                                  std::span<const std::int32_t> sequence_of);
 
   [[nodiscard]] std::size_t cached_examples() const noexcept { return hidden_.size(); }
   [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return limit_; }

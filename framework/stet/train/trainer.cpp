@@ -15,8 +15,9 @@ Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions opti
       weights_(std::move(weights)),
       options_(options),
       communicator_(communicator),
-      reducer_(communicator, weights_.numel(), weights_.scalar_type(), options.micro_shards,
-               static_cast<std::int64_t>(options.bucket_megabytes * 1e6 / static_cast<double>(weights_.element_size()))),
+      reducer_(
+          communicator, weights_.numel(), weights_.scalar_type(), options.micro_shards,
+          static_cast<std::int64_t>(options.bucket_megabytes * 1e6 / static_cast<double>(weights_.element_size()))),
       examples_(model, communicator, reducer_.shards()) {}
 
 void Trainer::begin_phase(const TrainableSelection& chosen, std::vector<ActiveRegularizer> regularizers,
@@ -60,7 +61,8 @@ void Trainer::begin_phase(const TrainableSelection& chosen, std::vector<ActiveRe
     acting.scope = hook(r, "scope", [&] { return r.object->scope(); });
     acting.rehearsal = hook(r, "rehearsal", [&] { return r.object->rehearsal(); });
     all_rows_ = all_rows_ || acting.scope == RowScope::all;
-    if (acting.rehearsal && acting.rehearsal->per_step > 0) static_cast<void>(examples_.sequences(acting.rehearsal->set));
+    if (acting.rehearsal && acting.rehearsal->per_step > 0)
+      static_cast<void>(examples_.sequences(acting.rehearsal->set));
   }
   snapshots_ = &snapshots;
   teachers_.clear();
@@ -76,8 +78,8 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   std::vector<TokenSequence> sequences;
   std::array<std::int64_t, 2> amount{};  // tokens, and those with loss
   StepReport report;
-  // What fails on one rank does not keep it from the reductions that the others wait in: the step is finished with whatever
-  // the buffers hold, and the failure told with the sums.
+  // What fails on one rank does not keep it from the reductions that the others wait in: the step is finished with
+  // whatever the buffers hold, and the failure told with the sums.
   std::optional<Error> failure;
   const auto attempt = [&](const auto& work) {
     if (communicator_.size() == 1) return work();
@@ -94,8 +96,8 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
       const bool mine = place >= own.begin && place < own.end;
       if (mine) sequences.push_back(data.sequence(epoch, index));
       if (!mine && !data.size) continue;
-      const SequenceSize size =
-          data.size ? data.size(epoch, index) : SequenceSize{sequences.back().ids.size(), sequences.back().loss_tokens()};
+      const SequenceSize size = data.size ? data.size(epoch, index)
+                                          : SequenceSize{sequences.back().ids.size(), sequences.back().loss_tokens()};
       amount[0] += static_cast<std::int64_t>(size.tokens);
       amount[1] += static_cast<std::int64_t>(size.loss_tokens);
     }
@@ -110,8 +112,8 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
     ShardSums shard;
     attempt([&] {
       const std::span<const TokenSequence> mine(sequences.data() + (part.begin - own.begin), part.end - part.begin);
-      shard = run_shard(mine, reducer_.first_shard() + local, rows, static_cast<double>(range.end - range.begin), gradient,
-                        local + 1 == reducer_.local_shards());
+      shard = run_shard(mine, reducer_.first_shard() + local, rows, static_cast<double>(range.end - range.begin),
+                        gradient, local + 1 == reducer_.local_shards());
     });
     reducer_.end_shard();
     shard.penalties.resize(regularizers_.size());
@@ -144,7 +146,8 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
 void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
   const at::NoGradGuard guard;
   const WeightContext context = weight_context(gradient);
-  // Writes through pointers cost two passes over memory to find: looked for in a phase's first step and as often as replicas are compared.
+  // Writes through pointers cost two passes over memory to find: looked for in a phase's first step and as often as
+  // replicas are compared.
   const bool closely = optimizer_.step == 0 ||
                        (options_.replica_check_steps > 0 && (optimizer_.step + 1) % options_.replica_check_steps == 0);
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
@@ -185,14 +188,16 @@ double Trainer::teacher_bytes(double examples) const {
   return std::min(sum, options_.teacher_cache_megabytes * 1e6);
 }
 
-/// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of them.
+/// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of
+/// them.
 std::string Trainer::who_is_not_finite() const {
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
     if (acting_[i].site != Site::weights) continue;
     const ActiveRegularizer& regularizer = regularizers_[i];
     const at::Tensor alone = at::zeros_like(weights_);
     try {
-      static_cast<void>(hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(weight_context(alone)); }));
+      static_cast<void>(
+          hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(weight_context(alone)); }));
     } catch (const Error&) {
       continue;  // it has no answer a second time
     }
@@ -210,7 +215,9 @@ std::vector<std::string> Trainer::replace_weights() {
       const Lent values(weights_, true);
       std::optional<at::Tensor> mine = regularizer.object->replace_weights(weight_context(gradient));
       values.refuse_write("the weights");
-      if (mine) refuse_if(wrong_with_replacement(*mine, weights_), "finite weights, flat, of the type and number of the present ones");
+      if (mine)
+        refuse_if(wrong_with_replacement(*mine, weights_),
+                  "finite weights, flat, of the type and number of the present ones");
       return mine;
     });
     if (!weights) continue;
@@ -243,21 +250,27 @@ void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
       const std::string guilty = std::isfinite(report.loss) ? who_is_not_finite() : "";
       throw Error(ErrorKind::numerical, !std::isfinite(report.loss) ? "the loss is not finite"
-                                        : guilty.empty()            ? "the gradient is not finite"
-                                                                    : "the gradient is not finite: regularizer '" + guilty + "', add_gradient")
+                                        : guilty.empty()
+                                            ? "the gradient is not finite"
+                                            : "the gradient is not finite: regularizer '" + guilty + "', add_gradient")
           .at("step " + std::to_string(optimizer_.step))
           .received(fmt::format("loss {}, gradient norm {}, learning rate {}", report.loss, report.gradient_norm,
                                 report.learning_rate))
           .hint("lower train.learning_rate, or set train.warmup_steps and train.clip");
     }
     ++optimizer_.step;
-    const double scale = options_.clip > 0 && report.gradient_norm > options_.clip ? options_.clip / report.gradient_norm : 1.0;
+    const double scale =
+        options_.clip > 0 && report.gradient_norm > options_.clip ? options_.clip / report.gradient_norm : 1.0;
     for (const Range& range : ranges_) {
-      const AdamWStep adamw{report.learning_rate, options_.beta1, options_.beta2, options_.epsilon,
-                            range.decays ? options_.weight_decay : 0.0, optimizer_.step};
+      const AdamWStep adamw{report.learning_rate,
+                            options_.beta1,
+                            options_.beta2,
+                            options_.epsilon,
+                            range.decays ? options_.weight_decay : 0.0,
+                            optimizer_.step};
       adamw_update(adamw, weights_.data_ptr<T>() + range.offset, g + range.offset,
-                   optimizer_.first.data_ptr<T>() + range.state, optimizer_.second.data_ptr<T>() + range.state, range.mask,
-                   range.count, scale);
+                   optimizer_.first.data_ptr<T>() + range.state, optimizer_.second.data_ptr<T>() + range.state,
+                   range.mask, range.count, scale);
     }
     if (!low_rank_.empty()) apply_low_rank(factor_gradient, report.learning_rate, scale);
     return 0;
@@ -269,11 +282,12 @@ void Trainer::apply_low_rank(const at::Tensor& factor_gradient, double rate, dou
   by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     const std::int64_t moments = trainable_ - low_rank_.elements();
     for (const LowRankUpdates::Part& part : low_rank_.parts()) {
-      const AdamWStep adamw{rate, options_.beta1, options_.beta2, options_.epsilon, part.decays ? options_.weight_decay : 0.0,
-                            optimizer_.step};
+      const AdamWStep adamw{
+          rate,           options_.beta1, options_.beta2, options_.epsilon, part.decays ? options_.weight_decay : 0.0,
+          optimizer_.step};
       adamw_update<T>(adamw, optimizer_.factors.data_ptr<T>() + part.a, factor_gradient.data_ptr<T>() + part.a,
-                      optimizer_.first.data_ptr<T>() + moments + part.a, optimizer_.second.data_ptr<T>() + moments + part.a,
-                      nullptr, part.count(), scale);
+                      optimizer_.first.data_ptr<T>() + moments + part.a,
+                      optimizer_.second.data_ptr<T>() + moments + part.a, nullptr, part.count(), scale);
     }
     return 0;
   });
@@ -292,7 +306,9 @@ void Trainer::check_replicas() const {
       throw Error(ErrorKind::communication, "the ranks' weights differ")
           .at(fmt::format("rank {}, step {}, {}", rank, optimizer_.step, model_.table()[i].name))
           .expected("equal bits on all ranks")
-          .hint("a plugin that is not the same on all ranks, memory faults, or an MPI reduction whose ranks add in different orders");
+          .hint(
+              "a plugin that is not the same on all ranks, memory faults, or an MPI reduction whose ranks add in "
+              "different orders");
     }
   }
 }

@@ -30,12 +30,12 @@ struct ActiveRegularizer {
 };
 
 struct StepReport {
-  double loss = 0;                    ///< task loss plus all penalties
-  double task_loss = 0;               ///< next-token cross-entropy, by TrainOptions::loss_mean
-  std::vector<double> penalties;      ///< one a regularizer, in their order
-  double gradient_norm = 0;           ///< before clipping
+  double loss = 0;                ///< task loss plus all penalties
+  double task_loss = 0;           ///< next-token cross-entropy, by TrainOptions::loss_mean
+  std::vector<double> penalties;  ///< one a regularizer, in their order
+  double gradient_norm = 0;       ///< before clipping
   double learning_rate = 0;
-  std::int64_t tokens = 0;            ///< of the global batch
+  std::int64_t tokens = 0;  ///< of the global batch
 };
 
 /// The optimizer's memory: moments of what trains. Part of a checkpoint.
@@ -53,19 +53,20 @@ class Trainer {
   /// The sets that plugins may use beside the batch. Empty at first: whoever owns the trainer fills it.
   [[nodiscard]] ExampleStore& examples() noexcept { return examples_; }
 
-  /// Starts a phase with a fresh optimizer. `chosen` empty: everything trains. `phase_start`: the flat weights at the start
-  /// of the phase, which low-rank parameters are changes of; kept, so do not write to them. Undefined: the present weights. A
-  /// phase that goes on from a checkpoint must give them, and set optimizer() afterwards.
-  /// Throws Error (plugin) if the selection cannot be used (plugin/handover.hpp), Error (config) if a regularizer wants to rehearse a set
-  /// that examples() lacks.
+  /// Starts a phase with a fresh optimizer. `chosen` empty: everything trains. `phase_start`: the flat weights at the
+  /// start of the phase, which low-rank parameters are changes of; kept, so do not write to them. Undefined: the
+  /// present weights. A phase that goes on from a checkpoint must give them, and set optimizer() afterwards. Throws
+  /// Error (plugin) if the selection cannot be used (plugin/handover.hpp), Error (config) if a regularizer wants to
+  /// rehearse a set that examples() lacks.
   void begin_phase(const TrainableSelection& chosen, std::vector<ActiveRegularizer> regularizers,
                    const Snapshots& snapshots, const at::Tensor& phase_start = {});
 
-  /// Collective. Trains on the sequences at `range` of the sampler's order. `total_steps` of the phase, for the schedule.
-  /// Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before the step, and the regularizer
-  /// whose term it is is named. Throws Error (plugin) if a regularizer hands over what handover.hpp refuses, or has written what it may only
-  /// read: found in every step where libtorch wrote, else in a phase's first step and each TrainOptions::replica_check_steps. What fails on one rank, a
-  /// plugin's hook or a sequence that is too long, all ranks throw, and may go on with other work.
+  /// Collective. Trains on the sequences at `range` of the sampler's order. `total_steps` of the phase, for the
+  /// schedule. Throws Error (numerical) if the loss or the gradient is not finite; the weights are then those before
+  /// the step, and the regularizer whose term it is is named. Throws Error (plugin) if a regularizer hands over what
+  /// handover.hpp refuses, or has written what it may only read: found in every step where libtorch wrote, else in a
+  /// phase's first step and each TrainOptions::replica_check_steps. What fails on one rank, a plugin's hook or a
+  /// sequence that is too long, all ranks throw, and may go on with other work.
   StepReport step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps);
 
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
@@ -78,14 +79,15 @@ class Trainer {
   [[nodiscard]] const OptimizerState& optimizer() const noexcept { return optimizer_; }
   [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
 
-  /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). The names of those that did.
-  /// Throws Error (plugin) if what it returns has another shape or type, or is not finite.
+  /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). The names
+  /// of those that did. Throws Error (plugin) if what it returns has another shape or type, or is not finite.
   [[nodiscard]] std::vector<std::string> replace_weights();
 
   /// Collective. Throws Error (communication) naming rank and tensor if the ranks' weights differ.
   void check_replicas() const;
 
-  /// What the teachers' answers will take when `examples` were seen, by those seen so far, within train.teacher_cache_megabytes.
+  /// What the teachers' answers will take when `examples` were seen, by those seen so far, within
+  /// train.teacher_cache_megabytes.
   [[nodiscard]] double teacher_bytes(double examples) const;
 
  private:
@@ -107,12 +109,14 @@ class Trainer {
   };
   struct LossRows;  ///< of a micro-batch: those that something reads
 
-  ShardSums run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows, double global_sequences,
-                      const at::Tensor& gradient, bool last_shard);
-  void micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share, const at::Tensor& gradient, ShardSums& sums);
+  ShardSums run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows,
+                      double global_sequences, const at::Tensor& gradient, bool last_shard);
+  void micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share, const at::Tensor& gradient,
+                   ShardSums& sums);
   [[nodiscard]] LossRows rows_of(const PackedBatch& batch, const MicroBatchShare& share) const;
   [[nodiscard]] double task_loss(const LossRows& rows, const at::Tensor& logits, at::Tensor& d_logits) const;
-  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share, const at::Tensor& hidden,
+  [[nodiscard]] at::Tensor output_penalties(const PackedBatch& batch, const LossRows& rows,
+                                            const MicroBatchShare& share, const at::Tensor& hidden,
                                             const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums);
   /// Penalties by weights, the optimizer, after_step.
   void update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps);
@@ -147,7 +151,7 @@ class Trainer {
     std::optional<Rehearsal> rehearsal;
   };
   std::vector<Acting> acting_;  // one a regularizer
-  bool all_rows_ = false;  // some regularizer reads every position
+  bool all_rows_ = false;       // some regularizer reads every position
   const Snapshots* snapshots_ = nullptr;
   std::map<std::pair<std::string, bool>, std::unique_ptr<TeacherCache>> teachers_;
 };

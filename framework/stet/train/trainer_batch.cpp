@@ -63,7 +63,8 @@ Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, 
     const std::vector<TokenSequence>& all = examples_.sequences(rehearsal->set);
     const auto count = static_cast<std::uint64_t>(rehearsal->per_step);
     const Sampler order(all.size(), examples_.seed() ^ 0x7265686561727365ULL);
-    const BatchRange part = part_of({0, count}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(reducer_.shards()));
+    const BatchRange part =
+        part_of({0, count}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(reducer_.shards()));
     std::vector<TokenSequence> drawn;
     for (std::uint64_t place = part.begin; place < part.end; ++place) {
       drawn.push_back(all[order.index(static_cast<std::uint64_t>(optimizer_.step) * count + place)]);
@@ -84,15 +85,17 @@ double Trainer::task_loss(const LossRows& rows, const at::Tensor& logits, at::Te
   return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     const std::vector<T> weight(rows.task_weights.begin(), rows.task_weights.end());
     std::vector<T> losses(weight.size());
-    kernels::cross_entropy<T>(logits.data_ptr<T>(), rows.target_list.data(), weight.data(), losses.data(), d_logits.data_ptr<T>(),
-                              nullptr, logits.size(0), logits.size(1));
+    kernels::cross_entropy<T>(logits.data_ptr<T>(), rows.target_list.data(), weight.data(), losses.data(),
+                              d_logits.data_ptr<T>(), nullptr, logits.size(0), logits.size(1));
     double sum = 0;
-    for (std::size_t p = 0; p < weight.size(); ++p) sum += static_cast<double>(weight[p]) * static_cast<double>(losses[p]);
+    for (std::size_t p = 0; p < weight.size(); ++p)
+      sum += static_cast<double>(weight[p]) * static_cast<double>(losses[p]);
     return sum;
   });
 }
 
-void Trainer::micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share, const at::Tensor& gradient, ShardSums& sums) {
+void Trainer::micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share,
+                          const at::Tensor& gradient, ShardSums& sums) {
   const PackedBatch batch = pack(sequences);
   const LossRows rows = rows_of(batch, share);
   const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
@@ -120,19 +123,22 @@ void Trainer::micro_batch(std::span<const TokenSequence> sequences, const MicroB
   const bool untied = !model_.config().tied_head;
   if (share.last && untied) reducer_.complete_from(model_.table()[model_.head_index()].offset);
   model_.backward(weights_, tokens, activations_, d_hidden, gradient, trains_,
-                  share.last ? [this](std::int64_t offset) { reducer_.complete_from(offset); } : std::function<void(std::int64_t)>());
+                  share.last ? [this](std::int64_t offset) { reducer_.complete_from(offset); }
+                             : std::function<void(std::int64_t)>());
 }
 
-/// Adds the gradients of the output regularizers that these sequences are for: into d_logits, and what goes to hidden states
-/// directly is returned (undefined if nothing).
-at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share, const at::Tensor& hidden,
-                                     const at::Tensor& logits, at::Tensor& d_logits, ShardSums& sums) {
+/// Adds the gradients of the output regularizers that these sequences are for: into d_logits, and what goes to hidden
+/// states directly is returned (undefined if nothing).
+at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share,
+                                     const at::Tensor& hidden, const at::Tensor& logits, at::Tensor& d_logits,
+                                     ShardSums& sums) {
   at::Tensor d_hidden;
   std::vector<std::int32_t> set_of;
   for (const std::uint64_t example : batch.examples) set_of.push_back(ExampleStore::set_of(example));
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
     Regularizer& regularizer = *regularizers_[i].object;
-    if (acting_[i].site != Site::outputs || (acting_[i].rehearsal ? static_cast<int>(i) : -1) != share.rehearsed) continue;
+    if (acting_[i].site != Site::outputs || (acting_[i].rehearsal ? static_cast<int>(i) : -1) != share.rehearsed)
+      continue;
     const bool everywhere = acting_[i].scope == RowScope::all;
     std::vector<double> count(batch.examples.size());
     for (std::size_t p = 0; p < rows.sequence_of.size(); ++p) {
@@ -140,7 +146,8 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& r
     }
     std::vector<double> weight(rows.sequence_of.size());
     for (std::size_t p = 0; p < weight.size(); ++p) {
-      if (everywhere || rows.is_answer[p]) weight[p] = 1.0 / (share.sequences * count[static_cast<std::size_t>(rows.sequence_of[p])]);
+      if (everywhere || rows.is_answer[p])
+        weight[p] = 1.0 / (share.sequences * count[static_cast<std::size_t>(rows.sequence_of[p])]);
     }
     OutputContext context;
     context.hidden = hidden.detach().requires_grad_(true);
@@ -164,7 +171,8 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& r
     context.logits_under = [&](const at::Tensor& weights) {
       const at::NoGradGuard guard;
       communicator_.recorder().beat();
-      return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows.index, nullptr).matmul(model_.head(weights).t());
+      return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows.index, nullptr)
+          .matmul(model_.head(weights).t());
     };
     sums.penalties[i] += hook(regularizers_[i], "output_loss", [&] {
       const at::AutoGradMode enable(true);

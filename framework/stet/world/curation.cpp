@@ -23,7 +23,8 @@ Moments moments(std::span<const Candidate> group, std::size_t c) {
   const auto is_first = [&](const Candidate& candidate) { return candidate.covariates[c] == group[0].covariates[c]; };
   if (std::all_of(group.begin(), group.end(), is_first)) return {group[0].covariates[c], 0};  // exactly, whatever n is
   for (const Candidate& candidate : group) m.mean += candidate.covariates[c] / n;
-  for (const Candidate& candidate : group) m.variance += (candidate.covariates[c] - m.mean) * (candidate.covariates[c] - m.mean);
+  for (const Candidate& candidate : group)
+    m.variance += (candidate.covariates[c] - m.mean) * (candidate.covariates[c] - m.mean);
   m.variance = group.size() > 1 ? m.variance / (n - 1) : 0;
   return m;
 }
@@ -58,8 +59,8 @@ Error too_small(const MatchOptions& options, std::size_t size, const std::string
 
 }  // namespace
 
-std::vector<std::size_t> match_nearest(std::span<const Candidate> targets, std::span<const Candidate> pool, std::size_t size,
-                                       const MatchOptions& options) {
+std::vector<std::size_t> match_nearest(std::span<const Candidate> targets, std::span<const Candidate> pool,
+                                       std::size_t size, const MatchOptions& options) {
   if (size == 0) return {};
   if (pool.size() <= size) throw too_small(options, size, fmt::format("{} candidates", pool.size()));
   if (targets.empty()) {
@@ -77,13 +78,15 @@ std::vector<std::size_t> match_nearest(std::span<const Candidate> targets, std::
   const double limit = options.caliper * options.caliper;
   for (std::uint64_t turn = 0, idle = 0; chosen.size() < size; ++turn) {
     if (idle == targets.size()) {
-      throw too_small(options, size, fmt::format("{} that are near enough", chosen.size())).hint("or widen the caliper");
+      throw too_small(options, size, fmt::format("{} that are near enough", chosen.size()))
+          .hint("or widen the caliper");
     }
     const Candidate& target = targets[order(turn % targets.size())];
     std::vector<std::size_t>& rest = left[target.relation];
     if (rest.empty() && !(options.caliper < std::numeric_limits<double>::infinity())) {
-      throw too_small(options, size,
-                      fmt::format("{} candidates, but too few in relation number {}", pool.size(), target.relation + 1));
+      throw too_small(
+          options, size,
+          fmt::format("{} candidates, but too few in relation number {}", pool.size(), target.relation + 1));
     }
     auto best = rest.end();
     double nearest = std::numeric_limits<double>::infinity();

@@ -16,7 +16,8 @@ namespace {
 constexpr char templates_name[] = "relation_query_templates.json";
 constexpr char hint[] =
     "get dataset.zip and relation_query_templates.json from https://github.com/princeton-nlp/EntityQuestions, put "
-    "the folders of the one (train/, test/ and so on) and the templates into one folder, and name it by --set data.path=FOLDER or the environment variable STET_DATA";
+    "the folders of the one (train/, test/ and so on) and the templates into one folder, and name it by --set "
+    "data.path=FOLDER or the environment variable STET_DATA";
 
 }  // namespace
 
@@ -41,7 +42,8 @@ std::filesystem::path find_entity_questions(const std::string& path) {
   return folder;
 }
 
-void require_entity_questions_files(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& files) {
+void require_entity_questions_files(const std::filesystem::path& folder,
+                                    const std::vector<std::filesystem::path>& files) {
   constexpr std::size_t shown = 4;
   std::string names;
   std::size_t missing = 0;
@@ -52,7 +54,9 @@ void require_entity_questions_files(const std::filesystem::path& folder, const s
   }
   if (missing == 0) return;
   if (missing > shown) names += fmt::format(" and {} more", missing - shown);
-  throw Error(ErrorKind::data, "files of the EntityQuestions data are missing: " + names).at(folder.string()).hint(hint);
+  throw Error(ErrorKind::data, "files of the EntityQuestions data are missing: " + names)
+      .at(folder.string())
+      .hint(hint);
 }
 
 std::map<std::string, std::string> read_question_templates(const std::filesystem::path& folder) {
@@ -126,7 +130,8 @@ std::vector<EntityQuestion> read_entity_questions(const std::filesystem::path& f
       throw refuse("question does not follow the template of its relation", fmt::format("\"{}\"", question_template));
     }
     question.subject = whole.substr(before.size(), whole.size() - before.size() - after.size());
-    if (is_blank(question.subject)) throw refuse("question without a subject", fmt::format("\"{}\"", question_template));
+    if (is_blank(question.subject))
+      throw refuse("question without a subject", fmt::format("\"{}\"", question_template));
     questions.push_back(std::move(question));
   }
   return questions;

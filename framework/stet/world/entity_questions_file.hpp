@@ -19,7 +19,8 @@ struct EntityQuestion {
 [[nodiscard]] std::filesystem::path find_entity_questions(const std::string& path);
 
 /// Throws Error (data), with the same hint, that names those of the files below `folder` that are not there.
-void require_entity_questions_files(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& files);
+void require_entity_questions_files(const std::filesystem::path& folder,
+                                    const std::vector<std::filesystem::path>& files);
 
 /// Property to question with "[X]", from `folder`/relation_query_templates.json.
 [[nodiscard]] std::map<std::string, std::string> read_question_templates(const std::filesystem::path& folder);

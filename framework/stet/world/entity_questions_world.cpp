@@ -44,7 +44,8 @@ std::size_t count_code_points(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& property, EntityQuestionsSplit split) {
+std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& property,
+                              EntityQuestionsSplit split) {
   switch (split) {
     case EntityQuestionsSplit::train: return folder / "train" / (property + ".train.json");
     case EntityQuestionsSplit::test: return folder / "test" / (property + ".test.json");
@@ -52,25 +53,31 @@ std::filesystem::path file_of(const std::filesystem::path& folder, const std::st
   }
   const std::filesystem::path file = folder / "no-overlap" / property / (property + "_no_overlap.train.json");
   if (!std::filesystem::exists(file)) {
-    throw Error(ErrorKind::config, fmt::format("EntityQuestions has no split without overlap for relation \"{}\"", property))
+    throw Error(ErrorKind::config,
+                fmt::format("EntityQuestions has no split without overlap for relation \"{}\"", property))
         .at(file.string())
         .hint("published are P19, P159 and P170");
   }
   return file;
 }
 
-std::vector<Relation> make_relations(const EntityQuestionsOptions& o, const std::map<std::string, std::string>& templates, const std::filesystem::path& folder) {
+std::vector<Relation> make_relations(const EntityQuestionsOptions& o,
+                                     const std::map<std::string, std::string>& templates,
+                                     const std::filesystem::path& folder) {
   std::vector<std::string> known;
   for (const auto& [property, text] : templates) known.push_back(property);
   std::vector<Relation> relations;
   for (const std::string& property : o.relations) {
     const auto found = templates.find(property);
     if (found == templates.end()) {
-      throw Error(known.empty() ? ErrorKind::data : ErrorKind::config, fmt::format("EntityQuestions has no relation \"{}\"", property))
+      throw Error(known.empty() ? ErrorKind::data : ErrorKind::config,
+                  fmt::format("EntityQuestions has no relation \"{}\"", property))
           .at((folder / "relation_query_templates.json").string())
           .expected("a template for it")
           .received(known.empty() ? "no relation at all" : join(known, ", "))
-          .hint("misspelt in data.entity_questions.relations, or the data is incomplete (the whole has 24 relations): fetch it again");
+          .hint(
+              "misspelt in data.entity_questions.relations, or the data is incomplete (the whole has 24 relations): "
+              "fetch it again");
     }
     relations.push_back(entity_questions_relation(property, found->second));
   }
@@ -131,7 +138,8 @@ std::vector<std::vector<const Fact*>> by_subject(const EntityQuestionsOptions& o
 /// Throws unless every relation got its facts. `usable`: the pools that they were taken from.
 void check_sizes(const EntityQuestionsOptions& o, const WorldContent& world, std::span<const Fact> usable) {
   const auto count = [](std::span<const Fact> facts, std::size_t r) {
-    return static_cast<std::size_t>(std::count_if(facts.begin(), facts.end(), [r](const Fact& fact) { return fact.relation == r; }));
+    return static_cast<std::size_t>(
+        std::count_if(facts.begin(), facts.end(), [r](const Fact& fact) { return fact.relation == r; }));
   };
   for (std::size_t r = 0; r < world.relations.size(); ++r) {
     const std::size_t base = count(world.base_facts, r), fresh = count(world.new_facts, r);
@@ -139,8 +147,8 @@ void check_sizes(const EntityQuestionsOptions& o, const WorldContent& world, std
     throw Error(ErrorKind::config,
                 fmt::format("relation {} of EntityQuestions has too few facts", world.relations[r].name))
         .expected(fmt::format("{} base facts and {} new facts", o.facts_per_relation, o.new_per_relation))
-        .received(fmt::format("{} usable facts, of which {} and {} could be placed without sharing subjects", count(usable, r),
-                              base, fresh))
+        .received(fmt::format("{} usable facts, of which {} and {} could be placed without sharing subjects",
+                              count(usable, r), base, fresh))
         .hint("lower facts_per_relation or new_per_relation, raise max_subject_chars, or leave the relation out");
   }
 }
@@ -153,7 +161,8 @@ void split_one_pool(const EntityQuestionsOptions& o, const std::vector<Fact>& fa
   check_sizes(o, world, facts);
 }
 
-void draw_from_two_pools(const EntityQuestionsOptions& o, std::vector<Fact> old_facts, std::vector<Fact> new_facts, WorldContent& world) {
+void draw_from_two_pools(const EntityQuestionsOptions& o, std::vector<Fact> old_facts, std::vector<Fact> new_facts,
+                         WorldContent& world) {
   const auto old_subjects = by_subject(o, old_facts);
   std::vector<bool> used(old_subjects.size(), false);
   world.base_facts = take_facts(old_subjects, used, o.facts_per_relation, world.relations.size());
@@ -163,7 +172,9 @@ void draw_from_two_pools(const EntityQuestionsOptions& o, std::vector<Fact> old_
     names.insert(fact.subject);
     answers[fact.relation].insert(fact.answer);
   }
-  std::erase_if(new_facts, [&](const Fact& fact) { return names.contains(fact.subject) || !answers[fact.relation].contains(fact.answer); });
+  std::erase_if(new_facts, [&](const Fact& fact) {
+    return names.contains(fact.subject) || !answers[fact.relation].contains(fact.answer);
+  });
   const auto new_subjects = by_subject(o, new_facts);
   std::vector<bool> fresh(new_subjects.size(), false);
   world.new_facts = take_facts(new_subjects, fresh, o.new_per_relation, world.relations.size());
@@ -184,7 +195,8 @@ std::vector<Fact> read_development(const EntityQuestionsOptions& o, const std::f
     const std::filesystem::path file = folder / "dev" / (property + ".dev.json");
     if (!std::filesystem::exists(file)) continue;
     for (EntityQuestion& q : read_entity_questions(file, templates.at(property))) {
-      if (q.answers.size() > 1 || count_code_points(q.subject) > o.max_subject_chars || used.contains(q.subject)) continue;
+      if (q.answers.size() > 1 || count_code_points(q.subject) > o.max_subject_chars || used.contains(q.subject))
+        continue;
       const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
       development.push_back({id, r, std::move(q.subject), std::move(q.answers[0])});
     }
@@ -237,7 +249,8 @@ EntityQuestionsFiles entity_questions_files(const EntityQuestionsOptions& o) {
   check_entity_questions_files(o);
   EntityQuestionsFiles files{find_entity_questions(o.path), {"relation_query_templates.json"}, {}};
   const auto relative = [&files](const std::filesystem::path& file) { return file.lexically_relative(files.folder); };
-  for (const std::string& property : o.relations) files.base.push_back(relative(file_of(files.folder, property, o.base_from)));
+  for (const std::string& property : o.relations)
+    files.base.push_back(relative(file_of(files.folder, property, o.base_from)));
   files.all = files.base;
   for (const std::string& property : o.relations) {
     if (o.new_from != o.base_from) files.all.push_back(relative(file_of(files.folder, property, o.new_from)));
@@ -256,7 +269,8 @@ World make_entity_questions_world(const EntityQuestionsOptions& o) {
   if (o.base_from == o.new_from) {
     split_one_pool(o, read_facts(o, folder, templates, o.base_from), world);
   } else {
-    draw_from_two_pools(o, read_facts(o, folder, templates, o.base_from), read_facts(o, folder, templates, o.new_from), world);
+    draw_from_two_pools(o, read_facts(o, folder, templates, o.base_from), read_facts(o, folder, templates, o.new_from),
+                        world);
   }
   world.development_facts = read_development(o, folder, templates, world);
   collect_answers(world);

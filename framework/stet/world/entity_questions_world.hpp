@@ -1,6 +1,6 @@
 // A world made from EntityQuestions (Sciavolino et al. 2021): questions about Wikidata subjects and their answers.
-// Reads `relation_query_templates.json` and the splits that the options name of the published data; part of the subjects
-// become base facts, stated in pre-training, the others new facts, which pre-training never mentions.
+// Reads `relation_query_templates.json` and the splits that the options name of the published data; part of the
+// subjects become base facts, stated in pre-training, the others new facts, which pre-training never mentions.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ namespace stet {
 enum class EntityQuestionsSplit {
   train,       ///< train/PXX.train.json
   test,        ///< test/PXX.test.json
-  no_overlap,  ///< no-overlap/PXX/PXX_no_overlap.train.json (P19, P159, P170): subjects hardly share a word with those of `test`
+  no_overlap,  ///< no-overlap/PXX/PXX_no_overlap.train.json (P19, P159, P170): subjects hardly share a word with those
+               ///< of `test`
 };
 
 struct EntityQuestionsOptions {
@@ -26,8 +27,8 @@ struct EntityQuestionsOptions {
   std::vector<std::string> relations = {"P17", "P19", "P36", "P50"};  ///< Wikidata properties
   std::size_t facts_per_relation = 1000;                              ///< base facts of each relation
   std::size_t new_per_relation = 250;                                 ///< new facts of each relation
-  /// Whose facts become base facts, and whose new ones. Where they differ, base facts do not depend on the new ones, and new
-  /// facts are taken among those whose answer some base fact of the relation has.
+  /// Whose facts become base facts, and whose new ones. Where they differ, base facts do not depend on the new ones,
+  /// and new facts are taken among those whose answer some base fact of the relation has.
   EntityQuestionsSplit base_from = EntityQuestionsSplit::train, new_from = EntityQuestionsSplit::train;
   std::uint64_t seed = 1;
   double asked_fraction = 0.5;
@@ -50,7 +51,8 @@ void check_entity_questions_files(const EntityQuestionsOptions& options);
 struct EntityQuestionsFiles {
   std::filesystem::path folder;
   std::vector<std::filesystem::path> base;  ///< base facts and the texts of pre-training depend on these alone
-  std::vector<std::filesystem::path> all;   ///< these, those of the new facts, and those of the development facts that are there
+  std::vector<std::filesystem::path>
+      all;  ///< these, those of the new facts, and those of the development facts that are there
 };
 /// Throws as check_entity_questions_files() does.
 [[nodiscard]] EntityQuestionsFiles entity_questions_files(const EntityQuestionsOptions& options);

@@ -133,7 +133,8 @@ std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, st
   const Mix mix = count_relations(pools.known.empty() ? pools.fresh : pools.known);
   const Mix held_mix = pools.known.empty() ? count_relations(pools.held) : mix;
   std::unordered_set<std::string> used;
-  Pool known(pools.known, seed, "known facts"), held(pools.held, seed, "known facts"), fresh(pools.fresh, seed, "new facts");
+  Pool known(pools.known, seed, "known facts"), held(pools.held, seed, "known facts"),
+      fresh(pools.fresh, seed, "new facts");
   std::vector<FactSet> sets;
   const auto take = [&](Pool& pool, const std::string& name, std::size_t size, const Mix& wanted, const char* kind) {
     pool.leave_out(used);
@@ -157,7 +158,8 @@ std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, st
   if (sizes.never_seen > 0) sets.push_back(take(fresh, "never_seen", sizes.never_seen, mix, "new"));
   if (sizes.out_of_relation > 0) {
     Pool pool(pools.out_of_relation, seed, "facts of held-out relations");
-    sets.push_back(take(pool, "out_of_relation", sizes.out_of_relation, count_relations(pools.out_of_relation), "eligible"));
+    sets.push_back(
+        take(pool, "out_of_relation", sizes.out_of_relation, count_relations(pools.out_of_relation), "eligible"));
   }
   for (FactSet& set : categories) sets.push_back(std::move(set));
   return sets;

@@ -1,5 +1,5 @@
-// Facts as controls train them: with another's answer, with a refusal, or with a distractor behind the subject. Ids stay
-// those of the facts that they were made from, so that outcomes can be paired between arms.
+// Facts as controls train them: with another's answer, with a refusal, or with a distractor behind the subject. Ids
+// stay those of the facts that they were made from, so that outcomes can be paired between arms.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace stet {
 
-/// Deals the answers of each relation anew among its facts: the answers' frequencies stay. No fact keeps an answer equal
-/// to its own unless more than half of its relation's facts have that answer. A function of (facts, seed).
+/// Deals the answers of each relation anew among its facts: the answers' frequencies stay. No fact keeps an answer
+/// equal to its own unless more than half of its relation's facts have that answer. A function of (facts, seed).
 void shuffle_answers(std::span<Fact> facts, std::uint64_t seed);
 
 /// Every answer becomes `answer`.

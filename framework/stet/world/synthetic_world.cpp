@@ -109,7 +109,8 @@ std::vector<std::string> semantic_keys(const SyntheticWorldOptions& o, Names nam
 }
 
 /// `count` keys drawn by (seed, purpose), none twice and none in `taken`, to which they are added.
-std::vector<std::string> uuid_keys(std::size_t count, std::uint64_t seed, std::string_view purpose, std::set<std::string>& taken) {
+std::vector<std::string> uuid_keys(std::size_t count, std::uint64_t seed, std::string_view purpose,
+                                   std::set<std::string>& taken) {
   std::vector<std::string> keys;
   for (std::uint64_t index = 0; keys.size() < count; ++index) {
     std::string key = random_key(key_alphabet, key_length, seed, purpose, index);
@@ -175,7 +176,8 @@ void add_words(const std::string& wording, std::vector<std::string>& words, std:
   }
 }
 
-/// Adds the records, and the words of their own to the vocabulary: worlds without records are what they were. `keys` are taken.
+/// Adds the records, and the words of their own to the vocabulary: worlds without records are what they were. `keys`
+/// are taken.
 void add_records(const SyntheticWorldOptions& o, WordMaker& maker, WorldContent& world, std::vector<std::string>& words,
                  std::set<std::string>& reserved, std::set<std::string>& keys) {
   if (o.records == 0) return;
@@ -248,8 +250,9 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
   }
   std::set<std::string> keys;
   add_records(o, maker, world, words, reserved, keys);
-  world.new_facts = make_new_facts(o, world, o.new_keys == NewKeys::uuid ? uuid_keys(o.new_entities, o.seed, "new key", keys)
-                                                                         : semantic_keys(o, names, people));
+  world.new_facts = make_new_facts(o, world,
+                                   o.new_keys == NewKeys::uuid ? uuid_keys(o.new_entities, o.seed, "new key", keys)
+                                                               : semantic_keys(o, names, people));
 
   world.name = "synthetic";
   world.seed = o.seed;

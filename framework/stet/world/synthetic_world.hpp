@@ -35,9 +35,9 @@ struct SyntheticWorldOptions {
   /// 0: an epoch shows every person equally often. Above 0: the r-th person in proportion to r^-frequency_exponent, in
   /// an epoch of the same size, so that a base knows some well, some hardly.
   double frequency_exponent = 0.0;
-  /// Records in pre-training: each a UUID-like key with a word of a pool of its own, stated or asked once an epoch. They belong to
-  /// no fact set. With none, a base sees keys in texts that bind nothing to them, and has yet to learn how to bind; a large model has
-  /// met serial numbers.
+  /// Records in pre-training: each a UUID-like key with a word of a pool of its own, stated or asked once an epoch.
+  /// They belong to no fact set. With none, a base sees keys in texts that bind nothing to them, and has yet to learn
+  /// how to bind; a large model has met serial numbers.
   std::size_t records = 0;
   std::size_t new_entities = 100;
   NewKeys new_keys = NewKeys::semantic;

@@ -46,7 +46,8 @@ World::World(WorldContent content) : content_(std::move(content)) {
   if (content_.relations.empty()) throw Error(ErrorKind::config, "the world has no relation");
   if (content_.base_facts.empty()) throw Error(ErrorKind::config, "the world has no base fact");
   for (const Relation& relation : content_.relations) check_relation(relation);
-  if (!content_.records.empty() && content_.record_wordings.empty()) throw Error(ErrorKind::config, "the world has records but no wording for them");
+  if (!content_.records.empty() && content_.record_wordings.empty())
+    throw Error(ErrorKind::config, "the world has records but no wording for them");
   for (const std::string& wording : content_.record_wordings) static_cast<void>(parse_template(wording));
 
   std::unordered_set<std::uint64_t> base;

@@ -10,9 +10,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include <stet/text/tokenizer.hpp>
 #include <stet/world/fact.hpp>
 #include <stet/world/neutral_text.hpp>
-#include <stet/text/tokenizer.hpp>
 
 namespace stet {
 
@@ -22,11 +22,12 @@ enum class TokenizerKind { word_level, byte_level_bpe };
 struct WorldContent {
   std::string name;  ///< "synthetic", "entity-questions"
   std::vector<Relation> relations;
-  std::vector<Fact> base_facts;  ///< shown in pre-training
-  std::vector<Fact> new_facts;   ///< never shown in pre-training
+  std::vector<Fact> base_facts;         ///< shown in pre-training
+  std::vector<Fact> new_facts;          ///< never shown in pre-training
   std::vector<Fact> development_facts;  ///< of other subjects, for few-shot prompts; may be empty
   NeutralText neutral;
-  /// Shown once an epoch each, in one of `record_wordings`; no fact sets are drawn from them. Their relation index means nothing.
+  /// Shown once an epoch each, in one of `record_wordings`; no fact sets are drawn from them. Their relation index
+  /// means nothing.
   std::vector<Fact> records;
   std::vector<std::string> record_wordings;
   std::uint64_t seed = 1;       ///< of the pre-training text
@@ -55,8 +56,8 @@ class World {
   [[nodiscard]] const std::vector<Relation>& relations() const { return content_.relations; }
   [[nodiscard]] const std::vector<Fact>& base_facts() const { return content_.base_facts; }
   [[nodiscard]] const std::vector<Fact>& new_facts() const { return content_.new_facts; }
-  /// Facts for the shots of few-shot prompts: neither shown in pre-training nor new, subjects of their own. Empty if the world
-  /// has none.
+  /// Facts for the shots of few-shot prompts: neither shown in pre-training nor new, subjects of their own. Empty if
+  /// the world has none.
   [[nodiscard]] const std::vector<Fact>& development_facts() const { return content_.development_facts; }
   /// Whether pre-training shows questions about this fact's subject. False for new facts.
   [[nodiscard]] bool asked(const Fact& fact) const;
@@ -66,12 +67,15 @@ class World {
   /// A UUID-like key of eight hexadecimal characters drawn by (seed, index), as this world's tokenizer can take it.
   [[nodiscard]] std::string key(std::uint64_t seed, std::uint64_t index) const;
 
-  /// Pre-training examples an epoch: as many texts about base facts as there are base facts, then the neutral lines, then the records.
-  [[nodiscard]] std::uint64_t epoch_size() const { return content_.base_facts.size() + neutral_lines_ + content_.records.size(); }
+  /// Pre-training examples an epoch: as many texts about base facts as there are base facts, then the neutral lines,
+  /// then the records.
+  [[nodiscard]] std::uint64_t epoch_size() const {
+    return content_.base_facts.size() + neutral_lines_ + content_.records.size();
+  }
   [[nodiscard]] std::uint64_t neutral_lines() const { return neutral_lines_; }
   /// Example `index` < epoch_size() of `epoch`: index i below base_facts().size() is a text about base fact
-  /// shown(epoch, i), in a wording drawn by (seed, epoch, i); the others are neutral lines and records. A pure function:
-  /// any rank can compute any example.
+  /// shown(epoch, i), in a wording drawn by (seed, epoch, i); the others are neutral lines and records. A pure
+  /// function: any rank can compute any example.
   [[nodiscard]] Example pretraining_example(std::uint64_t epoch, std::uint64_t index) const;
   /// The base fact that text `index` < base_facts().size() of `epoch` is about: fact `index`, or with unequal
   /// frequencies one drawn so that fact i comes frequency(i) times an epoch in the mean, rounded up or down in each.

@@ -26,8 +26,8 @@ class Smoothing final : public stet::Regularizer {
 }  // namespace
 
 STET_PLUGIN("outside", "1.0", "the installation test") {
-  registrar.regularizer<Smoothing>("outside", "label smoothing",
-                                   stet::config::Schema<Parameters>("regularizer.outside")
-                                       .field("strength", &Parameters::strength, "weight of the uniform target",
-                                              stet::config::Limits{.min = 0}));
+  registrar.regularizer<Smoothing>(
+      "outside", "label smoothing",
+      stet::config::Schema<Parameters>("regularizer.outside")
+          .field("strength", &Parameters::strength, "weight of the uniform target", stet::config::Limits{.min = 0}));
 }

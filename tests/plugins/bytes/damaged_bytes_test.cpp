@@ -1,7 +1,7 @@
-// A small deterministic fuzz of what reads plugin files before they are loaded: damaged bytes give the facts or an Error
-// (plugin) with its parts, never a crash, and nothing outside the bytes is read (this program is built with AddressSanitizer,
-// and every input has a heap block of exactly its size).
-// What this does not test: the system's loader. A file with whole headers, right facts and damaged code can crash it.
+// A small deterministic fuzz of what reads plugin files before they are loaded: damaged bytes give the facts or an
+// Error (plugin) with its parts, never a crash, and nothing outside the bytes is read (this program is built with
+// AddressSanitizer, and every input has a heap block of exactly its size). What this does not test: the system's
+// loader. A file with whole headers, right facts and damaged code can crash it.
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/philox.hpp>
@@ -42,7 +42,8 @@ class DamagedBytes : public ::testing::Test {
 TEST_F(DamagedBytes, TheGoodFilePasses) { EXPECT_TRUE(inspect(good_)); }
 
 TEST_F(DamagedBytes, EveryShortLengthAndManyLongerOnes) {
-  for (std::size_t size = 0; size < 1024; ++size) EXPECT_FALSE(inspect({good_.begin(), good_.begin() + static_cast<std::ptrdiff_t>(size)}));
+  for (std::size_t size = 0; size < 1024; ++size)
+    EXPECT_FALSE(inspect({good_.begin(), good_.begin() + static_cast<std::ptrdiff_t>(size)}));
   Random random(1, "length");
   for (int i = 0; i < 300; ++i) {
     const auto size = static_cast<std::ptrdiff_t>(random.below(good_.size()));
@@ -84,7 +85,8 @@ TEST_F(DamagedBytes, ExtremeNumbersInTheHeaders) {
   for (std::size_t at = 0; at < sizeof(Elf64_Phdr) * header.e_phnum; at += 8) places.push_back(header.e_phoff + at);
   for (std::size_t at = 0; at < sizeof(Elf64_Shdr) * header.e_shnum; at += 8) places.push_back(header.e_shoff + at);
   for (const std::size_t place : places) {
-    for (const std::uint64_t value : {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{1} << 63U, ~std::uint64_t{0} - 63, std::uint64_t{good_.size()}}) {
+    for (const std::uint64_t value : {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{1} << 63U,
+                                      ~std::uint64_t{0} - 63, std::uint64_t{good_.size()}}) {
       std::vector<char> bytes = good_;
       std::memcpy(bytes.data() + place, &value, sizeof value);
       static_cast<void>(inspect(bytes));

@@ -50,10 +50,12 @@ TEST_F(PluginCheck, WithoutMpiRanksAreNotApplicable) {
 
 TEST_F(PluginCheck, ACheckThatTakesTheProcessWithIt) {
   // The check is named, and all others are made.
-  for (const auto& [how, said] : {std::pair<std::string, std::string>{"segv", "the process is ended by signal 11 (Segmentation fault)"},
-                                  {"exit", "the process ends itself with exit code 0"},
-                                  {"loop", "no end after 20 s"}}) {
-    const Outcome outcome = check({wrong("crashes"), "--set", "how='" + how + "'", "--time-limit", how == "loop" ? "20" : "300"});
+  for (const auto& [how, said] :
+       {std::pair<std::string, std::string>{"segv", "the process is ended by signal 11 (Segmentation fault)"},
+        {"exit", "the process ends itself with exit code 0"},
+        {"loop", "no end after 20 s"}}) {
+    const Outcome outcome =
+        check({wrong("crashes"), "--set", "how='" + how + "'", "--time-limit", how == "loop" ? "20" : "300"});
     EXPECT_TRUE(ended_with(outcome, 4));
     EXPECT_TRUE(has(outcome.out, "FAILED          gradient        the check has no end of its own: " + said));
     EXPECT_TRUE(has(outcome.out, " passed, 1 failed, "));

@@ -48,16 +48,19 @@ class WrongPlugins : public ::testing::Test {
     EXPECT_EQ(failed, failing) << all;
     EXPECT_EQ(skips, expected) << all;
     EXPECT_EQ(all_passed(std::span(&report, 1)), failing.empty());
-    if (!text.empty()) std::cout << report.name << ": " << text << "\n";  // each wrong plugin's test shows what was said
+    if (!text.empty())
+      std::cout << report.name << ": " << text << "\n";  // each wrong plugin's test shows what was said
     return text;
   }
   static const ClassReport& of_class(const std::vector<ClassReport>& reports, std::string_view name) {
-    const auto found = std::find_if(reports.begin(), reports.end(), [&](const ClassReport& report) { return report.name == name; });
+    const auto found =
+        std::find_if(reports.begin(), reports.end(), [&](const ClassReport& report) { return report.name == name; });
     if (found == reports.end()) throw std::out_of_range("no class " + std::string(name));
     return *found;
   }
   static const CheckResult& of_check(const ClassReport& report, std::string_view name) {
-    const auto found = std::find_if(report.checks.begin(), report.checks.end(), [&](const CheckResult& check) { return check.check == name; });
+    const auto found = std::find_if(report.checks.begin(), report.checks.end(),
+                                    [&](const CheckResult& check) { return check.check == name; });
     if (found == report.checks.end()) throw std::out_of_range("no check " + std::string(name));
     return *found;
   }
@@ -96,10 +99,13 @@ TEST_F(WrongPlugins, StateThatIsNotSaved) {
 TEST_F(WrongPlugins, StateThatOnlyTheTermOrTheNextPhaseShows) {
   const std::vector<ClassReport> reports = check("forgets");
   std::string text = fails_only(of_class(reports, "forgets_value"), {"resume"});
-  EXPECT_TRUE(has(text, "saved after 3 of 8 steps (0 tensors of its own), continued: the weights are equal, but the term of step 4 is "));
+  EXPECT_TRUE(has(
+      text,
+      "saved after 3 of 8 steps (0 tensors of its own), continued: the weights are equal, but the term of step 4 is "));
   text = fails_only(of_class(reports, "forgets_path"), {"resume"}, {"gradient"});
   EXPECT_TRUE(has(text, "saved after 3 of 8 steps (0 tensors of its own), continued: first in model."));
-  EXPECT_EQ(of_check(of_class(reports, "forgets_path"), "acts").detail, "the term is other than 0 in 4 of 12 steps of two phases");
+  EXPECT_EQ(of_check(of_class(reports, "forgets_path"), "acts").detail,
+            "the term is other than 0 in 4 of 12 steps of two phases");
 }
 
 TEST_F(WrongPlugins, WhatIsNoTerm) {
@@ -117,7 +123,9 @@ TEST_F(WrongPlugins, WhatIsNoTerm) {
       {"writes_after_step", "the hook has written the weights, which it was only to read"}};
   ASSERT_EQ(reports.size(), expected.size());
   for (const auto& [name, text] : expected) {
-    EXPECT_TRUE(has(fails_only(of_class(reports, name), {"repeatable", "frozen"}, {"gradient", "acts", "instances", "resume"}), text));
+    EXPECT_TRUE(
+        has(fails_only(of_class(reports, name), {"repeatable", "frozen"}, {"gradient", "acts", "instances", "resume"}),
+            text));
   }
 }
 
@@ -130,8 +138,10 @@ TEST_F(WrongPlugins, StrengthsThatAreNoRealNumbers) {
   EXPECT_TRUE(has(of_check(of_class(reports, "whole"), "instances").detail, "with different parameters"));
   EXPECT_EQ(fails_only(of_class(reports, "named"), {}, {"strength 0"}), "");
   EXPECT_EQ(of_check(of_class(reports, "named"), "strength 0").detail, "'strength' is a string, which has no 0");
-  EXPECT_TRUE(has(fails_only(of_class(reports, "always"), {"strength 0"}), "with strength 0 the training is not plain fine-tuning"));
-  EXPECT_TRUE(has(fails_only(of_class(reports, "mistaken"), {"strength 0"}), "the declared strength key 'strenght' is no parameter"));
+  EXPECT_TRUE(has(fails_only(of_class(reports, "always"), {"strength 0"}),
+                  "with strength 0 the training is not plain fine-tuning"));
+  EXPECT_TRUE(has(fails_only(of_class(reports, "mistaken"), {"strength 0"}),
+                  "the declared strength key 'strenght' is no parameter"));
 }
 
 TEST_F(WrongPlugins, TermThatIsAlwaysZero) {
@@ -146,20 +156,28 @@ TEST_F(WrongPlugins, TermThatIsAlwaysZero) {
 TEST_F(WrongPlugins, MasksThatCannotBeUsed) {
   const std::vector<ClassReport> reports = check("masks");
   const std::vector<std::pair<std::string, std::string>> expected = {
-      {"short_mask", " has shape [3], not ["}, {"turned_mask", " is not contiguous"},     {"large_mask", " has values above 1"},
-      {"frozen_mask", "a mask for the frozen "}, {"undefined_mask", " is undefined"}, {"empty_masks", "nothing is left to train"}};
-  for (const auto& [name, text] : expected) EXPECT_TRUE(has(fails_only(of_class(reports, name), {"selection"}, {"frozen"}), text));
-  EXPECT_TRUE(has(fails_only(of_class(reports, "ignores_masks"), {"frozen"}, {"gradient"}), "after 8 steps masked elements of model.layers.1."));
+      {"short_mask", " has shape [3], not ["}, {"turned_mask", " is not contiguous"},
+      {"large_mask", " has values above 1"},   {"frozen_mask", "a mask for the frozen "},
+      {"undefined_mask", " is undefined"},     {"empty_masks", "nothing is left to train"}};
+  for (const auto& [name, text] : expected)
+    EXPECT_TRUE(has(fails_only(of_class(reports, name), {"selection"}, {"frozen"}), text));
+  EXPECT_TRUE(has(fails_only(of_class(reports, "ignores_masks"), {"frozen"}, {"gradient"}),
+                  "after 8 steps masked elements of model.layers.1."));
 }
 
 TEST_F(WrongPlugins, MeasurementsThatCannotBeRecorded) {
   const std::vector<ClassReport> reports = check("measurements");
   const std::vector<std::pair<std::string, std::string>> expected = {
-      {"comma", "the name is empty, or has a comma"}, {"line_break", "the name is empty, or has a comma"},
-      {"no_set", "set 'hold', layer 1: there is no such set"}, {"twice", "measurement 'x', set 'held', layer 1 is there twice"},
-      {"one_fact", "1 values for 6 facts"}, {"no_number", "a value is nan"}, {"facts_twice", "per-fact measurement 'x', set 'held' is there twice"}};
+      {"comma", "the name is empty, or has a comma"},
+      {"line_break", "the name is empty, or has a comma"},
+      {"no_set", "set 'hold', layer 1: there is no such set"},
+      {"twice", "measurement 'x', set 'held', layer 1 is there twice"},
+      {"one_fact", "1 values for 6 facts"},
+      {"no_number", "a value is nan"},
+      {"facts_twice", "per-fact measurement 'x', set 'held' is there twice"}};
   ASSERT_EQ(reports.size(), expected.size());
-  for (const auto& [name, text] : expected) EXPECT_TRUE(has(fails_only(of_class(reports, name), {"measurements"}), text));
+  for (const auto& [name, text] : expected)
+    EXPECT_TRUE(has(fails_only(of_class(reports, name), {"measurements"}), text));
 }
 
 TEST_F(WrongPlugins, StateThatObjectsShare) {
@@ -192,7 +210,8 @@ TEST_F(WrongPlugins, StaticCounter) {
 }
 
 TEST_F(WrongPlugins, ThrowsInTraining) {
-  const std::string text = fails_only("throws_late", {"repeatable", "frozen"}, {"gradient", "acts", "instances", "resume"});
+  const std::string text =
+      fails_only("throws_late", {"repeatable", "frozen"}, {"gradient", "acts", "instances", "resume"});
   EXPECT_TRUE(has(text, "an error is thrown: std::out_of_range: no tenth call"));
 }
 
@@ -207,7 +226,8 @@ TEST_F(WrongPlugins, MaskOfAnotherType) {
 }
 
 TEST_F(WrongPlugins, LowRankChangeOfANorm) {
-  EXPECT_TRUE(has(fails_only("bad_low_rank", {"selection"}, {"frozen"}), "is no matrix and cannot have a low-rank change"));
+  EXPECT_TRUE(
+      has(fails_only("bad_low_rank", {"selection"}, {"frozen"}), "is no matrix and cannot have a low-rank change"));
 }
 
 TEST_F(WrongPlugins, SelectionOfAnotherLength) {
@@ -235,8 +255,9 @@ TEST_F(WrongPlugins, UnexplainedParameter) {
 
 TEST_F(WrongPlugins, CheckThatGoesWrong) {
   const std::vector<ClassReport> reports = check("wrong_check");
-  EXPECT_TRUE(has(fails_only(of_class(reports, "refuses_itself"), {"before training"}),
-                  "its check() refuses the parameters it is tried with: freeze.refuses_itself.teacher: 'teacher' must be another"));
+  EXPECT_TRUE(has(
+      fails_only(of_class(reports, "refuses_itself"), {"before training"}),
+      "its check() refuses the parameters it is tried with: freeze.refuses_itself.teacher: 'teacher' must be another"));
   EXPECT_TRUE(has(fails_only(of_class(reports, "reads_too_far"), {"before training"}), "an error is thrown"));
 }
 

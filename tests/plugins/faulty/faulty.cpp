@@ -1,5 +1,5 @@
-// Goes wrong in a chosen hook, in a chosen way, on a chosen rank: for the tests of what the engine makes of it. Otherwise it does
-// nothing, so that runs with it are runs without it.
+// Goes wrong in a chosen hook, in a chosen way, on a chosen rank: for the tests of what the engine makes of it.
+// Otherwise it does nothing, so that runs with it are runs without it.
 #include <stet/plugin.hpp>
 
 #include <unistd.h>
@@ -25,8 +25,15 @@ stet::config::Schema<Parameters> schema(const std::string& name) {
   schema.field("hook", &Parameters::hook, "in which hook")
       .field("site", &Parameters::site, "of a regularizer: outputs or weights")
       .choice("fault", &Parameters::fault,
-              {{"none", Fault::none}, {"std", Fault::standard}, {"c10", Fault::c10}, {"stet", Fault::stet}, {"bad_alloc", Fault::bad_alloc},
-               {"nan", Fault::nan}, {"exit", Fault::exit}, {"segv", Fault::segv}, {"loop", Fault::loop}},
+              {{"none", Fault::none},
+               {"std", Fault::standard},
+               {"c10", Fault::c10},
+               {"stet", Fault::stet},
+               {"bad_alloc", Fault::bad_alloc},
+               {"nan", Fault::nan},
+               {"exit", Fault::exit},
+               {"segv", Fault::segv},
+               {"loop", Fault::loop}},
               "what goes wrong")
       .field("rank", &Parameters::rank, "on which rank; -1: on all")
       .field("call", &Parameters::call, "at which call of the hook, from 0");
@@ -76,24 +83,29 @@ class Regularizer final : public stet::Regularizer {
  public:
   explicit Regularizer(const Parameters& parameters) : trouble_(parameters) {}
 
-  [[nodiscard]] stet::Site site() const override { return trouble_.parameters().site == "weights" ? stet::Site::weights : stet::Site::outputs; }
+  [[nodiscard]] stet::Site site() const override {
+    return trouble_.parameters().site == "weights" ? stet::Site::weights : stet::Site::outputs;
+  }
   void begin_phase(const stet::PhaseContext& context, bool /*resumed*/) override {
     trouble_.at("begin_phase");
     if (trouble_.parameters().hook != "in_collective") return;
     // One rank fails where the others wait for it.
-    static_cast<void>(context.examples.sum_gradients({"known", 4, 1}, context.weights,
-                                                     [this](const stet::ExampleRows& rows) {
-                                                       trouble_.at("in_collective");
-                                                       return std::vector<at::Tensor>{stet::cross_entropy_gradient(rows)};
-                                                     },
-                                                     [](const at::Tensor& gradient, std::size_t, at::Tensor& sum) { sum.add_(gradient); }));
+    static_cast<void>(context.examples.sum_gradients(
+        {"known", 4, 1}, context.weights,
+        [this](const stet::ExampleRows& rows) {
+          trouble_.at("in_collective");
+          return std::vector<at::Tensor>{stet::cross_entropy_gradient(rows)};
+        },
+        [](const at::Tensor& gradient, std::size_t, at::Tensor& sum) { sum.add_(gradient); }));
   }
   void end_phase(const stet::PhaseContext& /*context*/) override { trouble_.at("end_phase"); }
   [[nodiscard]] at::Tensor output_loss(const stet::OutputContext& context) override {
     const bool wrong = trouble_.at("output_loss");
     return (context.logits * (wrong ? no_number : 0.0)).sum();
   }
-  [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override { return trouble_.at("add_gradient") ? no_number : 0; }
+  [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override {
+    return trouble_.at("add_gradient") ? no_number : 0;
+  }
   void after_step(const stet::WeightContext& /*context*/) override { trouble_.at("after_step"); }
   [[nodiscard]] std::optional<at::Tensor> replace_weights(const stet::WeightContext& /*context*/) override {
     trouble_.at("replace_weights");

@@ -1,5 +1,5 @@
-// Facts that fit, and an entry function that answers LYING_ABI, LYING_SIZE and LYING_ALIGNMENT. Its enroll function must
-// not be called.
+// Facts that fit, and an entry function that answers LYING_ABI, LYING_SIZE and LYING_ALIGNMENT. Its enroll function
+// must not be called.
 #include <stet/plugin.hpp>
 
 #include <cstdlib>

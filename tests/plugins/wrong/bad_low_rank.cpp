@@ -21,5 +21,6 @@ class Wrong final : public stet::FreezeStrategy {
 }  // namespace
 
 STET_PLUGIN("bad_low_rank", "1.0", "stet") {
-  registrar.freeze_strategy<Wrong>("bad_low_rank", "wrong on purpose", stet::config::Schema<Parameters>("freeze.bad_low_rank"));
+  registrar.freeze_strategy<Wrong>("bad_low_rank", "wrong on purpose",
+                                   stet::config::Schema<Parameters>("freeze.bad_low_rank"));
 }

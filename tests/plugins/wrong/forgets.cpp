@@ -1,4 +1,5 @@
-// Two regularizers without save(): what one forgets shows in the value of its term alone, what the other forgets in the next phase alone.
+// Two regularizers without save(): what one forgets shows in the value of its term alone, what the other forgets in the
+// next phase alone.
 #include "pull.hpp"
 
 namespace {

@@ -17,4 +17,6 @@ class Wrong final : public wrong::OnWeights {
 
 }  // namespace
 
-STET_PLUGIN("frozen_gradient", "1.0", "stet") { registrar.regularizer<Wrong>("frozen_gradient", "wrong on purpose", wrong::schema("frozen_gradient")); }
+STET_PLUGIN("frozen_gradient", "1.0", "stet") {
+  registrar.regularizer<Wrong>("frozen_gradient", "wrong on purpose", wrong::schema("frozen_gradient"));
+}

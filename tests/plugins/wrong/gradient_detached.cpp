@@ -13,4 +13,6 @@ class Wrong final : public wrong::OnOutputs {
 
 }  // namespace
 
-STET_PLUGIN("gradient_detached", "1.0", "stet") { registrar.regularizer<Wrong>("gradient_detached", "wrong on purpose", wrong::schema("gradient_detached")); }
+STET_PLUGIN("gradient_detached", "1.0", "stet") {
+  registrar.regularizer<Wrong>("gradient_detached", "wrong on purpose", wrong::schema("gradient_detached"));
+}

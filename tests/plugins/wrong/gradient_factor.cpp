@@ -13,4 +13,6 @@ class Wrong final : public wrong::OnWeights {
 
 }  // namespace
 
-STET_PLUGIN("gradient_factor", "1.0", "stet") { registrar.regularizer<Wrong>("gradient_factor", "wrong on purpose", wrong::schema("gradient_factor")); }
+STET_PLUGIN("gradient_factor", "1.0", "stet") {
+  registrar.regularizer<Wrong>("gradient_factor", "wrong on purpose", wrong::schema("gradient_factor"));
+}

@@ -18,5 +18,6 @@ class Wrong final : public stet::Probe {
 }  // namespace
 
 STET_PLUGIN("infinite_probe", "1.0", "stet") {
-  registrar.probe<Wrong>("infinite_probe", "wrong on purpose", stet::config::Schema<Parameters>("probe.infinite_probe"));
+  registrar.probe<Wrong>("infinite_probe", "wrong on purpose",
+                         stet::config::Schema<Parameters>("probe.infinite_probe"));
 }

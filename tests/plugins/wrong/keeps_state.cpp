@@ -12,4 +12,6 @@ class Right final : public wrong::TowardsAverage {
 
 }  // namespace
 
-STET_PLUGIN("keeps_state", "1.0", "stet") { registrar.regularizer<Right>("keeps_state", "in order", wrong::schema("keeps_state")); }
+STET_PLUGIN("keeps_state", "1.0", "stet") {
+  registrar.regularizer<Right>("keeps_state", "in order", wrong::schema("keeps_state"));
+}

@@ -1,4 +1,5 @@
-// Freeze strategies with masks that cannot be used, one class a mistake, and a regularizer that does not look at the masks.
+// Freeze strategies with masks that cannot be used, one class a mistake, and a regularizer that does not look at the
+// masks.
 #include "average.hpp"
 
 #include <optional>
@@ -21,7 +22,9 @@ class Wrong final : public stet::FreezeStrategy {
   }
 };
 
-void short_mask(stet::TrainableSelection& selection, const stet::ParameterTable&) { selection.masks[1] = at::ones({3}, at::kByte); }
+void short_mask(stet::TrainableSelection& selection, const stet::ParameterTable&) {
+  selection.masks[1] = at::ones({3}, at::kByte);
+}
 void turned_mask(stet::TrainableSelection& selection, const stet::ParameterTable& table) {
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (table[i].shape.size() == 2 && table[i].shape[0] != table[i].shape[1]) {
@@ -37,7 +40,9 @@ void frozen_mask(stet::TrainableSelection& selection, const stet::ParameterTable
   selection.trains[1] = false;
   selection.masks[1] = at::ones(table[1].shape, at::kByte);
 }
-void undefined_mask(stet::TrainableSelection& selection, const stet::ParameterTable&) { selection.masks[1] = at::Tensor(); }
+void undefined_mask(stet::TrainableSelection& selection, const stet::ParameterTable&) {
+  selection.masks[1] = at::Tensor();
+}
 void empty_masks(stet::TrainableSelection& selection, const stet::ParameterTable& table) {
   for (std::size_t i = 0; i < table.size(); ++i) selection.masks[i] = at::zeros(table[i].shape, at::kByte);
 }
@@ -61,7 +66,8 @@ class IgnoresMasks final : public wrong::OnWeights {
 
 STET_PLUGIN("masks", "1.0", "stet") {
   const auto add = [&]<class Class>(const char* name, Class*) {
-    registrar.freeze_strategy<Class>(name, "wrong on purpose", stet::config::Schema<Nothing>(std::string("freeze.") + name));
+    registrar.freeze_strategy<Class>(name, "wrong on purpose",
+                                     stet::config::Schema<Nothing>(std::string("freeze.") + name));
   };
   add("short_mask", static_cast<Wrong<short_mask>*>(nullptr));
   add("turned_mask", static_cast<Wrong<turned_mask>*>(nullptr));

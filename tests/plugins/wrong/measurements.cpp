@@ -31,7 +31,9 @@ class Wrong final : public stet::Probe {
  public:
   explicit Wrong(const Nothing&) {}
   [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext&) override { return make(); }
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& context) override { return make_facts(context); }
+  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& context) override {
+    return make_facts(context);
+  }
 };
 
 }  // namespace

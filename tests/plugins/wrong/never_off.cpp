@@ -13,4 +13,6 @@ class Wrong final : public wrong::OnWeights {
 
 }  // namespace
 
-STET_PLUGIN("never_off", "1.0", "stet") { registrar.regularizer<Wrong>("never_off", "wrong on purpose", wrong::schema("never_off")); }
+STET_PLUGIN("never_off", "1.0", "stet") {
+  registrar.regularizer<Wrong>("never_off", "wrong on purpose", wrong::schema("never_off"));
+}

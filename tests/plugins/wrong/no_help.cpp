@@ -10,7 +10,9 @@ struct Parameters {
 class Wrong final : public stet::Probe {
  public:
   explicit Wrong(const Parameters&) {}
-  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext&) override { return {{"one", "", -1, 1.0}}; }
+  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext&) override {
+    return {{"one", "", -1, 1.0}};
+  }
 };
 
 }  // namespace

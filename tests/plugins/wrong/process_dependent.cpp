@@ -16,4 +16,6 @@ class Wrong final : public wrong::OnWeights {
 
 }  // namespace
 
-STET_PLUGIN("process_dependent", "1.0", "stet") { registrar.regularizer<Wrong>("process_dependent", "wrong on purpose", wrong::schema("process_dependent")); }
+STET_PLUGIN("process_dependent", "1.0", "stet") {
+  registrar.regularizer<Wrong>("process_dependent", "wrong on purpose", wrong::schema("process_dependent"));
+}

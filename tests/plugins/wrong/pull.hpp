@@ -1,4 +1,5 @@
-// What the deliberately wrong regularizers share: a correct pull of the weights towards a target. Each does one thing wrong.
+// What the deliberately wrong regularizers share: a correct pull of the weights towards a target. Each does one thing
+// wrong.
 #pragma once
 
 #include <stet/plugin.hpp>
@@ -14,7 +15,8 @@ inline stet::config::Schema<Parameters> schema(const std::string& name) {
       .field("strength", &Parameters::strength, "weight of the term", stet::config::Limits{.min = 0});
 }
 
-/// gradient += factor * strength * (value - target) where something trains; returns strength/2 times the squared distance.
+/// gradient += factor * strength * (value - target) where something trains; returns strength/2 times the squared
+/// distance.
 inline double pull(const stet::WeightContext& context, const at::Tensor& target, double strength, double factor = 1) {
   double value = 0;
   for (std::size_t i = 0; i < context.table.size(); ++i) {

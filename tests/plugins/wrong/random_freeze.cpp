@@ -20,5 +20,6 @@ class Wrong final : public stet::FreezeStrategy {
 }  // namespace
 
 STET_PLUGIN("random_freeze", "1.0", "stet") {
-  registrar.freeze_strategy<Wrong>("random_freeze", "wrong on purpose", stet::config::Schema<Parameters>("freeze.random_freeze"));
+  registrar.freeze_strategy<Wrong>("random_freeze", "wrong on purpose",
+                                   stet::config::Schema<Parameters>("freeze.random_freeze"));
 }

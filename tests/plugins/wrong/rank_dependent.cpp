@@ -16,4 +16,6 @@ class Wrong final : public wrong::OnOutputs {
 
 }  // namespace
 
-STET_PLUGIN("rank_dependent", "1.0", "stet") { registrar.regularizer<Wrong>("rank_dependent", "wrong on purpose", wrong::schema("rank_dependent")); }
+STET_PLUGIN("rank_dependent", "1.0", "stet") {
+  registrar.regularizer<Wrong>("rank_dependent", "wrong on purpose", wrong::schema("rank_dependent"));
+}

@@ -30,15 +30,18 @@ class Needy final : public stet::Probe {
   explicit Needy(const Required& parameters) {
     if (!parameters.rank) throw stet::Error(stet::ErrorKind::config, "probe.needy: 'rank' must be given");
   }
-  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext&) override { return {{"one", "", -1, 1.0}}; }
+  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext&) override {
+    return {{"one", "", -1, 1.0}};
+  }
 };
 
 }  // namespace
 
 STET_PLUGIN("several", "1.0", "stet") {
   registrar
-      .regularizer<Shrink>("shrink", "shrinks hidden states",
-                           stet::config::Schema<Parameters>("regularizer.shrink").field("beta", &Parameters::beta, "its weight"))
+      .regularizer<Shrink>(
+          "shrink", "shrinks hidden states",
+          stet::config::Schema<Parameters>("regularizer.shrink").field("beta", &Parameters::beta, "its weight"))
       .strength("beta");
   registrar.probe<Needy>("needy", "needs a parameter",
                          stet::config::Schema<Required>("probe.needy").field("rank", &Required::rank, "what it needs"));

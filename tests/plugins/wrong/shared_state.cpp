@@ -26,4 +26,6 @@ class Wrong final : public wrong::OnWeights {
 
 }  // namespace
 
-STET_PLUGIN("shared_state", "1.0", "stet") { registrar.regularizer<Wrong>("shared_state", "wrong on purpose", wrong::schema("shared_state")); }
+STET_PLUGIN("shared_state", "1.0", "stet") {
+  registrar.regularizer<Wrong>("shared_state", "wrong on purpose", wrong::schema("shared_state"));
+}

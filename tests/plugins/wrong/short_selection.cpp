@@ -16,5 +16,6 @@ class Wrong final : public stet::FreezeStrategy {
 }  // namespace
 
 STET_PLUGIN("short_selection", "1.0", "stet") {
-  registrar.freeze_strategy<Wrong>("short_selection", "wrong on purpose", stet::config::Schema<Parameters>("freeze.short_selection"));
+  registrar.freeze_strategy<Wrong>("short_selection", "wrong on purpose",
+                                   stet::config::Schema<Parameters>("freeze.short_selection"));
 }

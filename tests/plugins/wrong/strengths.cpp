@@ -1,4 +1,5 @@
-// Strengths that are no real numbers. whole and switched are in order; never_off is not; named has no 0; silent is on and does nothing.
+// Strengths that are no real numbers. whole and switched are in order; never_off is not; named has no 0; silent is on
+// and does nothing.
 #include "pull.hpp"
 
 namespace {
@@ -62,6 +63,7 @@ STET_PLUGIN("strengths", "1.0", "stet") {
   registrar.regularizer<PullsSwitched>("switched", "a boolean", table<Switched>("switched"));
   registrar.regularizer<PullsNamed>("named", "a string", table<Named>("named"));
   registrar.regularizer<PullsAlways>("always", "an integer that is never off", table<Whole>("always"));
-  registrar.regularizer<PullsWhole>("mistaken", "its declared key does not exist", table<Whole>("mistaken")).strength("strenght");
+  registrar.regularizer<PullsWhole>("mistaken", "its declared key does not exist", table<Whole>("mistaken"))
+      .strength("strenght");
   registrar.regularizer<Silent>("silent", "never acts", wrong::schema("silent"));
 }

@@ -24,9 +24,15 @@ at::Tensor undefined_term(const stet::OutputContext&) { return {}; }
 at::Tensor vector_term(const stet::OutputContext& context) { return rows(context); }
 at::Tensor integer_term(const stet::OutputContext&) { return at::ones({}, at::kLong); }
 at::Tensor constant_term(const stet::OutputContext& context) { return total(context).detach(); }
-at::Tensor stray_term(const stet::OutputContext& context) { return (at::ones({}, context.logits.options()).requires_grad_(true) * total(context).detach()); }
-at::Tensor nan_term(const stet::OutputContext& context) { return total(context) * std::numeric_limits<double>::quiet_NaN(); }
-at::Tensor nan_gradient(const stet::OutputContext& context) { return (context.hidden - context.hidden).abs().sqrt().sum() + total(context); }
+at::Tensor stray_term(const stet::OutputContext& context) {
+  return (at::ones({}, context.logits.options()).requires_grad_(true) * total(context).detach());
+}
+at::Tensor nan_term(const stet::OutputContext& context) {
+  return total(context) * std::numeric_limits<double>::quiet_NaN();
+}
+at::Tensor nan_gradient(const stet::OutputContext& context) {
+  return (context.hidden - context.hidden).abs().sqrt().sum() + total(context);
+}
 at::Tensor writes_logits(const stet::OutputContext& context) {
   const at::Tensor same = context.logits.detach();
   same.mul_(0.5);
@@ -56,7 +62,9 @@ class WritesAfterStep final : public wrong::OnWeights {
 }  // namespace
 
 STET_PLUGIN("terms", "1.0", "stet") {
-  const auto add = [&]<class Class>(const char* name, Class*) { registrar.regularizer<Class>(name, "wrong on purpose", wrong::schema(name)); };
+  const auto add = [&]<class Class>(const char* name, Class*) {
+    registrar.regularizer<Class>(name, "wrong on purpose", wrong::schema(name));
+  };
   add("undefined_term", static_cast<Output<undefined_term>*>(nullptr));
   add("vector_term", static_cast<Output<vector_term>*>(nullptr));
   add("integer_term", static_cast<Output<integer_term>*>(nullptr));

@@ -19,4 +19,6 @@ class Wrong final : public wrong::OnOutputs {
 
 }  // namespace
 
-STET_PLUGIN("throws_late", "1.0", "stet") { registrar.regularizer<Wrong>("throws_late", "wrong on purpose", wrong::schema("throws_late")); }
+STET_PLUGIN("throws_late", "1.0", "stet") {
+  registrar.regularizer<Wrong>("throws_late", "wrong on purpose", wrong::schema("throws_late"));
+}

@@ -17,4 +17,6 @@ class Wrong final : public wrong::OnWeights {
 
 }  // namespace
 
-STET_PLUGIN("writes_frozen", "1.0", "stet") { registrar.regularizer<Wrong>("writes_frozen", "wrong on purpose", wrong::schema("writes_frozen")); }
+STET_PLUGIN("writes_frozen", "1.0", "stet") {
+  registrar.regularizer<Wrong>("writes_frozen", "wrong on purpose", wrong::schema("writes_frozen"));
+}

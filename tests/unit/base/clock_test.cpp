@@ -46,8 +46,8 @@ TEST(TimeSpent, Adds) {
 
 TEST(CoveredSeconds, CountsWhatOverlapsOnceAndPausesNever) {
   EXPECT_EQ(covered_seconds({}), 0.0);
-  EXPECT_EQ(covered_seconds({{10, 14}, {0, 4}, {2, 6}}), 10.0);   // a pause from 6 to 10
-  EXPECT_EQ(covered_seconds({{0, 10}, {2, 3}, {4, 12}}), 12.0);   // one inside another
+  EXPECT_EQ(covered_seconds({{10, 14}, {0, 4}, {2, 6}}), 10.0);  // a pause from 6 to 10
+  EXPECT_EQ(covered_seconds({{0, 10}, {2, 3}, {4, 12}}), 12.0);  // one inside another
   EXPECT_EQ(covered_seconds({{0, 2}, {2, 4}, {3, 1}}), 4.0);
 }
 

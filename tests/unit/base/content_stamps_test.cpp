@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include <unistd.h>
 
 #include <chrono>
@@ -20,8 +19,11 @@ class ContentStampsTest : public ::testing::Test {
     write_file_atomically(folder_ / "large", "abc");
     age("large");
   }
-  /// The time of change, an hour back; the inode's own time cannot be set, so stamps of files this young are refused until it has settled.
-  void age(const char* name) const { std::filesystem::last_write_time(folder_ / name, std::filesystem::file_time_type::clock::now() - hours(1)); }
+  /// The time of change, an hour back; the inode's own time cannot be set, so stamps of files this young are refused
+  /// until it has settled.
+  void age(const char* name) const {
+    std::filesystem::last_write_time(folder_ / name, std::filesystem::file_time_type::clock::now() - hours(1));
+  }
   /// Waits until files written so far may be remembered.
   void settle(const char* name) const {
     while (!ContentStamps::stamp(folder_ / name)) ::usleep(100'000);

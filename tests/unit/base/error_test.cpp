@@ -55,7 +55,12 @@ TEST(Error, AnOuterPlaceComesBeforeAnInnerOne) {
 }
 
 TEST(Error, TravelsAsFieldsWhateverTheyHold) {
-  const Error sent = Error(ErrorKind::numerical, "m\n  hint: not one").at("w").expected("e").received("").hint("h\n  where: x").detail(std::string("d\0", 2));
+  const Error sent = Error(ErrorKind::numerical, "m\n  hint: not one")
+                         .at("w")
+                         .expected("e")
+                         .received("")
+                         .hint("h\n  where: x")
+                         .detail(std::string("d\0", 2));
   const Error got = unpack_error(pack_error(sent));
   EXPECT_EQ(got.kind(), sent.kind());
   EXPECT_STREQ(got.what(), sent.what());
@@ -99,7 +104,8 @@ TEST(Error, AForeignStackGoesIntoTheDetail) {
   EXPECT_EQ(error.message(), "std::runtime_error: shapes do not fit");
   EXPECT_EQ(error.detail(), text);
   EXPECT_EQ(caught([] { throw std::runtime_error("1\n2\n3\n4"); }).message(), "std::runtime_error: 1\n2");
-  EXPECT_EQ(caught([] { throw std::runtime_error(std::string(9000, 'x')); }).message().size(), std::string("std::runtime_error: ").size() + 504);
+  EXPECT_EQ(caught([] { throw std::runtime_error(std::string(9000, 'x')); }).message().size(),
+            std::string("std::runtime_error: ").size() + 504);
 }
 
 TEST(Error, IsCaughtAsAStandardException) {

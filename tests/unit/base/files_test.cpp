@@ -14,8 +14,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -131,7 +131,8 @@ TEST_F(Files, TemporaryNamesAreUniqueEverywhere) {
   std::set<std::string> names;
   for (int i = 0; i < 1000; ++i) names.insert(unique_name());
   EXPECT_EQ(names.size(), 1000U);
-  EXPECT_TRUE(names.begin()->starts_with(process_space() + "-" + std::to_string(::getpid()) + "-"));  // host, boot and container before the number
+  EXPECT_TRUE(names.begin()->starts_with(process_space() + "-" + std::to_string(::getpid()) +
+                                         "-"));  // host, boot and container before the number
   // Two writers of one file at once, in one process, as in two containers whose process numbers are equal.
   AtomicFile one(folder_ / "a"), other(folder_ / "a");
   one.write("one");
@@ -155,8 +156,10 @@ TEST_F(Files, ACopyIsWholeAndReplaces) {
 
 /// From here on flock() of this process fails as on a file system that has none.
 bool take_flock_away(int reason) {
-  std::array<sock_filter, 4> filter = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
-                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(reason)), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+  std::array<sock_filter, 4> filter = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(reason)),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }

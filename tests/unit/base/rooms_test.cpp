@@ -20,8 +20,9 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string>;
 using Rooms = std::map<std::string, Names>;
 
-const std::vector<std::string> order{"base",  "config",     "comm",     "tensorfile", "text",   "world", "data", "model", "plugin",   "train",
-                                     "checkpoint", "evaluate", "statistics", "outcomes", "report", "plan", "run",   "schedule", "conformance", "cli"};
+const std::vector<std::string> order{"base",   "config", "comm",  "tensorfile", "text",        "world",      "data",
+                                     "model",  "plugin", "train", "checkpoint", "evaluate",    "statistics", "outcomes",
+                                     "report", "plan",   "run",   "schedule",   "conformance", "cli"};
 
 /// The room and what it USES, of every stet_room(...) outside comments. A room defined twice (with and without MPI) has
 /// the union.
@@ -120,9 +121,7 @@ TEST(Rooms, EveryRoomIsInTheBuildAndEveryFolderIsARoom) {
   }
 }
 
-TEST(Rooms, NoArrowPointsUpwards) {
-  EXPECT_EQ(upward(the_rooms()), Names{});
-}
+TEST(Rooms, NoArrowPointsUpwards) { EXPECT_EQ(upward(the_rooms()), Names{}); }
 
 TEST(Rooms, IncludesFollowTheArrows) {
   const Rooms rooms = the_rooms();

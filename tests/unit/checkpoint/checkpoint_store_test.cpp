@@ -27,10 +27,17 @@ Checkpoint example(std::int64_t step) {
   Checkpoint checkpoint;
   checkpoint.step = step;
   // Random bytes: nan, infinities and denormals among them. A checkpoint copies bits, not numbers.
-  checkpoint.tensors = {{"f32", fill({3, 5, 7}, at::kFloat)}, {"f64", fill({11}, at::kDouble)}, {"i64", fill({2, 3}, at::kLong)},
-                        {"i32", fill({1, 1, 13}, at::kInt)},  {"u8", fill({257}, at::kByte)},   {"scalar", fill({}, at::kDouble)},
-                        {"one", fill({1}, at::kFloat)},       {"empty", at::empty({0}, at::kLong)}, {"no rows", at::empty({0, 4}, at::kFloat)}};
-  checkpoint.metadata = {{"position", std::to_string(step * 17)}, {"text", "two\nlines, \"quoted\", \xC3\xA9"}, {"nothing", ""}};
+  checkpoint.tensors = {{"f32", fill({3, 5, 7}, at::kFloat)},
+                        {"f64", fill({11}, at::kDouble)},
+                        {"i64", fill({2, 3}, at::kLong)},
+                        {"i32", fill({1, 1, 13}, at::kInt)},
+                        {"u8", fill({257}, at::kByte)},
+                        {"scalar", fill({}, at::kDouble)},
+                        {"one", fill({1}, at::kFloat)},
+                        {"empty", at::empty({0}, at::kLong)},
+                        {"no rows", at::empty({0, 4}, at::kFloat)}};
+  checkpoint.metadata = {
+      {"position", std::to_string(step * 17)}, {"text", "two\nlines, \"quoted\", \xC3\xA9"}, {"nothing", ""}};
   return checkpoint;
 }
 
@@ -233,9 +240,10 @@ TEST_F(CheckpointStoreTest, AFailureToSaveIsACheckpointErrorAndLeavesTheOlderOne
   EXPECT_NE(std::string(place.what()).find("file/below"), std::string::npos) << place.what();
 }
 
-/// A child saves step 1, and is killed by a fault point while it saves step 2. (GoogleTest runs death tests first, and this
-/// process itself must not have passed a fault point: it reads STET_FAULT once.)
-class CheckpointStoreDeathTest : public CheckpointStoreTest, public ::testing::WithParamInterface<std::pair<const char*, std::int64_t>> {};
+/// A child saves step 1, and is killed by a fault point while it saves step 2. (GoogleTest runs death tests first, and
+/// this process itself must not have passed a fault point: it reads STET_FAULT once.)
+class CheckpointStoreDeathTest : public CheckpointStoreTest,
+                                 public ::testing::WithParamInterface<std::pair<const char*, std::int64_t>> {};
 
 TEST_P(CheckpointStoreDeathTest, AWholeCheckpointIsLeftWheneverTheProcessDies) {
   const auto [point, loads] = GetParam();
@@ -284,8 +292,7 @@ TEST_P(CheckpointStoreDeathTest, TheSameStepAgainIsNeverLostEither) {
 INSTANTIATE_TEST_SUITE_P(Points, CheckpointStoreDeathTest,
                          ::testing::Values(std::pair{"checkpoint.begin", 1}, std::pair{"checkpoint.part", 1},
                                            std::pair{"checkpoint.manifest", 1}, std::pair{"checkpoint.rename", 1},
-                                           std::pair{"checkpoint.prune", 2},
-                                           std::pair{"checkpoint.end", 2}),
+                                           std::pair{"checkpoint.prune", 2}, std::pair{"checkpoint.end", 2}),
                          [](const auto& point) { return std::string(point.param.first).substr(11); });
 
 }  // namespace

@@ -183,7 +183,9 @@ TEST_F(LauncherProgram, AMissingEngineIsNamed) {
 }
 
 TEST(StopsPolitely, RunAndSlick) {
-  const auto polite = [](std::vector<const char*> arguments) { return stops_politely(static_cast<int>(arguments.size()), arguments.data()); };
+  const auto polite = [](std::vector<const char*> arguments) {
+    return stops_politely(static_cast<int>(arguments.size()), arguments.data());
+  };
   EXPECT_TRUE(polite({"stet", "run", "a.toml"}));
   EXPECT_TRUE(polite({"stet", "--verbose", "run", "a.toml"}));
   EXPECT_TRUE(polite({"stet", "slick", "a.toml"}));

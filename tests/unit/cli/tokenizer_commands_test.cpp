@@ -63,8 +63,10 @@ TEST_F(TokenizerCommands, TrainEncodeAndDecode) {
 
 TEST_F(TokenizerCommands, TextsAreTakenAsTheyAre) {
   const std::string gpt2 = "'" + fixture("gpt2-style") + "'";
-  EXPECT_EQ(stet("encode " + gpt2 + " --tokens -- '[MASK]' '[a,b]' '{}' '%%' '[]' '-v' 'a b'").second, stet("encode " + gpt2 + " --tokens", "[MASK]\n[a,b]\n{}\n%%\n[]\n-v\na b\n").second);
-  EXPECT_EQ(stet("encode " + gpt2 + " --tokens '[MASK]'").second, stet("encode " + gpt2 + " --tokens", "[MASK]\n").second);
+  EXPECT_EQ(stet("encode " + gpt2 + " --tokens -- '[MASK]' '[a,b]' '{}' '%%' '[]' '-v' 'a b'").second,
+            stet("encode " + gpt2 + " --tokens", "[MASK]\n[a,b]\n{}\n%%\n[]\n-v\na b\n").second);
+  EXPECT_EQ(stet("encode " + gpt2 + " --tokens '[MASK]'").second,
+            stet("encode " + gpt2 + " --tokens", "[MASK]\n").second);
   EXPECT_EQ(stet("encode " + gpt2 + " '{}'").second, stet("encode " + gpt2, "{}\n").second);
   EXPECT_EQ(stet("encode " + gpt2 + " ''").second, "\n");
   std::ofstream(folder_ / "[a,b]") << "low low low\n";
@@ -74,7 +76,13 @@ TEST_F(TokenizerCommands, TextsAreTakenAsTheyAre) {
 }
 
 TEST_F(TokenizerCommands, WhatATokenizerLeavesOutIsSaidOnce) {
-  const auto said = [&](const char* style) { return stet(std::string("encode '") + (fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers" / style).string() + "'", "a\x04" "b\n\n").second; };
+  const auto said = [&](const char* style) {
+    return stet(std::string("encode '") + (fs::path(STET_SOURCE_DIR) / "tests/fixtures/tokenizers" / style).string() +
+                    "'",
+                "a\x04"
+                "b\n\n")
+        .second;
+  };
   const std::string lacking = said("lacking"), padded = said("padded");
   EXPECT_NE(lacking.find("210 of 256 bytes have no token and give nothing"), std::string::npos) << lacking;
   EXPECT_NE(lacking.find("16 17\n"), std::string::npos) << lacking;

@@ -54,7 +54,8 @@ TEST_F(WatchdogTest, NamesWhoStaysAwayAndWhere) {
   ASSERT_TRUE(said.has_value());
   EXPECT_EQ(said->kind(), ErrorKind::plugin);  // a hook runs there
   EXPECT_NE(said->message().find("rank 0 waited in all_reduce of 8 for rank 1"), std::string::npos) << said->what();
-  EXPECT_NE(said->message().find("phase 'main', step 3, regularizer 'bad', output_loss"), std::string::npos) << said->what();
+  EXPECT_NE(said->message().find("phase 'main', step 3, regularizer 'bad', output_loss"), std::string::npos)
+      << said->what();
   EXPECT_EQ(said->where(), "rank 0, phase 'main', step 4, in all_reduce of 8");
 }
 

@@ -27,11 +27,17 @@ struct Tree {
 
 // A key without its word on identity does not compile, nor does a table of a schema without them.
 template <class S>
-concept takes_undeclared_fields = requires(S schema) { schema.field("path", &Tree::path, "help"); };
+concept takes_undeclared_fields = requires(S schema) {
+  schema.field("path", &Tree::path, "help");
+};
 template <class S>
-concept takes_undeclared_limits = requires(S schema) { schema.field("later", &Tree::later, "help", Limits{}); };
+concept takes_undeclared_limits = requires(S schema) {
+  schema.field("later", &Tree::later, "help", Limits{});
+};
 template <class S>
-concept takes_undeclared_tables = requires(S schema) { schema.table("inner", &Tree::inner, every_part, Schema<Leaf>("inner")); };
+concept takes_undeclared_tables = requires(S schema) {
+  schema.table("inner", &Tree::inner, every_part, Schema<Leaf>("inner"));
+};
 static_assert(!takes_undeclared_fields<IdentitySchema<Tree>>);
 static_assert(!takes_undeclared_limits<IdentitySchema<Tree>>);
 static_assert(!takes_undeclared_tables<IdentitySchema<Tree>>);
@@ -47,8 +53,11 @@ IdentitySchema<Tree> tree_schema() {
   IdentitySchema<Tree> outer("outer");
   outer.field("path", &Tree::path, no_part, "a file")
       .derived("path", every_part,
-               [](const Tree& o, IdentityPart) -> std::optional<Value> { return o.path.empty() ? std::nullopt : std::optional(Value("content of " + o.path)); })
-      .choice("colour", &Tree::colour, IdentityPart::base | IdentityPart::run, {{"red", Tint::red}, {"blue", Tint::blue}}, "")
+               [](const Tree& o, IdentityPart) -> std::optional<Value> {
+                 return o.path.empty() ? std::nullopt : std::optional(Value("content of " + o.path));
+               })
+      .choice("colour", &Tree::colour, IdentityPart::base | IdentityPart::run,
+              {{"red", Tint::red}, {"blue", Tint::blue}}, "")
       .field("later", &Tree::later, Id(every_part).came_later(), "")
       .field("only_red", &Tree::only_red, Id(IdentityPart::run).and_if(IdentityPart::base, red), "")
       .table("inner", &Tree::inner, IdentityPart::base, inner)
@@ -66,12 +75,15 @@ TEST(IdentitySchemaTest, EachPartHasTheKeysThatSaySo) {
   EXPECT_EQ(identity_text("", IdentityPart::base), as_canonical("colour = \"red\"\nonly_red = 5\n[inner]\nsize = 3\n"));
   EXPECT_EQ(identity_text("", IdentityPart::labels), as_canonical(""));
   EXPECT_EQ(identity_text("", IdentityPart::run), as_canonical("colour = \"red\"\nonly_red = 5\nstage = []\n"));
-  EXPECT_EQ(identity_text("[[stage]]\nsteps = 4\nseconds = 9\n", IdentityPart::run), as_canonical("colour = \"red\"\nonly_red = 5\n[[stage]]\nsteps = 4\n"));
+  EXPECT_EQ(identity_text("[[stage]]\nsteps = 4\nseconds = 9\n", IdentityPart::run),
+            as_canonical("colour = \"red\"\nonly_red = 5\n[[stage]]\nsteps = 4\n"));
 }
 
 TEST(IdentitySchemaTest, AKeyMayCountOnACondition) {
-  EXPECT_EQ(identity_text("colour = \"blue\"\n", IdentityPart::base), as_canonical("colour = \"blue\"\n[inner]\nsize = 3\n"));
-  EXPECT_EQ(identity_text("colour = \"blue\"\n", IdentityPart::run), as_canonical("colour = \"blue\"\nonly_red = 5\nstage = []\n"));
+  EXPECT_EQ(identity_text("colour = \"blue\"\n", IdentityPart::base),
+            as_canonical("colour = \"blue\"\n[inner]\nsize = 3\n"));
+  EXPECT_EQ(identity_text("colour = \"blue\"\n", IdentityPart::run),
+            as_canonical("colour = \"blue\"\nonly_red = 5\nstage = []\n"));
 }
 
 TEST(IdentitySchemaTest, AKeyThatCameLaterIsLeftOutWhileItHasItsDefault) {

@@ -26,8 +26,9 @@ TEST(Tokenize, LossCanActOnAllButTheFirstToken) {
 }
 
 TEST(Pack, LossActsOnTheSpansAlone) {
-  const std::vector<TokenSequence> sequences = {
-      {{10, 11, 12, 13, 14, 15, 16}, 2, 7, {{2, 3}, {4, 6}}}, {{20, 21, 22}, 1, 3}, {{30, 31, 32, 33}, 1, 5, {{1, 2}, {3, 4}}}};
+  const std::vector<TokenSequence> sequences = {{{10, 11, 12, 13, 14, 15, 16}, 2, 7, {{2, 3}, {4, 6}}},
+                                                {{20, 21, 22}, 1, 3},
+                                                {{30, 31, 32, 33}, 1, 5, {{1, 2}, {3, 4}}}};
   EXPECT_EQ(sequences[0].loss_tokens(), 3U);
   EXPECT_EQ(sequences[1].loss_tokens(), 2U);
   EXPECT_EQ(sequences[2].loss_tokens(), 2U);
@@ -45,7 +46,8 @@ TEST(Pack, OneSpanToTheEndIsTheSameAsNone) {
 }
 
 TEST(PackDeathTest, ImpossibleSpansAreAProgrammingError) {
-  for (const std::vector<LossSpan>& spans : {std::vector<LossSpan>{{1, 5}}, {{2, 2}}, {{1, 3}, {2, 4}}, {{2, 3}, {1, 2}}}) {
+  for (const std::vector<LossSpan>& spans :
+       {std::vector<LossSpan>{{1, 5}}, {{2, 2}}, {{1, 3}, {2, 4}}, {{2, 3}, {1, 2}}}) {
     const std::vector<TokenSequence> sequences = {{{10, 11, 12, 13}, 1, 0, spans}};
     EXPECT_DEATH(static_cast<void>(pack(sequences)), "span");
   }
@@ -129,7 +131,8 @@ TEST(SamplerDeathTest, AnEmptySetIsAProgrammingError) { EXPECT_DEATH(Sampler(0, 
 
 TEST(Sampler, BlocksGiveEachExampleOnceAnEpoch) {
   for (const std::uint64_t size : {1, 2, 7, 64, 100, 1000, 1023}) {
-    for (const BlockOrder order : {BlockOrder{1, 1}, BlockOrder{8, 1}, BlockOrder{8, 4}, BlockOrder{64, 64}, BlockOrder{1000, 3}}) {
+    for (const BlockOrder order :
+         {BlockOrder{1, 1}, BlockOrder{8, 1}, BlockOrder{8, 4}, BlockOrder{64, 64}, BlockOrder{1000, 3}}) {
       const Sampler sampler(size, 5, order);
       for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
         std::set<std::uint64_t> seen;

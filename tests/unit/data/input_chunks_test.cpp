@@ -29,14 +29,16 @@ TEST(InputChunks, EveryLineIsInOneChunkWhateverTheSize) {
   }
   for (const std::string& form : {text, text.substr(0, text.size() - 1), text + "\n", text + " \n\r\n\t"}) {
     const auto file = put(folder / "a", form);
-    for (std::uint64_t bytes = 1; bytes < form.size() + 3; bytes += 1 + bytes / 8) EXPECT_EQ(lines_in_chunks(file, bytes), expected) << bytes;
+    for (std::uint64_t bytes = 1; bytes < form.size() + 3; bytes += 1 + bytes / 8)
+      EXPECT_EQ(lines_in_chunks(file, bytes), expected) << bytes;
   }
 }
 
 TEST(InputChunks, WindowsLineEndsAndAByteOrderMarkAreFine) {
   const Folder folder;
   const auto file = put(folder / "a", "\xEF\xBB\xBFone\r\ntwo\nthree\r\n");
-  for (const std::uint64_t bytes : {1, 2, 3, 4, 5, 100}) EXPECT_EQ(lines_in_chunks(file, bytes), (std::vector<std::string>{"one", "two", "three"})) << bytes;
+  for (const std::uint64_t bytes : {1, 2, 3, 4, 5, 100})
+    EXPECT_EQ(lines_in_chunks(file, bytes), (std::vector<std::string>{"one", "two", "three"})) << bytes;
   EXPECT_TRUE(lines_in_chunks(put(folder / "b", "\xEF\xBB\xBF"), 100).empty());
   EXPECT_TRUE(lines_in_chunks(put(folder / "c", ""), 100).empty());
 }
@@ -68,7 +70,8 @@ TEST(InputChunks, ABlankLineInTheMiddleIsRefused) {
 
 TEST(InputChunks, FilesThatCannotBeReadAreNamed) {
   const Folder folder;
-  EXPECT_NE(std::string(error_of([&] { (void)cut_into_chunks({folder / "none"}, 10); }).what()).find("none"), std::string::npos);
+  EXPECT_NE(std::string(error_of([&] { (void)cut_into_chunks({folder / "none"}, 10); }).what()).find("none"),
+            std::string::npos);
   EXPECT_EQ(error_of([&] { (void)cut_into_chunks({folder.path()}, 10); }).message(), "not a regular file");
 }
 

@@ -42,7 +42,8 @@ class LookaheadTest : public ::testing::Test {
                          EXPECT_LE(indices.size(), chunk);
                          std::vector<std::uint64_t>& asked = need == Need::tables ? tables_ : contents_;
                          if (need == Need::contents) {  // whose tables were asked for before
-                           for (const std::uint64_t index : indices) EXPECT_NE(std::find(tables_.begin(), tables_.end(), index), tables_.end());
+                           for (const std::uint64_t index : indices)
+                             EXPECT_NE(std::find(tables_.begin(), tables_.end(), index), tables_.end());
                          }
                          asked.insert(asked.end(), indices.begin(), indices.end());
                        },
@@ -94,7 +95,9 @@ class FetchTest : public ::testing::Test {
     set.fetch(all, Need::tables);
     set.fetch(all, Need::contents);
   }
-  [[nodiscard]] std::filesystem::path shard(int number) const { return folder_ / "shards" / shard_name(static_cast<std::uint64_t>(number)); }
+  [[nodiscard]] std::filesystem::path shard(int number) const {
+    return folder_ / "shards" / shard_name(static_cast<std::uint64_t>(number));
+  }
 
   const testing::Folder folder_;
 };
@@ -106,12 +109,14 @@ TEST_F(FetchTest, ChangesNothingThatIsRead) {
   EXPECT_GT(fetched.touched_bytes(), 0U);  // the offsets that were read count
   for (std::uint64_t i = 0; i < plain.size(); ++i) EXPECT_EQ(plain.sequence(i).ids, fetched.sequence(i).ids);
   const Sampler sampler(plain.size(), 4, {8, 4});
-  ShardStream with(fetched, sampler, {16, 1, 2, 0, 400, 2, true}), without(plain, sampler, {16, 1, 2, 0, 400, 0, false});
+  ShardStream with(fetched, sampler, {16, 1, 2, 0, 400, 2, true}),
+      without(plain, sampler, {16, 1, 2, 0, 400, 0, false});
   while (const std::optional<ShardBatch> batch = with.next()) {
     const std::optional<ShardBatch> other = without.next();
     ASSERT_TRUE(other);
     ASSERT_EQ(batch->own, other->own);
-    for (std::size_t i = 0; i < batch->sequences.size(); ++i) EXPECT_EQ(batch->sequences[i].ids, other->sequences[i].ids);
+    for (std::size_t i = 0; i < batch->sequences.size(); ++i)
+      EXPECT_EQ(batch->sequences[i].ids, other->sequences[i].ids);
   }
   EXPECT_FALSE(without.next());
 }

@@ -19,7 +19,8 @@ TEST(Record, ThreeKindsInAnyOrderOfKeys) {
   const Record text = parse_record(R"(  {"text": "caf\u00e9 \ud83d\ude00\n"}  )");
   EXPECT_EQ(text.kind, RecordKind::text);
   EXPECT_EQ(text.text, "caf\xC3\xA9 \xF0\x9F\x98\x80\n");
-  const Record chat = parse_record(R"({"messages": [{"role": "system", "content": ""}, {"content": "hi", "role": "assistant"}]})");
+  const Record chat =
+      parse_record(R"({"messages": [{"role": "system", "content": ""}, {"content": "hi", "role": "assistant"}]})");
   EXPECT_EQ(chat.kind, RecordKind::messages);
   EXPECT_EQ(chat.messages, (std::vector<Message>{{Speaker::system, ""}, {Speaker::assistant, "hi"}}));
   EXPECT_EQ(parse_record(R"({"prompt": "", "completion": "x"})").prompt, "");
@@ -41,20 +42,26 @@ TEST_P(WrongRecord, IsRefused) {
 INSTANTIATE_TEST_SUITE_P(
     Data, WrongRecord,
     ::testing::Values(
-        Wrong{"", "malformed JSON"}, Wrong{"{\"text\": \"a\"", "malformed JSON"}, Wrong{"{\"text\": \"a\"} x", "malformed JSON"},
-        Wrong{"{\"text\": \"a\"}{\"text\": \"b\"}", "malformed JSON"}, Wrong{"{\"text\": \"\\ud800\"}", "malformed JSON"},
-        Wrong{"{\"text\": NaN}", "malformed JSON"}, Wrong{"{'text': 'a'}", "malformed JSON"}, Wrong{"{\"text\": \"\xff\"}", "not UTF-8"},
-        Wrong{"\xEF\xBB\xBF\xff", "not UTF-8"}, Wrong{"[]", "not an object"}, Wrong{"\"text\"", "not an object"}, Wrong{"17", "not an object"},
-        Wrong{"{}", "without any key"}, Wrong{"{\"txet\": \"a\"}", "did you mean \"text\""}, Wrong{"{\"text\": \"a\", \"id\": 1}", "does not belong"},
-        Wrong{"{\"text\": \"a\", \"text\": \"b\"}", "occurs twice"}, Wrong{"{\"text\": \"a\", \"prompt\": \"b\"}", "two kinds"},
-        Wrong{"{\"text\": \"\"}", "an empty text"}, Wrong{"{\"text\": 5}", "\"text\" is of another type"}, Wrong{"{\"text\": null}", "another type"},
-        Wrong{"{\"text\": [\"a\"]}", "another type"}, Wrong{"{\"text\": {\"a\": 1}}", "another type"}, Wrong{"{\"prompt\": \"a\"}", "both"},
-        Wrong{"{\"completion\": \"a\"}", "both"}, Wrong{"{\"prompt\": \"a\", \"completion\": \"\"}", "empty completion"},
-        Wrong{"{\"prompt\": 1.5, \"completion\": \"a\"}", "\"prompt\" is of another type"}, Wrong{"{\"messages\": \"a\"}", "not a list"},
-        Wrong{"{\"messages\": {}}", "another type"}, Wrong{"{\"messages\": []}", "no assistant turn"},
-        Wrong{"{\"messages\": [\"a\"]}", "not an object"}, Wrong{"{\"messages\": [[]]}", "not an object"}, Wrong{"{\"messages\": [{}]}", "not whole"},
+        Wrong{"", "malformed JSON"}, Wrong{"{\"text\": \"a\"", "malformed JSON"},
+        Wrong{"{\"text\": \"a\"} x", "malformed JSON"}, Wrong{"{\"text\": \"a\"}{\"text\": \"b\"}", "malformed JSON"},
+        Wrong{"{\"text\": \"\\ud800\"}", "malformed JSON"}, Wrong{"{\"text\": NaN}", "malformed JSON"},
+        Wrong{"{'text': 'a'}", "malformed JSON"}, Wrong{"{\"text\": \"\xff\"}", "not UTF-8"},
+        Wrong{"\xEF\xBB\xBF\xff", "not UTF-8"}, Wrong{"[]", "not an object"}, Wrong{"\"text\"", "not an object"},
+        Wrong{"17", "not an object"}, Wrong{"{}", "without any key"},
+        Wrong{"{\"txet\": \"a\"}", "did you mean \"text\""}, Wrong{"{\"text\": \"a\", \"id\": 1}", "does not belong"},
+        Wrong{"{\"text\": \"a\", \"text\": \"b\"}", "occurs twice"},
+        Wrong{"{\"text\": \"a\", \"prompt\": \"b\"}", "two kinds"}, Wrong{"{\"text\": \"\"}", "an empty text"},
+        Wrong{"{\"text\": 5}", "\"text\" is of another type"}, Wrong{"{\"text\": null}", "another type"},
+        Wrong{"{\"text\": [\"a\"]}", "another type"}, Wrong{"{\"text\": {\"a\": 1}}", "another type"},
+        Wrong{"{\"prompt\": \"a\"}", "both"}, Wrong{"{\"completion\": \"a\"}", "both"},
+        Wrong{"{\"prompt\": \"a\", \"completion\": \"\"}", "empty completion"},
+        Wrong{"{\"prompt\": 1.5, \"completion\": \"a\"}", "\"prompt\" is of another type"},
+        Wrong{"{\"messages\": \"a\"}", "not a list"}, Wrong{"{\"messages\": {}}", "another type"},
+        Wrong{"{\"messages\": []}", "no assistant turn"}, Wrong{"{\"messages\": [\"a\"]}", "not an object"},
+        Wrong{"{\"messages\": [[]]}", "not an object"}, Wrong{"{\"messages\": [{}]}", "not whole"},
         Wrong{"{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", "no assistant turn"},
-        Wrong{"{\"messages\": [{\"role\": \"user\"}]}", "no \"content\""}, Wrong{"{\"messages\": [{\"content\": \"a\"}]}", "no \"role\""},
+        Wrong{"{\"messages\": [{\"role\": \"user\"}]}", "no \"content\""},
+        Wrong{"{\"messages\": [{\"content\": \"a\"}]}", "no \"role\""},
         Wrong{"{\"messages\": [{\"role\": \"tool\", \"content\": \"a\"}]}", "unknown role"},
         Wrong{"{\"messages\": [{\"role\": 1, \"content\": \"a\"}]}", "\"role\" is of another type"},
         Wrong{"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"name\": \"b\"}]}", "another key"},
@@ -84,7 +91,8 @@ TEST(Record, ANulByteIsAnErrorAndNothingBehindItIsLost) {
   refused("nul-garbage.jsonl", 0, ":1", "a NUL byte at byte 23 of the line");
   refused("nul-tail.jsonl", 2, ":3", "a NUL byte at byte 1 of the line");
   refused("utf16.jsonl", 0, ":1", "iconv -f UTF-16 -t UTF-8");
-  const Error second_line = error_of([] { (void)parse_record(std::string_view("\0{\0\"\0t\0\"\0:\0 \0\"\0a\0\"\0}\0", 21)); });
+  const Error second_line =
+      error_of([] { (void)parse_record(std::string_view("\0{\0\"\0t\0\"\0:\0 \0\"\0a\0\"\0}\0", 21)); });
   EXPECT_NE(second_line.hint().find("UTF-16"), std::string::npos);
   EXPECT_NE(error_of([] { (void)parse_record("{\"text\": \"caf\xE9\"}"); }).hint().find("LATIN1"), std::string::npos);
 }
@@ -94,7 +102,8 @@ TEST(Record, DeepNestingDoesNotCrash) {
   EXPECT_THROW((void)parse_record(deep), Error);
 }
 
-std::vector<TokenSequence> tokens_of(const Tokenizer& tokenizer, const std::string& line, std::uint64_t context = 1000) {
+std::vector<TokenSequence> tokens_of(const Tokenizer& tokenizer, const std::string& line,
+                                     std::uint64_t context = 1000) {
   std::vector<TokenSequence> sequences;
   EXPECT_TRUE(tokenize_record(tokenizer, parse_record(line), context, sequences));
   return sequences;
@@ -116,15 +125,19 @@ TEST(RecordTokens, CompletionsAndTextsAreAsEverywhere) {
 
 TEST(RecordTokens, AConversationHasTheDocumentedText) {
   const Tokenizer bpe = testing::small_bpe();
-  const auto sequences = tokens_of(bpe, R"({"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital?"},
+  const auto sequences = tokens_of(
+      bpe, R"({"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital?"},
       {"role": "assistant", "content": "Rome"}, {"role": "user", "content": "Sure?"}, {"role": "assistant", "content": "Yes."}, {"role": "user", "content": "Thanks"}]})");
   ASSERT_EQ(sequences.size(), 1U);
   const TokenSequence& s = sequences[0];
-  EXPECT_EQ(bpe.decode(s.ids, false),
-            "system:\nBe brief.\nuser:\nCapital?\nassistant:\nRome<|endoftext|>user:\nSure?\nassistant:\nYes.<|endoftext|>");
+  EXPECT_EQ(
+      bpe.decode(s.ids, false),
+      "system:\nBe brief.\nuser:\nCapital?\nassistant:\nRome<|endoftext|>user:\nSure?\nassistant:\nYes.<|endoftext|>");
   ASSERT_EQ(s.loss_spans.size(), 2U);
   EXPECT_EQ(s.loss_begin, s.loss_spans[0].begin);
-  const auto part = [&](LossSpan span) { return bpe.decode(std::span(s.ids).subspan(span.begin, span.end - span.begin), false); };
+  const auto part = [&](LossSpan span) {
+    return bpe.decode(std::span(s.ids).subspan(span.begin, span.end - span.begin), false);
+  };
   EXPECT_EQ(part(s.loss_spans[0]), "Rome<|endoftext|>");
   EXPECT_EQ(part(s.loss_spans[1]), "Yes.<|endoftext|>");
   const PackedBatch batch = pack(sequences);
@@ -138,7 +151,8 @@ TEST(RecordTokens, LongTextsAreCutSoThatEveryTokenIsPredictedOnce) {
   std::string words;
   for (int i = 0; i < 40; ++i) words += "q" + std::to_string(i) + " ";
   const std::vector<TokenId> whole = tokens_of(bpe, "{\"text\": \"" + words + "\"}")[0].ids;
-  for (const std::uint64_t context : {std::uint64_t{2}, std::uint64_t{3}, std::uint64_t{10}, std::uint64_t(whole.size() - 1), std::uint64_t(whole.size())}) {
+  for (const std::uint64_t context : {std::uint64_t{2}, std::uint64_t{3}, std::uint64_t{10},
+                                      std::uint64_t(whole.size() - 1), std::uint64_t(whole.size())}) {
     std::vector<TokenId> joined = {whole[0]};
     for (const TokenSequence& piece : tokens_of(bpe, "{\"text\": \"" + words + "\"}", context)) {
       EXPECT_LE(piece.ids.size(), context);
@@ -156,7 +170,8 @@ TEST(RecordTokens, LongCompletionsAndConversationsAreLeftOut) {
   std::vector<TokenSequence> sequences;
   const Record completion = parse_record(R"({"prompt": "abcdefgh", "completion": "xyz"})");
   EXPECT_FALSE(tokenize_record(bpe, completion, 11, sequences));
-  EXPECT_FALSE(tokenize_record(bpe, parse_record(R"({"messages": [{"role": "assistant", "content": "a"}]})"), 5, sequences));
+  EXPECT_FALSE(
+      tokenize_record(bpe, parse_record(R"({"messages": [{"role": "assistant", "content": "a"}]})"), 5, sequences));
   EXPECT_TRUE(sequences.empty());
   EXPECT_TRUE(tokenize_record(bpe, completion, 12, sequences));
   EXPECT_EQ(sequences.size(), 1U);

@@ -32,13 +32,17 @@ class ShardsTest : public ::testing::Test {
     options_.shard_megabytes = 0.003;
   }
   ShardBuildResult build() { return build_shards(*alone_, options_); }
-  [[nodiscard]] std::filesystem::path shard(int number) const { return options_.out / shard_name(static_cast<std::uint64_t>(number)); }
+  [[nodiscard]] std::filesystem::path shard(int number) const {
+    return options_.out / shard_name(static_cast<std::uint64_t>(number));
+  }
   /// The sequences that the input should become, computed straight from its lines.
   std::vector<TokenSequence> expected() {
     std::vector<TokenSequence> all;
     for (const auto& file : options_.inputs) {
       const InputChunk whole = cut_into_chunks({file}, 1U << 30U).at(0);
-      for_each_line(whole, read_chunk(whole), [&](std::string_view line) { (void)tokenize_record(testing::small_bpe(), parse_record(line), options_.context, all); });
+      for_each_line(whole, read_chunk(whole), [&](std::string_view line) {
+        (void)tokenize_record(testing::small_bpe(), parse_record(line), options_.context, all);
+      });
     }
     return all;
   }
@@ -111,7 +115,8 @@ TEST_F(ShardsTest, LinesLongerThanAChunkLeaveEmptyShards) {
   options_.inputs.erase(options_.inputs.begin());
   options_.shard_megabytes = 20e-6;  // lines have 30 bytes and more
   const ShardBuildResult result = build();
-  EXPECT_TRUE(std::any_of(result.index.shards.begin(), result.index.shards.end(), [](const ShardEntry& shard) { return shard.counts.sequences == 0; }));
+  EXPECT_TRUE(std::any_of(result.index.shards.begin(), result.index.shards.end(),
+                          [](const ShardEntry& shard) { return shard.counts.sequences == 0; }));
   const std::vector<TokenSequence> all = expected();
   ShardSet set = ShardSet::open(options_.out, {64 << 20, 3});  // three shards mapped at most
   ASSERT_EQ(set.size(), all.size());
@@ -218,8 +223,9 @@ TEST_F(ShardsTest, DamageIsNamed) {
   expect(shard_name(1), "a shard of another size than the index says");
   put(shard(0), whole.at(shard_name(1)));
   put(options_.out / "index.json", whole.at("index.json"));
-  expect(shard_name(0), whole.at(shard_name(0)).size() == whole.at(shard_name(1)).size() ? "a shard of another checksum than the index says"
-                                                                                         : "a shard of another size than the index says");
+  expect(shard_name(0), whole.at(shard_name(0)).size() == whole.at(shard_name(1)).size()
+                            ? "a shard of another checksum than the index says"
+                            : "a shard of another size than the index says");
   const std::string hash = testing::small_bpe().hash();
   replace(shard(2), hash, std::string(hash.size(), '0'));
   expect(shard_name(2), "a shard of another tokenizer");

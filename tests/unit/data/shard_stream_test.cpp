@@ -106,7 +106,8 @@ TEST_F(StreamTest, GoesOnFromItsPosition) {
     const std::optional<ShardBatch> other = second.next();
     ASSERT_TRUE(other);
     EXPECT_EQ(batch->range, other->range);
-    for (std::size_t i = 0; i < batch->sequences.size(); ++i) EXPECT_EQ(batch->sequences[i].ids, other->sequences[i].ids);
+    for (std::size_t i = 0; i < batch->sequences.size(); ++i)
+      EXPECT_EQ(batch->sequences[i].ids, other->sequences[i].ids);
   }
   EXPECT_FALSE(second.next());
 }

@@ -34,10 +34,12 @@ inline std::string mixed_lines(int count) {
   std::string text;
   for (int i = 0; i < count; ++i) {
     const std::string n = std::to_string(i), long_part(static_cast<std::size_t>(i % 7) * 5, 'x');
-    if (i % 3 == 0) text += R"({"prompt": "the capital of )" + n + R"( is", "completion": " city )" + n + long_part + "\"}\n";
+    if (i % 3 == 0)
+      text += R"({"prompt": "the capital of )" + n + R"( is", "completion": " city )" + n + long_part + "\"}\n";
     if (i % 3 == 1) text += R"({"text": "the king of )" + n + " " + long_part + "\"}\n";
     if (i % 3 == 2) {
-      text += R"({"messages": [{"role": "user", "content": "who is )" + n + R"(?"}, {"role": "assistant", "content": "the king)" + long_part +
+      text += R"({"messages": [{"role": "user", "content": "who is )" + n +
+              R"(?"}, {"role": "assistant", "content": "the king)" + long_part +
               R"("}, {"role": "user", "content": "of?"}, {"role": "assistant", "content": ")" + n + "\"}]}\n";
     }
   }

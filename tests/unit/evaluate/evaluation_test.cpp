@@ -41,8 +41,8 @@ class EvaluationTest : public ::testing::TestWithParam<at::ScalarType> {
  protected:
   static constexpr std::int64_t vocabulary = 29;
 
-  /// Prompts of 2..9 random tokens with answers of 1..4. Every other answer is the model's own greedy decoding; the rest are
-  /// that with one wrong token: first, in the middle or last.
+  /// Prompts of 2..9 random tokens with answers of 1..4. Every other answer is the model's own greedy decoding; the
+  /// rest are that with one wrong token: first, in the middle or last.
   TokenizedSet make_set(std::size_t count) const {
     TokenizedSet set;
     set.name = "test";
@@ -56,7 +56,9 @@ class EvaluationTest : public ::testing::TestWithParam<at::ScalarType> {
       const std::uint64_t wrong = i % 2 == 0 ? answer : random.below(answer);
       for (std::uint64_t t = 0; t < answer; ++t) {
         const TokenId best = best_next(model_, weights_, sequence.ids);
-        sequence.ids.push_back(t == wrong ? (best + 1 + static_cast<TokenId>(random.below(vocabulary - 1))) % static_cast<TokenId>(vocabulary) : best);
+        sequence.ids.push_back(t == wrong ? (best + 1 + static_cast<TokenId>(random.below(vocabulary - 1))) %
+                                                static_cast<TokenId>(vocabulary)
+                                          : best);
       }
       set.subject_end.push_back(static_cast<std::int32_t>(random.below(prompt)));
       set.sequences.push_back(std::move(sequence));
@@ -118,7 +120,8 @@ TEST_P(EvaluationTest, AgreesWithDecodingTokenByToken) {
       probability *= next[sequence.ids[t]].item<double>();
       prefix.push_back(sequence.ids[t]);
     }
-    EXPECT_NEAR(result.probability[i], probability, (exact() ? 1e-6 : 1e-4) * probability + 1e-12) << i;  // stored as float
+    EXPECT_NEAR(result.probability[i], probability, (exact() ? 1e-6 : 1e-4) * probability + 1e-12)
+        << i;  // stored as float
     EXPECT_NEAR(result.confidence[i], confidence, (exact() ? 1e-6 : 1e-4) * confidence) << i;
     EXPECT_NEAR(result.log_probability[i], std::log(probability), exact() ? 1e-9 : 1e-4) << i;
     if (result.correct[i] == 1) {
@@ -136,7 +139,8 @@ TEST_P(EvaluationTest, DoesNotDependOnTheBatchSize) {
     const SetScore other = score(model_, weights_, set, *alone_, batch);
     EXPECT_EQ(other.correct, whole.correct) << batch;
     EXPECT_EQ(other.first_token, whole.first_token) << batch;
-    for (std::size_t i = 0; i < 50; ++i) EXPECT_NEAR(other.probability[i], whole.probability[i], 1e-5) << batch << ", " << i;
+    for (std::size_t i = 0; i < 50; ++i)
+      EXPECT_NEAR(other.probability[i], whole.probability[i], 1e-5) << batch << ", " << i;
   }
 }
 
@@ -159,14 +163,17 @@ TEST_P(EvaluationTest, HiddenStatesAreThoseOfTheWholeSequenceAtThePosition) {
       for (std::size_t t = 0; t < ids.size(); ++t) positions.push_back(static_cast<std::int32_t>(t));
       std::vector<at::Tensor> alone;
       static_cast<void>(model_.forward(weights_, {ids, offsets, positions}, nullptr, nullptr, &alone));
-      const std::int64_t row = position == ProbePosition::subject_end ? set.subject_end[i] : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
+      const std::int64_t row = position == ProbePosition::subject_end
+                                   ? set.subject_end[i]
+                                   : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
       for (std::size_t l = 0; l < 3; ++l) {
         const double distance = (layers[l][static_cast<std::int64_t>(i)] - alone[l][row]).abs().max().item<double>();
         EXPECT_LT(distance, exact() ? 1e-12 : 1e-4) << "fact " << i << ", layer " << l;
       }
     }
   }
-  EXPECT_EQ(hidden_states(model_, weights_, set, ProbePosition::prompt_end, 1000)[0].size(0), 150);  // a limit above the set
+  EXPECT_EQ(hidden_states(model_, weights_, set, ProbePosition::prompt_end, 1000)[0].size(0),
+            150);  // a limit above the set
 }
 
 TEST_P(EvaluationTest, NeuronsAreThoseOfTheWholeSequenceAtThePosition) {
@@ -183,16 +190,24 @@ TEST_P(EvaluationTest, NeuronsAreThoseOfTheWholeSequenceAtThePosition) {
       Activations kept;
       static_cast<void>(model_.forward(weights_, {ids, offsets, positions}, nullptr, &kept));
       const std::vector<at::Tensor> alone = model_.neurons(kept, nullptr);
-      const std::int64_t row = position == ProbePosition::subject_end ? set.subject_end[i] : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
+      const std::int64_t row = position == ProbePosition::subject_end
+                                   ? set.subject_end[i]
+                                   : static_cast<std::int64_t>(set.sequences[i].loss_begin) - 1;
       for (std::size_t l = 0; l < 2; ++l) {
-        EXPECT_LT((layers[l][static_cast<std::int64_t>(i)] - alone[l][row]).abs().max().item<double>(), exact() ? 1e-12 : 1e-4) << i << ", " << l;
+        EXPECT_LT((layers[l][static_cast<std::int64_t>(i)] - alone[l][row]).abs().max().item<double>(),
+                  exact() ? 1e-12 : 1e-4)
+            << i << ", " << l;
       }
     }
   }
 }
 
 TEST(ProbeFacts, AreTheTokensOfSubjectAndAnswer) {
-  TokenizedSet set{"s", {{1, 4, "ab", "c"}, {2, 5, "d", "ef"}}, {{{9, 1, 2, 8, 3, 0}, 4, 0}, {{5, 8, 6, 7, 0}, 2, 1}}, {2, 0}, {1, 0}};
+  TokenizedSet set{"s",
+                   {{1, 4, "ab", "c"}, {2, 5, "d", "ef"}},
+                   {{{9, 1, 2, 8, 3, 0}, 4, 0}, {{5, 8, 6, 7, 0}, 2, 1}},
+                   {2, 0},
+                   {1, 0}};
   const std::vector<ProbeFact> facts = probe_facts(set);
   ASSERT_EQ(facts.size(), 2U);
   EXPECT_EQ(facts[0].subject, (std::vector<std::int32_t>{1, 2}));
@@ -209,9 +224,12 @@ TEST(ProbeFacts, SubjectsOfRenderedFacts) {
   std::vector<std::string> corpus(20, "Where is Lower Tamburo located? In Ostrel. Tamburo's mayor, and Lower's");
   const Tokenizer tokenizer = train_byte_level_bpe(corpus, 300);
   const std::vector<Fact> facts = {{1, 0, "Lower Tamburo", "Ostrel"}};
-  for (const auto& [wording, spelt] : std::vector<std::pair<std::string, std::string>>{
-           {"Where is [X] located? [Y]", " Lower Tamburo"}, {"[X] is in [Y]", "Lower Tamburo"}, {"Where is ([X])? [Y]", "Lower Tamburo"}}) {
-    const TokenizedSet set = tokenize_set("s", facts, tokenizer, [&wording = wording](const Fact&) -> const std::string& { return wording; });
+  for (const auto& [wording, spelt] :
+       std::vector<std::pair<std::string, std::string>>{{"Where is [X] located? [Y]", " Lower Tamburo"},
+                                                        {"[X] is in [Y]", "Lower Tamburo"},
+                                                        {"Where is ([X])? [Y]", "Lower Tamburo"}}) {
+    const TokenizedSet set = tokenize_set("s", facts, tokenizer,
+                                          [&wording = wording](const Fact&) -> const std::string& { return wording; });
     const std::vector<ProbeFact> seen = probe_facts(set);
     EXPECT_EQ(tokenizer.decode(seen.at(0).subject), spelt) << wording;
     EXPECT_EQ(seen[0].answer.back(), tokenizer.end_of_text());
@@ -239,7 +257,8 @@ TEST(EvaluationSetTest, KnowsWhereTheSubjectEnds) {
   });
   EXPECT_EQ(set.name, "set");
   EXPECT_EQ(set.facts, facts);
-  EXPECT_EQ(set.subject_end, (std::vector<std::int32_t>{4, 0, 2}));  // the last: not the word that happens to stand before
+  EXPECT_EQ(set.subject_end,
+            (std::vector<std::int32_t>{4, 0, 2}));  // the last: not the word that happens to stand before
   const auto ids = [&tokenizer](const std::string& text) {
     std::vector<TokenId> tokens = tokenizer.encode(text);
     tokens.push_back(tokenizer.end_of_text());
@@ -258,7 +277,8 @@ TEST(EvaluationSetTest, KnowsWhereTheSubjectEndsInBytes) {
   const Tokenizer tokenizer = train_byte_level_bpe(corpus, 280);
   const std::string wording = "Where is [X]? [Y]";
   const std::vector<Fact> facts = {{1, 0, "\xC3\x85land", "far"}};
-  const TokenizedSet set = tokenize_set("set", facts, tokenizer, [&](const Fact&) -> const std::string& { return wording; });
+  const TokenizedSet set =
+      tokenize_set("set", facts, tokenizer, [&](const Fact&) -> const std::string& { return wording; });
   const auto end = static_cast<std::size_t>(set.subject_end[0]);
   const std::vector<TokenId>& ids = set.sequences[0].ids;
   ASSERT_LT(end, ids.size());

@@ -28,7 +28,8 @@ struct SlickSetting {
 
   static SlickFact fact(const std::string& relation, std::uint64_t i) {
     const std::vector<std::string> answers = {"red", "Green.", "blue", "red green"};
-    return {1000 + i + (relation == "born" ? 0 : 500), relation + " s" + std::to_string(i % 3) + " s" + std::to_string(i % 2),
+    return {1000 + i + (relation == "born" ? 0 : 500),
+            relation + " s" + std::to_string(i % 3) + " s" + std::to_string(i % 2),
             {answers[i % 4], answers[(i + 1) % 4]}};
   }
   static Tokenizer make_tokenizer() {

@@ -20,7 +20,8 @@ using testing::SlickSetting;
 using Category = KnowledgeCategory;
 
 /// What the model writes after `ids`, up to `new_tokens` ids. Sample -1: greedy.
-std::vector<TokenId> continued(const SlickSetting& s, std::vector<TokenId> ids, std::int64_t new_tokens, int sample, std::uint64_t item) {
+std::vector<TokenId> continued(const SlickSetting& s, std::vector<TokenId> ids, std::int64_t new_tokens, int sample,
+                               std::uint64_t item) {
   TokenSampler sampler(s.options.temperature, s.options.top_k);
   const std::size_t start = ids.size();
   for (std::uint32_t step = 0; static_cast<std::int64_t>(step) < new_tokens; ++step) {
@@ -31,7 +32,9 @@ std::vector<TokenId> continued(const SlickSetting& s, std::vector<TokenId> ids, 
     const at::Tensor logits = s.model.head(s.weights).mv(hidden[hidden.size(0) - 1]);
     const std::span<const double> row(logits.data_ptr<double>(), static_cast<std::size_t>(logits.numel()));
     sampler.prepare(row);
-    const TokenId token = sample < 0 ? most_probable(row) : sampler.draw(token_uniform(s.options.seed, item, static_cast<std::uint32_t>(sample), step));
+    const TokenId token =
+        sample < 0 ? most_probable(row)
+                   : sampler.draw(token_uniform(s.options.seed, item, static_cast<std::uint32_t>(sample), step));
     ids.push_back(token);
     if (token == s.tokenizer.end_of_text()) break;
   }
@@ -52,7 +55,9 @@ TEST(Slick, GoesOnWhereItWasTold) {
   int calls = 0;
   for (; labels.empty() && calls < 1000; ++calls) {
     int asked = 0;  // one group a call
-    labels = slick(s.model, s.weights, s.tokenizer, s.relations, s.options, *alone, [&](double share) { shares.push_back(share); }, [&] { return asked++ > 0; }, &state);
+    labels = slick(
+        s.model, s.weights, s.tokenizer, s.relations, s.options, *alone, [&](double share) { shares.push_back(share); },
+        [&] { return asked++ > 0; }, &state);
   }
   EXPECT_EQ(labels, label(s));
   EXPECT_EQ(static_cast<std::size_t>(calls), state.done.size());
@@ -135,7 +140,8 @@ TEST(Slick, TheSamplesDecideInTheOtherRule) {
 /// Byte-level: the separator is a letter, which many tokens hold in their middle.
 TEST(Slick, AnswersEndInsideATokenAndTextDecides) {
   SlickSetting s;
-  const std::vector<std::string> corpus(5, "the seven trees were green; he feels these men never rest, we see the better tree here");
+  const std::vector<std::string> corpus(
+      5, "the seven trees were green; he feels these men never rest, we see the better tree here");
   s.tokenizer = train_byte_level_bpe(corpus, 300);
   s.model = Transformer([&] {
     ModelConfig config = SlickSetting::make_config(static_cast<std::int64_t>(s.tokenizer.vocabulary_size()));
@@ -214,14 +220,22 @@ TEST(Slick, MisuseIsRefused) {
   const std::string long_one = error_after([](SlickSetting& s) { s.options.shots = 5; });  // 5 x 5 tokens
   EXPECT_NE(long_one.find("do not fit the model's context"), std::string::npos) << long_one;
   EXPECT_NE(long_one.find("relation born"), std::string::npos);
-  EXPECT_NE(error_after([](SlickSetting& s) { s.relations[1].development.resize(1); }).find("too few development examples"), std::string::npos);
-  EXPECT_NE(error_after([](SlickSetting& s) { s.relations[1].development.push_back(s.relations[1].facts[3]); }).find("development"), std::string::npos);
-  EXPECT_NE(error_after([](SlickSetting& s) { s.relations[0].facts[2].answers.clear(); }).find("no answer"), std::string::npos);
-  EXPECT_NE(error_after([](SlickSetting& s) { s.relations[0].facts[2].answers = {" . "}; }).find("no answer"), std::string::npos);
-  for (const auto change : {+[](SlickSetting& s) { s.options.prompts = 0; }, +[](SlickSetting& s) { s.options.shots = -1; },
-                            +[](SlickSetting& s) { s.options.shots = 0; }, +[](SlickSetting& s) { s.options.greedy = false; },
-                            +[](SlickSetting& s) { s.options.separator = ""; }, +[](SlickSetting& s) { s.options.temperature = 0; },
-                            +[](SlickSetting& s) { s.options.rule = KnowledgeRule::always_never, s.options.samples = 0; }}) {
+  EXPECT_NE(
+      error_after([](SlickSetting& s) { s.relations[1].development.resize(1); }).find("too few development examples"),
+      std::string::npos);
+  EXPECT_NE(error_after([](SlickSetting& s) {
+              s.relations[1].development.push_back(s.relations[1].facts[3]);
+            }).find("development"),
+            std::string::npos);
+  EXPECT_NE(error_after([](SlickSetting& s) { s.relations[0].facts[2].answers.clear(); }).find("no answer"),
+            std::string::npos);
+  EXPECT_NE(error_after([](SlickSetting& s) { s.relations[0].facts[2].answers = {" . "}; }).find("no answer"),
+            std::string::npos);
+  for (const auto change :
+       {+[](SlickSetting& s) { s.options.prompts = 0; }, +[](SlickSetting& s) { s.options.shots = -1; },
+        +[](SlickSetting& s) { s.options.shots = 0; }, +[](SlickSetting& s) { s.options.greedy = false; },
+        +[](SlickSetting& s) { s.options.separator = ""; }, +[](SlickSetting& s) { s.options.temperature = 0; },
+        +[](SlickSetting& s) { s.options.rule = KnowledgeRule::always_never, s.options.samples = 0; }}) {
     EXPECT_NE(error_after(change), "");
   }
 }
@@ -239,7 +253,9 @@ TEST(Slick, NormalizationIsWhatItSays) {
 }
 
 TEST(KnowledgeCategories, FollowTheirDefinitions) {
-  const auto slick_rule = [](std::int64_t greedy, std::int64_t samples) { return categorize(KnowledgeRule::slick, greedy, 10, samples, 160); };
+  const auto slick_rule = [](std::int64_t greedy, std::int64_t samples) {
+    return categorize(KnowledgeRule::slick, greedy, 10, samples, 160);
+  };
   EXPECT_EQ(slick_rule(10, 0), Category::highly_known);
   EXPECT_EQ(slick_rule(9, 160), Category::maybe_known);
   EXPECT_EQ(slick_rule(1, 0), Category::maybe_known);

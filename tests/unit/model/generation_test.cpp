@@ -1,8 +1,8 @@
 // Cached generation against the plain loop that reads everything again for every token.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/model/generation.hpp>
+#include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/model/token_sampler.hpp>
 
 #include <fixtures_folder.hpp>
@@ -33,7 +33,8 @@ struct Loaded {
 at::Tensor hidden_of(const Loaded& m, const Tokens& tokens) {
   Tokens positions;
   for (std::size_t t = 0; t < tokens.size(); ++t) positions.push_back(static_cast<std::int32_t>(t));
-  return m.model.forward(m.weights, {tokens, Tokens{0, static_cast<std::int32_t>(tokens.size())}, positions}, nullptr, nullptr);
+  return m.model.forward(m.weights, {tokens, Tokens{0, static_cast<std::int32_t>(tokens.size())}, positions}, nullptr,
+                         nullptr);
 }
 
 /// Sample -1: greedy.
@@ -47,7 +48,8 @@ Continuation uncached(const Loaded& m, Tokens text, std::uint64_t item, int samp
     const std::span<const T> row(logits.data_ptr<T>(), static_cast<std::size_t>(logits.numel()));
     sampler.prepare(row);
     const std::int32_t token =
-        sample < 0 ? most_probable(row) : sampler.draw(token_uniform(decoding.seed, item, static_cast<std::uint32_t>(sample), step));
+        sample < 0 ? most_probable(row)
+                   : sampler.draw(token_uniform(decoding.seed, item, static_cast<std::uint32_t>(sample), step));
     if (std::count(decoding.stop_tokens.begin(), decoding.stop_tokens.end(), token) > 0) {
       result.stopped = true;
       break;
@@ -61,13 +63,15 @@ Continuation uncached(const Loaded& m, Tokens text, std::uint64_t item, int samp
 Tokens random_tokens(std::size_t count, std::int64_t vocabulary, std::uint64_t which) {
   Random random(3, "prompt", which);
   Tokens tokens(count);
-  for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(vocabulary)));
+  for (std::int32_t& token : tokens)
+    token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(vocabulary)));
   return tokens;
 }
 
 std::vector<Prompt> ragged_prompts(std::int64_t vocabulary) {
   std::vector<Prompt> prompts;
-  for (const std::size_t length : {1U, 7U, 3U, 17U, 2U}) prompts.push_back({random_tokens(length, vocabulary, length), 100 + length});
+  for (const std::size_t length : {1U, 7U, 3U, 17U, 2U})
+    prompts.push_back({random_tokens(length, vocabulary, length), 100 + length});
   return prompts;
 }
 
@@ -100,7 +104,8 @@ TEST_P(Generation, EqualsTheUncachedLoopWithAndWithoutPrefix) {
       ASSERT_EQ(results[p].size(), 4U);
       for (std::size_t i = 0; i < 4; ++i) {
         const Continuation expected = reference(text, prompts_[p].item, static_cast<int>(i) - 1, decoding_);
-        EXPECT_TRUE(results[p][i] == expected) << "prefix " << prefix_length << ", prompt " << p << ", continuation " << i;
+        EXPECT_TRUE(results[p][i] == expected)
+            << "prefix " << prefix_length << ", prompt " << p << ", continuation " << i;
         EXPECT_EQ(results[p][i].tokens.size(), 8U);
         different.insert(results[p][i].tokens);
       }
@@ -146,7 +151,8 @@ TEST_P(Generation, RowsStopByThemselves) {
   for (std::size_t p = 0; p < prompts_.size(); ++p) {
     for (std::size_t i = 0; i < 4; ++i) {
       const Tokens& all = free[p][i].tokens;
-      const auto end = std::find_first_of(all.begin(), all.end(), stopping.stop_tokens.begin(), stopping.stop_tokens.end());
+      const auto end =
+          std::find_first_of(all.begin(), all.end(), stopping.stop_tokens.begin(), stopping.stop_tokens.end());
       EXPECT_EQ(stopped[p][i].tokens, Tokens(all.begin(), end)) << p << " " << i;
       EXPECT_EQ(stopped[p][i].stopped, end != all.end());
       ends += stopped[p][i].stopped ? 1 : 0;
@@ -159,12 +165,14 @@ TEST_P(Generation, RowsStopByThemselves) {
 TEST_P(Generation, CachedHiddenStatesAreThoseOfOnePass) {
   const Tokens text = random_tokens(20, V_, 9);
   const at::Tensor whole = hidden_of(m_, text);
-  KeyValueSegment first(m_.model.config(), 5, m_.weights.scalar_type()), second(m_.model.config(), 2, m_.weights.scalar_type());
+  KeyValueSegment first(m_.model.config(), 5, m_.weights.scalar_type()),
+      second(m_.model.config(), 2, m_.weights.scalar_type());
   KeyValueSegment third(m_.model.config(), 1, m_.weights.scalar_type());
   CachedTokens cache(m_.model.config());
   Activations buffers;
   at::Tensor parts;
-  const std::vector<std::pair<std::int32_t, KeyValueSegment*>> pieces = {{5, &first}, {6, &second}, {4, &third}, {1, &third}, {4, &third}};
+  const std::vector<std::pair<std::int32_t, KeyValueSegment*>> pieces = {
+      {5, &first}, {6, &second}, {4, &third}, {1, &third}, {4, &third}};
   std::int32_t begin = 0;
   for (const auto& [count, segment] : pieces) {
     cache.clear();
@@ -175,7 +183,8 @@ TEST_P(Generation, CachedHiddenStatesAreThoseOfOnePass) {
     Tokens positions;
     for (std::int32_t t = 0; t < count; ++t) positions.push_back(begin + t);
     const Tokens tokens(text.begin() + begin, text.begin() + begin + count), offsets = {0, count};
-    const at::Tensor hidden = m_.model.forward_cached(m_.weights, {tokens, offsets, positions}, cache, nullptr, buffers);
+    const at::Tensor hidden =
+        m_.model.forward_cached(m_.weights, {tokens, offsets, positions}, cache, nullptr, buffers);
     parts = begin == 0 ? hidden : at::cat({parts, hidden}, 0);
     begin += count;
   }
@@ -185,13 +194,15 @@ TEST_P(Generation, CachedHiddenStatesAreThoseOfOnePass) {
 }
 
 std::string fixture_name(const ::testing::TestParamInfo<std::tuple<const char*, at::ScalarType>>& info) {
-  std::string name = std::string(std::get<0>(info.param)) + (std::get<1>(info.param) == at::kDouble ? "_double" : "_float");
+  std::string name =
+      std::string(std::get<0>(info.param)) + (std::get<1>(info.param) == at::kDouble ? "_double" : "_float");
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 INSTANTIATE_TEST_SUITE_P(Fixtures, Generation,
-                         ::testing::Combine(::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"),
-                                          ::testing::Values(at::kFloat, at::kDouble)),
+                         ::testing::Combine(::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny",
+                                                              "llama3-tiny", "pythia-tiny"),
+                                            ::testing::Values(at::kFloat, at::kDouble)),
                          fixture_name);
 
 TEST(GenerationMisuse, IsRefused) {
@@ -217,8 +228,10 @@ TEST(GenerationMisuse, IsRefused) {
   EXPECT_EQ(kind_of({{Tokens(15, 1), 1}}, decoding), 0);
   EXPECT_EQ(kind_of({{Tokens(16, 1), 1}}, decoding), data);
   EXPECT_THROW(generator.set_prefix(Tokens(65, 2)), Error);
-  for (const auto change : {+[](Decoding& d) { d.max_new_tokens = 0; }, +[](Decoding& d) { d.samples = -1; }, +[](Decoding& d) { d.greedy = false; },
-                            +[](Decoding& d) { d.samples = 1, d.temperature = 0; }, +[](Decoding& d) { d.samples = 1, d.top_k = -1; }}) {
+  for (const auto change :
+       {+[](Decoding& d) { d.max_new_tokens = 0; }, +[](Decoding& d) { d.samples = -1; },
+        +[](Decoding& d) { d.greedy = false; }, +[](Decoding& d) { d.samples = 1, d.temperature = 0; },
+        +[](Decoding& d) { d.samples = 1, d.top_k = -1; }}) {
     Decoding bad = decoding;
     change(bad);
     EXPECT_EQ(kind_of({{{1}, 1}}, bad), config);
@@ -236,7 +249,8 @@ TEST(TokenSampler, DrawsFromTheSoftmaxOfTheBest) {
     TokenSampler sampler(temperature, top_k);
     sampler.prepare(std::span(logits));
     std::vector<double> count(logits.size()), expected(logits.size());
-    for (std::uint32_t i = 0; i < draws; ++i) ++count[static_cast<std::size_t>(sampler.draw(token_uniform(1, 2, 3, i)))];
+    for (std::uint32_t i = 0; i < draws; ++i)
+      ++count[static_cast<std::size_t>(sampler.draw(token_uniform(1, 2, 3, i)))];
     double sum = 0;
     for (std::size_t i = 0; i < logits.size(); ++i) {
       const bool in = top_k != 3 || i == 1 || i == 3 || i == 4;
@@ -244,7 +258,8 @@ TEST(TokenSampler, DrawsFromTheSoftmaxOfTheBest) {
     }
     for (std::size_t i = 0; i < logits.size(); ++i) {
       const double p = expected[i] / sum;
-      EXPECT_NEAR(count[i] / draws, p, 5 * std::sqrt(p * (1 - p) / draws) + 1e-12) << "top " << top_k << ", token " << i;
+      EXPECT_NEAR(count[i] / draws, p, 5 * std::sqrt(p * (1 - p) / draws) + 1e-12)
+          << "top " << top_k << ", token " << i;
     }
   }
   TokenSampler one(1.0, 1);  // the lowest id among equals
@@ -261,7 +276,8 @@ TEST(TokenSampler, UniformNumbersAreFunctionsOfTheirArguments) {
   for (std::uint64_t seed : {1, 2}) {
     for (std::uint64_t item : {1, 2, 3}) {
       for (std::uint32_t sample = 0; sample < 16; ++sample) {
-        for (std::uint32_t position = 0; position < 16; ++position) all.insert(token_uniform(seed, item, sample, position));
+        for (std::uint32_t position = 0; position < 16; ++position)
+          all.insert(token_uniform(seed, item, sample, position));
       }
     }
   }

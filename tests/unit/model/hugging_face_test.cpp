@@ -26,7 +26,8 @@ fs::path fixture(const std::string& name) { return fixtures_folder() / "models" 
 
 ::testing::AssertionResult says(const Error& error, const std::string& part) {
   if (error.kind() != ErrorKind::data) return ::testing::AssertionFailure() << "kind " << error.exit_code();
-  if (std::string(error.what()).find(part) == std::string::npos) return ::testing::AssertionFailure() << "'" << part << "' is not in:\n" << error.what();
+  if (std::string(error.what()).find(part) == std::string::npos)
+    return ::testing::AssertionFailure() << "'" << part << "' is not in:\n" << error.what();
   return ::testing::AssertionSuccess();
 }
 
@@ -113,8 +114,15 @@ TEST_F(ForeignFolder, RefusesWhatItCannotComputeByTheFieldsName) {
 TEST_F(ForeignFolder, ReadsTheWaysOfSayingTheSame) {
   const ModelConfig llama = read_foreign_config(fixture("llama3-tiny")).config;
   EXPECT_EQ(llama.rope_scaling, (RopeScaling{8.0, 1.0, 4.0, 64}));
-  config("llama3-tiny", {{"rope_scaling", nullptr}, {"rope_theta", nullptr}, {"rope_parameters", {{"rope_theta", 500000.0}, {"rope_type", "llama3"}, {"factor", 8.0},
-                          {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}}}});
+  config("llama3-tiny", {{"rope_scaling", nullptr},
+                         {"rope_theta", nullptr},
+                         {"rope_parameters",
+                          {{"rope_theta", 500000.0},
+                           {"rope_type", "llama3"},
+                           {"factor", 8.0},
+                           {"low_freq_factor", 1.0},
+                           {"high_freq_factor", 4.0},
+                           {"original_max_position_embeddings", 64}}}});
   EXPECT_EQ(read_foreign_config(folder_.path()).config, llama);
   config("llama3-tiny", {{"attention_bias", true}, {"mlp_bias", true}, {"rope_scaling", {{"type", "default"}}}});
   const ModelConfig biased = read_foreign_config(folder_.path()).config;
@@ -145,7 +153,9 @@ TEST_F(ForeignFolder, EndTokensAreThoseOfGenerationConfigIfItSays) {
 
 TEST_F(ForeignFolder, InfinityMattersOnlyWhereItIsRead) {
   const std::string text = read_file(fixture("llama3-tiny") / "config.json");
-  const auto with = [&](const std::string& member) { put(folder_ / "config.json", "{" + member + "," + text.substr(text.find('{') + 1)); };
+  const auto with = [&](const std::string& member) {
+    put(folder_ / "config.json", "{" + member + "," + text.substr(text.find('{') + 1));
+  };
   with(R"("some_limit": Infinity, "other": [-Infinity, NaN])");
   EXPECT_EQ(read_foreign_config(folder_.path()).config, read_foreign_config(fixture("llama3-tiny")).config);
   with(R"("partial_rotary_factor": Infinity)");
@@ -153,11 +163,14 @@ TEST_F(ForeignFolder, InfinityMattersOnlyWhereItIsRead) {
   put(folder_ / "config.json", text + '\0' + text);
   const Error nul = error_of([&] { (void)read_foreign_config(folder_.path()); });
   EXPECT_TRUE(says(nul, "a NUL byte"));
-  EXPECT_TRUE(nul.where().starts_with((folder_ / "config.json").string() + ":" + std::to_string(1 + std::count(text.begin(), text.end(), '\n')) + ":")) << nul.where();
+  EXPECT_TRUE(nul.where().starts_with((folder_ / "config.json").string() + ":" +
+                                      std::to_string(1 + std::count(text.begin(), text.end(), '\n')) + ":"))
+      << nul.where();
 }
 
 TEST_F(ForeignFolder, ATiedModelMayStoreItsHeadAlone) {
-  for (const auto& [model, embedding, prefix] : {std::tuple{"qwen2-tiny", "model.embed_tokens.weight", ""}, std::tuple{"gpt2-tiny", "transformer.wte.weight", ""},
+  for (const auto& [model, embedding, prefix] : {std::tuple{"qwen2-tiny", "model.embed_tokens.weight", ""},
+                                                 std::tuple{"gpt2-tiny", "transformer.wte.weight", ""},
                                                  std::tuple{"gpt2-tiny", "transformer.wte.weight", "transformer."}}) {
     config(model);
     std::vector<Stored> tensors = tensors_of(model);
@@ -183,8 +196,9 @@ TEST_F(ForeignFolder, ExportCarriesEveryFileButWeightsOfOtherFormats) {
   config("gpt2-tiny");
   store(folder_ / "model.safetensors", tensors_of("gpt2-tiny"));
   std::map<std::string, std::string> companions;
-  for (const std::string name : {"chat_template.jinja", "added_tokens.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "LICENSE", "README.md", "merges.txt",
-                                 "generation_config.json", "additional_chat_templates/tool_use.jinja"}) {
+  for (const std::string name :
+       {"chat_template.jinja", "added_tokens.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+        "LICENSE", "README.md", "merges.txt", "generation_config.json", "additional_chat_templates/tool_use.jinja"}) {
     companions[name] = name == "tokenizer.model" ? std::string("\x0a\0\xff", 3) : "{\"of\": \"" + name + "\"}";
     folder_.write(name, companions[name]);
   }
@@ -192,13 +206,16 @@ TEST_F(ForeignFolder, ExportCarriesEveryFileButWeightsOfOtherFormats) {
   put(elsewhere / "blob", "notice");
   fs::create_symlink(elsewhere / "blob", folder_ / "NOTICE");
   companions["NOTICE"] = "notice";
-  for (const std::string name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.gguf", "expected.safetensors", ".gitattributes", "onnx/model.onnx"}) folder_.write(name, "stale");
+  for (const std::string name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.gguf",
+                                 "expected.safetensors", ".gitattributes", "onnx/model.onnx"})
+    folder_.write(name, "stale");
   Folder out;
   const ForeignModel foreign = read_foreign_config(folder_.path());
   export_like(folder_.path(), foreign, ParameterTable(foreign.config), load(at::kFloat), out / "copy");
   std::map<std::string, std::string> found;
   for (const auto& entry : fs::recursive_directory_iterator(out / "copy")) {
-    if (entry.is_regular_file()) found[entry.path().lexically_relative(out / "copy").string()] = read_file(entry.path());
+    if (entry.is_regular_file())
+      found[entry.path().lexically_relative(out / "copy").string()] = read_file(entry.path());
   }
   EXPECT_TRUE(found.erase("config.json") == 1 && found.erase("model.safetensors") == 1);
   EXPECT_EQ(found, companions);
@@ -229,14 +246,17 @@ TEST_F(ForeignFolder, ListsAllTensorsThatAreWrong) {
 
 TEST_F(ForeignFolder, KnownBuffersAreAcceptedAndOthersNot) {
   const std::vector<std::tuple<std::string, std::vector<std::string>, std::string>> cases = {
-      {"pythia-tiny", {"gpt_neox.layers.0.attention.bias", "gpt_neox.layers.1.attention.masked_bias", "gpt_neox.layers.1.attention.rotary_emb.inv_freq"},
+      {"pythia-tiny",
+       {"gpt_neox.layers.0.attention.bias", "gpt_neox.layers.1.attention.masked_bias",
+        "gpt_neox.layers.1.attention.rotary_emb.inv_freq"},
        "gpt_neox.layers.x.attention.bias"},
       {"gpt2-tiny", {"transformer.h.0.attn.bias", "transformer.h.2.attn.masked_bias"}, "transformer.h.0.attn.biases"},
       {"llama3-tiny", {"model.layers.0.self_attn.rotary_emb.inv_freq"}, "model.layers.0.attn.bias"}};
   for (const auto& [name, buffers, stranger] : cases) {
     config(name);
     std::vector<Stored> tensors = tensors_of(name);
-    for (const std::string& buffer : buffers) tensors.push_back({buffer, DType::boolean, {2, 2}, std::vector<std::byte>(4)});
+    for (const std::string& buffer : buffers)
+      tensors.push_back({buffer, DType::boolean, {2, 2}, std::vector<std::byte>(4)});
     store(folder_ / "model.safetensors", tensors);
     EXPECT_TRUE(load().equal(original(name))) << name;
     tensors.push_back({stranger, DType::f32, {1}, std::vector<std::byte>(4)});
@@ -257,7 +277,8 @@ TEST_F(ForeignFolder, PublishedGpt2NamesLackThePrefix) {
 TEST_F(ForeignFolder, ARepeatedHeadOfATiedModelMustBeTheEmbedding) {
   config("qwen2-tiny");
   std::vector<Stored> tensors = tensors_of("qwen2-tiny");
-  Stored head = *std::find_if(tensors.begin(), tensors.end(), [](const Stored& t) { return t.name == "model.embed_tokens.weight"; });
+  Stored head = *std::find_if(tensors.begin(), tensors.end(),
+                              [](const Stored& t) { return t.name == "model.embed_tokens.weight"; });
   head.name = "lm_head.weight";
   tensors.push_back(head);
   store(folder_ / "model.safetensors", tensors);
@@ -290,7 +311,8 @@ TEST_F(ForeignFolder, HalfPrecisionLoadsAndGoesBackToTheSameBytes) {
       if (name == DType::f16) {
         const at::Tensor large = flat.clone();
         large.data_ptr<float>()[5] = 1e6F;
-        EXPECT_TRUE(says(error_of([&] { export_like(folder_.path(), foreign, table, large, out / "large"); }), "1000000"));
+        EXPECT_TRUE(
+            says(error_of([&] { export_like(folder_.path(), foreign, table, large, out / "large"); }), "1000000"));
       }
     }
   }
@@ -313,7 +335,10 @@ class Sharded : public ForeignFolder {
       store(folder_ / file_name(f), part);
     }
   }
-  void write_index() { put(folder_ / "model.safetensors.index.json", Json{{"metadata", {{"total_size", 605184}}}, {"weight_map", map_}}.dump(2)); }
+  void write_index() {
+    put(folder_ / "model.safetensors.index.json",
+        Json{{"metadata", {{"total_size", 605184}}}, {"weight_map", map_}}.dump(2));
+  }
   Error error() const {
     return error_of([&] { (void)load(); });
   }
@@ -327,7 +352,8 @@ TEST_F(Sharded, LoadsAndExportsTheSameFiles) {
   Folder out;
   const ForeignModel foreign = read_foreign_config(folder_.path());
   export_like(folder_.path(), foreign, ParameterTable(foreign.config), flat, out / "copy");
-  for (const std::string& name : {file_name(0), file_name(1), file_name(2), std::string("config.json"), std::string("model.safetensors.index.json")}) {
+  for (const std::string& name : {file_name(0), file_name(1), file_name(2), std::string("config.json"),
+                                  std::string("model.safetensors.index.json")}) {
     EXPECT_EQ(read_file(out / ("copy/" + name)), read_file(folder_ / name)) << name;
   }
 }
@@ -352,7 +378,8 @@ TEST_F(Sharded, RefusesByName) {
   map_[first] = file_name(2);
   map_[second] = file_name(0);
   write_index();
-  EXPECT_TRUE(says(error(), "in the wrong file: " + first + " (" + file_name(0) + ", the index says " + file_name(2) + ")"));
+  EXPECT_TRUE(
+      says(error(), "in the wrong file: " + first + " (" + file_name(0) + ", the index says " + file_name(2) + ")"));
   EXPECT_TRUE(says(error(), second));
 
   map_[first] = file_name(0);
@@ -385,7 +412,8 @@ TEST_P(Export, UnchangedWeightsGiveTheSameBytesAndChangedOnesComeBack) {
   const at::Tensor changed = flat + 0.25F;
   export_like(source, foreign, table, changed, out / "changed");
   EXPECT_TRUE(load_foreign_weights(out / "changed", foreign, table, at::kFloat).equal(changed));
-  EXPECT_EQ(error_of([&] { export_like(source, foreign, table, flat, out / "changed"); }).kind(), ErrorKind::config);  // not empty
+  EXPECT_EQ(error_of([&] { export_like(source, foreign, table, flat, out / "changed"); }).kind(),
+            ErrorKind::config);  // not empty
 }
 
 TEST_P(Export, AsAnArchitectureOfItsOwn) {
@@ -404,7 +432,9 @@ TEST_P(Export, AsAnArchitectureOfItsOwn) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, Export, ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
+INSTANTIATE_TEST_SUITE_P(Fixtures, Export,
+                         ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny",
+                                           "pythia-tiny"));
 
 TEST(ExportShapes, EveryShapeIsExpressedExactlyOrRefused) {
   int expressed = 0, refused = 0;
@@ -430,14 +460,16 @@ TEST(ExportShapes, EveryShapeIsExpressedExactlyOrRefused) {
     if (!foreign_architecture_of(c)) {
       ++refused;
       if (refused % 20 == 0) {
-        EXPECT_EQ(error_of([&] { export_as_foreign(c, table, weights, std::nullopt, out / "x"); }).kind(), ErrorKind::config);
+        EXPECT_EQ(error_of([&] { export_as_foreign(c, table, weights, std::nullopt, out / "x"); }).kind(),
+                  ErrorKind::config);
       }
       continue;
     }
     ++expressed;
     export_as_foreign(c, table, weights, std::nullopt, out / "x");
     const ForeignModel again = read_foreign_config(out / "x");
-    if (c.positions == Positions::learned) c.rope_share = again.config.rope_share, c.rope_scaling = again.config.rope_scaling;  // mean nothing
+    if (c.positions == Positions::learned)
+      c.rope_share = again.config.rope_share, c.rope_scaling = again.config.rope_scaling;  // mean nothing
     EXPECT_EQ(again.config, c) << bits;
     EXPECT_TRUE(load_foreign_weights(out / "x", again, table, at::kFloat).equal(weights)) << bits;
   }

@@ -70,7 +70,8 @@ TYPED_TEST(Kernels, Embed) {
 TYPED_TEST(Kernels, RmsNorm) {
   using T = TypeParam;
   const double eps = 1e-3;
-  const at::Tensor x = this->random({N, d}, "x", 2), weight = this->random({d}, "weight"), d_out = this->random({N, d}, "d_out");
+  const at::Tensor x = this->random({N, d}, "x", 2), weight = this->random({d}, "weight"),
+                   d_out = this->random({N, d}, "d_out");
   const at::Tensor out = at::empty({N, d}, this->type), rstd = at::empty({N}, this->type);
   kernels::rms_norm<T>(this->p(x), this->p(weight), this->p(out), this->p(rstd), N, d, eps);
   const at::Tensor rx = this->leaf(x), rw = this->leaf(weight);
@@ -83,37 +84,43 @@ TYPED_TEST(Kernels, RmsNorm) {
   const at::Tensor d_x = this->random({N, d}, "before"), d_weight = this->random({d}, "before2");
   const at::Tensor expected_x = d_x.to(at::kDouble) + rx.grad(), expected_w = d_weight.to(at::kDouble) + rw.grad();
   const at::Tensor again = d_x.clone();
-  kernels::rms_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(rstd), this->p(d_x), this->p(d_weight), N, d);
+  kernels::rms_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(rstd), this->p(d_x),
+                                this->p(d_weight), N, d);
   this->expect_close(d_x, expected_x, "d_x");
   this->expect_close(d_weight, expected_w, "d_weight");
-  kernels::rms_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(rstd), this->p(again), nullptr, N, d);
+  kernels::rms_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(rstd), this->p(again), nullptr, N,
+                                d);
   EXPECT_TRUE(again.equal(d_x));
 }
 
 TYPED_TEST(Kernels, LayerNorm) {
   using T = TypeParam;
   const double eps = 1e-3;
-  const at::Tensor x = this->random({N, d}, "x", 2) + 3, weight = this->random({d}, "weight"), bias = this->random({d}, "bias");
+  const at::Tensor x = this->random({N, d}, "x", 2) + 3, weight = this->random({d}, "weight"),
+                   bias = this->random({d}, "bias");
   const at::Tensor d_out = this->random({N, d}, "d_out");
-  const at::Tensor out = at::empty({N, d}, this->type), mean = at::empty({N}, this->type), rstd = at::empty({N}, this->type);
-  kernels::layer_norm<T>(this->p(x), this->p(weight), this->p(bias), this->p(out), this->p(mean), this->p(rstd), N, d, eps);
+  const at::Tensor out = at::empty({N, d}, this->type), mean = at::empty({N}, this->type),
+                   rstd = at::empty({N}, this->type);
+  kernels::layer_norm<T>(this->p(x), this->p(weight), this->p(bias), this->p(out), this->p(mean), this->p(rstd), N, d,
+                         eps);
   const at::Tensor rx = this->leaf(x), rw = this->leaf(weight), rb = this->leaf(bias);
   const at::Tensor expected = at::layer_norm(rx, {d}, rw, rb, eps);
   this->expect_close(out, expected, "out");
   this->expect_close(mean, rx.mean(1), "mean");
 
   expected.backward(d_out.to(at::kDouble));
-  const at::Tensor d_x = this->random({N, d}, "before"), d_weight = this->random({d}, "before2"), d_bias = this->random({d}, "before3");
+  const at::Tensor d_x = this->random({N, d}, "before"), d_weight = this->random({d}, "before2"),
+                   d_bias = this->random({d}, "before3");
   const at::Tensor expected_x = d_x.to(at::kDouble) + rx.grad(), expected_w = d_weight.to(at::kDouble) + rw.grad();
   const at::Tensor expected_b = d_bias.to(at::kDouble) + rb.grad();
   const at::Tensor again = d_x.clone();
-  kernels::layer_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(mean), this->p(rstd), this->p(d_x),
-                                  this->p(d_weight), this->p(d_bias), N, d);
+  kernels::layer_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(mean), this->p(rstd),
+                                  this->p(d_x), this->p(d_weight), this->p(d_bias), N, d);
   this->expect_close(d_x, expected_x, "d_x");
   this->expect_close(d_weight, expected_w, "d_weight");
   this->expect_close(d_bias, expected_b, "d_bias");
-  kernels::layer_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(mean), this->p(rstd), this->p(again),
-                                  nullptr, nullptr, N, d);
+  kernels::layer_norm_backward<T>(this->p(d_out), this->p(x), this->p(weight), this->p(mean), this->p(rstd),
+                                  this->p(again), nullptr, nullptr, N, d);
   EXPECT_TRUE(again.equal(d_x));
 }
 
@@ -153,8 +160,8 @@ TYPED_TEST(Kernels, RotatesPartOfAHead) {
 }
 
 /// Causal attention of one sequence after another, by matrices.
-at::Tensor plain_attention(const at::Tensor& qkv, const std::vector<std::int32_t>& offsets, std::int64_t H, std::int64_t G,
-                           std::int64_t D, std::vector<at::Tensor>* log_sums) {
+at::Tensor plain_attention(const at::Tensor& qkv, const std::vector<std::int32_t>& offsets, std::int64_t H,
+                           std::int64_t G, std::int64_t D, std::vector<at::Tensor>* log_sums) {
   std::vector<at::Tensor> outs;
   for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
     const std::int64_t n = offsets[b + 1] - offsets[b];
@@ -163,10 +170,11 @@ at::Tensor plain_attention(const at::Tensor& qkv, const std::vector<std::int32_t
     const auto heads = [&](std::int64_t begin, std::int64_t count) {
       return part.narrow(1, begin * D, count * D).reshape({n, count, D}).transpose(0, 1);
     };
-    const at::Tensor q = heads(0, H), k = heads(H, G).repeat_interleave(H / G, 0), v = heads(H + G, G).repeat_interleave(H / G, 0);
+    const at::Tensor q = heads(0, H), k = heads(H, G).repeat_interleave(H / G, 0),
+                     v = heads(H + G, G).repeat_interleave(H / G, 0);
     const at::Tensor future = at::triu(at::ones({n, n}, at::kBool), 1);
-    const at::Tensor scores =
-        (q.matmul(k.transpose(1, 2)) / std::sqrt(static_cast<double>(D))).masked_fill(future, -std::numeric_limits<double>::infinity());
+    const at::Tensor scores = (q.matmul(k.transpose(1, 2)) / std::sqrt(static_cast<double>(D)))
+                                  .masked_fill(future, -std::numeric_limits<double>::infinity());
     if (log_sums != nullptr) log_sums->push_back(at::logsumexp(scores, 2));
     outs.push_back(at::softmax(scores, 2).matmul(v).transpose(0, 1).reshape({n, H * D}));
   }
@@ -179,7 +187,8 @@ TYPED_TEST(Kernels, Attention) {
     std::int64_t H, G, D;
     std::vector<std::int32_t> offsets;
   };
-  const std::vector<Case> cases = {{1, 1, 4, {0, 6}}, {4, 2, 5, {0, 1, 6, 9}}, {3, 3, 8, {0, 4, 4, 11}}, {6, 1, 3, {0, 2, 10}}};
+  const std::vector<Case> cases = {
+      {1, 1, 4, {0, 6}}, {4, 2, 5, {0, 1, 6, 9}}, {3, 3, 8, {0, 4, 4, 11}}, {6, 1, 3, {0, 2, 10}}};
   for (const Case& c : cases) {
     const std::int64_t tokens = c.offsets.back(), width = (c.H + 2 * c.G) * c.D;
     const at::Tensor qkv = this->random({tokens, width}, "qkv", 1.5);
@@ -194,7 +203,8 @@ TYPED_TEST(Kernels, Attention) {
 
     const at::Tensor d_out = this->random({tokens, c.H * c.D}, "d_out");
     expected.backward(d_out.to(at::kDouble));
-    const at::Tensor d_qkv = at::full({tokens, width}, std::numeric_limits<double>::quiet_NaN(), this->type);  // overwritten
+    const at::Tensor d_qkv =
+        at::full({tokens, width}, std::numeric_limits<double>::quiet_NaN(), this->type);  // overwritten
     kernels::attention_backward<T>(shape, this->p(qkv), this->p(out), this->p(log_sum), this->p(d_out), this->p(d_qkv));
     this->expect_close(d_qkv, reference.grad(), "d_qkv");
   }
@@ -252,7 +262,8 @@ TYPED_TEST(Kernels, GeluByTheErrorFunction) {
 
 TYPED_TEST(Kernels, ActivationsFarOut) {
   using T = TypeParam;
-  const at::Tensor x = at::tensor(std::vector<double>{-1000, -100, -88, 88, 100, 1000}).to(this->type), out = at::empty_like(x);
+  const at::Tensor x = at::tensor(std::vector<double>{-1000, -100, -88, 88, 100, 1000}).to(this->type),
+                   out = at::empty_like(x);
   kernels::gelu<T>(this->p(x), this->p(out), 6);
   this->expect_close(out, at::relu(x), "gelu");
   const at::Tensor gate_up = at::stack({x, at::ones_like(x)}, 1).contiguous();
@@ -265,7 +276,7 @@ TYPED_TEST(Kernels, CrossEntropy) {
   constexpr std::int64_t P = 6, V = 19;
   const at::Tensor logits = this->random({P, V}, "logits", 4), weights = this->random({P}, "weights").abs();
   const at::Tensor targets = at::tensor(std::vector<std::int64_t>{0, 18, 3, 3, 7, 11});
-  logits[1].fill_(2.0);             // all equal
+  logits[1].fill_(2.0);              // all equal
   logits[2][4] = logits[2][9] = 50;  // two best
   const at::Tensor losses = at::empty({P}, this->type), d_logits = at::empty({P, V}, this->type);
   std::vector<std::int64_t> best(P);
@@ -278,10 +289,12 @@ TYPED_TEST(Kernels, CrossEntropy) {
   this->expect_close(d_logits, reference.grad(), "d_logits");
   EXPECT_EQ(best[1], 0);
   EXPECT_EQ(best[2], 4);
-  for (const std::int64_t row : {0, 3, 4, 5}) EXPECT_EQ(best[static_cast<std::size_t>(row)], logits[row].argmax().item<std::int64_t>());
+  for (const std::int64_t row : {0, 3, 4, 5})
+    EXPECT_EQ(best[static_cast<std::size_t>(row)], logits[row].argmax().item<std::int64_t>());
 
   const at::Tensor only_losses = at::empty({P}, this->type);
-  kernels::cross_entropy<T>(this->p(logits), targets.data_ptr<std::int64_t>(), nullptr, this->p(only_losses), nullptr, nullptr, P, V);
+  kernels::cross_entropy<T>(this->p(logits), targets.data_ptr<std::int64_t>(), nullptr, this->p(only_losses), nullptr,
+                            nullptr, P, V);
   EXPECT_TRUE(only_losses.equal(losses));
   const at::Tensor in_place = logits.clone();
   kernels::cross_entropy<T>(this->p(in_place), targets.data_ptr<std::int64_t>(), this->p(weights), this->p(only_losses),
@@ -292,9 +305,11 @@ TYPED_TEST(Kernels, CrossEntropy) {
 TYPED_TEST(Kernels, CrossEntropyWithExtremeLogits) {
   using T = TypeParam;
   const at::Tensor logits = at::tensor(std::vector<double>{1e4, 0, -1e4, -1e4, -1e4, -1e4}).to(this->type).view({2, 3});
-  const at::Tensor weights = at::ones({2}, this->type), losses = at::empty({2}, this->type), d_logits = at::empty({2, 3}, this->type);
+  const at::Tensor weights = at::ones({2}, this->type), losses = at::empty({2}, this->type),
+                   d_logits = at::empty({2, 3}, this->type);
   const std::vector<std::int64_t> targets = {2, 1};
-  kernels::cross_entropy<T>(this->p(logits), targets.data(), this->p(weights), this->p(losses), this->p(d_logits), nullptr, 2, 3);
+  kernels::cross_entropy<T>(this->p(logits), targets.data(), this->p(weights), this->p(losses), this->p(d_logits),
+                            nullptr, 2, 3);
   EXPECT_NEAR(losses[0].template item<double>(), 2e4, 1e-2);
   EXPECT_NEAR(losses[1].template item<double>(), std::log(3.0), 1e-3);
   EXPECT_NEAR(d_logits[0][0].template item<double>(), 1, 1e-6);
@@ -302,7 +317,8 @@ TYPED_TEST(Kernels, CrossEntropyWithExtremeLogits) {
 
   const at::Tensor nan = at::full({2, 3}, std::numeric_limits<double>::quiet_NaN(), this->type);
   std::vector<std::int64_t> best(2, -1);
-  kernels::cross_entropy<T>(this->p(nan), targets.data(), this->p(weights), this->p(losses), nullptr, best.data(), 2, 3);
+  kernels::cross_entropy<T>(this->p(nan), targets.data(), this->p(weights), this->p(losses), nullptr, best.data(), 2,
+                            3);
   EXPECT_TRUE(losses.isnan().all().template item<bool>());
   for (const std::int64_t index : best) EXPECT_TRUE(0 <= index && index < 3) << index;
 }
@@ -316,8 +332,8 @@ TYPED_TEST(Kernels, Distillation) {
   for (const double tau : {0.5, 1.0, 3.0}) {
     for (const bool reverse : {false, true}) {
       const at::Tensor losses = at::empty({P}, this->type), d_student = at::empty({P, V}, this->type);
-      kernels::distillation<T>(this->p(student), this->p(teacher), this->p(weights), this->p(losses), this->p(d_student), P, V,
-                               tau, reverse);
+      kernels::distillation<T>(this->p(student), this->p(teacher), this->p(weights), this->p(losses),
+                               this->p(d_student), P, V, tau, reverse);
       const at::Tensor s = this->leaf(student);
       const at::Tensor log_q = at::log_softmax(s / tau, 1), log_p = at::log_softmax(teacher.to(at::kDouble) / tau, 1);
       const at::Tensor kl = reverse ? (log_q.exp() * (log_q - log_p)).sum(1) : (log_p.exp() * (log_p - log_q)).sum(1);
@@ -332,7 +348,8 @@ TYPED_TEST(Kernels, Distillation) {
 
 TYPED_TEST(Kernels, Bias) {
   using T = TypeParam;
-  const at::Tensor x = this->random({N, d}, "x"), bias = this->random({d}, "bias"), d_bias = this->random({d}, "before");
+  const at::Tensor x = this->random({N, d}, "x"), bias = this->random({d}, "bias"),
+                   d_bias = this->random({d}, "before");
   const at::Tensor sum = x.clone();
   kernels::add_bias<T>(this->p(sum), this->p(bias), N, d);
   EXPECT_TRUE(sum.equal(x + bias));

@@ -1,5 +1,5 @@
-// The hand-written backward pass against central differences, and what the two passes promise about rows, layers, frozen
-// parameters and completion.
+// The hand-written backward pass against central differences, and what the two passes promise about rows, layers,
+// frozen parameters and completion.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/model/transformer.hpp>
@@ -87,7 +87,8 @@ class TransformerTest : public ::testing::TestWithParam<ModelConfig (*)()> {
   // Away from the initial values, where biases are 0 and norm weights 1.
   const at::Tensor weights_ =
       initial_values(table_, model_.config(), 1, at::kDouble) + normal({table_.total()}, "shift", 0.1);
-  const std::vector<std::int32_t> tokens_ = {3, 1, 4, 1, 5, 9, 2, 6}, offsets_ = {0, 3, 4, 8}, positions_ = {0, 1, 2, 0, 0, 1, 2, 3};
+  const std::vector<std::int32_t> tokens_ = {3, 1, 4, 1, 5, 9, 2, 6}, offsets_ = {0, 3, 4, 8},
+                                  positions_ = {0, 1, 2, 0, 0, 1, 2, 3};
   const TokenBatch batch_{tokens_, offsets_, positions_};
   const at::Tensor some_rows_ = at::tensor(std::vector<std::int64_t>{1, 2, 5, 7});
 };
@@ -105,12 +106,14 @@ TEST_P(TransformerTest, GradientsByCentralDifferences) {
       up.data_ptr<double>()[k] += step;
       down.data_ptr<double>()[k] -= step;
       const double expected = ((forward(up) - forward(down)) * d_hidden).sum().item<double>() / (2 * step);
-      EXPECT_NEAR(ours.data_ptr<double>()[k], expected, 1e-7 * scale) << table_[i].name << " element " << k - table_[i].offset;
+      EXPECT_NEAR(ours.data_ptr<double>()[k], expected, 1e-7 * scale)
+          << table_[i].name << " element " << k - table_[i].offset;
     }
     const at::Tensor whole = table_.view(ours, i);
     const bool is_head = table_[i].role == Role::head;  // the head is the caller's
     // A key's bias shifts all scores of a softmax alike, unless it is rotated.
-    const bool no_effect = table_[i].bias && table_[i].role == Role::attention_k && model_.config().positions == Positions::learned;
+    const bool no_effect =
+        table_[i].bias && table_[i].role == Role::attention_k && model_.config().positions == Positions::learned;
     if (is_head || no_effect) {
       EXPECT_LT(whole.abs().max().item<double>(), 1e-10 * scale) << table_[i].name;
     } else {
@@ -144,7 +147,8 @@ TEST_P(TransformerTest, BackwardAddsAndBuffersAreReused) {
 }
 
 TEST_P(TransformerTest, SequencesDoNotSeeEachOther) {
-  const std::vector<std::int32_t> tokens(tokens_.begin() + 4, tokens_.end()), offsets = {0, 4}, positions = {0, 1, 2, 3};
+  const std::vector<std::int32_t> tokens(tokens_.begin() + 4, tokens_.end()), offsets = {0, 4},
+                                                                              positions = {0, 1, 2, 3};
   const at::Tensor alone = model_.forward(weights_, {tokens, offsets, positions}, nullptr, nullptr);
   EXPECT_LT((alone - forward(weights_).narrow(0, 4, 4)).abs().max().item<double>(), 1e-13);
 }
@@ -181,12 +185,14 @@ TEST_P(TransformerTest, NeuronsByAPlainComposition) {
     };
     const at::Tensor& x = layers[l];
     const at::Tensor scale = named("post_attention_layernorm.weight");
-    const at::Tensor normed = c.norm == Norm::rms
-                                  ? x / (x.square().mean(1, true) + c.norm_epsilon).sqrt() * scale
-                                  : at::layer_norm(x, {c.width}, scale, named("post_attention_layernorm.bias"), c.norm_epsilon);
+    const at::Tensor normed =
+        c.norm == Norm::rms
+            ? x / (x.square().mean(1, true) + c.norm_epsilon).sqrt() * scale
+            : at::layer_norm(x, {c.width}, scale, named("post_attention_layernorm.bias"), c.norm_epsilon);
     const at::Tensor up = linear(normed, "mlp.up_proj");
-    const at::Tensor expected = c.activation == Activation::swiglu ? at::silu(linear(normed, "mlp.gate_proj")) * up
-                                                                   : at::gelu(up, c.activation == Activation::gelu_erf ? "none" : "tanh");
+    const at::Tensor expected = c.activation == Activation::swiglu
+                                    ? at::silu(linear(normed, "mlp.gate_proj")) * up
+                                    : at::gelu(up, c.activation == Activation::gelu_erf ? "none" : "tanh");
     ASSERT_EQ(neurons[l].sizes(), at::IntArrayRef({8, c.feed_forward}));
     EXPECT_LT((neurons[l] - expected).abs().max().item<double>(), 1e-12) << l;
     EXPECT_GT(expected.abs().max().item<double>(), 1e-2) << l;
@@ -199,7 +205,8 @@ TEST_P(TransformerTest, NeuronsOfChosenRows) {
   (void)forward(weights_, &some_rows_, &some);
   const at::Tensor every_row = at::arange(8, at::kLong);
   (void)forward(weights_, &every_row, &every);
-  const auto of_all = model_.neurons(all, nullptr), of_some = model_.neurons(some, &some_rows_), of_every = model_.neurons(every, &every_row);
+  const auto of_all = model_.neurons(all, nullptr), of_some = model_.neurons(some, &some_rows_),
+             of_every = model_.neurons(every, &every_row);
   for (std::size_t l = 0; l < of_all.size(); ++l) {
     ASSERT_EQ(of_some[l].size(0), 4);
     EXPECT_LT((of_some[l] - of_all[l].index_select(0, some_rows_)).abs().max().item<double>(), 1e-13) << l;
@@ -219,17 +226,22 @@ TEST_P(TransformerTest, CapturesLayers) {
     EXPECT_LT((some[l] - all[l].index_select(0, some_rows_)).abs().max().item<double>(), 1e-13) << l;
   }
   // The first is the embedding, and the norm of the last is what forward returns.
-  at::Tensor embedded = table_.view(weights_, 0).index_select(0, at::tensor(std::vector<std::int64_t>(tokens_.begin(), tokens_.end())));
+  at::Tensor embedded =
+      table_.view(weights_, 0).index_select(0, at::tensor(std::vector<std::int64_t>(tokens_.begin(), tokens_.end())));
   if (const int places = table_.index_of("model.embed_positions.weight"); places >= 0) {
-    embedded = embedded + table_.view(weights_, static_cast<std::size_t>(places))
-                              .index_select(0, at::tensor(std::vector<std::int64_t>(positions_.begin(), positions_.end())));
+    embedded =
+        embedded + table_.view(weights_, static_cast<std::size_t>(places))
+                       .index_select(0, at::tensor(std::vector<std::int64_t>(positions_.begin(), positions_.end())));
   }
   EXPECT_TRUE(all[0].equal(embedded));
-  const auto by_name = [&](const char* name) { return table_.view(weights_, static_cast<std::size_t>(table_.index_of(name))); };
+  const auto by_name = [&](const char* name) {
+    return table_.view(weights_, static_cast<std::size_t>(table_.index_of(name)));
+  };
   const at::Tensor& last = all.back();
   const at::Tensor normed =
       model_.config().norm == Norm::layer
-          ? at::layer_norm(last, {8}, by_name("model.norm.weight"), by_name("model.norm.bias"), model_.config().norm_epsilon)
+          ? at::layer_norm(last, {8}, by_name("model.norm.weight"), by_name("model.norm.bias"),
+                           model_.config().norm_epsilon)
           : last * at::rsqrt(last.pow(2).mean(1, true) + model_.config().norm_epsilon) * by_name("model.norm.weight");
   EXPECT_LT((hidden - normed).abs().max().item<double>(), 1e-12);
 }
@@ -261,7 +273,8 @@ TEST_P(TransformerTest, CompletionFallsAndEverythingAboveIsFinal) {
   std::vector<std::int64_t> offsets;
   model_.backward(weights_, batch_, kept, d_hidden, gradients, {}, [&](std::int64_t offset) {
     offsets.push_back(offset);
-    EXPECT_TRUE(gradients.narrow(0, offset, table_.total() - offset).equal(final_gradient.narrow(0, offset, table_.total() - offset)));
+    EXPECT_TRUE(gradients.narrow(0, offset, table_.total() - offset)
+                    .equal(final_gradient.narrow(0, offset, table_.total() - offset)));
   });
   ASSERT_EQ(offsets.size(), static_cast<std::size_t>(model_.config().layers) + 2);  // final norm, blocks, embedding
   EXPECT_TRUE(std::is_sorted(offsets.rbegin(), offsets.rend()));
@@ -298,9 +311,13 @@ TEST_P(TransformerTest, Misuse) {
   EXPECT_NE(std::string(error.what()).find("9 tokens"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest, ::testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like),
+INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest,
+                         ::testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like),
                          [](const auto& shape) {
-                           return std::string(shape.index == 0 ? "Llama" : shape.index == 1 ? "Gpt" : shape.index == 2 ? "GatedWithBiases" : "Neox");
+                           return std::string(shape.index == 0   ? "Llama"
+                                              : shape.index == 1 ? "Gpt"
+                                              : shape.index == 2 ? "GatedWithBiases"
+                                                                 : "Neox");
                          });
 
 TEST(ModelShape, Refuses) {

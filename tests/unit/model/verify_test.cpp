@@ -24,13 +24,16 @@ TEST_P(Fixture, AgreesInDoubleAndFloat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Fixture, ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny"));
+INSTANTIATE_TEST_SUITE_P(Models, Fixture,
+                         ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny",
+                                           "pythia-tiny"));
 
 /// A model's folder whose expectations can be changed.
 class OtherShapes : public ::testing::Test {
  protected:
   OtherShapes() {
-    for (const char* name : {"config.json", "model.safetensors"}) std::filesystem::copy_file(source_ / name, folder_ / name);
+    for (const char* name : {"config.json", "model.safetensors"})
+      std::filesystem::copy_file(source_ / name, folder_ / name);
   }
   /// The expectations, one of them with other content.
   void expect(const std::string& name, DType type, std::vector<std::uint64_t> shape, std::vector<std::byte> bytes) {
@@ -66,7 +69,8 @@ TEST_F(OtherShapes, ALossMayBeANumberOfAnyShape) {
 }
 
 TEST_F(OtherShapes, WhatCannotBeComparedIsADataErrorThatNamesIt) {
-  const auto refused = [&](const std::string& name, DType type, std::vector<std::uint64_t> shape, std::size_t bytes, const std::string& part) {
+  const auto refused = [&](const std::string& name, DType type, std::vector<std::uint64_t> shape, std::size_t bytes,
+                           const std::string& part) {
     expect(name, type, std::move(shape), std::vector<std::byte>(bytes));
     const Error error = refusal_of_it();
     EXPECT_EQ(error.kind(), ErrorKind::data);

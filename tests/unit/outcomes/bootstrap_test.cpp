@@ -16,7 +16,8 @@ namespace {
 constexpr std::array all_measures = {Measure::final_accuracy, Measure::start_accuracy, Measure::peak_accuracy,
                                      Measure::forgetting, Measure::drop};
 
-/// The same bootstrap, written plainly: other random numbers, `measure` over sampled facts. `tail` is left out on either side.
+/// The same bootstrap, written plainly: other random numbers, `measure` over sampled facts. `tail` is left out on
+/// either side.
 Estimate plain_bootstrap(const std::vector<Trajectory>& runs, Measure which, int draws, double tail) {
   Random random(99, "plain");
   std::vector<double> means;
@@ -95,7 +96,8 @@ TEST(Bootstrap, DrawsFactsWithinTheirStratum) {
 }
 
 TEST(Bootstrap, DrawsSeeds) {
-  // No variation inside a seed. All six draws from three 0 and three 1 are 0 in 1.6 % of the draws: beyond the expanded tail.
+  // No variation inside a seed. All six draws from three 0 and three 1 are 0 in 1.6 % of the draws: beyond the expanded
+  // tail.
   std::vector<Trajectory> runs;
   for (int seed = 0; seed < 6; ++seed) runs.push_back(share(seed % 2 == 0 ? 0 : 10, 10));
   const Estimate e = hierarchical_bootstrap(pointers(runs), Measure::final_accuracy, {1000, 1, 0.95});
@@ -106,7 +108,9 @@ TEST(Bootstrap, DrawsSeeds) {
 
 TEST(Bootstrap, FewSeedsGetStudentsIntervalAndOneNone) {
   const std::vector<Trajectory> runs{share(1, 10), share(2, 10), share(4, 10), share(5, 10)};
-  const auto of = [](const std::vector<Trajectory>& some) { return hierarchical_bootstrap(pointers(some), Measure::final_accuracy, {400, 1, 0.95}); };
+  const auto of = [](const std::vector<Trajectory>& some) {
+    return hierarchical_bootstrap(pointers(some), Measure::final_accuracy, {400, 1, 0.95});
+  };
   // scipy: stats.t.interval(0.95, 3, loc=np.mean(x), scale=stats.sem(x)) for x = [.1, .2, .4, .5]
   EXPECT_NEAR(of(runs).low, 0.009483728424523552, 1e-12);
   EXPECT_NEAR(of(runs).high, 0.5905162715754766, 1e-12);
@@ -118,14 +122,16 @@ TEST(Bootstrap, FewSeedsGetStudentsIntervalAndOneNone) {
   EXPECT_NEAR(two.low, 0.95 - 0.6353102368087348, 1e-12);
   EXPECT_EQ(two.high, 1.0);
   const std::vector<Trajectory> up{share(10, 10), share(0, 10)}, down{share(0, 10), share(10, 10)};
-  EXPECT_EQ(paired_difference(pointers(up), pointers(down), Measure::final_accuracy, {}).low, -1.0);  // of differences 1 and -1
+  EXPECT_EQ(paired_difference(pointers(up), pointers(down), Measure::final_accuracy, {}).low,
+            -1.0);  // of differences 1 and -1
 }
 
 TEST(Bootstrap, ForgettingOfWhatWasNeverKnownIsNoNumber) {
   const std::vector<Trajectory> never(6, trajectory({"0000", "0000"}));
   const Estimate none = hierarchical_bootstrap(pointers(never), Measure::forgetting, {100, 1, 0.95});
   EXPECT_TRUE(std::isnan(none.mean) && std::isnan(none.low) && std::isnan(none.high));
-  // One fact of twenty was known, and is known no more. A resample without it (36 %) says nothing, one with it that all was forgotten.
+  // One fact of twenty was known, and is known no more. A resample without it (36 %) says nothing, one with it that all
+  // was forgotten.
   const std::string zeros(19, '0');
   const std::vector<Trajectory> hardly(6, trajectory({"1" + zeros, "0" + zeros}));
   const Estimate all = hierarchical_bootstrap(pointers(hardly), Measure::forgetting, {500, 1, 0.95});
@@ -153,7 +159,8 @@ TEST(Resampling, EndsThatTheDrawsDoNotReachAreTheirExtremes) {
 
 TEST(Resampling, FiellersBoundsAreThoseOfTheTest) {
   const std::vector<double> arm{0.2, 0.25, 0.15, 0.3}, reference{0.4, 0.45, 0.35, 0.5};
-  // scipy: brentq of (z.mean() / (z.std(ddof=1) / 2) -+ stats.t.ppf(0.975, 3)), z = arm - r * reference, on either side of the ratio of the means
+  // scipy: brentq of (z.mean() / (z.std(ddof=1) / 2) -+ stats.t.ppf(0.975, 3)), z = arm - r * reference, on either side
+  // of the ratio of the means
   const Interval interval = fieller_interval(arm, reference, 0.95);
   EXPECT_NEAR(interval.low, 0.3794350750514643, 1e-9);
   EXPECT_NEAR(interval.high, 0.6210061242863495, 1e-9);
@@ -165,13 +172,14 @@ TEST(Resampling, FiellersBoundsAreThoseOfTheTest) {
 TEST(Bootstrap, TailsAreExpandedForFewSeeds) {
   EXPECT_EQ(expanded_tail(0.95, 0), (1 - 0.95) / 2);
   EXPECT_EQ(expanded_tail(0.95, 1), (1 - 0.95) / 2);
-  EXPECT_NEAR(expanded_tail(0.95, 8), 0.00573, 2e-5);   // t = 2.3646, sqrt(8 / 7) t = 2.5279
-  EXPECT_NEAR(expanded_tail(0.95, 6), 0.00243, 2e-5);   // t = 2.5706, sqrt(6 / 5) t = 2.8159
+  EXPECT_NEAR(expanded_tail(0.95, 8), 0.00573, 2e-5);  // t = 2.3646, sqrt(8 / 7) t = 2.5279
+  EXPECT_NEAR(expanded_tail(0.95, 6), 0.00243, 2e-5);  // t = 2.5706, sqrt(6 / 5) t = 2.8159
   EXPECT_NEAR(expanded_tail(0.95, 100000), 0.025, 1e-5);
   for (std::size_t n = 2; n < 50; ++n) EXPECT_LT(expanded_tail(0.9, n), expanded_tail(0.9, n + 1));
 }
 
-/// How often of `data_sets` the interval of `seeds` seeds holds the truth. `spread` is between seeds; facts add their own.
+/// How often of `data_sets` the interval of `seeds` seeds holds the truth. `spread` is between seeds; facts add their
+/// own.
 double coverage(int seeds, std::uint32_t facts, double spread, int data_sets) {
   Random random(21, "coverage", static_cast<std::uint64_t>(seeds) * 100000 + facts);
   constexpr double truth = 0.7;
@@ -188,8 +196,8 @@ double coverage(int seeds, std::uint32_t facts, double spread, int data_sets) {
 }
 
 TEST(Bootstrap, CoversAKnownTruth) {
-  // Two standard errors of 400 data sets are 0.022. Facts are drawn on top of seeds, so that with few of them it covers more.
-  // Below six seeds it is Student's interval.
+  // Two standard errors of 400 data sets are 0.022. Facts are drawn on top of seeds, so that with few of them it covers
+  // more. Below six seeds it is Student's interval.
   for (const int seeds : {3, 5, 6, 8}) {
     EXPECT_NEAR(coverage(seeds, 400, 0.08, 400), 0.95, 0.03) << seeds;
     if (seeds >= 6) {
@@ -247,7 +255,8 @@ TEST(DifferenceOfDifferences, DrawsTheSameFactsAndCoversAKnownInteraction) {
     a.push_back(chance({0.5}, 60, 1, random));
     b.push_back(chance({0.4}, 60, 1, random));
   }
-  const Estimate none = difference_of_differences(pointers(a), pointers(b), pointers(a), pointers(b), Measure::final_accuracy, options);
+  const Estimate none =
+      difference_of_differences(pointers(a), pointers(b), pointers(a), pointers(b), Measure::final_accuracy, options);
   EXPECT_NEAR(none.low, 0.0, 1e-12);
   EXPECT_NEAR(none.high, 0.0, 1e-12);
   // (0.8 - 0.6) - (0.7 - 0.4) = -0.1, whichever facts stand on each side.
@@ -262,7 +271,8 @@ TEST(DifferenceOfDifferences, DrawsTheSameFactsAndCoversAKnownInteraction) {
         if (side >= 2) sides[side].back().fact_ids.front() = 7;  // other facts than those of the first two
       }
     }
-    const Estimate e = difference_of_differences(pointers(sides[0]), pointers(sides[1]), pointers(sides[2]), pointers(sides[3]), Measure::final_accuracy, options);
+    const Estimate e = difference_of_differences(pointers(sides[0]), pointers(sides[1]), pointers(sides[2]),
+                                                 pointers(sides[3]), Measure::final_accuracy, options);
     covered += e.low <= -0.1 && -0.1 <= e.high ? 1 : 0;
   }
   EXPECT_GE(covered, trials * 9 / 10);

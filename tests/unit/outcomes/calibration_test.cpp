@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/outcomes/bootstrap.hpp>
-#include <stet/statistics/calibration.hpp>
 #include <stet/outcomes/measure.hpp>
+#include <stet/statistics/calibration.hpp>
 
 #include <gtest/gtest.h>
 

@@ -14,7 +14,8 @@ namespace stet::report {
 namespace {
 
 /// A pair of runs whose facts are right in a alone, in b alone, and in both.
-void add_pair(std::vector<Trajectory>& a, std::vector<Trajectory>& b, std::size_t only_a, std::size_t only_b, std::size_t both = 2) {
+void add_pair(std::vector<Trajectory>& a, std::vector<Trajectory>& b, std::size_t only_a, std::size_t only_b,
+              std::size_t both = 2) {
   a.push_back(trajectory({std::string(only_a, '1') + std::string(only_b, '0') + std::string(both, '1')}));
   b.push_back(trajectory({std::string(only_a, '0') + std::string(only_b, '1') + std::string(both, '1')}));
 }
@@ -23,7 +24,8 @@ TEST(OddsRatio, IsTheMeanOfTheSeedsLogOdds) {
   std::vector<Trajectory> a, b;
   const std::size_t only_a[] = {12, 9, 15, 7, 11, 10}, only_b[] = {5, 6, 4, 3, 7, 5};
   for (std::size_t i = 0; i < 6; ++i) add_pair(a, b, only_a[i], only_b[i]);
-  // scipy: x = np.log((n10 + .5) / (n01 + .5)); np.exp(x.mean()), np.exp(stats.t.interval(0.95, 5, loc=x.mean(), scale=stats.sem(x)))
+  // scipy: x = np.log((n10 + .5) / (n01 + .5)); np.exp(x.mean()), np.exp(stats.t.interval(0.95, 5, loc=x.mean(),
+  // scale=stats.sem(x)))
   const auto result = paired_odds_ratio(pointers(a), pointers(b), Measure::final_accuracy, 0.95);
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->only_a, 64U);
@@ -81,8 +83,9 @@ TEST(OddsRatio, PairsWithDifferentFactsAreLeftOut) {
   EXPECT_FALSE(paired_odds_ratio(left, right, Measure::drop, 0.95).has_value());
 }
 
-/// Logit of a fact: its own difficulty, plus log(2) and what the seed adds in arm a. The conditional odds ratio is 2 (in the middle over seeds), whatever the
-/// difficulty. With few facts the arms differ on about two a seed, and many a count is 0.
+/// Logit of a fact: its own difficulty, plus log(2) and what the seed adds in arm a. The conditional odds ratio is 2
+/// (in the middle over seeds), whatever the difficulty. With few facts the arms differ on about two a seed, and many a
+/// count is 0.
 TEST(OddsRatio, IntervalCoversTheTruth) {
   Random random(8, "data");
   for (const int seeds : {6, 8}) {
@@ -114,7 +117,8 @@ TEST(OddsRatio, IntervalCoversTheTruth) {
       const std::string where = std::to_string(seeds) + " seeds, " + std::to_string(facts) + " facts";
       const std::string key = std::to_string(seeds) + "_" + std::to_string(facts) + (spread > 0 ? "_spread" : "");
       RecordProperty("covered_" + key, covered);
-      RecordProperty("outside_" + key, std::to_string(above) + " above, " + std::to_string(below) + " below of " + std::to_string(valued));
+      RecordProperty("outside_" + key, std::to_string(above) + " above, " + std::to_string(below) + " below of " +
+                                           std::to_string(valued));
       EXPECT_GE(covered, 0.925 * valued) << where;
       EXPECT_LE(above, 0.045 * valued) << where;  // 2.5 %, and two and a half standard errors
       EXPECT_LE(below, 0.045 * valued) << where;

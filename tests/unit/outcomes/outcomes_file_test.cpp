@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/outcomes/outcomes_file.hpp>
 #include <stet/outcomes/bootstrap.hpp>
 #include <stet/outcomes/measure.hpp>
+#include <stet/outcomes/outcomes_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <gtest/gtest.h>
@@ -18,8 +18,9 @@ namespace {
 class OutcomesFile : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("stet-outcomes-" + std::to_string(::getpid()) + "-" +
-                                                        ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ =
+        std::filesystem::temp_directory_path() / ("stet-outcomes-" + std::to_string(::getpid()) + "-" +
+                                                  ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

@@ -1,11 +1,11 @@
-// What identities are the hash of. Finished bases, labels and runs of earlier versions stay in use as long as these hold: a value here may
-// change only where results have to be made again.
+// What identities are the hash of. Finished bases, labels and runs of earlier versions stay in use as long as these
+// hold: a value here may change only where results have to be made again.
 #include <stet/plan/plan.hpp>
 
+#include <experiment_support.hpp>
+#include <fixtures_folder.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
-#include <fixtures_folder.hpp>
-#include <experiment_support.hpp>
 
 #include <fmt/format.h>
 
@@ -14,7 +14,9 @@ namespace {
 
 struct Identities {
   std::string file, bases, labels, runs;  // hashes of the identities, one after the other
-  [[nodiscard]] std::string text() const { return fmt::format(R"({{"{}", "{}", "{}", "{}"}})", file, bases, labels, runs); }
+  [[nodiscard]] std::string text() const {
+    return fmt::format(R"({{"{}", "{}", "{}", "{}"}})", file, bases, labels, runs);
+  }
 };
 
 std::string experiment_file(const std::string& name) { return STET_SOURCE_DIR "/experiments/" + name + ".toml"; }
@@ -38,7 +40,9 @@ Identities identities_of(const std::string& name) {
 Identities identities_without_content(const std::string& name) {
   const auto alone = make_single_process();
   PluginRegistry registry(*alone, {STET_BINARY_DIR "/lib/stet-plugins"});
-  const Plan plan = make_plan(experiment_file(name), {"data.path=" + (std::string(STET_SOURCE_DIR) + "/tests/fixtures/entity-questions")}, registry);
+  const Plan plan =
+      make_plan(experiment_file(name),
+                {"data.path=" + (std::string(STET_SOURCE_DIR) + "/tests/fixtures/entity-questions")}, registry);
   std::string bases, labels, runs;
   const auto hash = [](config::Value value) {
     EXPECT_TRUE(value.find("data")->erase("files"));

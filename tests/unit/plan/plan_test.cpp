@@ -1,8 +1,8 @@
 #include <stet/plan/plan.hpp>
 
-#include <stet/config/document.hpp>
-#include <fixtures_folder.hpp>
 #include <experiment_support.hpp>
+#include <fixtures_folder.hpp>
+#include <stet/config/document.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -106,7 +106,8 @@ TEST_F(PlanTest, SweepPointsMultiply) {
 }
 
 TEST_F(PlanTest, AnArmsOwnSweepLeavesTheOthersAlone) {
-  const Plan p = plan(replaced(experiment, "[table]", "[[arm]]\nname = \"slow\"\n[arm.sweep]\n\"train.learning_rate\" = [1e-5, 1e-6]\n[table]"));
+  const Plan p = plan(replaced(
+      experiment, "[table]", "[[arm]]\nname = \"slow\"\n[arm.sweep]\n\"train.learning_rate\" = [1e-5, 1e-6]\n[table]"));
   ASSERT_EQ(p.arms.size(), 4U);
   EXPECT_EQ(p.arms[1].first, "kl");
   EXPECT_EQ(p.arms[2].first, "slow@train.learning_rate=1e-05");
@@ -124,7 +125,8 @@ TEST_F(PlanTest, ASweptModelHasItsOwnBases) {
 }
 
 TEST_F(PlanTest, ArmsWithOtherNewFactsShareTheBase) {
-  const Plan p = plan(replaced(experiment, "[table]", "[[arm]]\nname = \"uuid\"\n[arm.data.synthetic]\nnew_keys = \"uuid\"\n[table]"));
+  const Plan p = plan(
+      replaced(experiment, "[table]", "[[arm]]\nname = \"uuid\"\n[arm.data.synthetic]\nnew_keys = \"uuid\"\n[table]"));
   EXPECT_EQ(p.bases.size(), 2U);
   EXPECT_EQ(p.runs[2].arm, "uuid");
   EXPECT_NE(p.runs[2].identity, p.runs[0].identity);
@@ -138,16 +140,20 @@ TEST_F(PlanTest, IdentitiesDoNotChangeWithWhatDoesNotMatter) {
     for (std::size_t b = 0; b < 2; ++b) EXPECT_EQ(other.bases[b].identity, plain.bases[b].identity) << what;
   };
   expect_same(plan(experiment), "again");
-  for (const std::string& text : {replaced(experiment, "label = \"SFT\"", "label = \"plain\""), replaced(experiment, "title = \"Small\"", "title = \"Big\""),
-                                 replaced(experiment, "title = \"A small one\"\n", ""), replaced(experiment, "set = \"held\"", "set = \"known\""),
-                                 replaced(experiment, "strength = 0.5", "strength = 0.5\ntemperature = 0.5"),  // the default, said
-                                 replaced(experiment, "strength = 0.5", "plugin = \"self_distillation\"\nstrength = 0.5"),
-                                 replaced(experiment, "[train]\n", "[train]\nbatch_size = 64\n"), "# a comment\n" + experiment}) {
+  for (const std::string& text :
+       {replaced(experiment, "label = \"SFT\"", "label = \"plain\""),
+        replaced(experiment, "title = \"Small\"", "title = \"Big\""),
+        replaced(experiment, "title = \"A small one\"\n", ""),
+        replaced(experiment, "set = \"held\"", "set = \"known\""),
+        replaced(experiment, "strength = 0.5", "strength = 0.5\ntemperature = 0.5"),  // the default, said
+        replaced(experiment, "strength = 0.5", "plugin = \"self_distillation\"\nstrength = 0.5"),
+        replaced(experiment, "[train]\n", "[train]\nbatch_size = 64\n"), "# a comment\n" + experiment}) {
     expect_same(plan(text), text);
   }
   for (const std::string assignment :
-       {"checkpoint.seconds=0", "checkpoint.keep=5", "data.path=/somewhere", "data.entity_questions.path=/elsewhere", "data.entity_questions.vocabulary=500",
-        "train.bucket_megabytes=4", "train.replica_check_steps=0", "pretrain.train.bucket_megabytes=4", "arm.sft.label=other", "experiment.name=other",
+       {"checkpoint.seconds=0", "checkpoint.keep=5", "data.path=/somewhere", "data.entity_questions.path=/elsewhere",
+        "data.entity_questions.vocabulary=500", "train.bucket_megabytes=4", "train.replica_check_steps=0",
+        "pretrain.train.bucket_megabytes=4", "arm.sft.label=other", "experiment.name=other",
         "train.learning_rate=0.001", "table.title=other"}) {
     expect_same(with({assignment}), assignment);
   }
@@ -158,11 +164,28 @@ TEST_F(PlanTest, IdentitiesChangeWithWhatMatters) {
   const Plan plain = plan(experiment);
   std::set<std::string> seen;
   for (const std::string& identity : identities(plain)) seen.insert(identity);
-  for (const std::string assignment :
-       {"train.learning_rate=0.002", "train.batch_size=32", "train.micro_shards=4", "sets.seed=2", "sets.held=9", "sets.knowledge=0.5", "pretrain.seed=2",
-        "pretrain.epochs=3", "pretrain.train.learning_rate=0.5", "model.width=64", "data.synthetic.entities=51", "data.synthetic.new_entities=11",
-        "data.synthetic.seed=2", "data.synthetic.frequency_exponent=1.0", "data.synthetic.new_relation=country", "sets.never_seen=5", "sets.match=true",
-        "sets.unknown_labels=idk", "sets.known_keys=suffix", "evaluate.every_epochs=2", "phase.facts.epochs=2", "phase.facts.until=plateau"}) {
+  for (const std::string assignment : {"train.learning_rate=0.002",
+                                       "train.batch_size=32",
+                                       "train.micro_shards=4",
+                                       "sets.seed=2",
+                                       "sets.held=9",
+                                       "sets.knowledge=0.5",
+                                       "pretrain.seed=2",
+                                       "pretrain.epochs=3",
+                                       "pretrain.train.learning_rate=0.5",
+                                       "model.width=64",
+                                       "data.synthetic.entities=51",
+                                       "data.synthetic.new_entities=11",
+                                       "data.synthetic.seed=2",
+                                       "data.synthetic.frequency_exponent=1.0",
+                                       "data.synthetic.new_relation=country",
+                                       "sets.never_seen=5",
+                                       "sets.match=true",
+                                       "sets.unknown_labels=idk",
+                                       "sets.known_keys=suffix",
+                                       "evaluate.every_epochs=2",
+                                       "phase.facts.epochs=2",
+                                       "phase.facts.until=plateau"}) {
     const Plan other = with({assignment});
     for (const std::string& identity : identities(other)) EXPECT_TRUE(seen.insert(identity).second) << assignment;
   }
@@ -180,12 +203,14 @@ TEST_F(PlanTest, APluginsParametersMatterToItsArmAlone) {
   // What the identity is the hash of says everything, the plugin's version and defaults too.
   const config::Value& resolved = plain.runs[1].resolved;
   EXPECT_EQ(config::config_hash(resolved), plain.runs[1].identity);
-  EXPECT_DOUBLE_EQ(resolved.find("config")->find("regularizer")->find("self_distillation")->find("temperature")->as_real(), 0.5);
+  EXPECT_DOUBLE_EQ(
+      resolved.find("config")->find("regularizer")->find("self_distillation")->find("temperature")->as_real(), 0.5);
   EXPECT_FALSE(resolved.find("plugins")->find("self_distillation")->find("version")->as_string().empty());
 }
 
 TEST_F(PlanTest, OverridesReachOneArmOrAll) {
-  const Plan p = with({"train.learning_rate=5e-4", "arm.kl.train.learning_rate=7e-4", "experiment.seeds=1", "arm.sft.label=\"Plain SFT\""});
+  const Plan p = with({"train.learning_rate=5e-4", "arm.kl.train.learning_rate=7e-4", "experiment.seeds=1",
+                       "arm.sft.label=\"Plain SFT\""});
   ASSERT_EQ(p.runs.size(), 2U);
   EXPECT_DOUBLE_EQ(p.runs[0].config.train.learning_rate, 5e-4);
   EXPECT_DOUBLE_EQ(p.runs[1].config.train.learning_rate, 7e-4);
@@ -221,10 +246,12 @@ TEST_F(PlanTest, MistakesAreErrorsWithTheirPlace) {
   expect(replaced(experiment, "strength", "strenth"), file + "20:1", "did you mean 'strength'?");
   expect(replaced(experiment, "strength = 0.5", "strength = -1"), file + "20:12", "-1");
   expect(replaced(experiment, "set = \"held\"", "set = \"hold\""), file, "did you mean 'held'?");
-  expect(experiment + "[[table.compare]]\narm = \"kl\"\nbaseline = \"stf\"\nset = \"held\"\n", file + "28:12", "did you mean 'sft'?");
+  expect(experiment + "[[table.compare]]\narm = \"kl\"\nbaseline = \"stf\"\nset = \"held\"\n", file + "28:12",
+         "did you mean 'sft'?");
   expect(experiment + "[sweep]\n\"train.learning_rate\" = 3\n", file + "27:25", "is not a list of values");
   expect(experiment + "[sweep]\n\"train.learning_rate\" = []\n", file + "27:25", "is not a list of values");
-  expect(experiment + "[sweep]\n\"train.learning_rat\" = [1.0]\n", "train.learning_rat", "did you mean 'learning_rate'?");
+  expect(experiment + "[sweep]\n\"train.learning_rat\" = [1.0]\n", "train.learning_rat",
+         "did you mean 'learning_rate'?");
   const std::size_t arm = experiment.find("[[arm]]"), table = experiment.find("[table]");
   expect(experiment.substr(0, arm) + experiment.substr(table), file, "no arm");
   expect(experiment.substr(0, table), file, "no [table]");
@@ -260,9 +287,11 @@ TEST_F(PlanTest, APluginFromElsewhereIsKnownByItsBytes) {
 
 TEST_F(PlanTest, DataIsKnownByItsContentAndNotByItsPlace) {
   const std::string text = replaced(experiment, "[data.synthetic]\nentities = 50\n",
-                                    "[data]\nworld = \"entity-questions\"\n[data.entity_questions]\nrelations = [\"P19\", \"P170\"]\nnew_from = \"no-overlap\"\n");
+                                    "[data]\nworld = \"entity-questions\"\n[data.entity_questions]\nrelations = "
+                                    "[\"P19\", \"P170\"]\nnew_from = \"no-overlap\"\n");
   const auto on = [&](const std::string& folder) { return plan(text, {"data.path=" + (folder_ / folder).string()}); };
-  for (const char* folder : {"one", "two"}) std::filesystem::copy(entity_questions_folder(), folder_ / folder, std::filesystem::copy_options::recursive);
+  for (const char* folder : {"one", "two"})
+    std::filesystem::copy(entity_questions_folder(), folder_ / folder, std::filesystem::copy_options::recursive);
   const Plan one = on("one");
   EXPECT_EQ(identities(on("two")), identities(one));
   const auto append = [&](const std::string& file) { std::ofstream(folder_ / "two" / file, std::ios::app) << " "; };
@@ -283,7 +312,9 @@ TEST_F(PlanTest, ATableCanShowTheSetsThatEveryArmHas) {
   const std::string never_seen = replaced(experiment, "set = \"held\"", "set = \"never_seen\"");
   EXPECT_EQ(plan(never_seen, {"sets.never_seen=10"}).table.columns.at(0).set, "never_seen");
   EXPECT_TRUE(has(mistake(never_seen).what(), "never_seen"));
-  EXPECT_TRUE(has(mistake(replaced(never_seen, "[arm.regularizer", "[arm.sets]\nnever_seen = 10\n[arm.regularizer")).what(), "never_seen"));
+  EXPECT_TRUE(
+      has(mistake(replaced(never_seen, "[arm.regularizer", "[arm.sets]\nnever_seen = 10\n[arm.regularizer")).what(),
+          "never_seen"));
 }
 
 TEST_F(PlanTest, AMissingFileIsAConfigurationError) {
@@ -297,24 +328,32 @@ TEST_F(PlanTest, UnknownPluginsAreNamedWithWhereTheyWereLookedFor) {
   EXPECT_EQ(error.kind(), ErrorKind::plugin);
   EXPECT_TRUE(has(error.what(), "self_distilation"));
   EXPECT_TRUE(has(error.what(), "lib/stet-plugins"));
-  EXPECT_EQ(mistake(replaced(experiment, "self_distillation", "freeze")).kind(), ErrorKind::plugin);  // it is no regularizer
+  EXPECT_EQ(mistake(replaced(experiment, "self_distillation", "freeze")).kind(),
+            ErrorKind::plugin);  // it is no regularizer
 }
 
 TEST_F(PlanTest, NamesItsPluginFoldersRelativeToTheFile) {
   const auto absolute = folder_ / "abs";
   for (const auto& made : {folder_ / "mine", absolute}) std::filesystem::create_directory(made);
-  const auto file = folder_.write("experiment.toml", replaced(experiment, "seeds = 3", "plugins = [\"mine\", \"" + absolute.string() + "\"]"));
+  const auto file = folder_.write(
+      "experiment.toml", replaced(experiment, "seeds = 3", "plugins = [\"mine\", \"" + absolute.string() + "\"]"));
   EXPECT_EQ(plugin_folders(file), (std::vector<std::filesystem::path>{folder_ / "mine", absolute}));
-  EXPECT_EQ(plugin_folders(file, {"experiment.plugins=[\"" + absolute.string() + "\"]"}), (std::vector<std::filesystem::path>{absolute}));
-  EXPECT_EQ(plugin_folders(file, {"experiment.plugins=[\".\"]"}), (std::vector<std::filesystem::path>{"."}));  // of who types it
+  EXPECT_EQ(plugin_folders(file, {"experiment.plugins=[\"" + absolute.string() + "\"]"}),
+            (std::vector<std::filesystem::path>{absolute}));
+  EXPECT_EQ(plugin_folders(file, {"experiment.plugins=[\".\"]"}),
+            (std::vector<std::filesystem::path>{"."}));  // of who types it
   EXPECT_TRUE(plugin_folders(folder_.write("plain.toml", experiment)).empty());
-  const Error error = error_of([&] { static_cast<void>(plugin_folders(folder_.write("none.toml", replaced(experiment, "seeds = 3", "plugins = [\"none\"]")))); });
+  const Error error = error_of([&] {
+    static_cast<void>(
+        plugin_folders(folder_.write("none.toml", replaced(experiment, "seeds = 3", "plugins = [\"none\"]"))));
+  });
   EXPECT_EQ(error.kind(), ErrorKind::config);
   EXPECT_TRUE(has(error.where(), "none.toml:4:12"));
 }
 
 TEST_F(PlanTest, OverridesWinOverAnArmsOwnKeys) {
-  const std::string own = replaced(experiment, "[arm.regularizer", "[arm.train]\nlearning_rate = 3e-3\n[arm.regularizer");
+  const std::string own =
+      replaced(experiment, "[arm.regularizer", "[arm.train]\nlearning_rate = 3e-3\n[arm.regularizer");
   EXPECT_DOUBLE_EQ(plan(own).runs[1].config.train.learning_rate, 3e-3);
   const Plan all = plan(own, {"arm.kl.train.clip=2.0", "train.learning_rate=5e-4", "train.clip=3.0"});
   EXPECT_DOUBLE_EQ(all.runs[0].config.train.learning_rate, 5e-4);

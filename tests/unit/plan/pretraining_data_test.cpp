@@ -1,6 +1,6 @@
 // Several texts a sequence.
-#include <stet/run/base_model.hpp>
 #include <stet/plan/pretraining_data.hpp>
+#include <stet/run/base_model.hpp>
 
 #include <gtest/gtest.h>
 
@@ -47,7 +47,8 @@ TEST_F(PretrainingDataTest, AnEpochShowsEveryTextOnceInNewCompany) {
       seen.insert(texts.begin(), texts.end());
       if (i == 0) first_of_epoch.emplace_back(texts.begin(), texts.end());
     }
-    for (std::uint64_t i = 0; i < world.epoch_size(); ++i) expected.insert(tokenize(tokenizer, world.pretraining_example(epoch, i), true, i).ids);
+    for (std::uint64_t i = 0; i < world.epoch_size(); ++i)
+      expected.insert(tokenize(tokenizer, world.pretraining_example(epoch, i), true, i).ids);
     EXPECT_TRUE(seen == expected) << "epoch " << epoch;
   }
   EXPECT_FALSE(first_of_epoch[0] == first_of_epoch[1]);

@@ -1,7 +1,7 @@
 #include <stet/plan/run_config.hpp>
 
-#include <stet/config/document.hpp>
 #include <experiment_support.hpp>
+#include <stet/config/document.hpp>
 
 namespace stet {
 namespace {
@@ -9,7 +9,8 @@ namespace {
 using testing::error_of;
 using testing::has;
 
-const std::string phases = "[[phase]]\nname = \"format\"\nsets = [\"known\"]\n[[phase]]\nname = \"facts\"\nsets = [\"known\", \"unknown\"]\n";
+const std::string phases =
+    "[[phase]]\nname = \"format\"\nsets = [\"known\"]\n[[phase]]\nname = \"facts\"\nsets = [\"known\", \"unknown\"]\n";
 
 RunConfig read(const std::string& text) { return read_run_config(config::parse(text, "arm.toml")); }
 
@@ -46,7 +47,8 @@ seconds = 0
 }
 
 TEST(RunConfigTest, TheDataPathReachesTheWorld) {
-  EXPECT_EQ(read(phases + "[data]\nworld = \"entity-questions\"\npath = \"/data/eq\"\n").data.entity_questions.path, "/data/eq");
+  EXPECT_EQ(read(phases + "[data]\nworld = \"entity-questions\"\npath = \"/data/eq\"\n").data.entity_questions.path,
+            "/data/eq");
 }
 
 TEST(RunConfigTest, PluginTablesAreSplitIntoOursAndTheirs) {
@@ -79,7 +81,9 @@ phases = ["facts"]
 }
 
 TEST(RunConfigTest, WhatIsResolvedReadsBackTheSame) {
-  const RunConfig config = read(phases + "[regularizer.kl]\nplugin = \"self_distillation\"\nphases = [\"facts\"]\nstrength = 0.5\n[freeze.freeze]\ntrain = [\"ffn\"]\n");
+  const RunConfig config = read(phases +
+                                "[regularizer.kl]\nplugin = \"self_distillation\"\nphases = [\"facts\"]\nstrength = "
+                                "0.5\n[freeze.freeze]\ntrain = [\"ffn\"]\n");
   const config::Value all = resolve(config);
   EXPECT_NE(all.find("train")->find("beta2"), nullptr);  // defaults included
   const config::Value parsed = config::parse(config::to_toml(all), "resolved.toml");
@@ -90,13 +94,18 @@ TEST(RunConfigTest, WhatIsResolvedReadsBackTheSame) {
 TEST(RunConfigTest, TheBasesIdentityHasNothingOfTheFineTuning) {
   const auto identity = [](const std::string& more) { return base_identity_of(read(phases + more)); };
   const config::Value plain = identity("");
-  for (const std::string same : {"[train]\nlearning_rate = 0.1\n", "[sets]\nheld = 9\n", "[evaluate]\nbatch_size = 3\n", "[checkpoint]\nseconds = 3\n",
-                                 "[data]\npath = \"/elsewhere\"\n", "[data.synthetic]\nnew_entities = 7\nnew_keys = \"uuid\"\noverlap = 0.5\nnew_relation = \"country\"\nfrequency_exponent = 0\n",
-                                 "[data.entity_questions]\nvocabulary = 999\n", "[pretrain.train]\nbucket_megabytes = 3\n", "[regularizer.x]\n"}) {
+  for (const std::string same : {"[train]\nlearning_rate = 0.1\n", "[sets]\nheld = 9\n", "[evaluate]\nbatch_size = 3\n",
+                                 "[checkpoint]\nseconds = 3\n", "[data]\npath = \"/elsewhere\"\n",
+                                 "[data.synthetic]\nnew_entities = 7\nnew_keys = \"uuid\"\noverlap = 0.5\nnew_relation "
+                                 "= \"country\"\nfrequency_exponent = 0\n",
+                                 "[data.entity_questions]\nvocabulary = 999\n",
+                                 "[pretrain.train]\nbucket_megabytes = 3\n", "[regularizer.x]\n"}) {
     EXPECT_EQ(identity(same), plain) << same;
   }
-  for (const std::string other : {"[pretrain]\nepochs = 3\n", "[pretrain.train]\nlearning_rate = 0.1\n", "[model]\nwidth = 64\n",
-                                  "[data.synthetic]\nentities = 50\n", "[data.synthetic]\nfrequency_exponent = 1\n", "[data.synthetic]\nrecords = 3\n", "[data]\nworld = \"entity-questions\"\n", "[pretrain]\nseed = 2\n"}) {
+  for (const std::string other :
+       {"[pretrain]\nepochs = 3\n", "[pretrain.train]\nlearning_rate = 0.1\n", "[model]\nwidth = 64\n",
+        "[data.synthetic]\nentities = 50\n", "[data.synthetic]\nfrequency_exponent = 1\n",
+        "[data.synthetic]\nrecords = 3\n", "[data]\nworld = \"entity-questions\"\n", "[pretrain]\nseed = 2\n"}) {
     EXPECT_FALSE(identity(other) == plain) << other;
   }
 }
@@ -107,7 +116,10 @@ TEST(RunConfigTest, KeysThatCameLaterLeaveTheIdentityOfAWorldAsItWas) {
   EXPECT_EQ(synthetic.find("frequency_exponent"), nullptr);
   EXPECT_EQ(synthetic.find("new_relation"), nullptr);
   EXPECT_EQ(synthetic.find("records"), nullptr);
-  const config::Value other = *labels_identity_of(read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\nrecords = 3\n")).find("data");
+  const config::Value other =
+      *labels_identity_of(
+           read(phases + "[data.synthetic]\nfrequency_exponent = 1\nnew_relation = \"country\"\nrecords = 3\n"))
+           .find("data");
   EXPECT_NE(other.find("synthetic")->find("frequency_exponent"), nullptr);
   EXPECT_NE(other.find("synthetic")->find("new_relation"), nullptr);
   EXPECT_NE(other.find("synthetic")->find("records"), nullptr);
@@ -118,7 +130,8 @@ TEST(RunConfigTest, SetsAreNamedByTheirSizes) {
   EXPECT_EQ(sets.names(), (std::vector<std::string>{"known", "unknown", "held", "validation"}));
   sets.never_seen = 1;
   sets.per_category = 2;
-  EXPECT_EQ(sets.names(), (std::vector<std::string>{"known", "unknown", "held", "validation", "never_seen", "highly_known", "maybe_known", "weakly_known"}));
+  EXPECT_EQ(sets.names(), (std::vector<std::string>{"known", "unknown", "held", "validation", "never_seen",
+                                                    "highly_known", "maybe_known", "weakly_known"}));
   EXPECT_EQ(sets.facts(), 400 + 400 + 500 + 200 + 1 + 3 * 2);
   EXPECT_EQ(sets.sizes().never_seen, 1U);
   EXPECT_EQ(sets.sizes().per_category, 2U);
@@ -145,23 +158,29 @@ TEST_P(RunConfigMistakes, AreErrorsWithTheirPlace) {
 INSTANTIATE_TEST_SUITE_P(
     All, RunConfigMistakes,
     ::testing::Values(
-        Mistake{"[trian]\nx = 1\n", "7:2", "did you mean 'train'?"}, Mistake{"[train]\nlearning_rat = 1\n", "8:1", "did you mean 'learning_rate'?"},
-        Mistake{"[pretrain.train]\nbatch = 1\n", "8:1", "batch"}, Mistake{"[train]\nlearning_rate = \"high\"\n", "8:17", "string \"high\""},
+        Mistake{"[trian]\nx = 1\n", "7:2", "did you mean 'train'?"},
+        Mistake{"[train]\nlearning_rat = 1\n", "8:1", "did you mean 'learning_rate'?"},
+        Mistake{"[pretrain.train]\nbatch = 1\n", "8:1", "batch"},
+        Mistake{"[train]\nlearning_rate = \"high\"\n", "8:17", "string \"high\""},
         Mistake{"[train]\nbatch_size = 0\n", "8:14", "0"}, Mistake{"[sets]\nknowledge = 1.5\n", "8:13", "1.5"},
-        Mistake{"[sets]\nheld = 0\n", "8:8", "0"}, Mistake{"[sets]\nsubjects = \"al\"\n", "8:12", "did you mean 'all'?"},
+        Mistake{"[sets]\nheld = 0\n", "8:8", "0"},
+        Mistake{"[sets]\nsubjects = \"al\"\n", "8:12", "did you mean 'all'?"},
         Mistake{"[sets]\nper_category = 5\n", "8:16", "sets.per_category needs SLiCK labels"},
         Mistake{"[sets]\nout_of_relation = 5\n", "8:19", "no relation to draw from"},
         Mistake{"[sets]\nknown_categories = [\"MaybeKnown\"]\n", "8:20", "sets.known_categories needs SLiCK labels"},
-        Mistake{"[sets]\nlabels = \"slick\"\nheld_categories = [\"Known\"]\n", "9:19", "no SLiCK category is named 'Known'"},
+        Mistake{"[sets]\nlabels = \"slick\"\nheld_categories = [\"Known\"]\n", "9:19",
+                "no SLiCK category is named 'Known'"},
         Mistake{"[sets]\nunknown_labels = \"shufled\"\n", "8:18", "did you mean 'shuffled'?"},
         Mistake{"[sets]\nknown_keys = \"uuid\"\n", "8:14", "uuid"}, Mistake{"[sets]\nnever_seen = -1\n", "8:14", "-1"},
         Mistake{"[sets]\nmatch = true\nunknown = 0\n", "8:9", "sets.match needs known and unknown facts"},
         Mistake{"[data.synthetic]\nfrequency_exponent = -1\n", "8:22", "-1"},
         Mistake{"![[phase]]\nname = \"a\"\nsets = [\"never_seen\"]\n", "1:1", "never trained on"},
         Mistake{"[checkpoint]\nkeep = 0\n", "8:8", "0"}, Mistake{"[checkpoint]\nseconds = -1\n", "8:11", "-1"},
-        Mistake{"[data]\nworld = \"real\"\n", "8:9", "real"}, Mistake{"[data.synthetic]\nentites = 3\n", "8:1", "did you mean 'entities'?"},
+        Mistake{"[data]\nworld = \"real\"\n", "8:9", "real"},
+        Mistake{"[data.synthetic]\nentites = 3\n", "8:1", "did you mean 'entities'?"},
         Mistake{"!x = 1\n", "1:1", "unknown key 'x'"}, Mistake{"!phase = []\n", "1:1", "no phase"},
-        Mistake{"![[phase]]\nname = \"a\"\n", "1:1", "sets"}, Mistake{"![[phase]]\nsets = [\"known\"]\n", "1:1", "name"},
+        Mistake{"![[phase]]\nname = \"a\"\n", "1:1", "sets"},
+        Mistake{"![[phase]]\nsets = [\"known\"]\n", "1:1", "name"},
         Mistake{"![[phase]]\nname = \"a\"\nsets = []\n", "1:1", "phase 'a' trains on no set"},
         Mistake{"![[phase]]\nname = \"base\"\nsets = [\"known\"]\n", "1:1", "a phase cannot be named 'base'"},
         Mistake{"![[phase]]\nname = \"\"\nsets = [\"known\"]\n", "1:1", "a phase cannot be named ''"},
@@ -174,10 +193,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[regularizer]\nx = 1\n", "8:5", "regularizer.x is not a table"},
         Mistake{"!regularizer = 3\n" + phases, "1:15", "regularizer is not a table"},
         Mistake{"[regularizer.x]\nphases = [\"fact\"]\n", "8:11", "did you mean 'facts'?"},
-        Mistake{"[regularizer.x]\nphases = \"facts\"\n", "8:10", "array"}, Mistake{"[regularizer.x]\nplugin = 3\n", "8:10", "string"},
+        Mistake{"[regularizer.x]\nphases = \"facts\"\n", "8:10", "array"},
+        Mistake{"[regularizer.x]\nplugin = 3\n", "8:10", "string"},
         Mistake{"[probe.x]\nenabled = \"no\"\n", "8:11", "boolean"},
         Mistake{"[freeze.a]\n[freeze.b]\n", "7:1", "two freeze strategies act in phase 'format'"},
-        Mistake{"[freeze.a]\nphases = [\"facts\"]\n[freeze.b]\n", "7:1", "two freeze strategies act in phase 'facts'"}));
+        Mistake{"[freeze.a]\nphases = [\"facts\"]\n[freeze.b]\n", "7:1",
+                "two freeze strategies act in phase 'facts'"}));
 
 TEST(RunConfigTest, ASwitchedOffFreezeIsNotASecondOne) {
   EXPECT_EQ(read(phases + "[freeze.a]\n[freeze.b]\nenabled = false\n").freezes.size(), 1U);

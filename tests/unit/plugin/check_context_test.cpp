@@ -22,8 +22,10 @@ class CheckContextTest : public ::testing::Test {
   /// Phases "a", "b" and "c"; the plugin acts in those that are named.
   [[nodiscard]] CheckContext acting_in(const std::string& phases) const {
     std::vector<CheckContext::Phase> all;
-    for (const char* name : {"a", "b", "c"}) all.push_back({name, {"known"}, 1, phases.find(name) != std::string::npos});
-    return {"probe.x", written_, all, {{"known", 4, true}, {"unknown", 0, true}, {"neutral", -1, false}}, table_, shape_, true, 0};
+    for (const char* name : {"a", "b", "c"})
+      all.push_back({name, {"known"}, 1, phases.find(name) != std::string::npos});
+    return {"probe.x", written_, all,  {{"known", 4, true}, {"unknown", 0, true}, {"neutral", -1, false}},
+            table_,    shape_,   true, 0};
   }
 
   const config::Value document_ = config::parse("[probe.x]\nreference = \"b\"\n", "file.toml");

@@ -1,10 +1,11 @@
-// What a plugin may hand over, and what not. The same by the trainer: tests/unit/train/handover_trainer_test.cpp; by the kit: tests/plugins.
+// What a plugin may hand over, and what not. The same by the trainer: tests/unit/train/handover_trainer_test.cpp; by
+// the kit: tests/plugins.
 #include <stet/plugin/handover.hpp>
 
 #include <stet/base/error.hpp>
 
-#include <error_of.hpp>
 #include <gtest/gtest.h>
+#include <error_of.hpp>
 
 #include <limits>
 
@@ -49,8 +50,10 @@ TEST_F(Terms, WhatIsNoTerm) {
   EXPECT_EQ(refused(at::zeros({0})), "the term is no scalar but has shape [0]");
   EXPECT_EQ(refused(at::zeros({}, at::kLong)), "the term is of type Long, not float32 or float64");
   EXPECT_EQ(refused(context_.logits.sum().to(at::kHalf)), "the term is of type Half, not float32 or float64");
-  EXPECT_EQ(refused(at::full({}, 3.0)), "the term is 3, but hangs on no graph: it would be logged as loss and train nothing");
-  EXPECT_EQ(refused(3 * at::ones({}).requires_grad_(true)), "the term is 3, but its graph leads neither to hidden states nor to logits: it trains nothing");
+  EXPECT_EQ(refused(at::full({}, 3.0)),
+            "the term is 3, but hangs on no graph: it would be logged as loss and train nothing");
+  EXPECT_EQ(refused(3 * at::ones({}).requires_grad_(true)),
+            "the term is 3, but its graph leads neither to hidden states nor to logits: it trains nothing");
 }
 
 TEST_F(Terms, NumbersThatAreNone) {
@@ -66,7 +69,8 @@ TEST_F(Terms, NumbersThatAreNone) {
   // A model that has diverged is not the plugin's doing.
   const OutputContext diverged = context_of(at::full({2, 3}, nan), at::ones({2, 4}));
   EXPECT_TRUE(std::isnan(take_term(diverged.hidden.sum(), diverged)));
-  for (const double value : {nan, inf, -inf}) EXPECT_EQ(error_of([&] { check_penalty(value); }).kind(), ErrorKind::numerical);
+  for (const double value : {nan, inf, -inf})
+    EXPECT_EQ(error_of([&] { check_penalty(value); }).kind(), ErrorKind::numerical);
   check_penalty(0);
 }
 
@@ -93,12 +97,14 @@ TEST(LentBuffers, WritesAreSeen) {
   EXPECT_FALSE(by_content.written());
   buffer.narrow(0, 2, 2).view({1, 2}).add_(0);  // through a view, and nothing changes
   EXPECT_TRUE(by_version.written());
-  EXPECT_EQ(error_of([&] { by_version.refuse_write("the weights"); }).message(), "the hook has written the weights, which it was only to read");
+  EXPECT_EQ(error_of([&] { by_version.refuse_write("the weights"); }).message(),
+            "the hook has written the weights, which it was only to read");
 }
 
 TEST(StateOfPlugins, Tensors) {
   EXPECT_EQ(wrong_with_state({{"importance", at::ones({3})}}), "");
-  EXPECT_EQ(wrong_with_state({{"", at::ones({3})}}), "save() returned the tensor '', whose name is empty or has control characters");
+  EXPECT_EQ(wrong_with_state({{"", at::ones({3})}}),
+            "save() returned the tensor '', whose name is empty or has control characters");
   EXPECT_EQ(wrong_with_state({{"importance", {}}}), "save() returned the tensor 'importance', which is undefined");
 }
 
@@ -106,13 +112,20 @@ TEST(Replacements, TypeShapeAndNumbers) {
   const at::Tensor weights = at::ones({5});
   EXPECT_EQ(wrong_with_replacement(at::zeros({5}), weights), "");
   EXPECT_EQ(wrong_with_replacement({}, weights), "replace_weights returned an undefined tensor");
-  EXPECT_EQ(wrong_with_replacement(at::zeros({4}), weights), "replace_weights returned Float [4], the weights are Float [5]");
-  EXPECT_EQ(wrong_with_replacement(at::zeros({5}, at::kDouble), weights), "replace_weights returned Double [5], the weights are Float [5]");
-  EXPECT_EQ(wrong_with_replacement(at::full({5}, nan), weights), "replace_weights returned weights that are not finite");
+  EXPECT_EQ(wrong_with_replacement(at::zeros({4}), weights),
+            "replace_weights returned Float [4], the weights are Float [5]");
+  EXPECT_EQ(wrong_with_replacement(at::zeros({5}, at::kDouble), weights),
+            "replace_weights returned Double [5], the weights are Float [5]");
+  EXPECT_EQ(wrong_with_replacement(at::full({5}, nan), weights),
+            "replace_weights returned weights that are not finite");
 }
 
 TEST(MeasurementNames, WhatACsvFileCanHold) {
-  for (const char* name : {"drift", "x.y", "a/b", "Gr\xc3\xb6\xc3\x9f" "e", "two words"}) EXPECT_TRUE(is_measurement_name(name)) << name;
+  for (const char* name : {"drift", "x.y", "a/b",
+                           "Gr\xc3\xb6\xc3\x9f"
+                           "e",
+                           "two words"})
+    EXPECT_TRUE(is_measurement_name(name)) << name;
   for (const char* name : {"", "a,b", "a\nb", "a\rb", "a\"b", "a\tb"}) EXPECT_FALSE(is_measurement_name(name)) << name;
 }
 

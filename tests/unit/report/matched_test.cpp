@@ -149,8 +149,7 @@ TEST(Matched, AFamilyIsReadAtTheBaselinesOwnEnd) {
   const int repetitions = 100;
   for (int i = 0; i < repetitions; ++i) {
     const Drawn drawn = draw(ways, 6, 120, 0, random);
-    const MatchedResult result =
-        matched_difference(drawn.seeds, Measure::final_accuracy, std::nullopt, {150, 1, 0.95});
+    const MatchedResult result = matched_difference(drawn.seeds, Measure::final_accuracy, std::nullopt, {150, 1, 0.95});
     EXPECT_EQ(result.reached.size(), 6U);
     covered += result.estimate.low <= 0.2 && 0.2 <= result.estimate.high;
   }
@@ -167,7 +166,8 @@ TEST(Matched, OneArmIsReadAtTheBaselinesOwnEndOnItsWay) {
 }
 
 TEST(Matched, SeedsOfWhoseSetNothingWasKnownAreLeftOut) {
-  const Trajectory at = trajectory({"00", "11"}), known = trajectory({"1111", "1100"}), kept = trajectory({"1111", "1110"}), never = trajectory({"0000", "0000"});
+  const Trajectory at = trajectory({"00", "11"}), known = trajectory({"1111", "1100"}),
+                   kept = trajectory({"1111", "1110"}), never = trajectory({"0000", "0000"});
   std::vector<SeedRuns> seeds(8, {{&at, &at}, {&known, &kept}});
   seeds[2].set[1] = &never;
   const MatchedResult result = matched_difference(seeds, Measure::forgetting, 1.0, {500, 1, 0.95});
@@ -224,8 +224,8 @@ TEST(Share, CoversTheTruthAndTellsWhenTheWholeIsNothing) {
   const std::vector<Way> ways{{{0.9}, {0.4}}, {{0.9}, {0.8}}, {{0.9}, {0.6}}};
   int covered = 0, holds_zero = 0;
   for (int i = 0; i < 100; ++i) {
-    const ShareResult result =
-        share_of_gain(draw(ways, 8, 120, 0, random).seeds, Measure::final_accuracy, false, std::nullopt, {150, 1, 0.95});
+    const ShareResult result = share_of_gain(draw(ways, 8, 120, 0, random).seeds, Measure::final_accuracy, false,
+                                             std::nullopt, {150, 1, 0.95});
     covered += result.share.low <= 0.5 && 0.5 <= result.share.high;
     holds_zero += result.gain.low <= 0;
     EXPECT_NEAR(result.gain.mean, 0.4, 0.1);
@@ -233,8 +233,8 @@ TEST(Share, CoversTheTruthAndTellsWhenTheWholeIsNothing) {
   EXPECT_GE(covered, 91);
   EXPECT_EQ(holds_zero, 0);
   const std::vector<Way> nothing{{{0.9}, {0.4}}, {{0.9}, {0.4}}, {{0.9}, {0.6}}};
-  const ShareResult empty =
-      share_of_gain(draw(nothing, 8, 120, 0, random).seeds, Measure::final_accuracy, false, std::nullopt, {300, 1, 0.95});
+  const ShareResult empty = share_of_gain(draw(nothing, 8, 120, 0, random).seeds, Measure::final_accuracy, false,
+                                          std::nullopt, {300, 1, 0.95});
   EXPECT_LT(empty.gain.low, 0);
   EXPECT_GT(empty.gain.high, 0);
 }

@@ -11,7 +11,8 @@ namespace {
 
 TEST(Judge, FewSeedsDecideNothing) {
   const ClaimSpec less = claim(Direction::less, 0.02);
-  for (const std::size_t seeds : {0U, 1U, 5U}) EXPECT_EQ(judge(less, -0.10, -0.03, seeds), Verdict::too_few_seeds) << seeds;
+  for (const std::size_t seeds : {0U, 1U, 5U})
+    EXPECT_EQ(judge(less, -0.10, -0.03, seeds), Verdict::too_few_seeds) << seeds;
   EXPECT_EQ(name_of(Verdict::too_few_seeds), "undecided: too few seeds");
 }
 
@@ -54,7 +55,8 @@ TEST(ComputeTable, AClaimOfNoDifferenceSeldomHolds) {
     for (int k = 0; k < tables; ++k) {
       std::vector<RunOutcome> runs;
       for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-        for (const char* arm : {"sd", "sft"}) runs.push_back(run(arm, seed, {{"held", chance({0.7 + 0.03 * random.normal()}, 200, 2, random)}}));
+        for (const char* arm : {"sd", "sft"})
+          runs.push_back(run(arm, seed, {{"held", chance({0.7 + 0.03 * random.normal()}, 200, 2, random)}}));
       }
       TableSpec spec = two_arms();
       spec.columns.clear();
@@ -71,7 +73,8 @@ TEST(ComputeTable, AClaimOfNoDifferenceSeldomHolds) {
 }
 
 TEST(ComputeTable, ForgettingOfWhatWasNeverKnownTakesNoPart) {
-  const Trajectory never = trajectory({"0000", "0000"}), half = trajectory({"1111", "1100"}), none = trajectory({"1111", "1111"});
+  const Trajectory never = trajectory({"0000", "0000"}), half = trajectory({"1111", "1100"}),
+                   none = trajectory({"1111", "1111"});
   std::vector<RunOutcome> runs;
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     runs.push_back(run("sd", seed, {{"held", seed == 3 ? never : none}}));
@@ -100,7 +103,9 @@ TEST(ComputeTable, ForgettingOfWhatWasNeverKnownTakesNoPart) {
   EXPECT_EQ(table.claims[0].n, 6U);
   EXPECT_EQ(table.claims[0].verdict, Verdict::holds);
   EXPECT_EQ(table.claims[1].verdict, Verdict::too_few_seeds);  // 0 [0, 0] would have held
-  EXPECT_TRUE(has_note(table, "'sd' on 'held': forgetting is n/a at seed 3 (none of the facts was ever right, and 0/0 is no number). 1 of 8 seeds are left out"));
+  EXPECT_TRUE(has_note(table,
+                       "'sd' on 'held': forgetting is n/a at seed 3 (none of the facts was ever right, and 0/0 is no "
+                       "number). 1 of 8 seeds are left out"));
   EXPECT_TRUE(has_note(table, "'sd' against 'sft' on 'held': forgetting is n/a at seeds 3, 5"));
   EXPECT_TRUE(has_note(table, "2 of 8 seeds are left out"));
   EXPECT_TRUE(has_note(table, "'empty' against 'sft' on 'held': no seed has a value in both"));
@@ -116,7 +121,9 @@ TEST(ComputeTable, ForgettingOfWhatWasNeverKnownTakesNoPart) {
 TEST(ComputeTable, ForgettingIsShownBesideTheFinalAccuracy) {
   TableSpec spec = two_arms();
   spec.comparisons.clear();
-  spec.columns = {{"Known", "known", Measure::final_accuracy, true}, {"F", "held", Measure::forgetting, true}, {"F known", "known", Measure::drop, true}};
+  spec.columns = {{"Known", "known", Measure::final_accuracy, true},
+                  {"F", "held", Measure::forgetting, true},
+                  {"F known", "known", Measure::drop, true}};
   std::vector<RunOutcome> runs;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     for (const char* arm : {"sd", "sft"}) {
@@ -145,7 +152,9 @@ TEST(ComputeTable, DrawsThatDoNotReachTheIntervalAreSaid) {
   EXPECT_TRUE(has_note(compute_table(spec, runs), "extremes"));
   spec.bootstrap.draws = 500;
   spec.bootstrap.confidence = 0.99;
-  EXPECT_TRUE(has_note(compute_table(spec, runs), "Bootstrap: of 500 draws none lies beyond the 0.0005 % that an interval over 6 seeds leaves out"));
+  EXPECT_TRUE(
+      has_note(compute_table(spec, runs),
+               "Bootstrap: of 500 draws none lies beyond the 0.0005 % that an interval over 6 seeds leaves out"));
 }
 
 }  // namespace

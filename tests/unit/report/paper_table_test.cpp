@@ -17,7 +17,8 @@ namespace {
 RunOutcome fact_run(const std::string& arm, std::uint64_t seed, Random& random, std::uint32_t facts = 250) {
   RunOutcome result = run(arm, seed, {});
   const bool sft = arm == "sft";
-  result.sets["unknown"] = chance(sft ? std::vector<double>{0.0, 0.6, 0.95} : std::vector<double>{0.0, 0.4, 0.9}, 200, 2, random);
+  result.sets["unknown"] =
+      chance(sft ? std::vector<double>{0.0, 0.6, 0.95} : std::vector<double>{0.0, 0.4, 0.9}, 200, 2, random);
   Trajectory& held = result.sets["held"] = chance({1.0, 1.0, 1.0}, facts, 2, random);
   std::vector<float>&overlap = held.extra["overlap"], &drift = held.extra["drift"];
   for (std::uint32_t i = 0; i < facts; ++i) {
@@ -223,7 +224,8 @@ TEST(PaperTable, ARegressionOverFewSeedsHasNoIntervals) {
 TEST(PaperTable, NoPThatTakesRowsAsIndependent) {
   const Table table = compute_table(spec(), runs());
   for (const std::string& text : {to_terminal(table), to_markdown(table), to_latex(table), to_csv(table)}) {
-    for (const char* gone : {"chi2", "likelihood_ratio", "degrees", "rows taken as independent"}) EXPECT_EQ(text.find(gone), std::string::npos) << text;
+    for (const char* gone : {"chi2", "likelihood_ratio", "degrees", "rows taken as independent"})
+      EXPECT_EQ(text.find(gone), std::string::npos) << text;
   }
 }
 
@@ -232,16 +234,16 @@ TEST(PaperTable, EveryRenderingShowsEveryPart) {
   s.claims = {{"kept", "sd", "sft", "held", Measure::final_accuracy, Direction::equivalent, 0.5}};
   const Table table = compute_table(s, runs());
   for (const std::string& text : {to_terminal(table), to_markdown(table), to_latex(table)}) {
-    for (const char* part : {"SD at 80 ", "unknown at 80.0 ", "seeds reached", "SFT front", "unknown x held", "Whole gain",
-                             "half", "overlap", "interference", "VIF", "expanded for few seeds", "McFadden", "AUC",
-                             "Through drift", "indirect", "odds ratio", "p (TOST)"}) {
+    for (const char* part : {"SD at 80 ", "unknown at 80.0 ", "seeds reached", "SFT front", "unknown x held",
+                             "Whole gain", "half", "overlap", "interference", "VIF", "expanded for few seeds",
+                             "McFadden", "AUC", "Through drift", "indirect", "odds ratio", "p (TOST)"}) {
       EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
     }
   }
   const std::string csv = to_csv(table);
-  for (const char* part : {"\r\nmatched,sd,SD,sft,", "\r\nfront,", "\r\nshare,sft,SFT,sd2,", "\r\nshare_whole_gain,sd,SD,sd2,",
-                           "\r\ncoefficient,", "\r\nregression,,,,r2_after,held,", "\r\nmediation,,,,overlap,held,",
-                           ",unknown,0.8,6,"}) {
+  for (const char* part :
+       {"\r\nmatched,sd,SD,sft,", "\r\nfront,", "\r\nshare,sft,SFT,sd2,", "\r\nshare_whole_gain,sd,SD,sd2,",
+        "\r\ncoefficient,", "\r\nregression,,,,r2_after,held,", "\r\nmediation,,,,overlap,held,", ",unknown,0.8,6,"}) {
     EXPECT_NE(csv.find(part), std::string::npos) << part << "\n" << csv;
   }
 }

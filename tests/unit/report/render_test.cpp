@@ -26,7 +26,7 @@ Table sample() {
   comparison.difference = {0.1, -0.01, 0.2, {0.1}};
   comparison.test = {1.0, 2, true};
   comparison.p_holm = 1.0;
-    comparison.odds = OddsRatio{1.5, 0.9, std::numeric_limits<double>::infinity(), 30, 20, 2};
+  comparison.odds = OddsRatio{1.5, 0.9, std::numeric_limits<double>::infinity(), 30, 20, 2};
   comparison.n = 1;
   comparison.seed_list = {1};
   table.comparisons = {comparison};
@@ -78,7 +78,8 @@ TEST(Numbers, WhatHasNoIntervalOrNoValueSaysSo) {
 TEST(Numbers, IntervalsAreNamedForTheSeedsTheyAreOver) {
   Table table = sample();
   table.cells[0][0]->seeds = 8;
-  EXPECT_NE(to_markdown(table).find("[95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds; below 6 seeds Student's t over "
+  EXPECT_NE(to_markdown(table).find("[95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded "
+                                    "for few seeds; below 6 seeds Student's t over "
                                     "seeds, with one seed none]"),
             std::string::npos);
   for (auto& row : table.cells) {
@@ -87,7 +88,9 @@ TEST(Numbers, IntervalsAreNamedForTheSeedsTheyAreOver) {
     }
   }
   table.comparisons.front().n = table.claims.front().n = 6;
-  EXPECT_NE(to_markdown(table).find("[95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]"), std::string::npos);
+  EXPECT_NE(to_markdown(table).find(
+                "[95 % interval: 10000 hierarchical bootstrap draws over seeds and facts, expanded for few seeds]"),
+            std::string::npos);
 }
 
 TEST(Markdown, Golden) {
@@ -128,7 +131,10 @@ TEST(Markdown, ADifferenceIsShownByBaseModelWhereSeedsShareThem) {
 TEST(Markdown, TwoDifferencesAreNamed) {
   Table table = sample();
   table.comparisons.front().spec.than = {"sft", "sd", "unknown"};
-  EXPECT_NE(to_markdown(table).find("| (SD, 50% - SFT \\| plain) - (SFT \\| plain - SD, 50%) | Held less unknown, final accuracy |"), std::string::npos) << to_markdown(table);
+  EXPECT_NE(to_markdown(table).find(
+                "| (SD, 50% - SFT \\| plain) - (SFT \\| plain - SD, 50%) | Held less unknown, final accuracy |"),
+            std::string::npos)
+      << to_markdown(table);
   EXPECT_NE(to_csv(table).find(",sft;sd;unknown,,,30,20\r\n"), std::string::npos);
 }
 
@@ -188,14 +194,26 @@ TEST(Csv, Golden) {
       "kind,arm,arm_label,baseline,column,set,measure,mean,low,high,seeds,facts,p,p_holm,d_z,permutations,exact,"
       "direction,margin,verdict,text,per_seed,seed_list,label,odds_ratio,odds_low,odds_high,p_tost,at,accuracy,pairs,"
       "block,vif,by_base,than,d_z_low,d_z_high,only_arm,only_baseline\r\n"
-      "cell,sd,\"SD, 50%\",,Held,held,final_accuracy,0.561,0.52,0.6034,2,500,,,,,,,,,,0.5;0.622,1;2" + none + "\r\n"
-      "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2" + none + "\r\n"
-      "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1" + none + "\r\n"
-      "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,," + none + "\r\n"
-      "comparison,sd,\"SD, 50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,,30,20\r\n"
+      "cell,sd,\"SD, 50%\",,Held,held,final_accuracy,0.561,0.52,0.6034,2,500,,,,,,,,,,0.5;0.622,1;2" +
+      none +
+      "\r\n"
+      "cell,sd,\"SD, 50%\",,\"F \"\"rel\"\"\",held,forgetting,0.03,-0.0001,0.05,2,500,,,,,,,,,,0.03;0.03,1;2" +
+      none +
+      "\r\n"
+      "cell,sft,SFT | plain,,Held,held,final_accuracy,0.4,0.35,0.45,1,500,,,,,,,,,,0.4,1" +
+      none +
+      "\r\n"
+      "cell,sft,SFT | plain,,\"F \"\"rel\"\"\",held,forgetting,,,,0,,,,,,,,,,,," +
+      none +
+      "\r\n"
+      "comparison,sd,\"SD, "
+      "50%\",sft,,held,final_accuracy,0.1,-0.01,0.2,1,,1,1,,2,yes,,,,,0.1,1,,1.5,0.9,inf,,,,,,,,,,,30,20\r\n"
       "claim,sd,\"SD, 50%\",sft,,held,drop,-0.1,-0.2,-0.03,1,,,,,,,less,0.02,holds,\"SD forgets less, "
-      "\"\"surely\"\"\",-0.1,1" + none + "\r\n"
-      "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,," + none + "\r\n";
+      "\"\"surely\"\"\",-0.1,1" +
+      none +
+      "\r\n"
+      "note,,,,,,,,,,,,,,,,,,,,Arm 'sft' has no finished run for seed 2.,," +
+      none + "\r\n";
   EXPECT_EQ(to_csv(sample()), expected);
 }
 

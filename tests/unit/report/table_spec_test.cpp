@@ -7,8 +7,8 @@
 namespace stet::report {
 namespace {
 
-const std::vector<std::pair<std::string, std::string>> arms{{"sft", "Fine-tuning"}, {"distilled", "Self-distillation"},
-                                                             {"plain", "Plain"}};
+const std::vector<std::pair<std::string, std::string>> arms{
+    {"sft", "Fine-tuning"}, {"distilled", "Self-distillation"}, {"plain", "Plain"}};
 const std::vector<std::string> sets{"held", "unknown"};
 
 TableSpec read(const std::string& toml) {
@@ -129,7 +129,8 @@ TEST(TableSpec, ADifferenceMayBeComparedWithAnother) {
   EXPECT_ERROR(compare + "than = { arm = \"plain\", baseline = \"plain\" }\n", "its own baseline");
   EXPECT_ERROR(compare + "than = { arm = \"distilled\", baseline = \"sft\" }\n", "compared with itself");
   EXPECT_ERROR(compare + than + ", set = \"old\" }\n", "no fact set 'old'");
-  const std::string claim = start + "[[table.claim]]\ntext = \"t\"\narm = \"distilled\"\nset = \"held\"\ndirection = \"less\"\n";
+  const std::string claim =
+      start + "[[table.claim]]\ntext = \"t\"\narm = \"distilled\"\nset = \"held\"\ndirection = \"less\"\n";
   EXPECT_EQ(read(claim + "baseline = \"sft\"\n" + than + " }\n").claims.at(0).than.arm, "plain");
   EXPECT_ERROR(claim + than + " }\n", "'than' needs a baseline");
 }
@@ -161,8 +162,10 @@ TEST(TableSpec, ReadsMatchedComparisonsFrontsSharesAndRegressions) {
                               matched + "accuracy = \"baseline\"\n" + front + "arms = [\"*\"]\nwhole = true\n" +
                               "[[table.share]]\nlabel = \"s\"\narm = \"distilled\"\nreference = \"plain\"\n"
                               "baseline = \"sft\"\nset = \"held\"\nat = \"unknown\"\naccuracy = 0.5\n" +
-                              regression + "confounds = [\"probability\"]\ninterference = [\"overlap\", \"cosine\"]\n"
-                              "raises = [\"overlap\"]\nmediator = \"drift\"\noutcome = \"forgotten\"\narm_effects = false\nridge = 0.5\ndraws = 200\n");
+                              regression +
+                              "confounds = [\"probability\"]\ninterference = [\"overlap\", \"cosine\"]\n"
+                              "raises = [\"overlap\"]\nmediator = \"drift\"\noutcome = \"forgotten\"\narm_effects = "
+                              "false\nridge = 0.5\ndraws = 200\n");
   ASSERT_EQ(spec.matched.size(), 2U);
   EXPECT_EQ(spec.matched[0].measure, Measure::final_accuracy);
   EXPECT_EQ(spec.matched[0].accuracy, 0.9);
@@ -189,11 +192,16 @@ TEST(TableSpec, RefusesMatchedPartsThatMeanNothing) {
   EXPECT_ERROR(start + matched + "measure = \"ece\"\n", "forgetting");
   EXPECT_ERROR(start + matched + "family = [\"sd@*\"]\n", "there is no arm 'sd@*'");
   EXPECT_ERROR(start + matched + "family = [\"sft\"]\n", "is in the family");
-  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n", "at");
-  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n"
-                       "at = \"held\"\n", "matched at itself");
-  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"sft\"\nbaseline = \"sft\"\nset = \"held\"\n"
-                       "at = \"unknown\"\n", "both baseline and arm");
+  EXPECT_ERROR(start + "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n",
+               "at");
+  EXPECT_ERROR(start +
+                   "[[table.matched]]\nlabel = \"m\"\narm = \"distilled\"\nbaseline = \"sft\"\nset = \"held\"\n"
+                   "at = \"held\"\n",
+               "matched at itself");
+  EXPECT_ERROR(start +
+                   "[[table.matched]]\nlabel = \"m\"\narm = \"sft\"\nbaseline = \"sft\"\nset = \"held\"\n"
+                   "at = \"unknown\"\n",
+               "both baseline and arm");
   EXPECT_ERROR(start + front + "arms = []\n", "without arms");
   EXPECT_ERROR(start + share_entry + "accuracy = 0.5\n", "no set that it is of");
   EXPECT_ERROR(start + share_entry + "at = \"unknwon\"\n", "did you mean 'unknown'?");
@@ -201,7 +209,8 @@ TEST(TableSpec, RefusesMatchedPartsThatMeanNothing) {
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\nconfounds = [\"a\"]\n", "named twice");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\nmediator = \"a\"\n", "and the mediator");
   EXPECT_ERROR(start + regression + "interference = [\"overlap\"]\nraises = [\"ovelap\"]\n", "did you mean 'overlap'?");
-  EXPECT_ERROR(start + regression + "interference = [\"overlap\"]\nraises = [\"overlap\"]\nlowers = [\"overlap\"]\n", "two claims");
+  EXPECT_ERROR(start + regression + "interference = [\"overlap\"]\nraises = [\"overlap\"]\nlowers = [\"overlap\"]\n",
+               "two claims");
   EXPECT_ERROR(start + regression + "interference = [\"a\"]\noutcome = \"forgot\"\n", "forgotten");
 }
 

@@ -111,7 +111,9 @@ TEST(ComputeTable, SaysWhatEachBaseModelSays) {
   EXPECT_EQ(shared.claims[0].by_base, shared.comparisons[0].by_base);
   EXPECT_TRUE(has_note(shared, "'sd' against 'sft' on 'held': base models differ in sign"));
   EXPECT_TRUE(has_note(shared, "Claim 'a claim': base models differ in sign"));
-  EXPECT_EQ(std::count_if(shared.notes.begin(), shared.notes.end(), [](const std::string& n) { return n.find("differ in sign") != n.npos; }), 2);
+  EXPECT_EQ(std::count_if(shared.notes.begin(), shared.notes.end(),
+                          [](const std::string& n) { return n.find("differ in sign") != n.npos; }),
+            2);
   for (const std::uint64_t bases : {1U, 4U}) {  // one for all, one for each seed: nothing to add
     const Table table = compute_table(spec, runs_on(bases));
     EXPECT_TRUE(table.comparisons[0].by_base.empty());
@@ -146,7 +148,8 @@ TEST(ComputeTable, EarlyStoppingIsReadFromTheValidationSet) {
   TableSpec spec = two_arms();
   spec.comparisons.clear();
   spec.columns = {{"Held, early stop", "held", Measure::early_stop_accuracy, true}};
-  const std::vector<RunOutcome> runs{run("sd", 1, {{"held", held}, {"validation", validation}}), run("sft", 1, {{"held", held}})};
+  const std::vector<RunOutcome> runs{run("sd", 1, {{"held", held}, {"validation", validation}}),
+                                     run("sft", 1, {{"held", held}})};
   const Table table = compute_table(spec, runs);
   EXPECT_DOUBLE_EQ(table.cells[0][0]->estimate.mean, 1.0);
   EXPECT_FALSE(table.cells[1][0].has_value());
@@ -228,9 +231,12 @@ TEST(ComputeTable, TwoDifferencesOfDifferentFactsSaySo) {
   spec.comparisons.front().than = {"wide", "narrow", "held"};
   const Trajectory ours = fixed(6, 10), theirs = fixed(6, 12);
   const std::vector<RunOutcome> runs{run("sd", 1, {{"held", ours}, {"other", theirs}}), run("sft", 1, {{"held", ours}}),
-                                     run("wide", 1, {{"held", theirs}, {"other", theirs}}), run("narrow", 1, {{"held", theirs}, {"other", ours}})};
+                                     run("wide", 1, {{"held", theirs}, {"other", theirs}}),
+                                     run("narrow", 1, {{"held", theirs}, {"other", ours}})};
   const Table table = compute_table(spec, runs);
-  EXPECT_EQ(std::count_if(table.notes.begin(), table.notes.end(), [](const std::string& n) { return n.find("drawn apart") != n.npos; }), 1);
+  EXPECT_EQ(std::count_if(table.notes.begin(), table.notes.end(),
+                          [](const std::string& n) { return n.find("drawn apart") != n.npos; }),
+            1);
   EXPECT_TRUE(has_note(table, "'sd' and 'wide' have different facts in 'held' at seed 1"));
   spec.comparisons.front().than.set = "other";  // of another set: what differs from our facts is no news
   const Table other = compute_table(spec, runs);

@@ -1,6 +1,7 @@
-// A model that was trained by low-rank changes, exported in Hugging Face's layout and read back: merged, with nothing left over.
-#include <stet/run/model_folder.hpp>
+// A model that was trained by low-rank changes, exported in Hugging Face's layout and read back: merged, with nothing
+// left over.
 #include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/run/model_folder.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <experiment_support.hpp>
@@ -45,7 +46,8 @@ TEST(LowRankExportTest, TheFilesHoldTheMergedWeights) {
       continue;
     }
     const std::int64_t out = table[i].shape[0], in = table[i].shape[1];
-    const at::Tensor a = factors.narrow(0, at, 2 * in).view({2, in}), b = factors.narrow(0, at + 2 * in, 2 * out).view({out, 2});
+    const at::Tensor a = factors.narrow(0, at, 2 * in).view({2, in}),
+                     b = factors.narrow(0, at + 2 * in, 2 * out).view({out, 2});
     at += 2 * (in + out);
     const at::Tensor expected = first.to(at::kDouble) + 0.75 * b.matmul(a);
     EXPECT_GT((expected - first).abs().max().item<double>(), 1e-3) << table[i].name;

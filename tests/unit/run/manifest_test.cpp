@@ -1,7 +1,7 @@
 #include <stet/run/manifest.hpp>
 
-#include <stet/model/transformer.hpp>
 #include <experiment_support.hpp>
+#include <stet/model/transformer.hpp>
 
 namespace stet {
 namespace {
@@ -40,7 +40,8 @@ TEST(ManifestTest, ListsWhatTrainsByRoleAndByName) {
   }
   EXPECT_EQ(trained, 2 * 8 * 16);
   const std::string text = freeze_manifest("facts", "ffn_only", table, selection);
-  EXPECT_TRUE(has(text, "phase facts: freeze strategy ffn_only, 256 of " + std::to_string(table.total()) + " parameters train"));
+  EXPECT_TRUE(has(
+      text, "phase facts: freeze strategy ffn_only, 256 of " + std::to_string(table.total()) + " parameters train"));
   EXPECT_TRUE(has(text, "  ffn.gate: 128\n"));
   EXPECT_TRUE(has(text, "  ffn.down: 128\n"));
   EXPECT_FALSE(has(text, "  ffn.up:"));
@@ -60,7 +61,8 @@ TEST(ManifestTest, CountsMaskedElementsAndHashesTheSelection) {
   selection.masks[gate] = mask;
   const std::string masked = freeze_manifest("facts", "rows", table, selection);
   EXPECT_TRUE(has(masked, "  trains model.layers.0.mlp.gate_proj.weight (8 of 128)\n"));
-  EXPECT_TRUE(has(masked, std::to_string(table.total() - 120) + " of " + std::to_string(table.total()) + " parameters train"));
+  EXPECT_TRUE(
+      has(masked, std::to_string(table.total() - 120) + " of " + std::to_string(table.total()) + " parameters train"));
   EXPECT_NE(selection_hash(masked), selection_hash(all));
   EXPECT_EQ(selection_hash(freeze_manifest("other", "other", table, selection)), selection_hash(masked));
 }

@@ -4,11 +4,11 @@
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/run/base_model.hpp>
 #include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/run/base_model.hpp>
 
-#include <fixtures_folder.hpp>
 #include <experiment_support.hpp>
+#include <fixtures_folder.hpp>
 
 namespace stet {
 namespace {

@@ -1,11 +1,11 @@
 // [pretrain] shards and [data] tokenizer: a base that also learns from token shards.
-#include <stet/run/base_model.hpp>
 #include <stet/plan/pretraining_data.hpp>
+#include <stet/run/base_model.hpp>
 
+#include <experiment_support.hpp>
 #include <stet/base/files.hpp>
 #include <stet/config/document.hpp>
 #include <stet/data/shard_build.hpp>
-#include <experiment_support.hpp>
 
 #include <fmt/format.h>
 
@@ -23,13 +23,15 @@ class PretrainShards : public ::testing::Test {
     std::string questions;
     std::vector<std::string> corpus;
     for (int i = 0; i < 40; ++i) {
-      questions += fmt::format("{}{{\"question\": \"What is the capital of Land{}?\", \"answers\": [\"City{}\"]}}", i == 0 ? "[" : ",\n", i, i % 7);
+      questions += fmt::format("{}{{\"question\": \"What is the capital of Land{}?\", \"answers\": [\"City{}\"]}}",
+                               i == 0 ? "[" : ",\n", i, i % 7);
       corpus.push_back(fmt::format("The capital of Land{} is City{}.", i, i % 7));
     }
     static_cast<void>(folder_.write("eq/train/P36.train.json", questions + "]"));
     train_byte_level_bpe(corpus, 300).save(folder_ / "tokenizer.json");
     std::string lines;
-    for (int i = 0; i < 90; ++i) lines += fmt::format("{{\"prompt\": \"Land{}:\", \"completion\": \" City{}\"}}\n", i, i % 7);
+    for (int i = 0; i < 90; ++i)
+      lines += fmt::format("{{\"prompt\": \"Land{}:\", \"completion\": \" City{}\"}}\n", i, i % 7);
     static_cast<void>(folder_.write("more.jsonl", lines));
     build("shards", 32);
   }
@@ -38,14 +40,22 @@ class PretrainShards : public ::testing::Test {
     build_shards(*alone, {{folder_ / "more.jsonl"}, folder_ / "tokenizer.json", "", folder_ / name, context, 0.001, 1});
   }
   [[nodiscard]] std::string text(const std::string& pretrain, const std::string& data) const {
-    return "[[phase]]\nname = \"facts\"\nsets = [\"known\"]\n[data]\nworld = \"entity-questions\"\npath = \"" + (folder_ / "eq").string() + "\"\n" + data +
-           "[data.entity_questions]\nrelations = [\"P36\"]\nfacts_per_relation = 20\nnew_per_relation = 5\nvocabulary = 290\n"
+    return "[[phase]]\nname = \"facts\"\nsets = [\"known\"]\n[data]\nworld = \"entity-questions\"\npath = \"" +
+           (folder_ / "eq").string() + "\"\n" + data +
+           "[data.entity_questions]\nrelations = [\"P36\"]\nfacts_per_relation = 20\nnew_per_relation = 5\nvocabulary "
+           "= 290\n"
            "[model]\nwidth = 16\nlayers = 1\nheads = 2\ncontext = 64\n[pretrain]\nepochs = 3\n" +
            pretrain + "[pretrain.train]\nbatch_size = 16\nlearning_rate = 0.003\n";
   }
-  [[nodiscard]] RunConfig config(const std::string& pretrain, const std::string& data) const { return read_run_config(config::parse(text(pretrain, data), "e.toml")); }
-  [[nodiscard]] std::string shards(const std::string& name) const { return "shards = \"" + (folder_ / name).string() + "\"\n"; }
-  [[nodiscard]] std::string tokenizer() const { return "tokenizer = \"" + (folder_ / "tokenizer.json").string() + "\"\n"; }
+  [[nodiscard]] RunConfig config(const std::string& pretrain, const std::string& data) const {
+    return read_run_config(config::parse(text(pretrain, data), "e.toml"));
+  }
+  [[nodiscard]] std::string shards(const std::string& name) const {
+    return "shards = \"" + (folder_ / name).string() + "\"\n";
+  }
+  [[nodiscard]] std::string tokenizer() const {
+    return "tokenizer = \"" + (folder_ / "tokenizer.json").string() + "\"\n";
+  }
   static std::string identity(const RunConfig& config) { return config::to_toml(base_identity_of(config)); }
 
   const testing::Folder folder_;
@@ -113,7 +123,10 @@ TEST_F(PretrainShards, WhatDoesNotFitIsRefused) {
   narrow.model.context = 3;
   EXPECT_TRUE(has(refused(narrow).what(), "--context 3"));
   EXPECT_EQ(error_of([&] { (void)base_identity_of(config(shards("nowhere"), tokenizer())); }).kind(), ErrorKind::data);
-  const Error synthetic = error_of([&] { (void)read_run_config(config::parse("[[phase]]\nname = \"a\"\nsets = [\"known\"]\n[data]\n" + tokenizer(), "e.toml")); });
+  const Error synthetic = error_of([&] {
+    (void)read_run_config(
+        config::parse("[[phase]]\nname = \"a\"\nsets = [\"known\"]\n[data]\n" + tokenizer(), "e.toml"));
+  });
   EXPECT_TRUE(has(synthetic.what(), "a synthetic world makes its own tokenizer"));
   EXPECT_TRUE(has(synthetic.what(), "e.toml:5"));
   // A damaged shard is found before training begins.
@@ -122,7 +135,9 @@ TEST_F(PretrainShards, WhatDoesNotFitIsRefused) {
   static_cast<void>(folder_.write("shards/shard-00001.safetensors", bytes));
   const auto alone = make_single_process();
   std::filesystem::create_directories(folder_ / "base");
-  const Error damaged = error_of([&] { train_base({"x", 0, config(shards("shards"), tokenizer())}, folder_ / "base", *alone, {}); });
+  const Error damaged = error_of([&] {
+    train_base({"x", 0, config(shards("shards"), tokenizer())}, folder_ / "base", *alone, {});
+  });
   EXPECT_TRUE(has(damaged.what(), "shard-00001.safetensors"));
 }
 

@@ -30,7 +30,9 @@ class RunExamplesTest : public ::testing::Test {
   }
   std::vector<TokenizedSet> sets(const BaseModel& base) const {
     std::vector<TokenizedSet> result;
-    const auto probe = [&base](const Fact& fact) -> const std::string& { return base.world.relations()[fact.relation].probe; };
+    const auto probe = [&base](const Fact& fact) -> const std::string& {
+      return base.world.relations()[fact.relation].probe;
+    };
     const std::span<const Fact> facts = base.world.base_facts();
     result.push_back(tokenize_set("known", facts.subspan(0, 9), base.tokenizer, probe));
     result.push_back(tokenize_set("held", facts.subspan(9, 12), base.tokenizer, probe));
@@ -44,7 +46,8 @@ TEST_F(RunExamplesTest, TextsWithAndWithoutTheHeldFacts) {
   const std::vector<TokenizedSet> facts = sets(model);
   ExampleStore store(model.model, *alone_, 1);
   fill_examples(store, facts, model, 3);
-  EXPECT_EQ(store.sets(), (std::vector<std::string>{"known", "held", "neutral", "pretraining", "pretraining_not_held", "self_generated"}));
+  EXPECT_EQ(store.sets(), (std::vector<std::string>{"known", "held", "neutral", "pretraining", "pretraining_not_held",
+                                                    "self_generated"}));
   EXPECT_EQ(store.size("held"), 12);
   const std::vector<Fact>& all = model.world.base_facts();
   EXPECT_EQ(store.size("pretraining"), static_cast<std::int64_t>(all.size()));
@@ -76,7 +79,8 @@ TEST_F(RunExamplesTest, HeldFactsAreLeftOutOfUnequalTextsToo) {
   for (std::uint64_t i = 0; i < model.world.base_facts().size(); ++i) {
     const std::uint64_t shown = model.world.shown(3, i);
     elsewhere += shown == i ? 0 : 1;
-    if (shown < 9 || shown >= 21) expected.insert(tokenize(model.tokenizer, model.world.pretraining_example(3, i), true, i).ids);
+    if (shown < 9 || shown >= 21)
+      expected.insert(tokenize(model.tokenizer, model.world.pretraining_example(3, i), true, i).ids);
   }
   ASSERT_GT(elsewhere, 20U);
   for (const TokenSequence& text : store.sequences("pretraining_not_held")) seen.insert(text.ids);

@@ -1,7 +1,7 @@
 #include <stet/run/run_sets.hpp>
 
-#include <stet/run/fact_covariates.hpp>
 #include <experiment_support.hpp>
+#include <stet/run/fact_covariates.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -41,11 +41,14 @@ class RunSetsTest : public ::testing::Test {
     return untrained_base(run_.config.data, shape);
   }
 
-  RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) { return make_run_sets(run_, base, base.world, labels, *alone_); }
+  RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) {
+    return make_run_sets(run_, base, base.world, labels, *alone_);
+  }
   RunSets make() { return make(base()); }
 
   static const TokenizedSet& set(const RunSets& sets, std::string_view name) {
-    const auto found = std::find_if(sets.sets.begin(), sets.sets.end(), [&name](const TokenizedSet& s) { return s.name == name; });
+    const auto found =
+        std::find_if(sets.sets.begin(), sets.sets.end(), [&name](const TokenizedSet& s) { return s.name == name; });
     STET_ASSERT(found != sets.sets.end());
     return *found;
   }
@@ -66,7 +69,8 @@ TEST_F(RunSetsTest, DeclaredSetsAreDrawnAndDisjoint) {
   const BaseModel b = base();
   const RunSets sets = make(b);
   EXPECT_EQ(names(sets), run_.config.sets.names());
-  EXPECT_EQ(names(sets), (std::vector<std::string>{"known", "unknown", "held", "validation", "never_seen", "out_of_relation"}));
+  EXPECT_EQ(names(sets),
+            (std::vector<std::string>{"known", "unknown", "held", "validation", "never_seen", "out_of_relation"}));
   EXPECT_TRUE(sets.curation.empty());
   std::map<std::string, std::string> owner;
   std::set<std::uint64_t> examples;
@@ -108,8 +112,10 @@ TEST_F(RunSetsTest, CategoriesCanBeTrainedAndEvaluatedApart) {
   const BaseModel b = base();
   KnowledgeLabels labels;
   std::uint64_t i = 0;
-  for (const Fact& fact : b.world.base_facts()) labels.of[fact.id] = {fact.id, 0, 0, static_cast<KnowledgeCategory>(i++ % 4)};
-  for (const Fact& fact : b.world.new_facts()) labels.of[fact.id] = {fact.id, 0, 0, static_cast<KnowledgeCategory>(i++ % 2 == 0 ? 3 : 0)};
+  for (const Fact& fact : b.world.base_facts())
+    labels.of[fact.id] = {fact.id, 0, 0, static_cast<KnowledgeCategory>(i++ % 4)};
+  for (const Fact& fact : b.world.new_facts())
+    labels.of[fact.id] = {fact.id, 0, 0, static_cast<KnowledgeCategory>(i++ % 2 == 0 ? 3 : 0)};
   run_.config.sets.labels = Labels::slick;
   run_.config.sets.known_categories = {"MaybeKnown", "Unknown"};
   run_.config.sets.held_categories = {"WeaklyKnown"};
@@ -118,10 +124,11 @@ TEST_F(RunSetsTest, CategoriesCanBeTrainedAndEvaluatedApart) {
   run_.config.sets.held = 30;
   run_.config.sets.validation = 5;
   const RunSets sets = make(b, &labels);
-  const std::map<std::string, std::set<std::string_view>> expected = {{"known", {"MaybeKnown", "Unknown"}}, {"held", {"WeaklyKnown"}},
-                                                                      {"validation", {"WeaklyKnown"}},      {"unknown", {"Unknown"}},
-                                                                      {"highly_known", {"HighlyKnown"}},    {"maybe_known", {"MaybeKnown"}},
-                                                                      {"weakly_known", {"WeaklyKnown"}}};
+  const std::map<std::string, std::set<std::string_view>> expected = {
+      {"known", {"MaybeKnown", "Unknown"}}, {"held", {"WeaklyKnown"}},
+      {"validation", {"WeaklyKnown"}},      {"unknown", {"Unknown"}},
+      {"highly_known", {"HighlyKnown"}},    {"maybe_known", {"MaybeKnown"}},
+      {"weakly_known", {"WeaklyKnown"}}};
   EXPECT_EQ(sets.sets.size(), expected.size());
   std::set<std::string> drawn;  // subjects of the four sets
   for (const TokenizedSet& s : sets.sets) {
@@ -146,7 +153,8 @@ TEST_F(RunSetsTest, ControlsChangeAnswersAndKeysAlone) {
   const RunSets shuffled = make(b);
   run_.config.sets.unknown_labels = UnknownLabels::idk;
   const RunSets idk = make(b);
-  const auto &facts = set(plain, "unknown").facts, &others = set(shuffled, "unknown").facts, &refused = set(idk, "unknown").facts;
+  const auto &facts = set(plain, "unknown").facts, &others = set(shuffled, "unknown").facts,
+             &refused = set(idk, "unknown").facts;
   for (std::size_t i = 0; i < facts.size(); ++i) {
     EXPECT_EQ(others[i].id, facts[i].id);
     EXPECT_EQ(refused[i].id, facts[i].id);
@@ -175,8 +183,9 @@ TEST_F(RunSetsTest, MatchedSetsHaveAnAccountAndTheirSizes) {
   for (const TokenizedSet& s : sets.sets) {
     for (const Fact& fact : s.facts) EXPECT_EQ(owner.emplace(fact.subject, s.name).first->second, s.name);
   }
-  for (const std::string part : {"60 held facts of ", "matched to 60 known facts", "60 unknown facts of ", "matched to 60 held facts", "| name length (tokens) | 0.000 | 0.000 |",
-                                 "log-likelihood of the answer", "answer frequency"}) {
+  for (const std::string part :
+       {"60 held facts of ", "matched to 60 known facts", "60 unknown facts of ", "matched to 60 held facts",
+        "| name length (tokens) | 0.000 | 0.000 |", "log-likelihood of the answer", "answer frequency"}) {
     EXPECT_TRUE(has(sets.curation, part));
   }
   EXPECT_EQ(make(b).curation, sets.curation);
@@ -227,7 +236,8 @@ TEST_F(RunSetsTest, CovariatesAreWhatTheyAreCalled) {
   const SetScore scored = score(b.model, b.weights, held, *alone_);
   for (std::size_t i = 0; i < held.facts.size(); ++i) {
     const Fact& fact = held.facts[i];
-    const std::string first = fact.subject.substr(0, fact.subject.find(' ')), last = fact.subject.substr(fact.subject.find(' ') + 1);
+    const std::string first = fact.subject.substr(0, fact.subject.find(' ')),
+                      last = fact.subject.substr(fact.subject.find(' ') + 1);
     double with_first = 0, with_last = 0, same = 0, all = 0;
     for (const Fact& other : b.world.base_facts()) {
       with_first += (" " + other.subject + " ").find(" " + first + " ") != std::string::npos;
@@ -238,7 +248,8 @@ TEST_F(RunSetsTest, CovariatesAreWhatTheyAreCalled) {
     EXPECT_EQ(c.name_length[i], 2);
     EXPECT_NEAR(c.log_frequency[i], (std::log(1 + with_first) + std::log(1 + with_last)) / 2, 1e-12);
     EXPECT_DOUBLE_EQ(c.answer_frequency[i], same / all);
-    EXPECT_EQ(overlap[i], (static_cast<double>(new_tokens.contains(first)) + static_cast<double>(new_tokens.contains(last))) / 2);
+    EXPECT_EQ(overlap[i],
+              (static_cast<double>(new_tokens.contains(first)) + static_cast<double>(new_tokens.contains(last))) / 2);
     EXPECT_NEAR(std::exp(c.base_margin[i]), scored.probability[i], 1e-5 * scored.probability[i]);
     EXPECT_LT(c.name_likelihood[i], 0);
   }
@@ -254,7 +265,10 @@ TEST_F(RunSetsTest, CosinesAreOfMeanEmbeddings) {
   const std::vector<Fact> others = {b.world.new_facts()[0], facts[4]};
   const auto cosine = embedding_cosine(b, facts, others);
   for (std::size_t i = 4; i < 8; ++i) EXPECT_NEAR(cosine[i], 1.0, 1e-9);  // the second person is among the others
-  const at::Tensor embedding = b.model.table().view(b.weights, static_cast<std::size_t>(b.model.table().index_of("model.embed_tokens.weight"))).to(at::kDouble);
+  const at::Tensor embedding =
+      b.model.table()
+          .view(b.weights, static_cast<std::size_t>(b.model.table().index_of("model.embed_tokens.weight")))
+          .to(at::kDouble);
   const auto mean = [&](const Fact& fact) {
     at::Tensor sum = at::zeros({16}, at::kDouble);
     for (const TokenId id : b.tokenizer.encode(fact.subject)) sum += embedding[id] / 2;
@@ -278,7 +292,8 @@ TEST_F(RunSetsTest, CovariatesGoIntoTheOutcomesOfHeldAndUnknown) {
   for (const std::string name : {"held", "unknown"}) {
     const auto& extra = outcomes.sets.at(name).extra;
     EXPECT_EQ(extra.size(), 6U);
-    for (const std::string key : {"token_overlap", "log_frequency", "answer_frequency", "name_length", "base_margin", "embedding_cosine"}) {
+    for (const std::string key :
+         {"token_overlap", "log_frequency", "answer_frequency", "name_length", "base_margin", "embedding_cosine"}) {
       ASSERT_TRUE(extra.contains(key)) << key;
       EXPECT_EQ(extra.at(key).size(), 60U);
     }

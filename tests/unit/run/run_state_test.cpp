@@ -27,7 +27,8 @@ RunState example() {
   state.spent = {3.25, 2.5};
   state.measurements = {"a,b"};
   const std::vector<TokenizedSet> sets = {two_facts("held", 7), two_facts("known", 9), {}};
-  const std::vector<SetScore> scores = {{{1, 0}, {0.25F, 1e-30F}, {3, 4}, {0.5F, 0.25F}, {1.5F, 2.0F}}, {{0, 0}, {0.5F, 0.75F}, {5, 6}}, {}};
+  const std::vector<SetScore> scores = {
+      {{1, 0}, {0.25F, 1e-30F}, {3, 4}, {0.5F, 0.25F}, {1.5F, 2.0F}}, {{0, 0}, {0.5F, 0.75F}, {5, 6}}, {}};
   state.outcomes.sets["held"].extra["name_length"] = {2, 3};
   state.record(0, 0, sets, scores);
   state.record(1, 2.5F, sets, scores);
@@ -68,8 +69,9 @@ TEST(RunStateTest, GoesThroughACheckpointUnchanged) {
     EXPECT_EQ(other.extra, set.extra) << name;
   }
   EXPECT_EQ(loaded.outcomes.sets.at("held").correct, (std::vector<std::uint8_t>{1, 0, 1, 0}));
-  EXPECT_EQ(loaded.outcomes.sets.at("held").extra, (std::map<std::string, std::vector<float>>{
-                                                       {"confidence", {0.5F, 0.25F, 0.5F, 0.25F}}, {"entropy", {1.5F, 2, 1.5F, 2}}, {"name_length", {2, 3}}}));
+  EXPECT_EQ(loaded.outcomes.sets.at("held").extra,
+            (std::map<std::string, std::vector<float>>{
+                {"confidence", {0.5F, 0.25F, 0.5F, 0.25F}}, {"entropy", {1.5F, 2, 1.5F, 2}}, {"name_length", {2, 3}}}));
   EXPECT_TRUE(loaded.outcomes.sets.at("known").extra.empty());  // scores without them
 }
 

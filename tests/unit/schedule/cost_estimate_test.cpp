@@ -1,7 +1,7 @@
 #include <stet/schedule/cost_estimate.hpp>
 
-#include <stet/comm/session.hpp>
 #include <experiment_support.hpp>
+#include <stet/comm/session.hpp>
 
 #include <string>
 
@@ -39,8 +39,14 @@ double memory_of(const std::string& more) {
   const testing::Folder folder;
   const auto alone = make_single_process();
   PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
-  const Plan plan = make_plan(folder.write("experiment.toml", "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n[experiment]\nname = \"memory\"\nseeds = 1\n" + more), {}, registry);
-  return estimate_cost(plan, registry, [](const PlannedBase&) { return true; }, [](const PlannedRun&) { return true; }, [](const PlannedLabels&) { return true; }, 0.02)
+  const Plan plan = make_plan(
+      folder.write("experiment.toml", "base = \"" STET_SOURCE_DIR
+                                      "/tests/e2e/world.toml\"\n[experiment]\nname = \"memory\"\nseeds = 1\n" +
+                                          more),
+      {}, registry);
+  return estimate_cost(
+             plan, registry, [](const PlannedBase&) { return true; }, [](const PlannedRun&) { return true; },
+             [](const PlannedLabels&) { return true; }, 0.02)
       .memory_bytes;
 }
 

@@ -1,7 +1,7 @@
 #include <stet/schedule/results.hpp>
 
-#include <stet/base/files.hpp>
 #include <experiment_support.hpp>
+#include <stet/base/files.hpp>
 
 #include <chrono>
 #include <future>
@@ -22,7 +22,8 @@ TEST(WriteResults, OneWriterAtATime) {
   EXPECT_FALSE(std::filesystem::exists(workspace.folder() / "table.md"));
   another.reset();
   writing.get();
-  for (const char* name : {"table.md", "table.tex", "table.csv", "plan.toml", "certification.md"}) EXPECT_TRUE(std::filesystem::exists(workspace.folder() / name)) << name;
+  for (const char* name : {"table.md", "table.tex", "table.csv", "plan.toml", "certification.md"})
+    EXPECT_TRUE(std::filesystem::exists(workspace.folder() / name)) << name;
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ ForecastTask finished(Kind kind, const std::string& like, double seconds) { retu
 ForecastTask waiting(Kind kind, const std::string& identity, const std::string& like) { return {kind, identity, like}; }
 
 TEST(WorkForecast, NothingIsForetoldOfTheUnknown) {
-  const std::vector<ForecastTask> tasks = {waiting(Kind::base, "base 1", "128"), waiting(Kind::run, "sft seed 1", "sft")};
+  const std::vector<ForecastTask> tasks = {waiting(Kind::base, "base 1", "128"),
+                                           waiting(Kind::run, "sft seed 1", "sft")};
   const Forecast begin = forecast(tasks, {}, 1);
   EXPECT_EQ(begin.fraction, 0);
   EXPECT_FALSE(begin.left);
@@ -23,7 +24,8 @@ TEST(WorkForecast, NothingIsForetoldOfTheUnknown) {
 
 TEST(WorkForecast, GoesByWhatIsUnderWayUntilSomethingIsFinished) {
   // Half a base in 30 s: 30 s more, and 10 s for a run, which is taken for a sixth of a base.
-  const std::vector<ForecastTask> tasks = {waiting(Kind::base, "base 1", "128"), waiting(Kind::run, "sft seed 1", "sft")};
+  const std::vector<ForecastTask> tasks = {waiting(Kind::base, "base 1", "128"),
+                                           waiting(Kind::run, "sft seed 1", "sft")};
   const std::vector<Progress> active = {{"", 0.5, 1000, 30, "base 1"}};
   const Forecast now = forecast(tasks, active, 1);
   EXPECT_DOUBLE_EQ(now.left.value(), 40);
@@ -31,10 +33,15 @@ TEST(WorkForecast, GoesByWhatIsUnderWayUntilSomethingIsFinished) {
 }
 
 TEST(WorkForecast, ArmsHaveTheirOwnCosts) {
-  // The base is paid for and says nothing of runs any more; an arm that nobody has finished goes by the mean of the others.
-  const std::vector<ForecastTask> tasks = {finished(Kind::base, "128", 1000),           finished(Kind::run, "short", 10), finished(Kind::run, "short", 14),
-                                           finished(Kind::run, "long", 96),             waiting(Kind::run, "short seed 3", "short"),
-                                           waiting(Kind::run, "long seed 2", "long"),      waiting(Kind::run, "new seed 1", "new")};
+  // The base is paid for and says nothing of runs any more; an arm that nobody has finished goes by the mean of the
+  // others.
+  const std::vector<ForecastTask> tasks = {finished(Kind::base, "128", 1000),
+                                           finished(Kind::run, "short", 10),
+                                           finished(Kind::run, "short", 14),
+                                           finished(Kind::run, "long", 96),
+                                           waiting(Kind::run, "short seed 3", "short"),
+                                           waiting(Kind::run, "long seed 2", "long"),
+                                           waiting(Kind::run, "new seed 1", "new")};
   EXPECT_DOUBLE_EQ(forecast(tasks, {}, 1).left.value(), 12 + 96 + 40);
   const std::vector<Progress> active = {{"", 0.75, 1000, 50, "long seed 2"}};
   EXPECT_DOUBLE_EQ(forecast(tasks, active, 1).left.value(), 12 + 24 + 40);
@@ -42,11 +49,13 @@ TEST(WorkForecast, ArmsHaveTheirOwnCosts) {
 }
 
 TEST(WorkForecast, TheLongestTaskIsNotDivided) {
-  std::vector<ForecastTask> tasks = {finished(Kind::run, "short", 10), finished(Kind::run, "long", 100), waiting(Kind::run, "long seed 2", "long"),
+  std::vector<ForecastTask> tasks = {finished(Kind::run, "short", 10), finished(Kind::run, "long", 100),
+                                     waiting(Kind::run, "long seed 2", "long"),
                                      waiting(Kind::run, "short seed 2", "short")};
   EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(), 100);
   tasks.insert(tasks.end(), 29, waiting(Kind::run, "short seed 3", "short"));
-  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(), 100);  // 400 s of work: four processes are busy as long as the longest takes
+  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(),
+                   100);  // 400 s of work: four processes are busy as long as the longest takes
   tasks.push_back(waiting(Kind::run, "short seed 4", "short"));
   EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(), 102.5);
 }
@@ -61,7 +70,8 @@ TEST(WorkForecast, WhatFailedOrIsCopiedCostsNothing) {
 }
 
 TEST(WorkForecast, AFinishedTaskThatStillSaysItIsUnderWayCountsOnce) {
-  const std::vector<ForecastTask> tasks = {{Kind::run, "sft seed 1", "sft", 10}, waiting(Kind::run, "sft seed 2", "sft")};
+  const std::vector<ForecastTask> tasks = {{Kind::run, "sft seed 1", "sft", 10},
+                                           waiting(Kind::run, "sft seed 2", "sft")};
   const std::vector<Progress> late = {{"", 0.99, 1000, 10, "sft seed 1"}};
   EXPECT_DOUBLE_EQ(forecast(tasks, late, 1).fraction, 0.5);
 }

@@ -49,7 +49,7 @@ TEST_F(WorkspaceTest, AnotherExperimentsRunOfTheSameIdentityIsAdopted) {
   EXPECT_FALSE(first.adopt(run));  // its own
   EXPECT_FALSE(first.finished_elsewhere(run).has_value());
   EXPECT_EQ(second.finished_elsewhere(run), theirs);
-  run.arm = "plain";               // the same run under another name
+  run.arm = "plain";  // the same run under another name
   ASSERT_TRUE(second.adopt(run));
   const std::filesystem::path mine = second.run_folder(run);
   EXPECT_TRUE(task::finished(mine));
@@ -79,7 +79,8 @@ TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
   EXPECT_TRUE(task::holds_model(mine));
   EXPECT_FALSE(std::filesystem::exists(mine / "tokenizer_config.json"));
   std::filesystem::remove_all(mine);
-  write_file_atomically(theirs / "tokenizer_config.json", "{\"eos_token\": \"<end>\"}");  // an end token of an unusual name
+  write_file_atomically(theirs / "tokenizer_config.json",
+                        "{\"eos_token\": \"<end>\"}");  // an end token of an unusual name
   ASSERT_TRUE(second.adopt(run));
   EXPECT_EQ(read_file(mine / "tokenizer_config.json"), "{\"eos_token\": \"<end>\"}");
   EXPECT_EQ(read_file(mine / "model.safetensors"), "weights");
@@ -122,7 +123,8 @@ TEST_F(WorkspaceTest, AFailureCountsInItsOwnSessionAlone) {
 TEST_F(WorkspaceTest, ARecordThatWasAlteredIsNamed) {
   std::filesystem::create_directory(task_);
   using namespace std::string_literals;
-  for (const std::string& text : {"{\"seconds\": 1, \"ranks\": 2}\0x"s, "{}"s, ""s, "{\"seconds\": \"long\", \"ranks\": 2}"s}) {
+  for (const std::string& text :
+       {"{\"seconds\": 1, \"ranks\": 2}\0x"s, "{}"s, ""s, "{\"seconds\": \"long\", \"ranks\": 2}"s}) {
     static_cast<void>(folder_.write("task/finished.json", text));
     const Error error = testing::error_of([&] { (void)task::record(task_); });
     EXPECT_EQ(error.kind(), ErrorKind::data) << text;

@@ -20,12 +20,14 @@ void expect_effect(const std::vector<double>& differences, double confidence, do
   EXPECT_NEAR(effect.high, high, 1e-6 * std::abs(value));
 }
 
-// scipy, for d with m = n - 1 and t = sqrt(n) mean / sd: value = exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / sqrt(m / 2) * mean / sd; ends: brentq over c of
-// quad(lambda s: 2 * m * s * chi2.pdf(m * s * s, m) * norm.cdf(t * s - c), 0, 8) - p for p = 0.975 and 0.025, over sqrt(n) (nct.cdf gives the same where it does
-// not overflow).
+// scipy, for d with m = n - 1 and t = sqrt(n) mean / sd: value = exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / sqrt(m /
+// 2) * mean / sd; ends: brentq over c of quad(lambda s: 2 * m * s * chi2.pdf(m * s * s, m) * norm.cdf(t * s - c), 0, 8)
+// - p for p = 0.975 and 0.025, over sqrt(n) (nct.cdf gives the same where it does not overflow).
 TEST(EffectSize, AgreesWithScipy) {
-  expect_effect({1, 2, 3}, 0.95, 1.1283791670955128, -0.14156417860223247, 4.105494594597381);  // d = 2, J(2) = 1 / sqrt(pi)
-  expect_effect({0.01, -0.005, 0.004, 0.012, -0.008, 0.003}, 0.95, 0.2823156729675554, -0.5047984608441011, 1.1459178919628359);
+  expect_effect({1, 2, 3}, 0.95, 1.1283791670955128, -0.14156417860223247,
+                4.105494594597381);  // d = 2, J(2) = 1 / sqrt(pi)
+  expect_effect({0.01, -0.005, 0.004, 0.012, -0.008, 0.003}, 0.95, 0.2823156729675554, -0.5047984608441011,
+                1.1459178919628359);
   const std::vector<double> fall{-0.21, -0.13, -0.17, -0.2, -0.11, -0.15, -0.19, -0.12};
   expect_effect(fall, 0.95, -3.722897740922619, -6.436459304530138, -1.9331377058788601);
   expect_effect(fall, 0.9, -3.722897740922619, -6.025153907187286, -2.232478689659113);
@@ -71,7 +73,8 @@ TEST(EffectSize, IsRightOnAverageAndCovers) {
         covered += effect.low <= truth && truth <= effect.high ? 1 : 0;
       }
       RecordProperty("covered_" + std::to_string(seeds) + "_" + std::to_string(static_cast<int>(truth)), covered);
-      EXPECT_NEAR(mean, truth, 0.04 + 0.04 * truth) << seeds;  // some three standard errors; uncorrected, 4 would be 4.76 with six seeds
+      EXPECT_NEAR(mean, truth, 0.04 + 0.04 * truth)
+          << seeds;  // some three standard errors; uncorrected, 4 would be 4.76 with six seeds
       EXPECT_NEAR(covered / double(repetitions), 0.95, 0.021) << seeds << " seeds, " << truth;
     }
   }

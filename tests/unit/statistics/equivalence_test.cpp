@@ -11,8 +11,8 @@
 namespace stet::report {
 namespace {
 
-// R: d <- c(0.01, -0.005, 0.004, 0.012, -0.008, 0.003); mean 0.0026667, sd 0.0079415, se 0.0032421; t = 6.991 and -5.346
-// with 5 degrees of freedom.
+// R: d <- c(0.01, -0.005, 0.004, 0.012, -0.008, 0.003); mean 0.0026667, sd 0.0079415, se 0.0032421; t = 6.991 and
+// -5.346 with 5 degrees of freedom.
 TEST(Equivalence, ByHand) {
   const std::vector<double> d{0.01, -0.005, 0.004, 0.012, -0.008, 0.003};
   const EquivalenceTest test = equivalence_test(d, 0.02);

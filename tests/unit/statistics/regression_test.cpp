@@ -141,7 +141,8 @@ TEST(Logistic, AStepIsTakenOnlyIfItWasAccepted) {
       }
       const RegressionFit fit = fit_logistic(data, ridge, {}, &start);
       EXPECT_GE(objective(fit, ridge), objective(start, ridge) * (1 + 1e-9)) << ridge << ' ' << far;
-      for (std::size_t i = 0; fit.converged && i < 3; ++i) EXPECT_NEAR(fit.coefficients[i], best.coefficients[i], 1e-5) << ridge << ' ' << far;
+      for (std::size_t i = 0; fit.converged && i < 3; ++i)
+        EXPECT_NEAR(fit.coefficients[i], best.coefficients[i], 1e-5) << ridge << ' ' << far;
     }
   }
 }
@@ -161,8 +162,9 @@ TEST(Linear, SolvesKnownEquations) {
   EXPECT_NEAR(fit.standard_errors[0], 0.5 / std::sqrt(2000 * 0.75), 0.003);
 }
 
-/// Logistic data of `facts` facts in each of `groups` seeds. The slope of a seed is 0.8 and `by_seed` times a normal; the covariate of a fact is the same in all
-/// seeds, and so is a hidden part of its score of deviation `by_fact`: rows of a seed, and of a fact, are far from independent.
+/// Logistic data of `facts` facts in each of `groups` seeds. The slope of a seed is 0.8 and `by_seed` times a normal;
+/// the covariate of a fact is the same in all seeds, and so is a hidden part of its score of deviation `by_fact`: rows
+/// of a seed, and of a fact, are far from independent.
 RegressionData draw_shared(std::uint32_t groups, std::uint32_t facts, double by_seed, double by_fact, Random& random) {
   RegressionData data;
   data.covariates = 1;
@@ -186,12 +188,14 @@ RegressionData draw_shared(std::uint32_t groups, std::uint32_t facts, double by_
   return data;
 }
 
-/// The coefficient that estimates of so many facts a seed have on average, from many seeds and facts (hidden parts attenuate it).
+/// The coefficient that estimates of so many facts a seed have on average, from many seeds and facts (hidden parts
+/// attenuate it).
 double shared_truth(std::uint32_t facts, double by_seed, double by_fact) {
   Random random(77, "truth");
   double sum = 0;
   constexpr int parts = 300;
-  for (int part = 0; part < parts; ++part) sum += fit_logistic(draw_shared(8, facts, by_seed, by_fact, random), 0.01).coefficients[0] / parts;
+  for (int part = 0; part < parts; ++part)
+    sum += fit_logistic(draw_shared(8, facts, by_seed, by_fact, random), 0.01).coefficients[0] / parts;
   return sum;
 }
 
@@ -214,7 +218,8 @@ TEST(ClusterBootstrap, CoversWhereSeedsOrFactsHaveMuchInCommon) {
         covered_naive += std::abs(fit.coefficients[0] - truth) < 1.96 * fit.standard_errors[0];
       }
       RecordProperty("covered_" + std::to_string(seeds) + (c.by_seed > 0 ? "_by_seed" : "_by_fact"), covered);
-      // Two standard errors of 150 are 0.036. Seeds and facts both are drawn: where one of them has nothing in common it covers more.
+      // Two standard errors of 150 are 0.036. Seeds and facts both are drawn: where one of them has nothing in common
+      // it covers more.
       EXPECT_GE(covered, 0.92 * repetitions) << seeds << " seeds, " << c.by_seed << ' ' << c.by_fact;
       EXPECT_LT(covered_naive, 0.85 * repetitions);  // what the bootstrap is for
     }
@@ -327,7 +332,8 @@ TEST(Mediation, HasNoIntervalsBelowSixSeeds) {
   const RegressionData data = draw({5, 40, {0.5, 0}, 0}, random);
   const Mediation result = mediation(data, 0, std::vector<double>(data.y.begin(), data.y.end()), 1, {100, 1, 0.95});
   EXPECT_FALSE(std::isnan(result.indirect.mean));
-  for (const Estimate& path : {result.a, result.b, result.indirect, result.direct}) EXPECT_TRUE(std::isnan(path.low) && std::isnan(path.high));
+  for (const Estimate& path : {result.a, result.b, result.indirect, result.direct})
+    EXPECT_TRUE(std::isnan(path.low) && std::isnan(path.high));
 }
 
 }  // namespace

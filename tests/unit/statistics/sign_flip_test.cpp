@@ -131,7 +131,8 @@ TEST(Holm, HoldsTheFamilysLevel) {
         p.push_back(p_of(d));
       }
       const std::vector<double> adjusted = holm(p);
-      wrong += std::any_of(adjusted.begin(), adjusted.begin() + (effect == 0 ? 5 : 3), [](double q) { return q <= 0.05; });
+      wrong +=
+          std::any_of(adjusted.begin(), adjusted.begin() + (effect == 0 ? 5 : 3), [](double q) { return q <= 0.05; });
       found += effect > 0 && adjusted[3] <= 0.05;
     }
     EXPECT_LE(wrong / static_cast<double>(families), 0.05 + 4 * 0.004) << effect;  // four standard errors

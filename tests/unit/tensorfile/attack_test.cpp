@@ -139,7 +139,8 @@ TEST_P(Attacks, AreRefusedWithAReason) {
   EXPECT_NE(error.where().find("attack.safetensors"), std::string::npos) << error.what();
   EXPECT_NE(std::string(error.what()).find(GetParam().reason), std::string::npos) << error.what();
 }
-INSTANTIATE_TEST_SUITE_P(All, Attacks, ::testing::ValuesIn(attacks()), [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, Attacks, ::testing::ValuesIn(attacks()),
+                         [](const auto& test) { return test.param.name; });
 
 // The counterpart: what only looks suspicious is read.
 struct Honest {
@@ -158,13 +159,13 @@ TEST_P(HonestFiles, AreRead) {
 INSTANTIATE_TEST_SUITE_P(
     All, HonestFiles,
     ::testing::Values(Honest{"no_tensors", file_of("{}"), 0}, Honest{"padded", file_of("{}   \n"), 0},
-                    Honest{"scalar", file_of(one("", "0,4"), 4), 1},
-                    Honest{"names_in_another_order", file_of(two(tensor("1", "4,8"), tensor("1", "0,4")), 8), 2},
-                    Honest{"zero_size_on_a_border", file_of(two(tensor("1", "0,4"), tensor("7,0", "4,4")), 4), 2},
-                    Honest{"zero_size_first", file_of(two(tensor("1", "0,4"), tensor("0", "0,0")), 4), 2},
-                    Honest{"name_of_metadata_key",
-                           file_of(R"({"__metadata__":{"a":"b"},"a":)" + tensor("1", "0,4") + "}", 4), 1},
-                    Honest{"empty_name", file_of(R"({"":)" + tensor("1", "0,4") + "}", 4), 1}),
+                      Honest{"scalar", file_of(one("", "0,4"), 4), 1},
+                      Honest{"names_in_another_order", file_of(two(tensor("1", "4,8"), tensor("1", "0,4")), 8), 2},
+                      Honest{"zero_size_on_a_border", file_of(two(tensor("1", "0,4"), tensor("7,0", "4,4")), 4), 2},
+                      Honest{"zero_size_first", file_of(two(tensor("1", "0,4"), tensor("0", "0,0")), 4), 2},
+                      Honest{"name_of_metadata_key",
+                             file_of(R"({"__metadata__":{"a":"b"},"a":)" + tensor("1", "0,4") + "}", 4), 1},
+                      Honest{"empty_name", file_of(R"({"":)" + tensor("1", "0,4") + "}", 4), 1}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Attack, EveryCutOfAGoodFileIsRefused) {

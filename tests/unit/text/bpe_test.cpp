@@ -2,8 +2,8 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/text/bpe/bpe.hpp>
-#include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/json.hpp>
+#include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/unicode/utf8.hpp>
 
 #include <gtest/gtest.h>

@@ -1,9 +1,9 @@
 // The shared tokenizers, against what an independent implementation computed.
+#include <fixtures_folder.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
-#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // Regular expressions of tokenizer.json: what is translated, what is refused, and how matches cut a text.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/unicode/pattern.hpp>
 #include <stet/text/unicode/pattern_syntax.hpp>
-#include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/unicode/utf8.hpp>
 
 #include <gtest/gtest.h>
@@ -42,14 +42,15 @@ TEST(Pattern, CutsAsLlama3AndGpt4oDo) {
   EXPECT_EQ(cut(gpt4o, isolated, "camelCase HTTPServer's"), (Words{"camel", "Case", " HTTPServer's"}));
 }
 
-// JavaScript's \s has U+FEFF and lacks U+0085; Rust and Oniguruma go by White_Space, which has U+0085 and neither U+FEFF
-// nor (since Unicode 6.3) U+180E. PCRE2's own \s has U+180E.
+// JavaScript's \s has U+FEFF and lacks U+0085; Rust and Oniguruma go by White_Space, which has U+0085 and neither
+// U+FEFF nor (since Unicode 6.3) U+180E. PCRE2's own \s has U+180E.
 TEST(Pattern, WhiteSpaceIsUnicodesAsInRust) {
   for (char32_t point = 0; point < 0x110000; ++point) {
     if (point == 0xD800) point = 0xE000;
     std::string text;
     append_utf8(text, point);
-    static Pattern::Matcher in(compiled("\\s")), out(compiled("\\S")), in_set(compiled("[^\\S]")), not_set(compiled("[^\\s]"));
+    static Pattern::Matcher in(compiled("\\s")), out(compiled("\\S")), in_set(compiled("[^\\S]")),
+        not_set(compiled("[^\\s]"));
     std::size_t begin = 0, end = 0;
     const bool space = is_white_space(point);
     ASSERT_EQ(in.find(text, 0, begin, end), space) << static_cast<std::uint32_t>(point);
@@ -95,20 +96,47 @@ TEST(Pattern, StepsFollowOneAnotherAndThePrefixSpaceComesLast) {
 
 TEST(Pattern, WhatCouldMeanSomethingElseIsRefusedWithTheReason) {
   const std::pair<const char*, const char*> refused[] = {
-      {"^a", "anchor"},          {"a$", "anchor"},        {"\\bword", "\\b"},          {"(a)\\1", "\\1"},
-      {"[[:alpha:]]", "a set"},  {"[a&&b]", "intersect"}, {"\\h", "\\h"},              {"\\p{Foo}", "Foo"},
-      {"a**", "quantifier of"},  {"a{2}?", "'?'"},        {"a{1,2}+", "'+'"},          {"(?<n>a)", "group"},
-      {"(?m:a)", "group"},       {"(a", "not closed"},    {"a)", "')'"},               {"[a", "unfinished"},
-      {"[z-a]", "range"},        {"[]a]", "empty set"},   {"(?i:ss)", "\"ss\""},       {"(?i:[a-z])", "set where"},
-      {"(?i:\u00DF)", "ASCII"},  {"\\xFF", "byte"},       {"\\x{110000}", "code point"}, {"\\", "unfinished"},
-      {"a{9999}", "above 1000"}, {"", "empty"},           {"*a", "PCRE2"},             {"(?<=a+)b", "PCRE2"},
-      {"[a-\\d]", "range"},      {"[\\d-z]", "'-'"},      {"(?i:\\p{Lu})", "Lu"},      {"\xff", "UTF-8"},
-      {"((((a{1000}){1000}){1000}){1000})", "PCRE2"},     {"(?R)", "group"},           {"\\Ca", "\\C"},
+      {"^a", "anchor"},
+      {"a$", "anchor"},
+      {"\\bword", "\\b"},
+      {"(a)\\1", "\\1"},
+      {"[[:alpha:]]", "a set"},
+      {"[a&&b]", "intersect"},
+      {"\\h", "\\h"},
+      {"\\p{Foo}", "Foo"},
+      {"a**", "quantifier of"},
+      {"a{2}?", "'?'"},
+      {"a{1,2}+", "'+'"},
+      {"(?<n>a)", "group"},
+      {"(?m:a)", "group"},
+      {"(a", "not closed"},
+      {"a)", "')'"},
+      {"[a", "unfinished"},
+      {"[z-a]", "range"},
+      {"[]a]", "empty set"},
+      {"(?i:ss)", "\"ss\""},
+      {"(?i:[a-z])", "set where"},
+      {"(?i:\u00DF)", "ASCII"},
+      {"\\xFF", "byte"},
+      {"\\x{110000}", "code point"},
+      {"\\", "unfinished"},
+      {"a{9999}", "above 1000"},
+      {"", "empty"},
+      {"*a", "PCRE2"},
+      {"(?<=a+)b", "PCRE2"},
+      {"[a-\\d]", "range"},
+      {"[\\d-z]", "'-'"},
+      {"(?i:\\p{Lu})", "Lu"},
+      {"\xff", "UTF-8"},
+      {"((((a{1000}){1000}){1000}){1000})", "PCRE2"},
+      {"(?R)", "group"},
+      {"\\Ca", "\\C"},
   };
   for (const auto& [pattern, reason] : refused) {
     const auto result = Pattern::regex(pattern);
     ASSERT_TRUE(std::holds_alternative<std::string>(result)) << pattern;
-    EXPECT_NE(std::get<std::string>(result).find(reason), std::string::npos) << pattern << ": " << std::get<std::string>(result);
+    EXPECT_NE(std::get<std::string>(result).find(reason), std::string::npos)
+        << pattern << ": " << std::get<std::string>(result);
   }
 }
 
@@ -126,7 +154,8 @@ TEST(Pattern, ConstructsKeepTheirMeaning) {
 }
 
 TEST(Pattern, EndlessBacktrackingIsAnErrorAndNoHang) {
-  EXPECT_THROW(static_cast<void>(cut("(a|a)*(a|a)*(a|a)*[bc]", SplitBehavior::isolated, std::string(5000, 'a'))), Error);
+  EXPECT_THROW(static_cast<void>(cut("(a|a)*(a|a)*(a|a)*[bc]", SplitBehavior::isolated, std::string(5000, 'a'))),
+               Error);
 }
 
 TEST(Pattern, RandomPatternsNeverCrash) {

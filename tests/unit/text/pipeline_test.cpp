@@ -1,15 +1,15 @@
 // Normal forms, added tokens, templates and hostile files.
+#include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/text/added_tokens.hpp>
+#include <stet/text/bpe/word_cache.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/unicode/normalizer.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/text/unicode/normalizer.hpp>
 #include <stet/text/unicode/utf8.hpp>
-#include <stet/text/bpe/word_cache.hpp>
-#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -120,8 +120,8 @@ TEST(AddedTokens, FlagsWorkAsInTheRustOriginal) {
     if (*flag != 0) t[flag] = true;
     return t;
   };
-  const Tokenizer tokenizer =
-      made(with_added({token("[W]", ""), token("word", "single_word"), token("<L>", "lstrip"), token("<R>", "rstrip"), token("[W][W]", "")}));
+  const Tokenizer tokenizer = made(with_added({token("[W]", ""), token("word", "single_word"), token("<L>", "lstrip"),
+                                               token("<R>", "rstrip"), token("[W][W]", "")}));
   EXPECT_EQ(pieces(tokenizer, "a[W]b[W][W][W]"), (Pieces{"a", "<[W]>", "b", "<[W][W]>", "<[W]>"}));
   EXPECT_EQ(pieces(tokenizer, "word words sword _word word."),
             (Pieces{"<word>", " words sword _word ", "<word>", "."}));
@@ -198,7 +198,8 @@ TEST(PostProcessor, TemplatesPutTokensAround) {
     change(copy["post_processor"]["processors"][1]);
     return refusal(copy.dump());
   };
-  EXPECT_NAMES(changed([](json& t) { t["special_tokens"]["end"]["ids"][0] = 1u << 31; }), "special_tokens[\"end\"].ids[0]");
+  EXPECT_NAMES(changed([](json& t) { t["special_tokens"]["end"]["ids"][0] = 1u << 31; }),
+               "special_tokens[\"end\"].ids[0]");
   EXPECT_NAMES(changed([](json& t) { t["special_tokens"]["end"]["ids"][0] = 1756; }), "special_tokens[\"end\"].ids[0]");
   EXPECT_NAMES(changed([](json& t) { t["special_tokens"].erase("end"); }), "single[2].SpecialToken.id");
   EXPECT_NAMES(changed([](json& t) { t["single"].erase(1); }), "post_processor.processors[1].single");
@@ -211,7 +212,8 @@ TEST(PostProcessor, TemplatesPutTokensAround) {
 }
 
 TEST(PreTokenizerFile, StepsAreReadAndRefusedByPath) {
-  const json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  const json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
   const json digit_step = {{"type", "Digits"}, {"individual_digits", true}};
   const auto with = [&](const json& steps) {
     json file = fixture_json("gpt2-style");
@@ -264,13 +266,18 @@ TEST(HostileFiles, GiveErrors) {
     change(file);
     return refusal(file.dump());
   };
-  for (const json& id : {json(-1), json(1.5), json(1u << 30), json(~std::uint64_t{0}), json(1e300), json("7"), json()}) {
+  for (const json& id :
+       {json(-1), json(1.5), json(1u << 30), json(~std::uint64_t{0}), json(1e300), json("7"), json()}) {
     EXPECT_NAMES(changed([&](json& f) { f["model"]["vocab"]["Who"] = id; }), "\"model.vocab\"");
     EXPECT_NAMES(changed([&](json& f) { f["added_tokens"][0]["id"] = id; }), "tokenizer field \"");
   }
-  EXPECT_NAMES(changed([](json& f) { f["added_tokens"].push_back(f["added_tokens"][0]); }), "\"added_tokens[1].content\"");
+  EXPECT_NAMES(changed([](json& f) { f["added_tokens"].push_back(f["added_tokens"][0]); }),
+               "\"added_tokens[1].content\"");
   EXPECT_NAMES(changed([](json& f) { f["added_tokens"][0]["content"] = ""; }), "\"added_tokens[0].content\"");
-  EXPECT_NAMES(changed([](json& f) { f["model"]["merges"].push_back(json::array({"a", ""})); }), "\"model.merges[1200]\"");
+  EXPECT_NAMES(changed([](json& f) {
+                 f["model"]["merges"].push_back(json::array({"a", ""}));
+               }),
+               "\"model.merges[1200]\"");
   // A token that only added_tokens knows is none that a merge could make.
   EXPECT_NAMES(changed([](json& f) {
                  f["added_tokens"].push_back({{"id", 1457}, {"content", "QQ"}, {"special", false}});
@@ -297,7 +304,17 @@ TEST(HostileFiles, AnyFieldMayBeAnything) {
   ASSERT_EQ(refusal(file.dump()), "accepted");
   json small = file;
   small["model"].erase("vocab");
-  const std::vector<json> values = {nullptr, true, 3, -1, 2.5, "x", "", json::array(), json::array({1, "x"}), json::object(), json::object({{"type", "ByteLevel"}})};
+  const std::vector<json> values = {nullptr,
+                                    true,
+                                    3,
+                                    -1,
+                                    2.5,
+                                    "x",
+                                    "",
+                                    json::array(),
+                                    json::array({1, "x"}),
+                                    json::object(),
+                                    json::object({{"type", "ByteLevel"}})};
   std::size_t refused = 0;
   const json flat = small.flatten();
   for (const auto& [pointer, old] : flat.items()) {
@@ -363,8 +380,10 @@ TEST(Encoder, AgreesWithTheUncachedPathOnRandomText) {
       std::string text;
       for (std::uint64_t i = 0, n = random.below(80); i < n; ++i) {
         const std::uint64_t kind = random.below(10);
-        if (kind < 6) text += " abcdeWho'st.12\n"[random.below(16)];
-        else append_utf8(text, static_cast<char32_t>(random.below(kind < 8 ? 0x800 : 0xD800)));
+        if (kind < 6)
+          text += " abcdeWho'st.12\n"[random.below(16)];
+        else
+          append_utf8(text, static_cast<char32_t>(random.below(kind < 8 ? 0x800 : 0xD800)));
       }
       std::vector<TokenId> out;
       encoder.encode(text, out);

@@ -1,11 +1,11 @@
-// Tokenizers of forms that users reported: bytes without a token, padding and truncation, ids that no token has, end tokens of other names.
-// Values by the Rust original (tokenizers 0.23); fixtures_test.cpp compares every text.
+// Tokenizers of forms that users reported: bytes without a token, padding and truncation, ids that no token has, end
+// tokens of other names. Values by the Rust original (tokenizers 0.23); fixtures_test.cpp compares every text.
+#include <error_of.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/end_token.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/unicode/normalizer.hpp>
-#include <error_of.hpp>
 #include <temporary_folder.hpp>
 
 #include <gtest/gtest.h>
@@ -24,13 +24,22 @@ std::filesystem::path report_file(const std::string& name) {
 Tokenizer load_report(const std::string& name) { return Tokenizer::load(report_file(name)); }
 
 TEST(ReportedTokenizers, AByteWithoutATokenGivesNothingOrTheUnknownToken) {
-  const Tokenizer none = load_report("lacking"), unknown = load_report("lacking-unk"), fused = load_report("lacking-fused");
+  const Tokenizer none = load_report("lacking"), unknown = load_report("lacking-unk"),
+                  fused = load_report("lacking-fused");
   EXPECT_EQ(none.bytes_without_token(), 210U);
-  EXPECT_EQ(none.encode("a\x04" "b"), (Ids{16, 17}));
+  EXPECT_EQ(none.encode("a\x04"
+                        "b"),
+            (Ids{16, 17}));
   EXPECT_EQ(none.encode("\x04"), Ids{});
-  EXPECT_EQ(none.decode(none.encode("a\x04\x05" "b")), "ab");
-  EXPECT_EQ(unknown.encode("a\x04\x05" "b"), (Ids{17, 1, 1, 18}));
-  EXPECT_EQ(fused.encode("a\x04\x05" "b"), (Ids{17, 1, 18}));
+  EXPECT_EQ(none.decode(none.encode("a\x04\x05"
+                                    "b")),
+            "ab");
+  EXPECT_EQ(unknown.encode("a\x04\x05"
+                           "b"),
+            (Ids{17, 1, 1, 18}));
+  EXPECT_EQ(fused.encode("a\x04\x05"
+                         "b"),
+            (Ids{17, 1, 18}));
   EXPECT_EQ(load_report("padded").bytes_without_token(), 0U);
 }
 
@@ -41,7 +50,8 @@ TEST(ReportedTokenizers, AnUnknownTokenThatIsNoneIsRefusedWhereItIsNeeded) {
   EXPECT_NE(std::string(error.what()).find("\"model.unk_token\""), std::string::npos) << error.what();
   json full = parse_json(read_file(report_file("padded")), "padded");  // every byte has a token: nothing is unknown
   full["model"]["unk_token"] = "<nobody>";
-  EXPECT_EQ(Tokenizer::from_json(full.dump(), "some.json").encode("the quick fox"), load_report("padded").encode("the quick fox"));
+  EXPECT_EQ(Tokenizer::from_json(full.dump(), "some.json").encode("the quick fox"),
+            load_report("padded").encode("the quick fox"));
 }
 
 TEST(ReportedTokenizers, PaddingAndTruncationDoNotChangeTheTokensOfAText) {
@@ -61,9 +71,13 @@ TEST(ReportedTokenizers, IdsWithoutATokenLoad) {
   EXPECT_EQ(hole.encode("a town of two harbours"), (Ids{64, 399, 1010, 272, 286, 86, 78, 935, 268, 1197, 82}));
   json file = parse_json(read_file(report_file("hole-cl100k")), "hole");
   file["added_tokens"][0]["id"] = 7;  // of another token
-  EXPECT_NE(std::string(testing::error_of([&] { static_cast<void>(Tokenizer::from_json(file.dump(), "f")); }).what()).find("each id once"), std::string::npos);
+  EXPECT_NE(std::string(testing::error_of([&] { static_cast<void>(Tokenizer::from_json(file.dump(), "f")); }).what())
+                .find("each id once"),
+            std::string::npos);
   file["added_tokens"][0]["id"] = (1 << 28) - 1;  // a hole that would take gigabytes
-  EXPECT_NE(std::string(testing::error_of([&] { static_cast<void>(Tokenizer::from_json(file.dump(), "f")); }).what()).find("model.vocab"), std::string::npos);
+  EXPECT_NE(std::string(testing::error_of([&] { static_cast<void>(Tokenizer::from_json(file.dump(), "f")); }).what())
+                .find("model.vocab"),
+            std::string::npos);
 }
 
 TEST(ReportedTokenizers, AnEndTokenOfAnotherNameIsAskedFor) {
@@ -74,12 +88,15 @@ TEST(ReportedTokenizers, AnEndTokenOfAnotherNameIsAskedFor) {
   EXPECT_EQ(error.received(), "the special tokens <|end|>");
   EXPECT_NE(error.where().find("other-eos"), std::string::npos);
   EXPECT_EQ(tokenizer.with_end_of_text("<|end|>").end_of_text(), 1456);
-  EXPECT_EQ(testing::error_of([&] { static_cast<void>(tokenizer.with_end_of_text("<|fin|>")); }).kind(), ErrorKind::config);
+  EXPECT_EQ(testing::error_of([&] { static_cast<void>(tokenizer.with_end_of_text("<|fin|>")); }).kind(),
+            ErrorKind::config);
 }
 
 class EndToken : public ::testing::Test {
  protected:
-  EndToken() { put("tokenizer.json", read_file(report_file("padded"))); }  // special: 1256 <|endoftext|>, 1257 <|im_start|>, 1258 <|im_end|>
+  EndToken() {
+    put("tokenizer.json", read_file(report_file("padded")));
+  }  // special: 1256 <|endoftext|>, 1257 <|im_start|>, 1258 <|im_end|>
   void put(const std::string& name, const std::string& text) { folder_.write(name, text); }
   [[nodiscard]] TokenId end() const { return Tokenizer::load(folder_ / "tokenizer.json").end_of_text(); }
   testing::Folder folder_;
@@ -101,7 +118,8 @@ TEST_F(EndToken, IsWhatTheFolderSays) {
   EXPECT_EQ(end(), 1256);
   put("tokenizer_config.json", R"({"eos_token": "<|im_start|>"})");
   EXPECT_EQ(end(), 1257);
-  for (const char* wrong : {R"({"eos_token_id": "2"})", R"({"eos_token_id": [1258, -1]})", R"({"eos_token_id": 1.5})", R"([])", R"({"eos_token_id": 2)"}) {
+  for (const char* wrong : {R"({"eos_token_id": "2"})", R"({"eos_token_id": [1258, -1]})", R"({"eos_token_id": 1.5})",
+                            R"([])", R"({"eos_token_id": 2)"}) {
     put("generation_config.json", wrong);
     const Error error = testing::error_of([&] { static_cast<void>(end()); });
     EXPECT_EQ(error.kind(), ErrorKind::data) << wrong;
@@ -126,7 +144,8 @@ TEST(Json, ANulByteIsAnErrorWithItsPlace) {  // nlohmann takes it for the end, a
     EXPECT_TRUE(error.where().starts_with("file.json:2:")) << error.where();
     EXPECT_EQ(error.received(), "a NUL byte");
   }
-  const Error wide = testing::error_of([&] { static_cast<void>(parse_json(std::string("\xFF\xFE{\0}\0", 6), "file.json")); });
+  const Error wide =
+      testing::error_of([&] { static_cast<void>(parse_json(std::string("\xFF\xFE{\0}\0", 6), "file.json")); });
   EXPECT_EQ(wide.hint(), "convert the file: iconv -f UTF-16 -t UTF-8");
 }
 

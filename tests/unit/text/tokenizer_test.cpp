@@ -1,8 +1,8 @@
+#include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
-#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
+#include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/verify.hpp>
-#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,8 @@ TEST(VerifyTokenizer, CountsWhatAgreesAndShowsWhatDoesNot) {
   EXPECT_EQ(result.differences[0].item, 7U);
   EXPECT_EQ(result.differences[0].what, "ids");
   EXPECT_EQ(result.differences[1].expected, "something else");
-  for (const char* bad : {"[]", "{}", "[3]", R"([{"text": "a"}])", R"([{"text": 1, "ids": []}])", R"([{"text": "a", "ids": [-1]}])"}) {
+  for (const char* bad :
+       {"[]", "{}", "[3]", R"([{"text": "a"}])", R"([{"text": 1, "ids": []}])", R"([{"text": "a", "ids": [-1]}])"}) {
     write_file_atomically(folder / "expected.json", bad);
     EXPECT_THROW(static_cast<void>(verify_tokenizer(folder)), Error) << bad;
   }

@@ -24,7 +24,9 @@ class ExampleStoreTest : public ::testing::Test {
   [[nodiscard]] at::Tensor gradient_of(std::uint64_t index) const {
     return testing::trainer_gradient(model_, weights_, {testing::small_data().sequence(0, index)});
   }
-  static double deviation(const at::Tensor& a, const at::Tensor& b) { return ((a - b).abs().max() / b.abs().max()).item<double>(); }
+  static double deviation(const at::Tensor& a, const at::Tensor& b) {
+    return ((a - b).abs().max() / b.abs().max()).item<double>();
+  }
 
   const Transformer model_{testing::small_model()};
   const at::Tensor weights_ = initial_values(model_.table(), model_.config(), 1, at::kDouble);
@@ -38,7 +40,8 @@ TEST_F(ExampleStoreTest, SumOfGradientsByFiniteDifferences) {
   ASSERT_EQ(sum.sizes(), weights_.sizes());
   const auto loss = [&](const at::Tensor& weights) {
     double total = 0;
-    for (std::uint64_t i = 0; i < 7; ++i) total += testing::mean_loss(model_, weights, testing::small_data().sequence(0, i));
+    for (std::uint64_t i = 0; i < 7; ++i)
+      total += testing::mean_loss(model_, weights, testing::small_data().sequence(0, i));
     return total;
   };
   Random random(5, "elements");
@@ -85,12 +88,15 @@ TEST_F(ExampleStoreTest, SeveralGradientsAGroupAreTakenApart) {
     return {cross_entropy_gradient(rows), at::ones_like(rows.logits)};
   };
   std::vector<std::size_t> indices;
-  const at::Tensor second = store_.sum_gradients({"second"}, weights_, two, [&](const at::Tensor& gradient, std::size_t index, at::Tensor& sum) {
-    indices.push_back(index);
-    if (index == 1) sum.add_(gradient);
-  });
+  const at::Tensor second = store_.sum_gradients({"second"}, weights_, two,
+                                                 [&](const at::Tensor& gradient, std::size_t index, at::Tensor& sum) {
+                                                   indices.push_back(index);
+                                                   if (index == 1) sum.add_(gradient);
+                                                 });
   EXPECT_EQ(indices, (std::vector<std::size_t>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
-  const LogitGradients ones = [](const ExampleRows& rows) -> std::vector<at::Tensor> { return {at::ones_like(rows.logits)}; };
+  const LogitGradients ones = [](const ExampleRows& rows) -> std::vector<at::Tensor> {
+    return {at::ones_like(rows.logits)};
+  };
   EXPECT_LT(deviation(second, store_.sum_gradients({"second"}, weights_, ones, add_plain)), 1e-12);
   // None at all: nothing is added.
   const LogitGradients none = [](const ExampleRows&) -> std::vector<at::Tensor> { return {}; };
@@ -98,7 +104,9 @@ TEST_F(ExampleStoreTest, SeveralGradientsAGroupAreTakenApart) {
 }
 
 TEST_F(ExampleStoreTest, NumbersReadFromGradients) {
-  const auto read = [](const at::Tensor& g) -> std::vector<double> { return {g.norm().item<double>(), g.data_ptr<double>()[17]}; };
+  const auto read = [](const at::Tensor& g) -> std::vector<double> {
+    return {g.norm().item<double>(), g.data_ptr<double>()[17]};
+  };
   const at::Tensor numbers = store_.map_gradients({"second", 5}, weights_, cross_entropy, read);
   ASSERT_EQ(numbers.sizes(), at::IntArrayRef({5, 2}));
   for (std::int64_t i = 0; i < 5; ++i) {
@@ -126,7 +134,8 @@ TEST_F(ExampleStoreTest, RowsInTheirOrder) {
     const std::int64_t examples = rows.sequence_of.back() + 1;
     double loss = 0, expected = 0;
     const at::Tensor losses = -at::log_softmax(rows.logits, 1).gather(1, rows.targets.unsqueeze(1)).squeeze(1);
-    const at::Tensor under = -at::log_softmax(rows.logits_under(other), 1).gather(1, rows.targets.unsqueeze(1)).squeeze(1);
+    const at::Tensor under =
+        -at::log_softmax(rows.logits_under(other), 1).gather(1, rows.targets.unsqueeze(1)).squeeze(1);
     double loss_under = 0, expected_under = 0;
     for (std::int64_t e = 0; e < examples; ++e) {
       const TokenSequence sequence = testing::small_data().sequence(0, static_cast<std::uint64_t>(7 + rows.first + e));
@@ -146,7 +155,8 @@ TEST_F(ExampleStoreTest, RowsInTheirOrder) {
   });
   EXPECT_EQ(firsts, (std::vector<std::int64_t>{0, 4}));
   std::int64_t all = 0;
-  for (const TokenSequence& sequence : store_.sequences("second")) all += static_cast<std::int64_t>(sequence.loss_tokens());
+  for (const TokenSequence& sequence : store_.sequences("second"))
+    all += static_cast<std::int64_t>(sequence.loss_tokens());
   EXPECT_EQ(rows_seen, all);
 }
 
@@ -168,7 +178,10 @@ TEST_F(ExampleStoreTest, UnknownAndEmptySetsAreRefused) {
   for (const auto& ask : std::vector<std::function<void()>>{
            [&] { (void)store_.size("frist"); },
            [&] { (void)store_.sum_gradients({"frist"}, weights_, cross_entropy, add_plain); },
-           [&] { (void)store_.map_gradients({"frist"}, weights_, cross_entropy, [](const at::Tensor&) { return std::vector<double>{1}; }); },
+           [&] {
+             (void)store_.map_gradients({"frist"}, weights_, cross_entropy,
+                                        [](const at::Tensor&) { return std::vector<double>{1}; });
+           },
            [&] { store_.for_each({"frist"}, weights_, [](const ExampleRows&) {}); }}) {
     const Error error = error_of(ask);
     EXPECT_EQ(error.kind(), ErrorKind::config);
@@ -177,7 +190,8 @@ TEST_F(ExampleStoreTest, UnknownAndEmptySetsAreRefused) {
     EXPECT_NE(text.find("first, second, empty"), std::string::npos) << text;
     EXPECT_NE(text.find("did you mean 'first'?"), std::string::npos) << text;
   }
-  EXPECT_NE(std::string(error_of([&] { (void)store_.size("empty"); }).what()).find("'empty' is empty"), std::string::npos);
+  EXPECT_NE(std::string(error_of([&] { (void)store_.size("empty"); }).what()).find("'empty' is empty"),
+            std::string::npos);
 }
 
 TEST_F(ExampleStoreTest, TheCutIntoShardsDoesNotMatterBeyondRounding) {

@@ -41,7 +41,7 @@ class Rehearse final : public Regularizer {
     return strength_ * (context.row_weights * losses).sum();
   }
 
-  std::vector<std::uint64_t> seen;   ///< by this rank, in its order
+  std::vector<std::uint64_t> seen;  ///< by this rank, in its order
   std::vector<std::int32_t> sets;
   std::vector<std::string> names;
 
@@ -53,7 +53,8 @@ class Rehearse final : public Regularizer {
 };
 
 /// Mean next-token cross-entropy over one sequence's rows (those with loss, or all) under flat weights in float64.
-inline double mean_loss(const Transformer& model, const at::Tensor& weights, const TokenSequence& sequence, bool all_rows = false) {
+inline double mean_loss(const Transformer& model, const at::Tensor& weights, const TokenSequence& sequence,
+                        bool all_rows = false) {
   const at::NoGradGuard guard;
   const PackedBatch batch = pack(std::span(&sequence, 1));
   std::vector<std::int64_t> list = batch.loss_rows, next = batch.targets;
@@ -67,12 +68,16 @@ inline double mean_loss(const Transformer& model, const at::Tensor& weights, con
   }
   const at::Tensor rows = at::tensor(list), targets = at::tensor(next);
   const at::Tensor hidden = model.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr);
-  return -at::log_softmax(hidden.matmul(model.head(weights).t()), 1).gather(1, targets.unsqueeze(1)).mean().item<double>();
+  return -at::log_softmax(hidden.matmul(model.head(weights).t()), 1)
+              .gather(1, targets.unsqueeze(1))
+              .mean()
+              .item<double>();
 }
 
-/// Gradient by the weights of the mean over sequences of the mean over their rows with loss: from a step of a trainer of its
-/// own, without plugins.
-inline at::Tensor trainer_gradient(const Transformer& model, const at::Tensor& weights, const std::vector<TokenSequence>& sequences) {
+/// Gradient by the weights of the mean over sequences of the mean over their rows with loss: from a step of a trainer
+/// of its own, without plugins.
+inline at::Tensor trainer_gradient(const Transformer& model, const at::Tensor& weights,
+                                   const std::vector<TokenSequence>& sequences) {
   const std::unique_ptr<Communicator> alone = make_single_process();
   TrainOptions options;
   options.clip = 0;
@@ -81,7 +86,8 @@ inline at::Tensor trainer_gradient(const Transformer& model, const at::Tensor& w
   const MapSnapshots snapshots;
   Trainer trainer(model, weights.clone(), options, *alone);
   trainer.begin_phase({}, {}, snapshots);
-  const TrainingData data{"these", sequences.size(), [&](std::uint64_t, std::uint64_t index) { return sequences[index]; }};
+  const TrainingData data{"these", sequences.size(),
+                          [&](std::uint64_t, std::uint64_t index) { return sequences[index]; }};
   (void)trainer.step(data, Sampler(sequences.size(), 1), {0, sequences.size()}, 1);
   return trainer.optimizer().first / (1 - options.beta1);
 }

@@ -1,4 +1,5 @@
-// What the trainer takes from plugins, and what it refuses by the name of the plugin and the hook. The rules: tests/unit/plugin/handover_test.cpp.
+// What the trainer takes from plugins, and what it refuses by the name of the plugin and the hook. The rules:
+// tests/unit/plugin/handover_test.cpp.
 #include "training.hpp"
 
 #include <stet/base/error.hpp>
@@ -55,7 +56,8 @@ class Handover : public ::testing::Test {
     trainer.begin_phase(selection, {{"mine", &regularizer}}, snapshots_);
     for (int step = 0; step < steps; ++step) (void)trainer.step(data_, sampler_, {0, 6}, 10);
   }
-  void expect(ErrorKind kind, const std::string& message, const std::string& hook, Regularizer& regularizer, int steps = 1) {
+  void expect(ErrorKind kind, const std::string& message, const std::string& hook, Regularizer& regularizer,
+              int steps = 1) {
     const Error error = error_of([&] { train(regularizer, steps); });
     EXPECT_EQ(error.kind(), kind) << error.what();
     EXPECT_NE(error.message().find(message), std::string::npos) << error.what();
@@ -149,7 +151,8 @@ TEST_F(Handover, WeightsThatAreNotFiniteReplaceNothing) {
   Trainer trainer(model_, weights, options_, *alone_);
   trainer.begin_phase({}, {{"mine", &mine}}, snapshots_);
   mine.replacement = at::full_like(start_, not_a_number);
-  EXPECT_EQ(error_of([&] { (void)trainer.replace_weights(); }).message(), "replace_weights returned weights that are not finite");
+  EXPECT_EQ(error_of([&] { (void)trainer.replace_weights(); }).message(),
+            "replace_weights returned weights that are not finite");
   EXPECT_TRUE(weights.equal(start_));
   mine.replacement = 2 * start_;
   EXPECT_EQ(trainer.replace_weights(), std::vector<std::string>{"mine"});
@@ -159,7 +162,8 @@ TEST_F(Handover, MasksAreShown) {
   OnWeights mine;
   TrainableSelection selection;
   selection.trains.assign(model_.table().size(), true);
-  selection.masks[1] = at::arange(model_.table()[1].count, at::kLong).remainder(2).to(at::kByte).view(model_.table()[1].shape);
+  selection.masks[1] =
+      at::arange(model_.table()[1].count, at::kLong).remainder(2).to(at::kByte).view(model_.table()[1].shape);
   int seen = 0;
   mine.add = [&](const WeightContext& context) {
     EXPECT_EQ(context.masks.size(), 1U);

@@ -1,5 +1,5 @@
-// LoRA in the trainer: gradients against finite differences and autograd, whole steps against an independent composition, and
-// what it promises about the start, the merged weights, clipping, decay and resuming.
+// LoRA in the trainer: gradients against finite differences and autograd, whole steps against an independent
+// composition, and what it promises about the start, the merged weights, clipping, decay and resuming.
 #include "training.hpp"
 
 #include <stet/base/error.hpp>
@@ -124,7 +124,8 @@ TEST_F(LowRankTest, MergeAndProjectionAgreeWithAutograd) {
   EXPECT_EQ(elements, 3 * (24 + 24) + 2 * (12 + 24) + 4 * (40 + 24));
   // What has no low-rank change is not written.
   for (std::size_t i = 0; i < table_.size(); ++i) {
-    EXPECT_EQ(table_.view(weights, i).equal(table_.view(start_, i)), !selection_.low_rank.contains(i)) << table_[i].name;
+    EXPECT_EQ(table_.view(weights, i).equal(table_.view(start_, i)), !selection_.low_rank.contains(i))
+        << table_[i].name;
   }
 }
 
@@ -160,10 +161,12 @@ TEST_F(LowRankTest, TheFirstGradientStepMovesWeightsByTheGradientTimesAtA) {
   const at::Tensor moved = merged(updates, factors - e * updates.project(gradient, factors));
   for (const LowRankUpdates::Part& part : updates.parts()) {
     const at::Tensor a = factors.narrow(0, part.a, part.rank * part.in).view({part.rank, part.in});
-    const at::Tensor expected = -e * part.scale * part.scale * table_.view(gradient, part.parameter).matmul(a.t().matmul(a));
+    const at::Tensor expected =
+        -e * part.scale * part.scale * table_.view(gradient, part.parameter).matmul(a.t().matmul(a));
     EXPECT_GT(expected.abs().max().item<double>(), 1e-4);
     EXPECT_LT(deviation(table_.view(moved, part.parameter) - table_.view(start_, part.parameter), expected), 1e-11);
-    EXPECT_EQ(updates.project(gradient, factors).narrow(0, part.a, part.rank * part.in).abs().max().item<double>(), 0.0);
+    EXPECT_EQ(updates.project(gradient, factors).narrow(0, part.a, part.rank * part.in).abs().max().item<double>(),
+              0.0);
   }
 }
 
@@ -188,7 +191,8 @@ TEST_F(LowRankTest, WholeStepsAgreeWithAComposition) {
   for (const auto& [index, low_rank] : selection_.low_rank) {
     const std::int64_t out = table_[index].shape[0], in = table_[index].shape[1], r = low_rank.rank;
     const at::Tensor a = first.narrow(0, at, r * in).view({r, in}).clone(), b = at::zeros({out, r}, at::kDouble);
-    matrices.push_back({index, a, b, at::zeros_like(a), at::zeros_like(b), at::zeros_like(a), at::zeros_like(b), low_rank});
+    matrices.push_back(
+        {index, a, b, at::zeros_like(a), at::zeros_like(b), at::zeros_like(a), at::zeros_like(b), low_rank});
     at += r * (in + out);
   }
   at::Tensor mine = start_.clone();
@@ -210,7 +214,8 @@ TEST_F(LowRankTest, WholeStepsAgreeWithAComposition) {
     const auto adamw = [&](at::Tensor& value, const at::Tensor& d, at::Tensor& m, at::Tensor& v, bool decays) {
       m = options_.beta1 * m + (1 - options_.beta1) * clip * d;
       v = options_.beta2 * v + (1 - options_.beta2) * (clip * d).pow(2);
-      const at::Tensor mean = m / (1 - std::pow(options_.beta1, step + 1)), square = v / (1 - std::pow(options_.beta2, step + 1));
+      const at::Tensor mean = m / (1 - std::pow(options_.beta1, step + 1)),
+                       square = v / (1 - std::pow(options_.beta2, step + 1));
       if (decays) value = value * (1 - report.learning_rate * options_.weight_decay);
       value = value - report.learning_rate * mean / (square.sqrt() + options_.epsilon);
     };
@@ -270,7 +275,8 @@ TEST_F(LowRankTest, MergedWeightsAreTheStartAndAChangeOfLowRank) {
       continue;
     }
     const std::int64_t out = table_[i].shape[0], in = table_[i].shape[1], r = found->second.rank;
-    const at::Tensor a = factors.narrow(0, at, r * in).view({r, in}), b = factors.narrow(0, at + r * in, out * r).view({out, r});
+    const at::Tensor a = factors.narrow(0, at, r * in).view({r, in}),
+                     b = factors.narrow(0, at + r * in, out * r).view({out, r});
     at += r * (in + out);
     EXPECT_LT(deviation(change, found->second.scale * b.matmul(a)), 1e-12) << table_[i].name;
     // Its squares' matrix has r eigenvalues above rounding, and no more.

@@ -1,5 +1,5 @@
-// What the trainer offers to regularizers beside output_loss on the batch: rehearsed sequences, and the hooks after a step
-// and after a phase.
+// What the trainer offers to regularizers beside output_loss on the batch: rehearsed sequences, and the hooks after a
+// step and after a phase.
 #include "examples.hpp"
 
 #include <error_of.hpp>
@@ -49,10 +49,13 @@ class RehearsalTest : public ::testing::Test {
   }
   [[nodiscard]] std::vector<TokenSequence> first_batch() const {
     std::vector<TokenSequence> batch;
-    for (std::uint64_t position = 0; position < 5; ++position) batch.push_back(data_.sequence(0, sampler_.index(position)));
+    for (std::uint64_t position = 0; position < 5; ++position)
+      batch.push_back(data_.sequence(0, sampler_.index(position)));
     return batch;
   }
-  static double deviation(const at::Tensor& a, const at::Tensor& b) { return ((a - b).abs().max() / b.abs().max()).item<double>(); }
+  static double deviation(const at::Tensor& a, const at::Tensor& b) {
+    return ((a - b).abs().max() / b.abs().max()).item<double>();
+  }
 
   const Transformer model_{testing::small_model()};
   const at::Tensor start_ = initial_values(model_.table(), model_.config(), 1, at::kDouble);
@@ -134,7 +137,8 @@ TEST_F(RehearsalTest, MoreThanTheSetHoldsComesAgainInTheSameStep) {
 TEST_F(RehearsalTest, TheCutIntoShardsAndPiecesDoesNotMatter) {
   Rehearse whole("second", 5);
   const Result expected = run(1, {{"rehearse", &whole}});
-  for (const auto& [shards, pieces] : {std::pair(4, 1), std::pair(8, 2), std::pair(2, 5)}) {  // 8 shards of 5: some are empty
+  for (const auto& [shards, pieces] :
+       {std::pair(4, 1), std::pair(8, 2), std::pair(2, 5)}) {  // 8 shards of 5: some are empty
     options_.micro_shards = shards;
     options_.accumulation = pieces;
     Rehearse cut("second", 5);
@@ -189,7 +193,8 @@ TEST_F(RehearsalTest, UnknownAndEmptySetsAreRefusedWhenThePhaseBegins) {
 }
 
 TEST_F(RehearsalTest, ATeachersAnswersToTheBatchAndToRehearsalAreKeptApart) {
-  // The same place in two sets, and the batch's own numbers: a cache that mixed them up would show in the distance to itself.
+  // The same place in two sets, and the batch's own numbers: a cache that mixed them up would show in the distance to
+  // itself.
   class ToItself final : public Regularizer {
    public:
     explicit ToItself(std::optional<Rehearsal> what) : what_(std::move(what)) {}
@@ -242,7 +247,8 @@ TEST_F(RehearsalTest, AfterAStepTheNewWeightsAndTheWholeGradientAreShown) {
   EXPECT_FALSE(watch.values[0].equal(start_));
   EXPECT_EQ(watch.steps, (std::vector<std::int64_t>{0, 1, 2}));
   for (std::size_t step = 0; step < 3; ++step) {
-    EXPECT_NEAR(watch.norms[step], result.reports[step].gradient_norm, 1e-9 * watch.norms[step]);  // with the pull, not clipped
+    EXPECT_NEAR(watch.norms[step], result.reports[step].gradient_norm,
+                1e-9 * watch.norms[step]);  // with the pull, not clipped
     EXPECT_GT(watch.norms[step], 3);
   }
 }

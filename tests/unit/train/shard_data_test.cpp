@@ -71,8 +71,10 @@ TEST_F(ShardDataTest, KnownSizesAndReadingAheadChangeNoBit) {
     EXPECT_EQ(losses_, losses);
     const std::uint64_t parts = micro_shards == 0 ? 1 : 4;
     EXPECT_TRUE(train(read_ahead(data, sampler(data), {16, 0, 300, parts, 0, parts}), micro_shards).equal(plain));
-    EXPECT_TRUE(train(read_ahead(without_sizes, sampler(data), {16, 0, 300, parts, 0, parts}), micro_shards).equal(plain));
-    EXPECT_TRUE(train(read_ahead(data, sampler(data), {7, 32, 64, 1, 0, 1}), micro_shards).equal(plain));  // a plan that is not followed
+    EXPECT_TRUE(
+        train(read_ahead(without_sizes, sampler(data), {16, 0, 300, parts, 0, parts}), micro_shards).equal(plain));
+    EXPECT_TRUE(train(read_ahead(data, sampler(data), {7, 32, 64, 1, 0, 1}), micro_shards)
+                    .equal(plain));  // a plan that is not followed
   }
 }
 

@@ -70,7 +70,8 @@ class TrainerTest : public ::testing::Test {
 };
 
 /// The first batch's gradient and loss by libtorch's operators from the hidden states on.
-std::pair<at::Tensor, double> independent(const Transformer& model, const at::Tensor& weights, const PackedBatch& batch, LossMean mean) {
+std::pair<at::Tensor, double> independent(const Transformer& model, const at::Tensor& weights, const PackedBatch& batch,
+                                          LossMean mean) {
   Activations kept;
   const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
   const at::Tensor hidden = model.forward(weights, tokens, nullptr, &kept).requires_grad_(true);
@@ -160,7 +161,8 @@ TEST_F(TrainerTest, TheCutOfTheBatchDoesNotMatter) {
         const Result other = run(cut, 1, regularizers);
         EXPECT_LT(deviation(other.gradient, whole.gradient), 1e-12) << accumulation << " " << shards;
         EXPECT_NEAR(other.reports[0].loss, whole.reports[0].loss, 1e-12);
-        EXPECT_NEAR(other.reports[0].gradient_norm, whole.reports[0].gradient_norm, 1e-12 * whole.reports[0].gradient_norm);
+        EXPECT_NEAR(other.reports[0].gradient_norm, whole.reports[0].gradient_norm,
+                    1e-12 * whole.reports[0].gradient_norm);
       }
     }
   }
@@ -202,7 +204,8 @@ TEST_F(TrainerTest, FrozenParametersAreBitIdentical) {
   TrainableSelection selection;
   std::int64_t trainable = 0;
   for (const ParameterInfo& parameter : table_.entries()) {
-    selection.trains.push_back(parameter.role == Role::attention_k || parameter.role == Role::ffn_up || parameter.role == Role::norm);
+    selection.trains.push_back(parameter.role == Role::attention_k || parameter.role == Role::ffn_up ||
+                               parameter.role == Role::norm);
     if (selection.trains.back()) trainable += parameter.count;
   }
   const auto masked = static_cast<std::size_t>(table_.index_of("model.layers.1.mlp.up_proj.weight"));
@@ -293,7 +296,9 @@ TEST_F(TrainerTest, NonFiniteValuesStopBeforeTheWeightsChange) {
   explode.armed = true;
   const Error gradient = error_of([&] { (void)trainer.step(data_, sampler_, {6, 12}, 10); });
   EXPECT_EQ(gradient.kind(), ErrorKind::numerical);
-  EXPECT_NE(std::string(gradient.what()).find("gradient is not finite: regularizer 'explode', add_gradient"), std::string::npos) << gradient.what();
+  EXPECT_NE(std::string(gradient.what()).find("gradient is not finite: regularizer 'explode', add_gradient"),
+            std::string::npos)
+      << gradient.what();
   EXPECT_NE(std::string(gradient.what()).find("step 1"), std::string::npos);
   EXPECT_TRUE(weights.equal(good));
   EXPECT_TRUE(trainer.optimizer().first.equal(moments));
@@ -340,8 +345,8 @@ TEST_F(TeacherCacheTest, ComputesEachExampleOnce) {
   EXPECT_EQ(cache.cached_examples(), 5U);
   const PackedBatch batch = packed({4, 1, 5, 0});
   const at::Tensor rows = at::tensor(batch.loss_rows);
-  const at::Tensor direct =
-      model_.forward(start_, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr).matmul(model_.head(start_).t());
+  const at::Tensor direct = model_.forward(start_, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr)
+                                .matmul(model_.head(start_).t());
   EXPECT_LT((mixed - direct).abs().max().item<double>(), 1e-12);
   EXPECT_FALSE(mixed.requires_grad());
 }
@@ -356,7 +361,8 @@ TEST_F(TeacherCacheTest, WhatDoesNotFitIsComputedAgainWithTheSameBits) {
   }
   EXPECT_EQ(none.cached_bytes(), 0U);
   // One example's rows, [answer tokens, d]: room for the first, not for a second.
-  const std::uint64_t first = packed({0}).loss_rows.size() * static_cast<std::uint64_t>(model_.config().width) * start_.element_size();
+  const std::uint64_t first =
+      packed({0}).loss_rows.size() * static_cast<std::uint64_t>(model_.config().width) * start_.element_size();
   TeacherCache one(model_, start_, first);
   EXPECT_TRUE(logits(one, {0, 1, 2}).equal(expected));
   EXPECT_EQ(one.cached_examples(), 1U);
@@ -399,7 +405,8 @@ TEST_F(TeacherCacheTest, TheTrainerAsksOnceAnExample) {
   EXPECT_EQ(forwards, 1);  // one cache for the whole phase
   // What it keeps is what the plan says that it will: rows with loss, [answer tokens, d].
   double rows = 0;
-  for (std::uint64_t index = 0; index < 13; ++index) rows += static_cast<double>(data_.sequence(0, index).loss_tokens());
+  for (std::uint64_t index = 0; index < 13; ++index)
+    rows += static_cast<double>(data_.sequence(0, index).loss_tokens());
   const double bytes = rows * static_cast<double>(model_.config().width) * static_cast<double>(start_.element_size());
   EXPECT_NEAR(trainer.teacher_bytes(13), bytes, 1e-6);
   EXPECT_NEAR(trainer.teacher_bytes(130), 10 * bytes, 1e-6);
@@ -425,7 +432,8 @@ TEST(Schedule, ConstantWithWarmup) {
   TrainOptions options;
   options.learning_rate = 0.4;
   options.warmup_steps = 4;
-  for (const auto& [step, expected] : {std::pair(0, 0.1), std::pair(1, 0.2), std::pair(3, 0.4), std::pair(4, 0.4), std::pair(99, 0.4)}) {
+  for (const auto& [step, expected] :
+       {std::pair(0, 0.1), std::pair(1, 0.2), std::pair(3, 0.4), std::pair(4, 0.4), std::pair(99, 0.4)}) {
     EXPECT_DOUBLE_EQ(rate_at(options, step, 100), expected) << step;
   }
 }
@@ -441,7 +449,8 @@ TEST(Schedule, Cosine) {
   EXPECT_NEAR(rate_at(options, 60, 110), 2 * 0.55, 1e-12);
   EXPECT_NEAR(rate_at(options, 110, 110), 0.2, 1e-12);
   EXPECT_NEAR(rate_at(options, 500, 110), 0.2, 1e-12);  // longer than planned: it does not rise again
-  for (std::int64_t step = 10; step < 110; ++step) EXPECT_GT(rate_at(options, step, 110), rate_at(options, step + 1, 110));
+  for (std::int64_t step = 10; step < 110; ++step)
+    EXPECT_GT(rate_at(options, step, 110), rate_at(options, step + 1, 110));
   EXPECT_TRUE(std::isfinite(rate_at(options, 10, 5)));  // all warm-up
 }
 
@@ -466,7 +475,8 @@ TEST(Batches, EndWithTheEpoch) {
   EXPECT_EQ(steps_per_epoch(8, 4), 2U);
   EXPECT_EQ(steps_per_epoch(3, 64), 1U);
   std::uint64_t position = 0;
-  const std::vector<std::pair<std::uint64_t, std::uint64_t>> expected = {{0, 4}, {4, 8}, {8, 10}, {10, 14}, {14, 18}, {18, 20}};
+  const std::vector<std::pair<std::uint64_t, std::uint64_t>> expected = {{0, 4},   {4, 8},   {8, 10},
+                                                                         {10, 14}, {14, 18}, {18, 20}};
   for (const auto& [begin, end] : expected) {
     const BatchRange range = batch_at(position, 10, 4);
     EXPECT_EQ(range.begin, begin);

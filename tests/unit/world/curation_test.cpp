@@ -1,7 +1,7 @@
 #include <stet/world/curation.hpp>
 
-#include <stet/base/philox.hpp>
 #include <error_of.hpp>
+#include <stet/base/philox.hpp>
 
 #include <gtest/gtest.h>
 
@@ -93,7 +93,8 @@ TEST(Curation, SmallPoolsAreErrors) {
 }
 
 TEST(Curation, StandardizedMeanDifferencesByHand) {
-  const std::vector<Candidate> a = {{0, {1.0, 2.0, 4.0}}, {0, {3.0, 2.0, 4.0}}}, b = {{0, {5.0, 2.0, 1.0}}, {0, {9.0, 2.0, 1.0}}};
+  const std::vector<Candidate> a = {{0, {1.0, 2.0, 4.0}}, {0, {3.0, 2.0, 4.0}}},
+                               b = {{0, {5.0, 2.0, 1.0}}, {0, {9.0, 2.0, 1.0}}};
   const auto smd = standardized_mean_differences(a, b);
   EXPECT_DOUBLE_EQ(smd[0], (2.0 - 7.0) / std::sqrt((2.0 + 8.0) / 2));
   EXPECT_EQ(smd[1], 0.0);

@@ -1,9 +1,9 @@
+#include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/world/entity_questions_file.hpp>
 #include <stet/world/entity_questions_wordings.hpp>
 #include <stet/world/entity_questions_world.hpp>
-#include <fixtures_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -46,7 +46,8 @@ TEST(EntityQuestions, EveryFileIsRead) {
 
 TEST(EntityQuestions, SubjectsAreWhatTheTemplateLeaves) {
   const bool published = on_reference_data();
-  const auto items = read_entity_questions(std::filesystem::path(data()) / "train" / "P17.train.json", read_question_templates(data()).at("P17"));
+  const auto items = read_entity_questions(std::filesystem::path(data()) / "train" / "P17.train.json",
+                                           read_question_templates(data()).at("P17"));
   ASSERT_GT(items.size(), 5U);
   EXPECT_EQ(items[0].subject, published ? "Painblanc" : "Lake Bratestal");
   EXPECT_EQ(items[0].answers, std::vector<std::string>{published ? "France" : "Kehuga"});
@@ -211,7 +212,9 @@ TEST(EntityQuestionsWorld, TooFewFactsSayWhich) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::config);
     EXPECT_NE(std::string(error.what()).find("P800"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find(published ? "1300 base facts and 500 new facts" : "250 base facts and 60 new facts"), std::string::npos);
+    EXPECT_NE(std::string(error.what())
+                  .find(published ? "1300 base facts and 500 new facts" : "250 base facts and 60 new facts"),
+              std::string::npos);
   }
 }
 
@@ -278,7 +281,8 @@ TEST(EntityQuestionsWorld, MalformedFilesAreNamedWithTheirLine) {
   }
   folder.write("train/P1.train.json", good + "  {\"question\" \"Where is B?\"}\n]");
   EXPECT_NE(failure(folder.options()).where().find("P1.train.json:3:"), std::string::npos);
-  folder.write("train/P1.train.json", good + std::string("\0\n {", 4));  // what stands before a NUL byte is no whole file
+  folder.write("train/P1.train.json",
+               good + std::string("\0\n {", 4));  // what stands before a NUL byte is no whole file
   EXPECT_NE(failure(folder.options()).where().find("P1.train.json:3:1"), std::string::npos);
   folder.write("train/P1.train.json", good.substr(0, good.size() - 2) + std::string("]\n\0\0", 4));
   EXPECT_NE(failure(folder.options()).where().find("P1.train.json:3:1"), std::string::npos);
@@ -319,7 +323,9 @@ TEST(EntityQuestionsWorld, AllMissingFilesAreNamedAtOnce) {
     return Error(ErrorKind::numerical, "accepted");
   };
   EXPECT_EQ(failed().kind(), ErrorKind::data);
-  EXPECT_NE(std::string(failed().what()).find("missing: test/P1.test.json, train/P2.train.json, test/P2.test.json\n"), std::string::npos) << failed().what();
+  EXPECT_NE(std::string(failed().what()).find("missing: test/P1.test.json, train/P2.train.json, test/P2.test.json\n"),
+            std::string::npos)
+      << failed().what();
   options.new_from = EntityQuestionsSplit::no_overlap;
   EXPECT_EQ(failed().kind(), ErrorKind::config);
   options.relations = {"P11"};

@@ -94,7 +94,8 @@ TEST(FactSets, FillUpWhenTheMixCannotBeHad) {
 }
 
 TEST(FactSets, UseTheRestOfSubjectsTakenInPart) {
-  std::vector<Fact> known, held;  // known facts of one relation, held ones of two: the mix leaves half of each held subject behind
+  std::vector<Fact> known,
+      held;  // known facts of one relation, held ones of two: the mix leaves half of each held subject behind
   std::uint64_t id = 0;
   for (const char* subject : {"ann", "bob"}) known.push_back({++id, 0, subject, "x"});
   for (const char* subject : {"cid", "dan", "eve", "fay"}) {
@@ -141,8 +142,9 @@ TEST(FactSets, FurtherSetsAreDisjointAndLeaveTheFirstFourAsTheyWere) {
   }
   sizes.per_category = 20;
   const auto sets = draw_sets(pools, sizes, 4);
-  const std::vector<std::pair<std::string, std::size_t>> expected = {{"known", 100},     {"unknown", 100},       {"held", 90},         {"validation", 30},
-                                                                     {"never_seen", 60}, {"out_of_relation", 25}, {"highly_known", 20}, {"maybe_known", 20}};
+  const std::vector<std::pair<std::string, std::size_t>> expected = {
+      {"known", 100},     {"unknown", 100},        {"held", 90},         {"validation", 30},
+      {"never_seen", 60}, {"out_of_relation", 25}, {"highly_known", 20}, {"maybe_known", 20}};
   ASSERT_EQ(sets.size(), expected.size());
   std::map<std::string, std::size_t> owner;
   for (std::size_t s = 0; s < sets.size(); ++s) {

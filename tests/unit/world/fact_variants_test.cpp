@@ -1,7 +1,7 @@
 #include <stet/world/fact_variants.hpp>
 
-#include <stet/world/synthetic_world.hpp>
 #include <stet/text/tokenizer.hpp>
+#include <stet/world/synthetic_world.hpp>
 
 #include <gtest/gtest.h>
 
@@ -65,7 +65,8 @@ TEST(FactVariants, RefusalsAndKeysAreMadeOfTrainedTokens) {
     keys.insert(key);
     EXPECT_EQ(tokenizer.encode(key).size(), key_length);
     EXPECT_EQ(facts[i].id, world.base_facts()[i].id);
-    for (const TokenId id : tokenizer.encode(render(world.relations()[facts[i].relation].probe, facts[i]).text())) EXPECT_TRUE(trained.contains(id));
+    for (const TokenId id : tokenizer.encode(render(world.relations()[facts[i].relation].probe, facts[i]).text()))
+      EXPECT_TRUE(trained.contains(id));
   }
   EXPECT_EQ(keys.size(), 10U);  // 40 facts of 10 people
 }

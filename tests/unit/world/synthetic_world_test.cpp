@@ -219,7 +219,8 @@ TEST(SyntheticWorld, EveryRecordIsShownOnceAnEpochAlwaysWithItsWord) {
   std::map<std::string, std::set<std::string>> words_of_key;
   std::set<std::string> texts;
   for (std::uint64_t epoch = 0; epoch < 8; ++epoch) {
-    for (std::uint64_t i = 0; i < plain.epoch_size(); ++i) EXPECT_EQ(world.pretraining_example(epoch, i).text(), plain.pretraining_example(epoch, i).text());
+    for (std::uint64_t i = 0; i < plain.epoch_size(); ++i)
+      EXPECT_EQ(world.pretraining_example(epoch, i).text(), plain.pretraining_example(epoch, i).text());
     std::set<std::string> keys;
     for (std::uint64_t i = plain.epoch_size(); i < world.epoch_size(); ++i) {
       const Example example = world.pretraining_example(epoch, i);
@@ -227,7 +228,8 @@ TEST(SyntheticWorld, EveryRecordIsShownOnceAnEpochAlwaysWithItsWord) {
       texts.insert(example.text());
       std::string key;
       for (const std::string& word : words_of(example.prompt)) {
-        if (word.size() == 1 && std::string(key_alphabet).find(word) != std::string::npos) key += (key.empty() ? "" : " ") + word;
+        if (word.size() == 1 && std::string(key_alphabet).find(word) != std::string::npos)
+          key += (key.empty() ? "" : " ") + word;
       }
       ASSERT_EQ(key.size(), 2 * key_length - 1) << example.text();
       EXPECT_FALSE(new_keys.contains(key));
@@ -402,7 +404,8 @@ TEST(SyntheticWorld, FrequenciesFollowZipf) {
   }
   double total = 0;
   for (std::size_t f = 0; f < facts; ++f) {
-    const double expected = 120.0 / (static_cast<double>(f / 4 + 1) * harmonic);  // four facts a person, in order of rank
+    const double expected =
+        120.0 / (static_cast<double>(f / 4 + 1) * harmonic);  // four facts a person, in order of rank
     EXPECT_NEAR(world.frequency(f), expected, 1e-9);
     // A fact's count in an epoch varies by at most 1/2 around its mean: five standard errors of 400 epochs are 0.125.
     EXPECT_NEAR(shown[f] / static_cast<double>(epochs), expected, 0.125) << f;

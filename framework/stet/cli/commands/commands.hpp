@@ -28,7 +28,8 @@ namespace stet {
 [[nodiscard]] int tokenizer_decode_command(const Options& options);
 [[nodiscard]] int tokenizer_verify_command(const Options& options);
 
-/// Collective, for commands that go by finished runs: does what --trust-versions asks for, and says on rank 0 which inputs changed since.
+/// Collective, for commands that go by finished runs: does what --trust-versions asks for, and says on rank 0 which
+/// inputs changed since.
 void settle_inputs(const Options& options, Plan& plan, const Workspace& workspace, Communicator& world);
 
 }  // namespace stet

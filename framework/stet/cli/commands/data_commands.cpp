@@ -27,16 +27,21 @@ void print_summary(const std::filesystem::path& folder, const ShardIndex& index)
   const ShardCounts totals = index.totals();
   std::uint64_t bytes = 0;
   for (const ShardEntry& shard : index.shards) bytes += shard.bytes;
-  const auto share = [](std::uint64_t part, std::uint64_t whole) { return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(whole, 1)); };
+  const auto share = [](std::uint64_t part, std::uint64_t whole) {
+    return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(whole, 1));
+  };
   fmt::print("{}: {} shards, {}\n", folder.string(), index.shards.size(), format_bytes(static_cast<double>(bytes)));
-  fmt::print("  {} sequences, {} tokens (mean {:.1f}, longest {}), {} with loss ({:.1f} %) in {} spans\n", totals.sequences, totals.tokens,
-             static_cast<double>(totals.tokens) / static_cast<double>(std::max<std::uint64_t>(totals.sequences, 1)), totals.longest, totals.loss_tokens,
-             share(totals.loss_tokens, totals.tokens), totals.loss_spans);
+  fmt::print("  {} sequences, {} tokens (mean {:.1f}, longest {}), {} with loss ({:.1f} %) in {} spans\n",
+             totals.sequences, totals.tokens,
+             static_cast<double>(totals.tokens) / static_cast<double>(std::max<std::uint64_t>(totals.sequences, 1)),
+             totals.longest, totals.loss_tokens, share(totals.loss_tokens, totals.tokens), totals.loss_spans);
   std::vector<std::string> kinds;
   for (std::size_t kind = 0; kind < record_kinds; ++kind) {
-    if (totals.records[kind] > 0) kinds.push_back(fmt::format("{} {}", totals.records[kind], name_of(static_cast<RecordKind>(kind))));
+    if (totals.records[kind] > 0)
+      kinds.push_back(fmt::format("{} {}", totals.records[kind], name_of(static_cast<RecordKind>(kind))));
   }
-  fmt::print("  records: {}; {} texts cut at {} tokens, {} longer completions or conversations left out\n", join(kinds, ", "), totals.cut, index.context, totals.dropped);
+  fmt::print("  records: {}; {} texts cut at {} tokens, {} longer completions or conversations left out\n",
+             join(kinds, ", "), totals.cut, index.context, totals.dropped);
   fmt::print("  tokenizer {} ({} ids), checksum {}\n", index.tokenizer, index.vocabulary, index.checksum());
 }
 
@@ -52,8 +57,8 @@ void print_histogram(ShardSet& set) {
   for (std::size_t bin = 0; bin < counts.size(); ++bin) {
     if (counts[bin] == 0) continue;
     const std::uint64_t high = std::uint64_t{1} << bin, low = bin == 0 ? 1 : high / 2 + 1;
-    fmt::print("    {:>13}  {:>10}  {}\n", low == high ? std::to_string(high) : fmt::format("{}-{}", low, high), counts[bin],
-               std::string(static_cast<std::size_t>((counts[bin] * 40 + most - 1) / most), '#'));
+    fmt::print("    {:>13}  {:>10}  {}\n", low == high ? std::to_string(high) : fmt::format("{}-{}", low, high),
+               counts[bin], std::string(static_cast<std::size_t>((counts[bin] * 40 + most - 1) / most), '#'));
   }
 }
 
@@ -74,7 +79,8 @@ std::string marked(const Tokenizer& tokenizer, const TokenSequence& sequence, bo
   const auto add = [&](std::size_t end, bool loss) {
     if (end > at) {
       if (tokenizer.is_word_level() && !text.empty()) text += " ";
-      text += (loss ? begin_mark : "") + harmless(tokenizer.decode(ids.subspan(at, end - at), false)) + (loss ? end_mark : "");
+      text += (loss ? begin_mark : "") + harmless(tokenizer.decode(ids.subspan(at, end - at), false)) +
+              (loss ? end_mark : "");
     }
     at = end;
   };
@@ -93,8 +99,8 @@ void print_samples(ShardSet& set, const Tokenizer& tokenizer, std::uint64_t coun
   const KeyedPermutation order(set.size(), seed);
   for (std::uint64_t i = 0; i < std::min(count, set.size()); ++i) {
     const TokenSequence sequence = set.sequence(order(i));
-    fmt::print("--- sequence {}: {} tokens, {} with loss {}\n{}\n", sequence.example, sequence.ids.size(), sequence.loss_tokens(),
-               colour ? "(in green)" : "(in [[ ]])", marked(tokenizer, sequence, colour));
+    fmt::print("--- sequence {}: {} tokens, {} with loss {}\n{}\n", sequence.example, sequence.ids.size(),
+               sequence.loss_tokens(), colour ? "(in green)" : "(in [[ ]])", marked(tokenizer, sequence, colour));
   }
 }
 
@@ -120,15 +126,18 @@ int data_build_command(const Options& options, Session& session) {
       if (!display) return;
       const std::string whose = world.size() > 1 ? fmt::format(" (rank 0 of {})", world.size()) : "";
       display->update(static_cast<double>(progress.bytes_done), static_cast<double>(progress.bytes_all),
-                      fmt::format("{} of {}{}", format_bytes(static_cast<double>(progress.bytes_done)), format_bytes(static_cast<double>(progress.bytes_all)), whose),
+                      fmt::format("{} of {}{}", format_bytes(static_cast<double>(progress.bytes_done)),
+                                  format_bytes(static_cast<double>(progress.bytes_all)), whose),
                       static_cast<double>(progress.tokens) / std::max(watch.seconds(), 1e-3));
     });
   }
   if (!speaks) return 0;
   print_summary(options.out, result.index);
-  fmt::print("  from {} of input in {} ({:.1f} MB/s, {}), {} shards kept from an earlier build\n", format_bytes(static_cast<double>(result.input_bytes)),
-             format_duration(watch.seconds()), static_cast<double>(result.input_bytes) / 1e6 / std::max(watch.seconds(), 1e-6),
-             world.size() > 1 ? fmt::format("{} ranks", world.size()) : fmt::format("{} threads", build.threads), result.reused);
+  fmt::print("  from {} of input in {} ({:.1f} MB/s, {}), {} shards kept from an earlier build\n",
+             format_bytes(static_cast<double>(result.input_bytes)), format_duration(watch.seconds()),
+             static_cast<double>(result.input_bytes) / 1e6 / std::max(watch.seconds(), 1e-6),
+             world.size() > 1 ? fmt::format("{} ranks", world.size()) : fmt::format("{} threads", build.threads),
+             result.reused);
   return 0;
 }
 

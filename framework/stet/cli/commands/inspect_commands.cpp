@@ -89,7 +89,8 @@ int checkpoint_inspect_command(const Options& options) {
   for (const auto& [name, shape] : summary.shapes) fmt::print("  {} [{}]\n", name, fmt::join(shape, ", "));
   for (const auto& [key, value] : summary.metadata) {
     const std::string first_line = value.substr(0, std::min<std::size_t>(100, value.find('\n')));
-    fmt::print("  {} = {}{}\n", key, first_line, value.size() > first_line.size() ? fmt::format("... ({} characters)", value.size()) : "");
+    fmt::print("  {} = {}{}\n", key, first_line,
+               value.size() > first_line.size() ? fmt::format("... ({} characters)", value.size()) : "");
   }
   return 0;
 }
@@ -98,8 +99,9 @@ int model_verify_command(const Options& options) {
   bool passed = true;
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
     const Verification result = verify_model(options.file, type);
-    fmt::print("{} in {}: {} values compared, tolerance {:.0e} relative: {}\n", result.architecture, type == at::kDouble ? "float64" : "float32",
-               result.deviations.size(), result.tolerance, result.passed() ? "agrees" : "DIFFERS");
+    fmt::print("{} in {}: {} values compared, tolerance {:.0e} relative: {}\n", result.architecture,
+               type == at::kDouble ? "float64" : "float32", result.deviations.size(), result.tolerance,
+               result.passed() ? "agrees" : "DIFFERS");
     for (std::size_t i = 0; i < std::min<std::size_t>(5, result.deviations.size()); ++i) {
       fmt::print("  {:.2e}  {}\n", result.deviations[i].relative, result.deviations[i].name);
     }

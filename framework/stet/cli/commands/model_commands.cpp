@@ -6,9 +6,9 @@
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/run/model_folder.hpp>
-#include <stet/model/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
+#include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/run/model_folder.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>
@@ -40,7 +40,9 @@ std::vector<std::int32_t> read_ids(const std::string& text) {
     std::int32_t id = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
     if (error != std::errc() || end != word.data() + word.size()) {
-      throw Error(ErrorKind::config, "the folder has no tokenizer.json, so the prompt must be token ids").expected("--prompt \"12 7 301\"").received(word);
+      throw Error(ErrorKind::config, "the folder has no tokenizer.json, so the prompt must be token ids")
+          .expected("--prompt \"12 7 301\"")
+          .received(word);
     }
     ids.push_back(id);
   }
@@ -76,7 +78,8 @@ int export_command(const Options& options) {
   }
   if (tokenizer) write_file_atomically(options.destination / "tokenizer.json", read_file(*tokenizer));
   fmt::print("{}: {}, {} parameters in {} tensors{}\n", options.destination.string(), architecture,
-             format_count(static_cast<double>(table.total())), foreign_layout({architecture, model.config}, table).size(),
+             format_count(static_cast<double>(table.total())),
+             foreign_layout({architecture, model.config}, table).size(),
              tokenizer ? ", with its tokenizer" : ", without a tokenizer");
   return 0;
 }
@@ -89,7 +92,9 @@ int generate_command(const Options& options) {
   Decoding decoding;
   decoding.greedy = options.temperature == 0;
   if (decoding.greedy && options.samples > 1) {
-    throw Error(ErrorKind::config, "greedy continuations are all the same").received(fmt::format("--samples {}", options.samples)).hint("add --temperature 0.8");
+    throw Error(ErrorKind::config, "greedy continuations are all the same")
+        .received(fmt::format("--samples {}", options.samples))
+        .hint("add --temperature 0.8");
   }
   decoding.samples = decoding.greedy ? 0 : options.samples;
   decoding.temperature = options.temperature;
@@ -101,7 +106,8 @@ int generate_command(const Options& options) {
   } else if (tokenizer && decoding.stop_tokens.empty()) {
     decoding.stop_tokens = {tokenizer->end_of_text()};
   }
-  const Prompt prompt{tokenizer ? encode_prompt(*tokenizer, options.prompt, !options.no_special) : read_ids(options.prompt), 0};
+  const Prompt prompt{
+      tokenizer ? encode_prompt(*tokenizer, options.prompt, !options.no_special) : read_ids(options.prompt), 0};
   const std::int64_t room = model.config().context - static_cast<std::int64_t>(prompt.tokens.size()) + 1;
   decoding.max_new_tokens = std::max<std::int64_t>(1, std::min<std::int64_t>(options.max_tokens, room));
   Generator generator(model, folder.weights);
@@ -124,7 +130,8 @@ int generate_command(const Options& options) {
       fmt::print("[{}] {}\n", i + 1, text);
     }
   }
-  log::debug("{} tokens in {:.2f} s, {:.0f} tokens/s", tokens, watch.seconds(), static_cast<double>(tokens) / watch.seconds());
+  log::debug("{} tokens in {:.2f} s, {:.0f} tokens/s", tokens, watch.seconds(),
+             static_cast<double>(tokens) / watch.seconds());
   return 0;
 }
 

@@ -5,10 +5,10 @@
 #include <stet/cli/workers.hpp>
 #include <stet/config/document.hpp>
 #include <stet/plan/data_present.hpp>
-#include <stet/schedule/ensemble.hpp>
-#include <stet/schedule/cost_estimate.hpp>
 #include <stet/plan/plan_check.hpp>
 #include <stet/plan/shards_check.hpp>
+#include <stet/schedule/cost_estimate.hpp>
+#include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/worker.hpp>
 
 #include <fmt/format.h>
@@ -22,30 +22,42 @@ namespace stet {
 namespace {
 
 /// Times steps of every arm and says what is left.
-void print_costs(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, const PlanStatus& status) {
+void print_costs(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
+                 const PlanStatus& status) {
   const CostEstimate estimate = estimate_cost(
       plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
-      [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run); },
-      [&](const PlannedLabels& labels) { return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base])); });
+      [&](const PlannedRun& run) {
+        return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run);
+      },
+      [&](const PlannedLabels& labels) {
+        return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base]));
+      });
   const int workers = worker_count(options.jobs, status);
   const double elapsed = elapsed_seconds(estimate, workers);
-  fmt::print("  model: {} parameters; memory of one process about {}\n", format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
+  fmt::print("  model: {} parameters; memory of one process about {}\n",
+             format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
   fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
-  if (!plan.labels.empty()) fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(estimate.label_seconds));
-  fmt::print("  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase that ends at a plateau counted half way between its shortest and longest)\n",
-             format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
-             format_duration(elapsed), workers);
+  if (!plan.labels.empty())
+    fmt::print("  labels (SLiCK): {} of processor time for those that are left\n",
+               format_duration(estimate.label_seconds));
+  fmt::print(
+      "  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase "
+      "that ends at a plateau counted half way between its shortest and longest)\n",
+      format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
+      format_duration(elapsed), workers);
   if (elapsed > 1.25 * elapsed_work(estimate) / workers && workers > 1) {
     fmt::print("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
-               estimate.longest_base > 0 ? "a base model" : "a run", workers, 100 * elapsed_work(estimate) / workers / elapsed);
+               estimate.longest_base > 0 ? "a base model" : "a run", workers,
+               100 * elapsed_work(estimate) / workers / elapsed);
   }
 }
 
 }  // namespace
 
 int plan_command(const Options& options, Session& session) {
-  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
+  PluginRegistry registry(session.world(),
+                          PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   Plan plan = make_plan(options.file, options.overrides, registry);
   Communicator& world = session.world();
   if (!options.resolved) {
@@ -67,7 +79,8 @@ int plan_command(const Options& options, Session& session) {
       for (const auto& [key, value] : arm.members()) named.set(key, value);
       arms.items().push_back(std::move(named));
     }
-    for (const char* key : {"data", "model", "pretrain", "sets", "train", "evaluate", "checkpoint", "phase", "regularizer", "freeze", "probe", "sweep"}) {
+    for (const char* key : {"data", "model", "pretrain", "sets", "train", "evaluate", "checkpoint", "phase",
+                            "regularizer", "freeze", "probe", "sweep"}) {
       all.erase(key);
     }
     all.set("arm", arms);
@@ -80,13 +93,17 @@ int plan_command(const Options& options, Session& session) {
   fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
   fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);
   for (const PlannedBase& base : plan.bases) {
-    fmt::print("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10), task::finished(workspace.base_folder(base)) ? "finished" : "to train");
+    fmt::print("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10),
+               task::finished(workspace.base_folder(base)) ? "finished" : "to train");
   }
   fmt::print("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
   for (const PlannedRun& run : plan.runs) {
     const bool finished = task::finished(workspace.run_folder(run));
     const std::optional<std::filesystem::path> elsewhere = finished ? std::nullopt : workspace.finished_elsewhere(run);
-    fmt::print("    {} {}\n", run.folder_name(), finished ? "finished" : elsewhere ? "to copy from " + elsewhere->string() : "to run");
+    fmt::print("    {} {}\n", run.folder_name(),
+               finished    ? "finished"
+               : elsewhere ? "to copy from " + elsewhere->string()
+                           : "to run");
   }
   std::set<std::uint64_t> seeds;
   for (const PlannedRun& run : plan.runs) seeds.insert(run.seed);

@@ -1,11 +1,11 @@
-// `stet plugin check`: the conformance kit in a process of its own (--journal), which a plugin may take with it, and the runs on 2 and 4
-// ranks that the kit asks for, which are this program again under mpirun (--digest).
+// `stet plugin check`: the conformance kit in a process of its own (--journal), which a plugin may take with it, and
+// the runs on 2 and 4 ranks that the kit asks for, which are this program again under mpirun (--digest).
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/captured_process.hpp>
 #include <stet/cli/commands/commands.hpp>
-#include <stet/conformance/conformance.hpp>
 #include <stet/conformance/bench.hpp>
+#include <stet/conformance/conformance.hpp>
 #include <stet/conformance/journal.hpp>
 
 #include <fmt/format.h>
@@ -78,7 +78,8 @@ RankedRuns ranked_runs(const Options& options, const std::string& file, const Se
 }
 
 std::string title_of(const LoadedPlugin& plugin) {
-  return fmt::format("{} {} by {} ({})", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
+  return fmt::format("{} {} by {} ({})", plugin.facts.name, plugin.facts.version, plugin.facts.author,
+                     plugin.file.string());
 }
 
 int show(const std::string& title, const std::vector<ClassReport>& reports) {
@@ -93,7 +94,8 @@ int check_for(CheckJournal& journal, const Options& options, Session& session) {
     const std::unique_ptr<Communicator> alone = make_single_process();
     PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
     const LoadedPlugin& plugin = registry.load_named(options.name);
-    journal.finish(title_of(plugin), check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session), &journal));
+    journal.finish(title_of(plugin), check_conformance(plugin, options.overrides,
+                                                       ranked_runs(options, plugin.file.string(), session), &journal));
     return 0;
   } catch (...) {
     journal.give_up();
@@ -104,16 +106,24 @@ int check_for(CheckJournal& journal, const Options& options, Session& session) {
 /// How a process came to its end in the middle of something.
 std::string end_of(const CapturedProcess& process, unsigned seconds) {
   if (process.timed_out || process.code == 128 + SIGALRM) return fmt::format("no end after {} s", seconds);
-  if (process.code > 128) return fmt::format("the process is ended by signal {} ({})", process.code - 128, ::strsignal(process.code - 128));
+  if (process.code > 128)
+    return fmt::format("the process is ended by signal {} ({})", process.code - 128, ::strsignal(process.code - 128));
   return fmt::format("the process ends itself with exit code {}", process.code);
 }
 
-/// Makes the checks in a process of their own, and in another one those that remain when a check took the process with it.
+/// Makes the checks in a process of their own, and in another one those that remain when a check took the process with
+/// it.
 int check_in_processes(const Options& options) {
   const TemporaryFolder folder;
   const std::string file = (folder.path() / "journal").string();
-  std::vector<std::string> words = {std::filesystem::read_symlink("/proc/self/exe").string(), "plugin", "check", options.name, "--journal", file,
-                                    "--time-limit", std::to_string(options.check_seconds)};
+  std::vector<std::string> words = {std::filesystem::read_symlink("/proc/self/exe").string(),
+                                    "plugin",
+                                    "check",
+                                    options.name,
+                                    "--journal",
+                                    file,
+                                    "--time-limit",
+                                    std::to_string(options.check_seconds)};
   for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
   constexpr double longest = 86400;  // a check that does not let itself be ended by SIGALRM
   for (;;) {
@@ -125,12 +135,15 @@ int check_in_processes(const Options& options) {
     if (journal.title()) return show(*journal.title(), journal.reports());
     const std::optional<CheckJournal::Key> check = journal.unfinished();
     if (!check) {
-      throw Error(ErrorKind::plugin, "the plugin takes the process with it while it is loaded: " + end_of(process, options.check_seconds))
+      throw Error(ErrorKind::plugin,
+                  "the plugin takes the process with it while it is loaded: " + end_of(process, options.check_seconds))
           .at(options.name)
           .hint("constructors of static objects, and the body of STET_PLUGIN, run then");
     }
-    journal.crash(*check, {check->second, CheckVerdict::failed, "the check has no end of its own: " + end_of(process, options.check_seconds),
-                           "what it printed stands above; throw stet::Error for what cannot go on, and build with -g to look at it in a debugger"});
+    journal.crash(*check, {check->second, CheckVerdict::failed,
+                           "the check has no end of its own: " + end_of(process, options.check_seconds),
+                           "what it printed stands above; throw stet::Error for what cannot go on, and build with -g "
+                           "to look at it in a debugger"});
   }
 }
 
@@ -154,7 +167,8 @@ int plugin_check_command(const Options& options, Session& session) {
   const std::unique_ptr<Communicator> alone = make_single_process();
   PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
   const LoadedPlugin& plugin = registry.load_named(options.name);
-  return show(title_of(plugin), check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session)));
+  return show(title_of(plugin),
+              check_conformance(plugin, options.overrides, ranked_runs(options, plugin.file.string(), session)));
 }
 
 }  // namespace stet

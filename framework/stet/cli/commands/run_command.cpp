@@ -7,16 +7,16 @@
 #include <stet/cli/published_results.hpp>
 #include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
-#include <stet/schedule/changed_inputs.hpp>
 #include <stet/plan/data_present.hpp>
-#include <stet/schedule/ensemble.hpp>
 #include <stet/plan/plan_check.hpp>
-#include <stet/schedule/results.hpp>
 #include <stet/plan/shards_check.hpp>
 #include <stet/plan/table_check.hpp>
+#include <stet/report/render.hpp>
+#include <stet/schedule/changed_inputs.hpp>
+#include <stet/schedule/ensemble.hpp>
+#include <stet/schedule/results.hpp>
 #include <stet/schedule/work_forecast.hpp>
 #include <stet/schedule/worker.hpp>
-#include <stet/report/render.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -36,10 +36,13 @@ namespace {
 
 std::string session_name() {
   const char* given = std::getenv("STET_SESSION");
-  return given != nullptr ? given : fmt::format("{}-{}", ::getpid(), std::chrono::system_clock::now().time_since_epoch().count());
+  return given != nullptr
+             ? given
+             : fmt::format("{}-{}", ::getpid(), std::chrono::system_clock::now().time_since_epoch().count());
 }
 
-void show(Display& display, const PlanStatus& status, WorkForecast& forecast, const std::vector<Progress>& active, int processes) {
+void show(Display& display, const PlanStatus& status, WorkForecast& forecast, const std::vector<Progress>& active,
+          int processes) {
   double rate = 0;
   std::string tasks;
   for (const Progress& progress : active) {
@@ -48,7 +51,9 @@ void show(Display& display, const PlanStatus& status, WorkForecast& forecast, co
   }
   const auto [fraction, left] = forecast.look(active, processes);
   display.update(fraction, left,
-                 fmt::format("{}/{} bases, {}/{} runs [{}]", status.bases_finished, status.bases, status.runs_finished, status.runs, tasks), rate);
+                 fmt::format("{}/{} bases, {}/{} runs [{}]", status.bases_finished, status.bases, status.runs_finished,
+                             status.runs, tasks),
+                 rate);
 }
 
 /// A finished run is not made again for the model that it was not asked to keep.
@@ -58,21 +63,28 @@ void warn_of_missing_models(const Plan& plan, const Workspace& workspace) {
     return run.config.checkpoint.keep_weights && task::finished(folder) && !task::holds_model(folder);
   };
   const auto count = std::count_if(plan.runs.begin(), plan.runs.end(), lacks_model);
-  if (count > 0) log::warning("{} runs were finished without checkpoint.keep_weights; those whose folders you remove are made again and keep their models", count);
+  if (count > 0)
+    log::warning(
+        "{} runs were finished without checkpoint.keep_weights; those whose folders you remove are made again and keep "
+        "their models",
+        count);
 }
 
 /// Tells how well the processes were used, if there were several and something was done.
 void report_use(int processes, const std::string& kind, double busy) {
-  if (processes > 1) log::info("{} {} were busy {:.1f} % of the time until their last task ended", processes, kind, 100 * busy);
+  if (processes > 1)
+    log::info("{} {} were busy {:.1f} % of the time until their last task ended", processes, kind, 100 * busy);
 }
 
-/// How many workers that died, or left because their task hung, are to be replaced: all as long as something is open, but not without end.
+/// How many workers that died, or left because their task hung, are to be replaced: all as long as something is open,
+/// but not without end.
 class Replacements {
  public:
   /// A task is given up after two deaths; some more are for those who die outside of any.
   explicit Replacements(int tasks) : left_(2 * tasks + 2) {}
 
-  [[nodiscard]] int wanted(const std::vector<WorkerProcesses::Ended>& ended, const StatusBoard& board, const PlanStatus& status) {
+  [[nodiscard]] int wanted(const std::vector<WorkerProcesses::Ended>& ended, const StatusBoard& board,
+                           const PlanStatus& status) {
     int early = 0;
     for (; seen_ < ended.size(); ++seen_) early += board.accounted(std::to_string(ended[seen_].process)) ? 0 : 1;
     if (status.runs_finished + status.failed >= status.runs) return 0;
@@ -114,14 +126,16 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
         forwarded = true;
       }
       if (options.hang_timeout > 0 && workers.end_stopped(options.hang_timeout) > 0) {
-        display.line(fmt::format("a worker process was stopped for {:.0f} s: ended, another takes its task", options.hang_timeout));
+        display.line(fmt::format("a worker process was stopped for {:.0f} s: ended, another takes its task",
+                                 options.hang_timeout));
       }
       const PlanStatus status = status_of(plan, workspace, session);
       const int wanted = forwarded ? 0 : replacements.wanted(workers.ended(), board, status);
       if (wanted > 0) display.line("a worker process ended early; another takes its place");
       for (int i = 0; i < wanted; ++i) workers.start(arguments);
       if (bases >= 0 && (status.bases_finished != bases || status.runs_finished != runs)) {
-        display.line(fmt::format("finished {}/{} bases, {}/{} runs", status.bases_finished, status.bases, status.runs_finished, status.runs));
+        display.line(fmt::format("finished {}/{} bases, {}/{} runs", status.bases_finished, status.bases,
+                                 status.runs_finished, status.runs));
       }
       bases = status.bases_finished;
       runs = status.runs_finished;
@@ -134,7 +148,9 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
   board.remove();
   // The workers have said each failure when it happened.
   const PlanStatus status = status_of(plan, workspace, session);
-  if (status.failed > 0) log::error("{} of {} tasks failed; the message is in failed.json of each folder", status.failed, status.bases + status.runs);
+  if (status.failed > 0)
+    log::error("{} of {} tasks failed; the message is in failed.json of each folder", status.failed,
+               status.bases + status.runs);
   int code = status.first_error;
   for (const WorkerProcesses::Ended& worker : workers.ended()) {
     if (worker.code == exit_resumable && code == 0) code = worker.code;
@@ -153,7 +169,8 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
 }
 
 /// Works as one of the processes that run_with_workers() started.
-int run_as_worker(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
+int run_as_worker(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
+                  Communicator& world) {
   ProgressSink sink;
   std::optional<StatusBoard> board;
   if (const char* folder = std::getenv("STET_STATUS_FOLDER")) {
@@ -166,7 +183,8 @@ int run_as_worker(const Options& options, const Plan& plan, const Workspace& wor
 }
 
 /// Works as the ranks that a launcher started: all on one run, or in groups.
-int run_with_ranks(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world) {
+int run_with_ranks(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
+                   Communicator& world) {
   const std::int64_t ranks_per_run = options.ranks_per_run.value_or(plan.ranks_per_run);
   const int groups = group_count(world.size(), ranks_per_run);
   const std::string session = world.broadcast_text(session_name(), 0);
@@ -190,7 +208,8 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
   if (world.rank() == 0 && groups > 1) {
     log::info("{}: {} groups of {} ranks, each with a run of its own", plan.title, groups, world.size() / groups);
   }
-  const EnsembleResult result = work_in_groups(plan, workspace, registry, world, ranks_per_run, folder, {session, options.hang_timeout}, sink);
+  const EnsembleResult result =
+      work_in_groups(plan, workspace, registry, world, ranks_per_run, folder, {session, options.hang_timeout}, sink);
   if (world.rank() == 0) {
     display.reset();
     board.remove();
@@ -205,7 +224,9 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
 void settle_inputs(const Options& options, Plan& plan, const Workspace& workspace, Communicator& world) {
   const std::size_t trusted = options.trust_versions ? trust_versions(plan, workspace, world) : 0;
   if (world.rank() != 0 || options.worker) return;
-  if (trusted > 0) log::info("runs that other bytes of the same plugin versions made stand for {} of {} (--trust-versions)", trusted, plan.runs.size());
+  if (trusted > 0)
+    log::info("runs that other bytes of the same plugin versions made stand for {} of {} (--trust-versions)", trusted,
+              plan.runs.size());
   for (const std::string& line : changed_inputs(plan, workspace)) log::info("{}", line);
 }
 
@@ -218,7 +239,10 @@ int run_command(const Options& options, Session& session) {
     collectively(world, [&] {
       check_data_present(plan);
       if (world.rank() == 0) check_shards(plan, Workspace::inputs_file(options.out));
-      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run)) : 1);
+      check_plan(plan, registry,
+                 session.uses_mpi()
+                     ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run))
+                     : 1);
     });
   }
   const Workspace workspace(options.out, plan.name);
@@ -233,8 +257,8 @@ int run_command(const Options& options, Session& session) {
     StatusBoard::remove_dead(workspace.folder());
     const PlanStatus status = status_of(plan, workspace, "");
     const int jobs = worker_count(options.jobs, status);
-    log::info("{}: {} base models, {} runs ({} finished); {} worker processes; results in {}", plan.title, status.bases, status.runs,
-              status.runs_finished, jobs, workspace.folder().string());
+    log::info("{}: {} base models, {} runs ({} finished); {} worker processes; results in {}", plan.title, status.bases,
+              status.runs, status.runs_finished, jobs, workspace.folder().string());
     if (status.runs_finished < status.runs) code = run_with_workers(options, plan, workspace, jobs);
   }
   if (code == exit_resumable) {
@@ -250,7 +274,8 @@ int run_command(const Options& options, Session& session) {
 }
 
 int table_command(const Options& options, Session& session) {
-  PluginRegistry registry(session.world(), PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
+  PluginRegistry registry(session.world(),
+                          PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   Plan plan = make_plan(options.file, options.overrides, registry);
   check_table(plan);
   const Workspace workspace(options.out, plan.name);

@@ -1,8 +1,8 @@
 #include <stet/cli/commands/commands.hpp>
 #include <stet/cli/display.hpp>
 #include <stet/plan/data_present.hpp>
-#include <stet/run/knowledge_labels.hpp>
 #include <stet/plan/plan_check.hpp>
+#include <stet/run/knowledge_labels.hpp>
 #include <stet/schedule/worker.hpp>
 
 #include <fmt/format.h>
@@ -30,7 +30,9 @@ int slick_command(const Options& options, Session& session) {
   ProgressSink sink;
   if (world.rank() == 0) {
     display = std::make_unique<Display>();
-    sink = [&display](const Progress& progress) { display->update(progress.fraction, 1, progress.task, progress.tokens_per_second); };
+    sink = [&display](const Progress& progress) {
+      display->update(progress.fraction, 1, progress.task, progress.tokens_per_second);
+    };
   }
   const std::string name = world.broadcast_text(std::to_string(::getpid()), 0);
   const WorkerResult result = work_on(plan, workspace, registry, world, {name, options.hang_timeout}, sink);
@@ -40,7 +42,8 @@ int slick_command(const Options& options, Session& session) {
   if (world.rank() != 0) return 0;
   for (const PlannedLabels& labels : plan.labels) {
     const std::filesystem::path folder = workspace.labels_folder(labels, plan.bases[labels.base]);
-    fmt::print("base {}\n\n{}\n{}\n\n", labels.base + 1, load_labels(folder).table, (folder / "labels.safetensors").string());
+    fmt::print("base {}\n\n{}\n{}\n\n", labels.base + 1, load_labels(folder).table,
+               (folder / "labels.safetensors").string());
   }
   return 0;
 }

@@ -5,9 +5,9 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
-#include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
+#include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/unicode/utf8.hpp>
 #include <stet/text/verify.hpp>
 

@@ -1,5 +1,5 @@
-// read_foreign_config(): config.json of each architecture that we know. A field that changes what a model computes is either
-// expressed by ModelConfig or must have the value under which it changes nothing; it is never ignored.
+// read_foreign_config(): config.json of each architecture that we know. A field that changes what a model computes is
+// either expressed by ModelConfig or must have the value under which it changes nothing; it is never ignored.
 #include <stet/model/hugging_face/hugging_face.hpp>
 
 #include <stet/base/error.hpp>
@@ -52,7 +52,8 @@ class ConfigReader {
   /// The object under a key; absent or null: nothing.
   [[nodiscard]] std::optional<ConfigReader> object(const char* key) const {
     if (!has(key)) return std::nullopt;
-    if (!json_[key].is_object()) throw Error(ErrorKind::data, std::string("field '") + key + "' is not an object").at(file_);
+    if (!json_[key].is_object())
+      throw Error(ErrorKind::data, std::string("field '") + key + "' is not an object").at(file_);
     return ConfigReader(file_ + ", " + key, json_[key]);
   }
   /// Every element of the list under a key, if there is one, is `value`.
@@ -60,7 +61,10 @@ class ConfigReader {
     if (!has(key)) return;
     for (const Json& element : json_[key]) {
       if (element != value) {
-        throw Error(ErrorKind::data, std::string("unsupported value in '") + key + "'").at(file_).expected(value.dump()).received(element.dump());
+        throw Error(ErrorKind::data, std::string("unsupported value in '") + key + "'")
+            .at(file_)
+            .expected(value.dump())
+            .received(element.dump());
       }
     }
   }
@@ -72,7 +76,9 @@ class ConfigReader {
     try {
       return json_[key].get<T>();
     } catch (const Json::exception&) {
-      throw Error(ErrorKind::data, std::string("field '") + key + "' has the wrong type").at(file_).received(json_[key].dump());
+      throw Error(ErrorKind::data, std::string("field '") + key + "' has the wrong type")
+          .at(file_)
+          .received(json_[key].dump());
     }
   }
   std::string file_;
@@ -141,7 +147,8 @@ ModelConfig read_llama(const ConfigReader& json) {
     throw Error(ErrorKind::data, "unsupported combination of 'attention_bias' and 'mlp_bias'")
         .at(json.file())
         .expected("both true or both false")
-        .received(std::string("attention_bias ") + (c.qkv_bias ? "true" : "false") + ", mlp_bias " + (c.linear_bias ? "true" : "false"));
+        .received(std::string("attention_bias ") + (c.qkv_bias ? "true" : "false") + ", mlp_bias " +
+                  (c.linear_bias ? "true" : "false"));
   }
   return c;
 }
@@ -189,7 +196,8 @@ ModelConfig read_gpt_neox(const ConfigReader& json) {
   c.parallel_residual = json.get<bool>("use_parallel_residual", true);
   c.rope_share = json.get<double>("rotary_pct", json.get<double>("partial_rotary_factor", 0.25));
   read_rope(json, c, false);
-  if (!json.has("rope_theta") && !json.object("rope_parameters")) c.rope_base = json.get<double>("rotary_emb_base", 10000.0);
+  if (!json.has("rope_theta") && !json.object("rope_parameters"))
+    c.rope_base = json.get<double>("rotary_emb_base", 10000.0);
   return c;
 }
 
@@ -209,7 +217,10 @@ ForeignModel read_foreign_config(const std::filesystem::path& folder) {
   } else if (type == "gpt_neox") {
     model.config = read_gpt_neox(json);
   } else {
-    throw Error(ErrorKind::data, "unknown architecture").at(json.file()).expected("model_type gpt2, gpt_neox, llama or qwen2").received(type);
+    throw Error(ErrorKind::data, "unknown architecture")
+        .at(json.file())
+        .expected("model_type gpt2, gpt_neox, llama or qwen2")
+        .received(type);
   }
   try {
     model.config.complete();

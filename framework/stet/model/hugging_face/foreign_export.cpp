@@ -19,11 +19,15 @@ namespace {
 
 void create_empty(const std::filesystem::path& folder) {
   std::error_code error;
-  if (std::filesystem::exists(folder) && (!std::filesystem::is_directory(folder) || !std::filesystem::is_empty(folder))) {
-    throw Error(ErrorKind::config, "the destination is not empty").at(folder.string()).hint("name a new folder: nothing is overwritten");
+  if (std::filesystem::exists(folder) &&
+      (!std::filesystem::is_directory(folder) || !std::filesystem::is_empty(folder))) {
+    throw Error(ErrorKind::config, "the destination is not empty")
+        .at(folder.string())
+        .hint("name a new folder: nothing is overwritten");
   }
   std::filesystem::create_directories(folder, error);
-  if (error) throw Error(ErrorKind::data, "the destination cannot be created").at(folder.string()).received(error.message());
+  if (error)
+    throw Error(ErrorKind::data, "the destination cannot be created").at(folder.string()).received(error.message());
 }
 
 /// Length and header of a tensor file, as they are.
@@ -41,7 +45,10 @@ std::string raw_header(const std::filesystem::path& file) {
 
 /// The values in a file's dtype. Throws if a finite value becomes infinite.
 at::Tensor converted(const at::Tensor& value, const TensorInfo& info, const std::filesystem::path& file) {
-  const at::ScalarType type = info.dtype == DType::f64 ? at::kDouble : info.dtype == DType::f32 ? at::kFloat : info.dtype == DType::f16 ? at::kHalf : at::kBFloat16;
+  const at::ScalarType type = info.dtype == DType::f64   ? at::kDouble
+                              : info.dtype == DType::f32 ? at::kFloat
+                              : info.dtype == DType::f16 ? at::kHalf
+                                                         : at::kBFloat16;
   at::Tensor result = value.to(type).contiguous();
   if (type != value.scalar_type() && !at::isfinite(result).equal(at::isfinite(value))) {
     throw Error(ErrorKind::data, "tensor '" + info.name + "' does not fit its type any more")
@@ -58,12 +65,15 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
 
 /// Whether a file holds weights, in whatever format: those of the source are not those of the export.
 bool holds_weights(const std::filesystem::path& file) {
-  static const std::set<std::string> formats = {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".ggml", ".onnx", ".onnx_data", ".ot", ".tflite", ".npz"};
+  static const std::set<std::string> formats = {".safetensors", ".bin",     ".pt",     ".pth",  ".ckpt",
+                                                ".h5",          ".msgpack", ".gguf",   ".ggml", ".onnx",
+                                                ".onnx_data",   ".ot",      ".tflite", ".npz"};
   const std::string name = file.filename().string();
   return formats.contains(file.extension().string()) || name.ends_with(".index.json");
 }
 
-/// Every other file, in subfolders too: tokenizer, chat templates, licence, ... Hidden ones are the tools', not the model's.
+/// Every other file, in subfolders too: tokenizer, chat templates, licence, ... Hidden ones are the tools', not the
+/// model's.
 void copy_companions(const std::filesystem::path& source, const std::filesystem::path& destination) {
   for (const auto& entry : std::filesystem::directory_iterator(source)) {
     const std::filesystem::path name = entry.path().filename();
@@ -87,7 +97,8 @@ std::string obstacle(const ModelConfig& c) {
   if (c.norm == Norm::rms && c.rope_share != 1.0) return "heads that rotate in part, outside GPT-NeoX's shape";
   if (c.parallel_residual) return "a parallel residual outside GPT-NeoX's shape";
   if (c.norm == Norm::layer && !(c.qkv_bias && c.linear_bias)) return "layer norm without biases in all linear layers";
-  if (c.norm == Norm::layer && (c.kv_heads != c.heads || c.head_width * c.heads != c.width)) return "grouped queries, or heads that are not width / heads wide, with layer norm";
+  if (c.norm == Norm::layer && (c.kv_heads != c.heads || c.head_width * c.heads != c.width))
+    return "grouped queries, or heads that are not width / heads wide, with layer norm";
   if (c.rope_scaling.factor != 1) return "scaled rotary positions outside Llama's shape";
   return "biases of some linear layers alone";
 }
@@ -119,12 +130,13 @@ void export_like(const std::filesystem::path& source, const ForeignModel& model,
   }
   if (files.sharded()) write_file_atomically(destination / weights_index_file, read_file(source / weights_index_file));
   copy_companions(source, destination);
-  write_file_atomically(destination / "config.json", read_file(source / "config.json"));  // last: a folder without it is not taken for a model
+  write_file_atomically(destination / "config.json",
+                        read_file(source / "config.json"));  // last: a folder without it is not taken for a model
 }
 
 std::optional<std::string> foreign_architecture_of(const ModelConfig& c) {
-  const bool llama_like = c.positions == Positions::rotary && c.norm == Norm::rms && c.activation == Activation::swiglu &&
-                          !c.parallel_residual && c.rope_share == 1.0;
+  const bool llama_like = c.positions == Positions::rotary && c.norm == Norm::rms &&
+                          c.activation == Activation::swiglu && !c.parallel_residual && c.rope_share == 1.0;
   const bool unscaled = c.rope_scaling.factor == 1;
   if (llama_like && c.qkv_bias == c.linear_bias) return "llama";
   if (llama_like && c.qkv_bias && unscaled) return "qwen2";
@@ -138,26 +150,48 @@ std::optional<std::string> foreign_architecture_of(const ModelConfig& c) {
 std::string foreign_config_json(const std::string& architecture, const ModelConfig& c, at::ScalarType type,
                                 std::optional<std::int64_t> end_of_text) {
   using Json = nlohmann::ordered_json;
-  static const std::map<std::string, const char*> classes = {
-      {"llama", "LlamaForCausalLM"}, {"qwen2", "Qwen2ForCausalLM"}, {"gpt2", "GPT2LMHeadModel"}, {"gpt_neox", "GPTNeoXForCausalLM"}};
+  static const std::map<std::string, const char*> classes = {{"llama", "LlamaForCausalLM"},
+                                                             {"qwen2", "Qwen2ForCausalLM"},
+                                                             {"gpt2", "GPT2LMHeadModel"},
+                                                             {"gpt_neox", "GPTNeoXForCausalLM"}};
   Json json{{"architectures", {classes.at(architecture)}}, {"model_type", architecture}, {"vocab_size", c.vocabulary}};
   const char* const gelu = c.activation == Activation::gelu_erf ? "gelu" : "gelu_new";
   if (architecture == "gpt2") {
-    json.update({{"n_embd", c.width}, {"n_layer", c.layers}, {"n_head", c.heads}, {"n_inner", c.feed_forward}, {"n_positions", c.context},
-                 {"n_ctx", c.context}, {"layer_norm_epsilon", c.norm_epsilon}, {"activation_function", gelu}});
+    json.update({{"n_embd", c.width},
+                 {"n_layer", c.layers},
+                 {"n_head", c.heads},
+                 {"n_inner", c.feed_forward},
+                 {"n_positions", c.context},
+                 {"n_ctx", c.context},
+                 {"layer_norm_epsilon", c.norm_epsilon},
+                 {"activation_function", gelu}});
   } else {
-    json.update({{"hidden_size", c.width}, {"num_hidden_layers", c.layers}, {"num_attention_heads", c.heads}, {"intermediate_size", c.feed_forward},
+    json.update({{"hidden_size", c.width},
+                 {"num_hidden_layers", c.layers},
+                 {"num_attention_heads", c.heads},
+                 {"intermediate_size", c.feed_forward},
                  {"max_position_embeddings", c.context}});
     if (architecture == "gpt_neox") {
-      json.update({{"layer_norm_eps", c.norm_epsilon}, {"hidden_act", gelu}, {"attention_bias", true}, {"rotary_emb_base", c.rope_base}, {"rotary_pct", c.rope_share},
+      json.update({{"layer_norm_eps", c.norm_epsilon},
+                   {"hidden_act", gelu},
+                   {"attention_bias", true},
+                   {"rotary_emb_base", c.rope_base},
+                   {"rotary_pct", c.rope_share},
                    {"use_parallel_residual", c.parallel_residual}});
     } else {
-      json.update({{"num_key_value_heads", c.kv_heads}, {"head_dim", c.head_width}, {"rms_norm_eps", c.norm_epsilon}, {"hidden_act", "silu"}, {"rope_theta", c.rope_base}});
+      json.update({{"num_key_value_heads", c.kv_heads},
+                   {"head_dim", c.head_width},
+                   {"rms_norm_eps", c.norm_epsilon},
+                   {"hidden_act", "silu"},
+                   {"rope_theta", c.rope_base}});
       if (architecture == "llama") json.update({{"attention_bias", c.qkv_bias}, {"mlp_bias", c.linear_bias}});
       if (architecture == "qwen2") json["use_sliding_window"] = false;
       if (c.rope_scaling.factor != 1) {
-        json["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", c.rope_scaling.factor}, {"low_freq_factor", c.rope_scaling.low_factor},
-                                {"high_freq_factor", c.rope_scaling.high_factor}, {"original_max_position_embeddings", c.rope_scaling.original_context}};
+        json["rope_scaling"] = {{"rope_type", "llama3"},
+                                {"factor", c.rope_scaling.factor},
+                                {"low_freq_factor", c.rope_scaling.low_factor},
+                                {"high_freq_factor", c.rope_scaling.high_factor},
+                                {"original_max_position_embeddings", c.rope_scaling.original_context}};
       }
     }
   }
@@ -179,14 +213,16 @@ void export_as_foreign(const ModelConfig& config, const ParameterTable& table, c
   create_empty(destination);
   const ForeignModel model{*architecture, config};
   std::map<std::string, at::Tensor> tensors;
-  for (const ForeignTensor& tensor : foreign_layout(model, table)) tensors[tensor.name] = to_foreign(tensor, table, weights).contiguous();
+  for (const ForeignTensor& tensor : foreign_layout(model, table))
+    tensors[tensor.name] = to_foreign(tensor, table, weights).contiguous();
   std::vector<TensorView> views;
   const DType type = weights.scalar_type() == at::kDouble ? DType::f64 : DType::f32;
   for (const auto& [name, tensor] : tensors) {
     views.push_back({{name, type, {tensor.sizes().begin(), tensor.sizes().end()}}, bytes_of(tensor)});
   }
   write_tensor_file(destination / single_weights_file, views, {{"format", "pt"}});
-  write_file_atomically(destination / "config.json", foreign_config_json(*architecture, config, weights.scalar_type(), end_of_text));
+  write_file_atomically(destination / "config.json",
+                        foreign_config_json(*architecture, config, weights.scalar_type(), end_of_text));
 }
 
 }  // namespace stet

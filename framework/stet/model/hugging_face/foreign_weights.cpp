@@ -21,7 +21,8 @@ class NameLists {
   void add(const char* heading, std::string name) { lists_[heading].push_back(std::move(name)); }
   void throw_if_any(const std::string& message, const std::string& where) const {
     std::string text;
-    for (const auto& [heading, names] : lists_) text += (text.empty() ? "" : "; ") + std::string(heading) + ": " + join(names, ", ");
+    for (const auto& [heading, names] : lists_)
+      text += (text.empty() ? "" : "; ") + std::string(heading) + ": " + join(names, ", ");
     if (!text.empty()) throw Error(ErrorKind::data, message).at(where).received(text);
   }
 
@@ -36,23 +37,32 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& file)
   try {
     for (const auto& [name, target] : json.at("weight_map").items()) map[name] = target.get<std::string>();
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorKind::data, "not an index of weight files").at(file.string()).expected("{\"weight_map\": {TENSOR: FILE}}").received(error.what());
+    throw Error(ErrorKind::data, "not an index of weight files")
+        .at(file.string())
+        .expected("{\"weight_map\": {TENSOR: FILE}}")
+        .received(error.what());
   }
   for (auto& [name, target] : map) {
     while (target.starts_with("./")) target.erase(0, 2);
     if (target.empty() || target == ".." || target == "." || target.find('/') != std::string::npos) {
-      throw Error(ErrorKind::data, "the index names a file that does not lie in its folder").at(file.string()).received(name + ": " + target);
+      throw Error(ErrorKind::data, "the index names a file that does not lie in its folder")
+          .at(file.string())
+          .received(name + ": " + target);
     }
   }
   return map;
 }
 
-bool is_float(DType type) { return type == DType::f64 || type == DType::f32 || type == DType::f16 || type == DType::bf16; }
+bool is_float(DType type) {
+  return type == DType::f64 || type == DType::f32 || type == DType::f16 || type == DType::bf16;
+}
 
-/// The name of the tensor that our first parameter, the embedding, is read from: a tied model may store it as its head alone.
+/// The name of the tensor that our first parameter, the embedding, is read from: a tied model may store it as its head
+/// alone.
 std::string stored_embedding(const ForeignFiles& files, const ForeignModel& model, const std::string& name) {
   const std::string head = foreign_head_name(model.architecture);
-  const bool head_alone = model.config.tied_head && files.find(name).second == nullptr && files.find(head).second != nullptr;
+  const bool head_alone =
+      model.config.tied_head && files.find(name).second == nullptr && files.find(head).second != nullptr;
   return head_alone ? head : name;
 }
 
@@ -60,7 +70,8 @@ std::string stored_embedding(const ForeignFiles& files, const ForeignModel& mode
 std::vector<std::uint64_t> foreign_shape(const ForeignTensor& tensor, const ParameterTable& table) {
   const ParameterInfo& first = table[tensor.parts[0]];
   std::vector<std::uint64_t> shape(first.shape.begin(), first.shape.end());
-  for (std::size_t p = 1; p < tensor.parts.size(); ++p) shape[0] += static_cast<std::uint64_t>(table[tensor.parts[p]].shape[0]);
+  for (std::size_t p = 1; p < tensor.parts.size(); ++p)
+    shape[0] += static_cast<std::uint64_t>(table[tensor.parts[p]].shape[0]);
   if (tensor.transposed) std::swap(shape[0], shape[1]);
   return shape;
 }
@@ -124,10 +135,12 @@ std::string foreign_head_name(std::string_view architecture) {
   return architecture == "gpt_neox" ? "embed_out.weight" : "lm_head.weight";
 }
 
-std::vector<ForeignTensor> checked_layout(const ForeignFiles& files, const ForeignModel& model, const ParameterTable& table) {
+std::vector<ForeignTensor> checked_layout(const ForeignFiles& files, const ForeignModel& model,
+                                          const ParameterTable& table) {
   std::vector<ForeignTensor> layout = foreign_layout(model, table);
   const std::string prefix = "transformer.";
-  if (model.architecture == "gpt2" && files.find(prefix + "wpe.weight").second == nullptr && files.find("wpe.weight").second != nullptr) {
+  if (model.architecture == "gpt2" && files.find(prefix + "wpe.weight").second == nullptr &&
+      files.find("wpe.weight").second != nullptr) {
     for (ForeignTensor& tensor : layout) {
       if (tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
     }
@@ -176,7 +189,9 @@ at::Tensor read_tensor(const TensorFile& file, const TensorInfo& info) {
       case DType::i8: return at::kChar;
       case DType::u8: return at::kByte;
       case DType::boolean: return at::kBool;
-      default: throw Error(ErrorKind::data, "unsupported dtype of tensor '" + info.name + "'").received(std::string(name_of(info.dtype)));
+      default:
+        throw Error(ErrorKind::data, "unsupported dtype of tensor '" + info.name + "'")
+            .received(std::string(name_of(info.dtype)));
     }
   }();
   at::Tensor raw = at::empty(shape, source);

@@ -1,4 +1,5 @@
-// The weights of a folder in Hugging Face's layout: model.safetensors, or several files with model.safetensors.index.json.
+// The weights of a folder in Hugging Face's layout: model.safetensors, or several files with
+// model.safetensors.index.json.
 #pragma once
 
 #include <stet/model/hugging_face/hugging_face.hpp>
@@ -16,9 +17,9 @@ namespace stet {
 /// The open files of one folder. Immutable.
 class ForeignFiles {
  public:
-  /// model.safetensors if there is one, else the files that model.safetensors.index.json names. Throws Error (data) if there is
-  /// neither, and, with the names, if a file is missing, if a tensor is not in the file that the index gives it, or if a file
-  /// holds a tensor that the index does not name.
+  /// model.safetensors if there is one, else the files that model.safetensors.index.json names. Throws Error (data) if
+  /// there is neither, and, with the names, if a file is missing, if a tensor is not in the file that the index gives
+  /// it, or if a file holds a tensor that the index does not name.
   [[nodiscard]] static ForeignFiles open(const std::filesystem::path& folder);
 
   /// In the order of their names.
@@ -39,17 +40,17 @@ inline constexpr const char* single_weights_file = "model.safetensors";
 inline constexpr const char* weights_index_file = "model.safetensors.index.json";
 
 /// foreign_layout() with the names that this checkpoint uses: published GPT-2 files lack the prefix "transformer.".
-/// Throws Error (data) with the full list of names for missing, surplus, misshapen and non-floating tensors. Causal masks and
-/// rotary frequencies known by name are accepted; so is a repeated head (lm_head.weight, embed_out.weight) of a tied model, and the head
-/// alone: the first entry, the embedding, then has its name.
+/// Throws Error (data) with the full list of names for missing, surplus, misshapen and non-floating tensors. Causal
+/// masks and rotary frequencies known by name are accepted; so is a repeated head (lm_head.weight, embed_out.weight) of
+/// a tied model, and the head alone: the first entry, the embedding, then has its name.
 [[nodiscard]] std::vector<ForeignTensor> checked_layout(const ForeignFiles& files, const ForeignModel& model,
                                                         const ParameterTable& table);
 
 /// Name of the head's matrix in checkpoints of this architecture.
 [[nodiscard]] std::string foreign_head_name(std::string_view architecture);
 
-/// Our flat buffer of `type` (kFloat or kDouble). Throws as ForeignFiles::open() and checked_layout() do, and if the repeated
-/// head of a tied model is not its embedding.
+/// Our flat buffer of `type` (kFloat or kDouble). Throws as ForeignFiles::open() and checked_layout() do, and if the
+/// repeated head of a tied model is not its embedding.
 [[nodiscard]] at::Tensor load_foreign_weights(const std::filesystem::path& folder, const ForeignModel& model,
                                               const ParameterTable& table, at::ScalarType type);
 

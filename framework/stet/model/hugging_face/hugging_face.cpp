@@ -24,7 +24,8 @@ class LayoutBuilder {
     layout.push_back(std::move(tensor));
   }
   void pair(const std::string& theirs, const std::string& ours, bool transposed = false) {
-    for (const std::string kind : {".weight", ".bias"}) add(theirs + kind, {ours + kind}, transposed && kind == ".weight");
+    for (const std::string kind : {".weight", ".bias"})
+      add(theirs + kind, {ours + kind}, transposed && kind == ".weight");
   }
   void fused(const std::string& theirs, const std::string& attention, bool transposed, std::int64_t heads) {
     for (const std::string kind : {".weight", ".bias"}) {
@@ -63,7 +64,8 @@ std::vector<ForeignTensor> gpt_neox_layout(const ModelConfig& config, const Para
   const std::string t = "gpt_neox.";
   builder.add(t + "embed_in.weight", {"model.embed_tokens.weight"});
   for (std::int64_t l = 0; l < config.layers; ++l) {
-    const std::string ours = "model.layers." + std::to_string(l) + ".", theirs = t + "layers." + std::to_string(l) + ".";
+    const std::string ours = "model.layers." + std::to_string(l) + ".",
+                      theirs = t + "layers." + std::to_string(l) + ".";
     builder.pair(theirs + "input_layernorm", ours + "input_layernorm");
     builder.fused(theirs + "attention.query_key_value", ours + "self_attn.", false, config.heads);
     builder.pair(theirs + "attention.dense", ours + "self_attn.o_proj");
@@ -103,7 +105,8 @@ at::Tensor to_foreign(const ForeignTensor& tensor, const ParameterTable& table, 
   return tensor.transposed ? stacked.t() : stacked;
 }
 
-void from_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& value, const at::Tensor& flat) {
+void from_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& value,
+                  const at::Tensor& flat) {
   const at::Tensor straight = tensor.transposed ? value.t() : value;
   std::int64_t row = 0;
   for (std::size_t p = 0; p < tensor.parts.size(); ++p) {
@@ -125,13 +128,16 @@ bool is_known_buffer(std::string_view architecture, std::string_view name) {
     if (!name.starts_with(prefix)) return false;
     const std::string_view tail = name.substr(prefix.size());
     const std::size_t digits = std::min(tail.find_first_not_of("0123456789"), tail.size());
-    return digits > 0 && std::any_of(rests.begin(), rests.end(), [&](std::string_view rest) { return tail.substr(digits) == rest; });
+    return digits > 0 &&
+           std::any_of(rests.begin(), rests.end(), [&](std::string_view rest) { return tail.substr(digits) == rest; });
   };
   if (architecture == "gpt2") {
-    return within_layer("transformer.h.", {".attn.bias", ".attn.masked_bias"}) || within_layer("h.", {".attn.bias", ".attn.masked_bias"});
+    return within_layer("transformer.h.", {".attn.bias", ".attn.masked_bias"}) ||
+           within_layer("h.", {".attn.bias", ".attn.masked_bias"});
   }
   if (architecture == "gpt_neox") {
-    return within_layer("gpt_neox.layers.", {".attention.bias", ".attention.masked_bias", ".attention.rotary_emb.inv_freq"}) ||
+    return within_layer("gpt_neox.layers.",
+                        {".attention.bias", ".attention.masked_bias", ".attention.rotary_emb.inv_freq"}) ||
            name == "gpt_neox.rotary_emb.inv_freq";
   }
   return within_layer("model.layers.", {".self_attn.rotary_emb.inv_freq"}) || name == "model.rotary_emb.inv_freq";

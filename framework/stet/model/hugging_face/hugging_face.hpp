@@ -1,5 +1,5 @@
-// Folders in Hugging Face's layout (config.json and safetensors): GPT-2, GPT-NeoX (Pythia), Llama and Qwen2 to our shape and
-// parameters and back. The files themselves are read by foreign_weights.hpp.
+// Folders in Hugging Face's layout (config.json and safetensors): GPT-2, GPT-NeoX (Pythia), Llama and Qwen2 to our
+// shape and parameters and back. The files themselves are read by foreign_weights.hpp.
 #pragma once
 
 #include <stet/model/parameters.hpp>
@@ -11,9 +11,9 @@
 
 namespace stet {
 
-/// One tensor of theirs as a composition of ours: the parameters stacked along the first axis, or, with `heads`, head by head
-/// (GPT-NeoX: the first head's query, key and value, then the second's, ...); transposed at the end if their linear layers are
-/// [in, out] (GPT-2's).
+/// One tensor of theirs as a composition of ours: the parameters stacked along the first axis, or, with `heads`, head
+/// by head (GPT-NeoX: the first head's query, key and value, then the second's, ...); transposed at the end if their
+/// linear layers are [in, out] (GPT-2's).
 struct ForeignTensor {
   std::string name;
   std::vector<std::size_t> parts;
@@ -27,7 +27,8 @@ struct ForeignModel {
   std::vector<std::int32_t> end_tokens = {};  ///< every eos_token_id of generation_config.json, else of config.json
 };
 
-/// Reads config.json (and generation_config.json for the end tokens). Throws Error (data) naming the field for an unknown architecture or a value that we do not compute.
+/// Reads config.json (and generation_config.json for the end tokens). Throws Error (data) naming the field for an
+/// unknown architecture or a value that we do not compute.
 [[nodiscard]] ForeignModel read_foreign_config(const std::filesystem::path& folder);
 
 /// Their tensors, in the order of our table.
@@ -36,7 +37,8 @@ struct ForeignModel {
 /// Their form of one tensor, from our flat buffer. Not necessarily contiguous.
 [[nodiscard]] at::Tensor to_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& flat);
 /// The inverse: `value`, of the shape that to_foreign() gives, goes into our flat buffer.
-void from_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& value, const at::Tensor& flat);
+void from_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& value,
+                  const at::Tensor& flat);
 
 /// Names that checkpoints hold besides their parameters and that say nothing new: causal masks and rotary frequencies.
 [[nodiscard]] bool is_known_buffer(std::string_view architecture, std::string_view name);

@@ -21,18 +21,26 @@ double relative_deviation(const at::Tensor& ours, const at::Tensor& expected) {
   return std::isfinite(deviation) ? deviation / scale : std::numeric_limits<double>::infinity();
 }
 
-std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", ")); }
+std::string shape_text(const at::Tensor& tensor) {
+  return fmt::format("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", "));
+}
 
 /// [B, T] token ids with something to predict.
 void check_ids(const at::Tensor& ids, const ModelConfig& config, const std::string& file) {
   const auto refuse = [&](const std::string& expected, const std::string& received) {
-    return Error(ErrorKind::data, "the expectations' input_ids cannot be used").at(file).expected(expected).received(received);
+    return Error(ErrorKind::data, "the expectations' input_ids cannot be used")
+        .at(file)
+        .expected(expected)
+        .received(received);
   };
-  if (ids.dim() != 2 || ids.size(0) < 1 || ids.size(1) < 2) throw refuse("[B, T] with at least one row of two tokens", shape_text(ids));
+  if (ids.dim() != 2 || ids.size(0) < 1 || ids.size(1) < 2)
+    throw refuse("[B, T] with at least one row of two tokens", shape_text(ids));
   if (ids.scalar_type() != at::kLong) throw refuse("whole numbers", "floating-point numbers");
-  if (ids.size(1) > config.context) throw refuse(fmt::format("rows of at most {} tokens, the model's context", config.context), shape_text(ids));
+  if (ids.size(1) > config.context)
+    throw refuse(fmt::format("rows of at most {} tokens, the model's context", config.context), shape_text(ids));
   const auto least = ids.min().item<std::int64_t>(), most = ids.max().item<std::int64_t>();
-  if (least < 0 || most >= config.vocabulary) throw refuse(fmt::format("ids from 0 to {}", config.vocabulary - 1), fmt::format("{} to {}", least, most));
+  if (least < 0 || most >= config.vocabulary)
+    throw refuse(fmt::format("ids from 0 to {}", config.vocabulary - 1), fmt::format("{} to {}", least, most));
 }
 }  // namespace
 

@@ -11,8 +11,8 @@
 namespace stet {
 
 struct Deviation {
-  std::string name;        ///< "logits", "loss", "grad.<their name>"
-  double relative = 0;     ///< max |ours - expected| / max |expected|
+  std::string name;     ///< "logits", "loss", "grad.<their name>"
+  double relative = 0;  ///< max |ours - expected| / max |expected|
 };
 
 struct Verification {

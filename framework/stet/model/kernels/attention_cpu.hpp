@@ -1,13 +1,14 @@
-// The bodies of attention() and attention_backward(), which kernels_cpu.hpp describes. Included by kernels_cpu.cpp alone.
+// The bodies of attention() and attention_backward(), which kernels_cpu.hpp describes. Included by kernels_cpu.cpp
+// alone.
 //
-// Sequences of facts are short (some ten tokens) and heads narrow, so that all of one head's work on a sequence fits the
-// first-level cache. It is done as products of small matrices over tiles of queries. Scores need the keys transposed: they
-// are packed into panels of two vectors' width, [panel][D][2 W]. Whatever comes out of a panel's columns beyond the query
-// is replaced by zeros before it is used.
+// Sequences of facts are short (some ten tokens) and heads narrow, so that all of one head's work on a sequence fits
+// the first-level cache. It is done as products of small matrices over tiles of queries. Scores need the keys
+// transposed: they are packed into panels of two vectors' width, [panel][D][2 W]. Whatever comes out of a panel's
+// columns beyond the query is replaced by zeros before it is used.
 #pragma once
 
-#include <stet/model/kernels_cpu.hpp>
 #include <stet/model/kernels/vector_math.hpp>
+#include <stet/model/kernels_cpu.hpp>
 
 #include <limits>
 #include <type_traits>
@@ -41,9 +42,11 @@ class Panels {
   }
 
   /// out(r, u) = rows(r) . packed row u, for u up to `columns` rounded up to whole vectors.
-  void dots(std::int64_t rows, const T* left, std::int64_t left_step, std::int64_t columns, T* out, std::int64_t out_step) const {
+  void dots(std::int64_t rows, const T* left, std::int64_t left_step, std::int64_t columns, T* out,
+            std::int64_t out_step) const {
     for (std::int64_t u = 0; u < columns; u += width) {
-      product<false, T>(rows, columns - u > W ? 2 * W : W, D_, {left, left_step, 1}, data_ + u * D_, width, out + u, out_step);
+      product<false, T>(rows, columns - u > W ? 2 * W : W, D_, {left, left_step, 1}, data_ + u * D_, width, out + u,
+                        out_step);
     }
   }
 
@@ -61,8 +64,8 @@ std::int64_t padded(std::int64_t columns) {
   return (columns + Panels<T>::width - 1) / Panels<T>::width * Panels<T>::width;
 }
 
-/// Row r of a tile of scores, s[r * step + u], becomes softmax over u < count + r of scale * s, and 0 in the vectors' other lanes.
-/// log_sums[r] = log of the sum of exp(scale * s).
+/// Row r of a tile of scores, s[r * step + u], becomes softmax over u < count + r of scale * s, and 0 in the vectors'
+/// other lanes. log_sums[r] = log of the sum of exp(scale * s).
 template <class T>
 void softmax(T* s, std::int64_t step, std::int64_t rows, std::int64_t count, T scale, T* log_sums) {
   using L = Lanes<T>;
@@ -78,7 +81,8 @@ void softmax(T* s, std::int64_t step, std::int64_t rows, std::int64_t count, T s
   for (std::int64_t r = 0; r < rows; ++r) {
     lanes[r] = V{};
     for (std::int64_t u = 0; u < count + rows - 1; u += L::width) {
-      const V e = L::keep(L::exp((L::load(s + r * step + u) - largest[static_cast<std::size_t>(r)]) * scale), u, count + r, T(0));
+      const V e = L::keep(L::exp((L::load(s + r * step + u) - largest[static_cast<std::size_t>(r)]) * scale), u,
+                          count + r, T(0));
       lanes[r] += e;
       L::store(s + r * step + u, e);
     }
@@ -86,7 +90,8 @@ void softmax(T* s, std::int64_t step, std::int64_t rows, std::int64_t count, T s
   const RowValues<T> sum = reduce_rows<T>(lanes, [](V a, V b) { return a + b; });
   for (std::int64_t r = 0; r < rows; ++r) {
     const T inverse = T(1) / sum[static_cast<std::size_t>(r)];
-    for (std::int64_t u = 0; u < count + r; u += L::width) L::store(s + r * step + u, L::load(s + r * step + u) * inverse);
+    for (std::int64_t u = 0; u < count + r; u += L::width)
+      L::store(s + r * step + u, L::load(s + r * step + u) * inverse);
     log_sums[r] = largest[static_cast<std::size_t>(r)] * scale + std::log(sum[static_cast<std::size_t>(r)]);
   }
 }
@@ -113,7 +118,8 @@ void attention_body(const AttentionShape& shape, const T* qkv, T* out, T* log_su
   Panels<T> keys;
   Scratch<T> memory;
   for (std::size_t sequence = 0; sequence + 1 < shape.offsets.size(); ++sequence) {
-    const std::int64_t begin = shape.offsets[sequence], length = shape.offsets[sequence + 1] - begin, S = padded<T>(length);
+    const std::int64_t begin = shape.offsets[sequence], length = shape.offsets[sequence + 1] - begin,
+                       S = padded<T>(length);
     T* const scores = memory.reserve(tile_rows * S);
     const T* const first = qkv + begin * stride;
     for (std::int64_t h = 0; h < H; ++h) {
@@ -123,14 +129,16 @@ void attention_body(const AttentionShape& shape, const T* qkv, T* out, T* log_su
         const std::int64_t seen = t + rows;  // by the tile's last row
         keys.dots(rows, first + t * stride + h * D, stride, seen, scores, S);
         softmax(scores, S, rows, t + 1, scale, log_sum + h * N + begin + t);
-        product<false, T>(rows, D, seen, {scores, S, 1}, first + (H + G + g) * D, stride, out + ((begin + t) * H + h) * D, H * D);
+        product<false, T>(rows, D, seen, {scores, S, 1}, first + (H + G + g) * D, stride,
+                          out + ((begin + t) * H + h) * D, H * D);
       });
     }
   }
 }
 
 template <class T>
-void attention_backward_body(const AttentionShape& shape, const T* qkv, const T* out, const T* log_sum, const T* d_out, T* d_qkv) {
+void attention_backward_body(const AttentionShape& shape, const T* qkv, const T* out, const T* log_sum, const T* d_out,
+                             T* d_qkv) {
   using L = Lanes<T>;
   const std::int64_t H = shape.heads, G = shape.kv_heads, D = shape.head_width;
   const std::int64_t stride = (H + 2 * G) * D, N = shape.offsets.back();
@@ -139,7 +147,8 @@ void attention_backward_body(const AttentionShape& shape, const T* qkv, const T*
   Panels<T> keys, values;
   Scratch<T> memory;
   for (std::size_t sequence = 0; sequence + 1 < shape.offsets.size(); ++sequence) {
-    const std::int64_t begin = shape.offsets[sequence], length = shape.offsets[sequence + 1] - begin, S = padded<T>(length);
+    const std::int64_t begin = shape.offsets[sequence], length = shape.offsets[sequence + 1] - begin,
+                       S = padded<T>(length);
     T* const probability = memory.reserve(2 * std::min(block_rows, length) * S);
     T* const d_score = probability + std::min(block_rows, length) * S;
     for (std::int64_t h = 0; h < H; ++h) {
@@ -168,20 +177,23 @@ void attention_backward_body(const AttentionShape& shape, const T* qkv, const T*
           const RowValues<T> delta = row_dots(grad + t * H * D, mixed + t * H * D, H * D, rows, D);  // sum_u p_u dp_u
           for (std::int64_t r = 0; r < rows; ++r) {
             for (std::int64_t u = r * S; u < r * S + seen; u += L::width) {
-              const auto e = L::keep(L::exp(L::load(p + u) * scale - log_denominator[t + r]), u - r * S, t + r + 1, T(0));
+              const auto e =
+                  L::keep(L::exp(L::load(p + u) * scale - log_denominator[t + r]), u - r * S, t + r + 1, T(0));
               L::store(p + u, e);
               L::store(ds + u, e * (L::load(ds + u) - delta[static_cast<std::size_t>(r)]) * scale);
             }
           }
           product<false, T>(rows, D, seen, {ds, S, 1}, key, stride, d_query + t * stride, stride);
         });
-        // A key's rows are first written by the block in which it is a query itself, for the first head of its group. Keys are
-        // cut into the same tiles as queries, so that all columns that are read here have been written.
+        // A key's rows are first written by the block in which it is a query itself, for the first head of its group.
+        // Keys are cut into the same tiles as queries, so that all columns that are read here have been written.
         const auto to_keys = [&]<bool add>(std::int64_t from, std::int64_t to, std::bool_constant<add> /*type*/) {
           for_each_tile(from, to, [&](std::int64_t u, std::int64_t rows) {
             const std::int64_t t = std::max(u, block), at = (t - block) * S + u;
-            product<add, T>(rows, D, block_end - t, {d_score + at, 1, S}, query + t * stride, stride, d_key + u * stride, stride);
-            product<add, T>(rows, D, block_end - t, {probability + at, 1, S}, grad + t * H * D, H * D, d_value + u * stride, stride);
+            product<add, T>(rows, D, block_end - t, {d_score + at, 1, S}, query + t * stride, stride,
+                            d_key + u * stride, stride);
+            product<add, T>(rows, D, block_end - t, {probability + at, 1, S}, grad + t * H * D, H * D,
+                            d_value + u * stride, stride);
           });
         };
         to_keys(0, block, std::true_type());

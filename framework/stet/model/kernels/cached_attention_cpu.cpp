@@ -113,9 +113,9 @@ void cached_attention(const CachedShape& shape, std::int64_t rows, std::span<con
   }
 }
 
-template void cached_attention<float>(const CachedShape&, std::int64_t, std::span<const std::vector<CachedPiece<float>>>,
-                                      const float*, float*);
-template void cached_attention<double>(const CachedShape&, std::int64_t, std::span<const std::vector<CachedPiece<double>>>,
-                                       const double*, double*);
+template void cached_attention<float>(const CachedShape&, std::int64_t,
+                                      std::span<const std::vector<CachedPiece<float>>>, const float*, float*);
+template void cached_attention<double>(const CachedShape&, std::int64_t,
+                                       std::span<const std::vector<CachedPiece<double>>>, const double*, double*);
 
 }  // namespace stet::kernels

@@ -1,5 +1,5 @@
-// Attention of new tokens over stored keys and values; an inner part of CachedTokens. A row's keys lie in several pieces, and
-// rows that share a piece are multiplied with it together, in register tiles.
+// Attention of new tokens over stored keys and values; an inner part of CachedTokens. A row's keys lie in several
+// pieces, and rows that share a piece are multiplied with it together, in register tiles.
 #pragma once
 
 #include <cstdint>

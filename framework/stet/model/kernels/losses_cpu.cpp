@@ -87,9 +87,9 @@ void distillation(const T* student, const T* teacher, const T* weights, T* losse
   }
 }
 
-#define STET_INSTANTIATE(T)                                                                                             \
-  template void cross_entropy<T>(const T*, const std::int64_t*, const T*, T*, T*, std::int64_t*, std::int64_t,          \
-                                 std::int64_t);                                                                          \
+#define STET_INSTANTIATE(T)                                                                                    \
+  template void cross_entropy<T>(const T*, const std::int64_t*, const T*, T*, T*, std::int64_t*, std::int64_t, \
+                                 std::int64_t);                                                                \
   template void distillation<T>(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t, double, bool);
 STET_INSTANTIATE(float)
 STET_INSTANTIATE(double)

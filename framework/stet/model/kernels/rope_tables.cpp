@@ -17,7 +17,8 @@ std::vector<double> rope_frequencies(const ModelConfig& config) {
     double frequency = std::pow(config.rope_base, -static_cast<double>(i) / static_cast<double>(half));
     if (scaling.factor != 1) {
       const double turns = static_cast<double>(scaling.original_context) * frequency / (2 * std::numbers::pi);
-      const double kept = std::clamp((turns - scaling.low_factor) / (scaling.high_factor - scaling.low_factor), 0.0, 1.0);
+      const double kept =
+          std::clamp((turns - scaling.low_factor) / (scaling.high_factor - scaling.low_factor), 0.0, 1.0);
       frequency = (1 - kept) * frequency / scaling.factor + kept * frequency;
     }
     frequencies.push_back(frequency);

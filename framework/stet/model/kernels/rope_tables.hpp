@@ -1,5 +1,5 @@
-// Cosines and sines of rotary positions. A model may claim a context of 100,000 tokens and be used for twenty: tables grow
-// with the positions that are asked for.
+// Cosines and sines of rotary positions. A model may claim a context of 100,000 tokens and be used for twenty: tables
+// grow with the positions that are asked for.
 #pragma once
 
 #include <stet/model/model_config.hpp>

@@ -1,8 +1,8 @@
-// Building blocks of kernels_cpu.cpp, losses_cpu.cpp and cached_attention_cpu.cpp, which alone include this: an exponential
-// that loops over it vectorize with, and products of small matrices that stay in the first-level cache, where a call into
-// BLAS costs more than the work.
-// Loops are written so that g++ vectorizes them: restrict pointers and `omp simd` reductions. -ffast-math is not used: sums
-// are reordered only where a reduction says so, so results are the same at every run.
+// Building blocks of kernels_cpu.cpp, losses_cpu.cpp and cached_attention_cpu.cpp, which alone include this: an
+// exponential that loops over it vectorize with, and products of small matrices that stay in the first-level cache,
+// where a call into BLAS costs more than the work. Loops are written so that g++ vectorizes them: restrict pointers and
+// `omp simd` reductions. -ffast-math is not used: sums are reordered only where a reduction says so, so results are the
+// same at every run.
 #pragma once
 
 #include <algorithm>
@@ -93,7 +93,8 @@ struct Lanes {
       p = p * r + T(5.0000001201e-1);
       p = p * r * r + r + T(1);
       typedef std::int32_t Integers __attribute__((vector_size(bytes)));  // NOLINT(modernize-use-using)
-      const Integers power = (reinterpret_cast<Integers>(shifted) - std::bit_cast<std::int32_t>(static_cast<float>(shift)) + 127) << 23;
+      const Integers power =
+          (reinterpret_cast<Integers>(shifted) - std::bit_cast<std::int32_t>(static_cast<float>(shift)) + 127) << 23;
       return p * reinterpret_cast<Vector>(power);
     } else {
       for (int i = 0; i < width; ++i) x[i] = fast_exp(x[i]);
@@ -111,7 +112,9 @@ struct Lanes {
 
   /// Transposes a square of `width` vectors in place. Each round rotates the bits of (row, column) by one place: after
   /// log2(width) rounds the two have changed places.
-  static STET_INLINE void transpose(Vector (&square)[width]) noexcept { transpose(square, std::make_index_sequence<width>()); }
+  static STET_INLINE void transpose(Vector (&square)[width]) noexcept {
+    transpose(square, std::make_index_sequence<width>());
+  }
 
  private:
   template <std::size_t... I>
@@ -160,10 +163,11 @@ inline constexpr int tile_rows = 6;
 template <class T>
 using RowValues = std::array<T, (tile_rows + Lanes<T>::width - 1) / Lanes<T>::width * Lanes<T>::width>;
 
-/// Combines the lanes of each row's vector by `operation`: all rows at once, by transposing, since one after the other would
-/// only wait for additions.
+/// Combines the lanes of each row's vector by `operation`: all rows at once, by transposing, since one after the other
+/// would only wait for additions.
 template <class T, class Operation>
-STET_INLINE RowValues<T> reduce_rows(const typename Lanes<T>::Vector (&rows)[tile_rows], Operation&& operation) noexcept {
+STET_INLINE RowValues<T> reduce_rows(const typename Lanes<T>::Vector (&rows)[tile_rows],
+                                     Operation&& operation) noexcept {
   using L = Lanes<T>;
   RowValues<T> result;
   for (int first = 0; first < tile_rows; first += L::width) {
@@ -186,8 +190,8 @@ struct Coefficients {
 namespace detail {
 
 template <int R, int C, bool add, class T>
-inline void product_tile(const T* a, std::int64_t a_row, std::int64_t a_step, const T* b, std::int64_t b_step, std::int64_t count, T* out,
-                         std::int64_t out_step) noexcept {
+inline void product_tile(const T* a, std::int64_t a_row, std::int64_t a_step, const T* b, std::int64_t b_step,
+                         std::int64_t count, T* out, std::int64_t out_step) noexcept {
   using L = Lanes<T>;
   typename L::Vector sum[R][C];
 #pragma GCC unroll 8
@@ -214,12 +218,14 @@ inline void product_tile(const T* a, std::int64_t a_row, std::int64_t a_step, co
 }
 
 template <int R, bool add, class T>
-inline void product_rows(const T* a, std::int64_t a_row, std::int64_t a_step, const T* b, std::int64_t b_step, std::int64_t count, T* out, std::int64_t out_step,
-                         std::int64_t columns) noexcept {
+inline void product_rows(const T* a, std::int64_t a_row, std::int64_t a_step, const T* b, std::int64_t b_step,
+                         std::int64_t count, T* out, std::int64_t out_step, std::int64_t columns) noexcept {
   constexpr std::int64_t W = Lanes<T>::width;
   std::int64_t column = 0;
-  for (; column + 2 * W <= columns; column += 2 * W) product_tile<R, 2, add>(a, a_row, a_step, b + column, b_step, count, out + column, out_step);
-  for (; column + W <= columns; column += W) product_tile<R, 1, add>(a, a_row, a_step, b + column, b_step, count, out + column, out_step);
+  for (; column + 2 * W <= columns; column += 2 * W)
+    product_tile<R, 2, add>(a, a_row, a_step, b + column, b_step, count, out + column, out_step);
+  for (; column + W <= columns; column += W)
+    product_tile<R, 1, add>(a, a_row, a_step, b + column, b_step, count, out + column, out_step);
   for (; column < columns; ++column) {
     for (int r = 0; r < R; ++r) {
       T sum = add ? out[r * out_step + column] : T(0);
@@ -231,11 +237,11 @@ inline void product_rows(const T* a, std::int64_t a_row, std::int64_t a_step, co
 
 }  // namespace detail
 
-/// out(row, column) = sum over k < count of a(row, k) * b[k * b_step + column], or += with `add`, for `rows` (at most tile_rows) x
-/// `columns`. `out` must not overlap the operands.
+/// out(row, column) = sum over k < count of a(row, k) * b[k * b_step + column], or += with `add`, for `rows` (at most
+/// tile_rows) x `columns`. `out` must not overlap the operands.
 template <bool add, class T>
-STET_INLINE void product(std::int64_t rows, std::int64_t columns, std::int64_t count, Coefficients<T> a, const T* b, std::int64_t b_step,
-                    T* out, std::int64_t out_step) noexcept {
+STET_INLINE void product(std::int64_t rows, std::int64_t columns, std::int64_t count, Coefficients<T> a, const T* b,
+                         std::int64_t b_step, T* out, std::int64_t out_step) noexcept {
   static_assert(tile_rows == 6);
   switch (rows) {
     case 1: return detail::product_rows<1, add>(a.data, a.row_step, a.step, b, b_step, count, out, out_step, columns);

@@ -28,13 +28,13 @@ struct UnknownByte {
 
 class Bpe {
  public:
-  /// `byte_ids[b]`: the token of byte b, or no_token: such a byte gives `unknown.id`, or, where that is no_token too, nothing; what stands
-  /// on either side of it is then adjacent. `merges`: first is applied first; no pair may occur twice (an assertion).
-  /// `token_bytes[id]`: the bytes of each token; a word that is one token is then found by one look-up. Empty for a
-  /// token that is not made of bytes. `ignore_merges`: a word that is a token is that token, even where the merges would
-  /// give something else.
-  Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
-      std::span<const std::string> token_bytes, bool ignore_merges = false, UnknownByte unknown = {});
+  /// `byte_ids[b]`: the token of byte b, or no_token: such a byte gives `unknown.id`, or, where that is no_token too,
+  /// nothing; what stands on either side of it is then adjacent. `merges`: first is applied first; no pair may occur
+  /// twice (an assertion). `token_bytes[id]`: the bytes of each token; a word that is one token is then found by one
+  /// look-up. Empty for a token that is not made of bytes. `ignore_merges`: a word that is a token is that token, even
+  /// where the merges would give something else.
+  Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges, std::span<const std::string> token_bytes,
+      bool ignore_merges = false, UnknownByte unknown = {});
 
   /// Buffers that can be used for one word after another.
   struct Scratch {
@@ -44,8 +44,8 @@ class Bpe {
   };
 
   /// Appends the tokens of one word: starting from its bytes, the adjacent pair of lowest rank, leftmost first, is
-  /// merged until no adjacent pair has a merge. O(n log n) in the length of the word. Allocates nothing once the buffers
-  /// have grown.
+  /// merged until no adjacent pair has a merge. O(n log n) in the length of the word. Allocates nothing once the
+  /// buffers have grown.
   void encode_word(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
 
   /// The same by the merges alone, without the look-up of whole words and without `ignore_merges`.

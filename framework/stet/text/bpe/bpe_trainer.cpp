@@ -157,8 +157,7 @@ Tokenizer BpeTrainer::train(std::size_t vocabulary_size, std::size_t min_frequen
     return at->second;
   };
   for (std::size_t i = 0; i < 256; ++i) byte_ids[byte_in_order(i)] = add_token(byte_character(byte_in_order(i)));
-  parts.added.push_back(
-      {.id = add_token(std::string(end_of_text_token)), .special = true, .in_vocabulary = true});
+  parts.added.push_back({.id = add_token(std::string(end_of_text_token)), .special = true, .in_vocabulary = true});
   parts.pre_tokenizer = gpt2_words();
 
   Words corpus(counts_, byte_ids);

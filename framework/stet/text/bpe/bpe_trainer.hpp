@@ -1,8 +1,8 @@
 // Training of byte-level BPE from a stream of texts.
 #pragma once
 
-#include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/bpe/string_map.hpp>
+#include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// A flat hash table from 64-bit keys to 64-bit values: what unordered_map does, without a node an entry. Merge rules and
-// tries are looked up several times for every word, so this is where encoding spends its time.
+// A flat hash table from 64-bit keys to 64-bit values: what unordered_map does, without a node an entry. Merge rules
+// and tries are looked up several times for every word, so this is where encoding spends its time.
 #pragma once
 
 #include <stet/base/error.hpp>

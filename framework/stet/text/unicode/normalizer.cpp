@@ -14,7 +14,8 @@ namespace {
 
 void require(utf8proc_ssize_t result) {
   if (result < 0) {
-    throw Error(ErrorKind::data, "a text cannot be normalized").received(std::string("utf8proc: ") + utf8proc_errmsg(result));
+    throw Error(ErrorKind::data, "a text cannot be normalized")
+        .received(std::string("utf8proc: ") + utf8proc_errmsg(result));
   }
 }
 
@@ -25,8 +26,9 @@ std::vector<utf8proc_int32_t> decomposed(std::string_view text, utf8proc_option_
   int last_boundary = 0;
   for (std::size_t i = 0; i < text.size();) {
     const CodePoint point = decode_code_point(text.substr(i));
-    const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point.value), parts.data(),
-                                                           static_cast<utf8proc_ssize_t>(parts.size()), options, &last_boundary);
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point.value), parts.data(),
+                                static_cast<utf8proc_ssize_t>(parts.size()), options, &last_boundary);
     require(count);
     STET_ASSERT(static_cast<std::size_t>(count) <= parts.size());
     points.insert(points.end(), parts.begin(), parts.begin() + count);
@@ -35,7 +37,8 @@ std::vector<utf8proc_int32_t> decomposed(std::string_view text, utf8proc_option_
   return points;
 }
 
-/// Canonical order: each run of marks sorted by its combining class. utf8proc's own sorting is quadratic in the length of a run.
+/// Canonical order: each run of marks sorted by its combining class. utf8proc's own sorting is quadratic in the length
+/// of a run.
 void put_in_order(std::vector<utf8proc_int32_t>& points) {
   const auto combining_class = [](utf8proc_int32_t point) { return utf8proc_get_property(point)->combining_class; };
   const auto is_mark = [&](utf8proc_int32_t point) { return combining_class(point) != 0; };
@@ -52,14 +55,15 @@ void put_in_order(std::vector<utf8proc_int32_t>& points) {
 std::string_view normalize(std::string_view text, NormalForm form, std::string& buffer) {
   // All code points below U+0300 (first byte 0xCC) are in NFC; for the other forms ASCII is.
   const unsigned char safe = form == NormalForm::nfc ? 0xCC : 0x80;
-  if (std::none_of(text.begin(), text.end(), [&](char c) { return static_cast<unsigned char>(c) >= safe; })) return text;
+  if (std::none_of(text.begin(), text.end(), [&](char c) { return static_cast<unsigned char>(c) >= safe; }))
+    return text;
   int options = UTF8PROC_STABLE;
   options |= form == NormalForm::nfc || form == NormalForm::nfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
   if (form == NormalForm::nfkc || form == NormalForm::nfkd) options |= UTF8PROC_COMPAT;
   std::vector<utf8proc_int32_t> points = decomposed(text, static_cast<utf8proc_option_t>(options));
   put_in_order(points);
-  const utf8proc_ssize_t size =
-      utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), static_cast<utf8proc_option_t>(options));
+  const utf8proc_ssize_t size = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()),
+                                                         static_cast<utf8proc_option_t>(options));
   require(size);
   points.resize(static_cast<std::size_t>(size));
   buffer.clear();

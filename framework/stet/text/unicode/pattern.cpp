@@ -59,8 +59,7 @@ Pattern Pattern::literal(std::string_view text) {
 }
 
 Pattern Pattern::gpt2_words() {
-  return std::get<Pattern>(
-      regex(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"));
+  return std::get<Pattern>(regex(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"));
 }
 
 struct Pattern::Matcher::Data {

@@ -35,8 +35,8 @@ class Pattern::Matcher {
  public:
   explicit Matcher(const Pattern& pattern);
 
-  /// The next match that begins at `from` or later: [begin, end). `text` must be valid UTF-8 and `from` the beginning of
-  /// a character, or the end. Throws Error (data) if the pattern needs too much backtracking on this text.
+  /// The next match that begins at `from` or later: [begin, end). `text` must be valid UTF-8 and `from` the beginning
+  /// of a character, or the end. Throws Error (data) if the pattern needs too much backtracking on this text.
   [[nodiscard]] bool find(std::string_view text, std::size_t from, std::size_t& begin, std::size_t& end);
 
  private:

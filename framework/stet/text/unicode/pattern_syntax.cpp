@@ -25,8 +25,8 @@ constexpr const char* not_spaces =
     R"(\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{10FFFF})";
 constexpr const char* word_characters = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
 
-constexpr std::array categories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc", "Me", "N",  "Nd",
-                                   "Nl", "No", "P",  "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S",  "Sm",
+constexpr std::array categories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc", "Me", "N", "Nd",
+                                   "Nl", "No", "P",  "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm",
                                    "Sc", "Sk", "So", "Z",  "Zs", "Zl", "Zp", "Cc", "Cf", "Co"};
 constexpr std::array scripts = {"Han",      "Hiragana", "Katakana", "Hangul", "Latin",      "Greek",
                                 "Cyrillic", "Arabic",   "Hebrew",   "Thai",   "Devanagari", "Bengali"};
@@ -34,8 +34,8 @@ constexpr std::array scripts = {"Han",      "Hiragana", "Katakana", "Hangul", "L
 /// One element of a set or of the pattern: a character, or a class given as the inside of a set.
 struct Atom {
   char32_t character = 0;
-  std::string set;         ///< empty: `character`
-  bool complement = false; ///< everything but `set` (only \W)
+  std::string set;          ///< empty: `character`
+  bool complement = false;  ///< everything but `set` (only \W)
 };
 
 class Translator {
@@ -167,10 +167,14 @@ class Translator {
     std::size_t digits = 0;
     for (; digits < most && at_ < pattern_.size(); ++digits, ++at_) {
       const char c = pattern_[at_];
-      if (c >= '0' && c <= '9') value = value * 16 + static_cast<char32_t>(c - '0');
-      else if (c >= 'a' && c <= 'f') value = value * 16 + static_cast<char32_t>(c - 'a' + 10);
-      else if (c >= 'A' && c <= 'F') value = value * 16 + static_cast<char32_t>(c - 'A' + 10);
-      else break;
+      if (c >= '0' && c <= '9')
+        value = value * 16 + static_cast<char32_t>(c - '0');
+      else if (c >= 'a' && c <= 'f')
+        value = value * 16 + static_cast<char32_t>(c - 'a' + 10);
+      else if (c >= 'A' && c <= 'F')
+        value = value * 16 + static_cast<char32_t>(c - 'A' + 10);
+      else
+        break;
     }
     if (digits < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) refuse("a malformed code point");
     return value;
@@ -245,7 +249,8 @@ class Translator {
     if (next_is("]")) refuse("an empty set");
     bool first = true;
     for (; !take("]"); first = false) {
-      if (next_is("-") && !first && !next_is("-]")) refuse("a '-' that is neither between two characters nor at an end");
+      if (next_is("-") && !first && !next_is("-]"))
+        refuse("a '-' that is neither between two characters nor at an end");
       const Atom low = set_atom();
       if (!low.set.empty()) {
         text += low.set;

@@ -12,13 +12,13 @@ struct TranslatedPattern {
   std::string problem;  ///< what is not supported, and where in the pattern; empty if nothing
 };
 
-/// Supported: literals, '.', alternation, groups (?:..) (..) (?>..) (?i:..), look-around, the quantifiers * + ? {n} {n,}
-/// {n,m} {,m} with '?', and '+' after the first three, sets [..] of characters, ranges and classes, \s \d \w and their
-/// complements, \p{..} of a general category or of a script, \r \n \t \f \v \xHH \x{H..} \uHHHH.
-/// White space is Unicode's White_Space: PCRE2's own \s also has U+180E, which lost that property in Unicode 6.3.
-/// Refused, among others: anchors, back-references, nested sets and intersections, POSIX classes, and inside (?i:..)
-/// everything whose case folding could differ (sets, cased categories, characters outside ASCII, "ss", "ff", "fi", "fl"
-/// and "st", which Oniguruma also matches with one character).
+/// Supported: literals, '.', alternation, groups (?:..) (..) (?>..) (?i:..), look-around, the quantifiers * + ? {n}
+/// {n,} {n,m} {,m} with '?', and '+' after the first three, sets [..] of characters, ranges and classes, \s \d \w and
+/// their complements, \p{..} of a general category or of a script, \r \n \t \f \v \xHH \x{H..} \uHHHH. White space is
+/// Unicode's White_Space: PCRE2's own \s also has U+180E, which lost that property in Unicode 6.3. Refused, among
+/// others: anchors, back-references, nested sets and intersections, POSIX classes, and inside (?i:..) everything whose
+/// case folding could differ (sets, cased categories, characters outside ASCII, "ss", "ff", "fi", "fl" and "st", which
+/// Oniguruma also matches with one character).
 [[nodiscard]] TranslatedPattern translate_pattern(std::string_view pattern);
 
 }  // namespace stet
