@@ -197,6 +197,33 @@ TEST_F(HookTest, AStoppedRankIsNamedAndEndsTheJob) {
   EXPECT_TRUE(has(outcome.err, "process " + std::to_string(victim)));
   EXPECT_TRUE(has(outcome.err, "the process does not run"));
 }
+
+TEST_F(HookTest, AStoppedRankOfAGroupWithoutATaskIsNamedToo) {
+  // One base: one of the two groups has nothing to do. Whichever it is, one of these ranks is of it.
+  for (const int rank : {1, 3}) {
+    SCOPED_TRACE(rank);
+    const Folder mine;
+    Process job(
+        on_ranks(4, {"run", file, "--hang-timeout", "4", "--ranks-per-run", "2", "--set", "pretrain.epochs=40"}),
+        mine.path(), {{"STET_PLUGIN_PATH", plugins}});
+    while (job.running() && (!fs::exists(mine / "runs") || find_all(mine / "runs", "rank-1").empty())) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    pid_t victim = 0;
+    for (const pid_t pid : job.tree()) {
+      std::ifstream environment("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
+      const std::string text{std::istreambuf_iterator<char>(environment), {}};
+      if (contains(text, "OMPI_COMM_WORLD_RANK=" + std::to_string(rank) + '\0')) victim = pid;
+    }
+    ASSERT_NE(victim, 0);
+    ::kill(victim, SIGSTOP);
+    const Outcome outcome = job.wait();  // fails the test if it hangs
+    EXPECT_EQ(outcome.code, 7) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "rank " + std::to_string(rank) + " does not run") ||
+                contains(outcome.err, "the ranks hang"))
+        << outcome.err;
+  }
+}
 #endif
 
 TEST_F(HookTest, WhatIsHandedOverIsLookedAt) {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <utility>
@@ -132,6 +133,9 @@ Error current_error(ErrorKind kind) {
     throw;
   } catch (const Error& error) {
     return error;
+  } catch (const std::filesystem::filesystem_error& error) {
+    Error named(ErrorKind::data, "the file system refuses: " + error.code().message());
+    return named.at(error.path1().string());
   } catch (const std::bad_alloc&) {
     return Error(kind, "out of memory (" + type_of_current() + ")");
   } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -62,6 +63,7 @@ int leave(stet::Session* session, const char* message, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on files' sizes is an error of the write, which is named
   // First of all: the launcher has held back the stop signals until now.
   if (argc > 1 && stet::launcher::stops_politely(argc, argv)) {
     stet::install_stop_handlers();

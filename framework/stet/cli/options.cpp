@@ -25,7 +25,9 @@ Options parse_options(int argc, char** argv, int& code) {
                      "(--set arm.NAME.key=... sets it in one "
                      "arm); a plugin's key reaches the arms that have the plugin")
         ->take_all();
-    command->add_option("--out", o.out, "folder of results (default: runs)");
+    command->add_option("--out", o.out, "folder of results (default: runs)")->check([](const std::string& text) {
+      return text.empty() ? "no folder is named" : std::string();
+    });
     command->callback([&o, value] { o.command = value; });
     return command;
   };
@@ -60,7 +62,10 @@ Options parse_options(int argc, char** argv, int& code) {
         ->add_option("--hang-timeout", o.hang_timeout,
                      "end a task whose rank or plugin shows no sign of life for so many seconds while others wait for "
                      "it (default: 600; 0: wait for ever)")
-        ->check(CLI::Range(0.0, 1e9));
+        ->check(CLI::Range(0.0, 1e9))
+        ->check([](const std::string& text) {  // the range lets nan through
+          return text.find("nan") == std::string::npos ? std::string() : "not a number: " + text;
+        });
   }
   auto* table =
       experiment(app.add_subcommand("table", "compute the table again from finished runs"), Options::Command::table);

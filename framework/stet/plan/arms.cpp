@@ -98,6 +98,8 @@ std::vector<MergedArm> merge_arms(const Value& plain, const Value& document,
     if (!names.insert(name->as_string()).second)
       throw error_at(*name, "two arms are named '" + name->as_string() + "'");
     const Value* label = arm.find("label");
+    if (label != nullptr && !is_printable(label->as_string()))
+      throw error_at(*label, "an arm's label has control characters");
     Value own = arm;
     own.erase("name");
     own.erase("label");
@@ -163,8 +165,14 @@ void check_sweep(const std::string& key, const Value& values, const std::vector<
 
 }  // namespace
 
+bool is_printable(const std::string& text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 bool is_folder_name(const std::string& name) {
-  return !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos;
+  return !name.empty() && !name.starts_with('.') && name.find_first_of("/\\") == std::string::npos &&
+         is_printable(name);
 }
 
 std::vector<Arm> expand_arms(const Value& plain, const Value& document, const std::vector<std::string>& overrides) {

@@ -16,6 +16,8 @@ struct Arm {
 
 /// Names of experiments and arms become folders.
 [[nodiscard]] bool is_folder_name(const std::string& name);
+/// Without control characters, which would reach the terminal.
+[[nodiscard]] bool is_printable(const std::string& text);
 
 /// Every arm at every combination of values of the file's [sweep], then of the arm's own. `document` is the file with
 /// `overrides` applied (for arms, sweeps and what is no arm's matter), `plain` the file without them.

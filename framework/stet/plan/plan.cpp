@@ -158,6 +158,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   if (experiment == nullptr)
     throw error_at(plan.document, "no [experiment] table").expected("[experiment] with a name");
   const Header header = header_schema().read(*experiment);
+  if (!is_printable(header.title)) throw error_at(*experiment, "experiment.title has control characters");
   if (!is_folder_name(header.name)) {
     throw error_at(*experiment, "experiment.name is not a plain folder name").received("'" + header.name + "'");
   }

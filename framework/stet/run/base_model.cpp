@@ -247,13 +247,14 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
   store.clear();
 }
 
-std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder) {
+namespace {
+
+std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const std::filesystem::path& folder) {
   const std::filesystem::path made_from = folder / "base.toml";
   if (!(config::load(made_from) == base_identity_of(base.config))) {
     throw Error(ErrorKind::data, "the base was made from another world, or otherwise, than this experiment asks for")
         .at(made_from.string())
-        .expected("what the experiment says of data, model and pre-training")
-        .hint("remove the folder " + folder.string() + "; the base is then made again");
+        .expected("what the experiment says of data, model and pre-training");
   }
   World world = make_world(base.config.data);
   Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
@@ -282,6 +283,16 @@ std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesys
   return std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), std::move(model),
                                                std::move(weights), std::move(knowledge),
                                                read_file(folder / "certification.md")});
+}
+
+}  // namespace
+
+std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder) {
+  try {
+    return read_base(base, folder);
+  } catch (Error& error) {
+    throw error.hint("remove the folder " + folder.string() + "; the base is then made again");
+  }
 }
 
 }  // namespace stet

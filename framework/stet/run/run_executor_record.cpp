@@ -5,6 +5,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
@@ -125,7 +126,7 @@ void RunExecutor::write_record() {
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   state_.spent += watch_.spent();
-  task::mark_finished(folder_, state_.spent, communicator_.size());
+  task::mark_finished(folder_, state_.spent, communicator_.size(), hash_file(folder_ / "outcomes.safetensors"));
 }
 
 }  // namespace stet

@@ -71,7 +71,10 @@ Record record(const std::filesystem::path& task) {
     const nlohmann::json json = parse_json(read_file(file), file.string());
     const auto wall = json.at("seconds").get<double>();
     // A task of an older stet knows its time of the wall alone.
-    return {{wall, json.value("processor_seconds", wall)}, json.at("ranks").get<int>(), json.value("ended", 0.0)};
+    return {{wall, json.value("processor_seconds", wall)},
+            json.at("ranks").get<int>(),
+            json.value("ended", 0.0),
+            json.value("outcomes", std::string())};
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what())
         .at(file.string())
@@ -82,12 +85,13 @@ Record record(const std::filesystem::path& task) {
   }
 }
 
-void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks) {
+void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks, const std::string& outcomes) {
   std::error_code ignored;
   std::filesystem::remove(task / "failed.json", ignored);
-  const nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor},
-                            {"ranks", ranks},        {"time", utc_now()},
-                            {"ended", unix_now()},   {"host", host_name()}};
+  nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor},
+                      {"ranks", ranks},        {"time", utc_now()},
+                      {"ended", unix_now()},   {"host", host_name()}};
+  if (!outcomes.empty()) json["outcomes"] = outcomes;
   write_file_atomically(task / "finished.json", json.dump(1) + "\n");
 }
 

@@ -31,13 +31,15 @@ struct Failure {
 /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
 void tidy(const std::filesystem::path& task) noexcept;
 
-/// `spent`: by rank 0.
-void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks);
+/// `spent`: by rank 0. `outcomes`: hash of the run's outcomes.safetensors; empty for other tasks.
+void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks,
+                   const std::string& outcomes = "");
 /// Of a finished task: what rank 0 spent, and how many ranks there were.
 struct Record {
   TimeSpent spent;
   int ranks = 1;
-  double ended = 0;  ///< seconds since 1970
+  double ended = 0;      ///< seconds since 1970
+  std::string outcomes;  ///< as given to mark_finished(); empty also for a run that an older stet has finished
 };
 /// Throws Error (data) for a record that was altered.
 [[nodiscard]] Record record(const std::filesystem::path& task);

@@ -5,9 +5,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -33,22 +36,28 @@ class GroupRoster {
       : board_(std::move(board)), groups_(groups), mine_(mine) {}
 
   void done() const noexcept { note(mine_, ".done", 0); }
-  void lost(int exit_code) const noexcept { note(mine_, ".lost", exit_code); }
+  void lost(int exit_code) const noexcept { lost(mine_, exit_code); }
   [[nodiscard]] bool any_lost() const {
     for (int group = 0; group < groups_; ++group) {
       if (there(group, ".lost")) return true;
     }
     return false;
   }
-  void wait_for_all() const {
-    for (int group = 0; group < groups_;) {
-      if (there(group, ".done") || there(group, ".lost")) {
-        ++group;
-      } else {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  /// Until each group is through. `look` is called meanwhile with those that are not.
+  template <class Look>
+  void wait_for_all(const Look& look) const {
+    while (true) {
+      bool all = true;
+      for (int group = 0; group < groups_; ++group) {
+        if (there(group, ".done") || there(group, ".lost")) continue;
+        all = false;
+        look(group);
       }
+      if (all) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   }
+  void lost(int group, int exit_code) const noexcept { note(group, ".lost", exit_code); }
   /// Of the first group that was lost.
   [[nodiscard]] int exit_code() const {
     for (int group = 0; group < groups_; ++group) {
@@ -77,6 +86,58 @@ class GroupRoster {
   int groups_, mine_;
 };
 
+/// Every rank's sign of life: a file on the board that is written anew all the time. It shows a stopped process also
+/// where it works on no task, which is where the watchdogs look. Times are the file system's.
+class SignsOfLife {
+ public:
+  SignsOfLife(std::filesystem::path board, int rank, double timeout)
+      : board_(std::move(board)), rank_(rank), timeout_(timeout) {
+    if (timeout_ > 0) thread_ = std::thread([this] { beat(); });
+  }
+  ~SignsOfLife() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  SignsOfLife(const SignsOfLife&) = delete;
+  SignsOfLife& operator=(const SignsOfLife&) = delete;
+
+  /// The first of `ranks` ranks from `begin` on that has shown none for the time-out, measured by this rank's own; -1:
+  /// none.
+  [[nodiscard]] int missing(int begin, int ranks) const {
+    if (timeout_ <= 0) return -1;
+    std::error_code error;
+    const auto now = std::filesystem::last_write_time(file(rank_), error);
+    if (error) return -1;
+    for (int rank = begin; rank < begin + ranks; ++rank) {
+      const auto seen = std::filesystem::last_write_time(file(rank), error);
+      if (!error && std::chrono::duration<double>(now - seen).count() > timeout_) return rank;
+    }
+    return -1;
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path file(int rank) const { return board_ / fmt::format(".rank-{}.alive", rank); }
+  void beat() {
+    std::unique_lock lock(mutex_);
+    for (std::uint64_t count = 0; !over_; ++count) {
+      std::ofstream(file(rank_)) << count << '\n';
+      wake_.wait_for(lock, std::chrono::duration<double>(std::min(1.0, timeout_ / 4)));
+    }
+  }
+
+  std::filesystem::path board_;
+  int rank_;
+  double timeout_;
+  bool over_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::thread thread_;
+};
+
 }  // namespace
 
 EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
@@ -87,8 +148,18 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
   const std::unique_ptr<Communicator> group = world.split(world.rank() / ranks);
   const std::unique_ptr<SharedCounter> counter = groups > 1 ? world.make_counter() : nullptr;
   const GroupRoster roster(board, groups, world.rank() / ranks);
+  const SignsOfLife life(board, world.rank(), groups > 1 ? options.hang_timeout : 0);
+  const auto wait_for_all = [&] {
+    roster.wait_for_all([&](int waited_for) {
+      const int silent = life.missing(waited_for * ranks, ranks);
+      if (silent < 0) return;
+      log::error("rank {} does not run: no sign of life for {:g} s; its group is given up", silent,
+                 options.hang_timeout);
+      roster.lost(waited_for, static_cast<int>(ErrorKind::communication));
+    });
+  };
   const auto end_job = [&] {
-    roster.wait_for_all();
+    wait_for_all();
     world.abort(roster.exit_code());
   };
   options.leave = [&](int exit_code) {
@@ -99,6 +170,7 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
   };
   const WorkerResult mine = work_on(plan, workspace, registry, *group, options, progress, counter.get());
   if (group->rank() == 0) roster.done();
+  if (groups > 1) wait_for_all();  // before the ranks meet: who waits in a collective cannot look
   if (roster.any_lost()) end_job();
   EnsembleResult result;
   const bool speaks = group->rank() == 0;

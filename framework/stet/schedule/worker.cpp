@@ -112,7 +112,7 @@ class Worker {
   enum class Need { ready, open, failed };
   Need need(const std::filesystem::path& folder) const {
     if (agreed(task::finished(folder))) return Need::ready;
-    return agreed(task::failure(folder, options_.session).has_value()) ? Need::failed : Need::open;
+    return agreed(has_failed(folder)) ? Need::failed : Need::open;
   }
 
   Turn attempt_labels(const PlannedLabels& labels) {
@@ -158,13 +158,17 @@ class Worker {
 
   template <class Task>
   Turn attempt(const std::filesystem::path& folder, const std::string& name, const Task& task) {
-    if (agreed(task::finished(folder) || task::failure(folder, options_.session).has_value())) {
+    if (agreed(task::finished(folder) || has_failed(folder))) {
       if (communicator_.rank() == 0) task::tidy(folder);
       return Turn::done;
     }
     if (agreed(stop_requested())) throw Stopped{};
     std::optional<FileLock> lock;
-    if (!task::claim(communicator_, folder, lock)) return Turn::busy;
+    try {
+      if (!task::claim(communicator_, folder, lock)) return Turn::busy;
+    } catch (...) {
+      return failed(folder, name, current_error(ErrorKind::data));
+    }
     if (agreed(task::finished(folder))) return Turn::done;  // by another process, between the look and the claim
     const double begin = watch_.seconds();
     bool stopped = false;
@@ -205,9 +209,19 @@ class Worker {
       if (communicator_.rank() == 0) log::debug("finished: {}", name);
       return Turn::worked;
     }
+    return failed(folder, name, *failure);
+  }
+
+  /// In this session, as far as this rank sees.
+  bool has_failed(const std::filesystem::path& folder) const {
+    return failed_.contains(folder) || task::failure(folder, options_.session).has_value();
+  }
+
+  Turn failed(const std::filesystem::path& folder, const std::string& name, const Error& error) {
     ++result_.failed;
-    if (result_.first_error == 0) result_.first_error = failure->exit_code();
-    if (communicator_.rank() == 0) record(folder, name, *failure);
+    if (result_.first_error == 0) result_.first_error = error.exit_code();
+    failed_.insert(folder);
+    if (communicator_.rank() == 0) record(folder, name, error);
     return Turn::worked;
   }
 
@@ -247,7 +261,8 @@ class Worker {
   Communicator& communicator_;
   const WorkOptions& options_;
   const ProgressSink& progress_;
-  std::set<std::string> suspects_;  // arms
+  std::set<std::string> suspects_;          // arms
+  std::set<std::filesystem::path> failed_;  // here: where the disk is full, it stands nowhere else
   WorkerResult result_;
   std::unique_ptr<BaseModel> base_;
   std::size_t base_index_ = 0;

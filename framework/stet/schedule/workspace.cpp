@@ -1,8 +1,11 @@
 #include <stet/schedule/workspace.hpp>
 
+#include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/run/model_folder.hpp>
+
+#include <nlohmann/json.hpp>
 
 #include <utility>
 
@@ -73,7 +76,9 @@ bool Workspace::adopt(const PlannedRun& run) const {
       copy_file_atomically(theirs / "tokenizer_config.json", mine / "tokenizer_config.json");
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
-  write_file_atomically(mine / "finished.json", read_file(theirs / "finished.json"));
+  auto finished = nlohmann::json::parse(read_file(theirs / "finished.json"));
+  finished["outcomes"] = hash_file(mine / "outcomes.safetensors");  // which has another arm's name
+  write_file_atomically(mine / "finished.json", finished.dump(1) + "\n");
   return true;
 }
 

@@ -281,7 +281,11 @@ int table_command(const Options& options, Session& session) {
   const Workspace workspace(options.out, plan.name);
   settle_inputs(options, plan, workspace, session.world());
   const report::Table table = compute_results(plan, workspace);
-  write_results(plan, workspace, table);
+  try {
+    write_results(plan, workspace, table);
+  } catch (const Error& error) {  // a folder that one may only read can still show its table
+    log::warning("the table is not written into {}: {}", workspace.folder().string(), error.message());
+  }
   if (!options.results.empty()) publish_results(options.results, plan, workspace, table);
   const std::string text = options.format == "markdown" ? report::to_markdown(table)
                            : options.format == "latex"  ? report::to_latex(table)
