@@ -4,6 +4,7 @@
 #include <stet/base/error.hpp>
 #include <stet/data/shard_build.hpp>
 #include <stet/data/shard_stream.hpp>
+#include <stet/train/read_ahead.hpp>
 #include <stet/train/shard_data.hpp>
 #include <unit/data/temporary.hpp>
 #include <unit/train/training.hpp>

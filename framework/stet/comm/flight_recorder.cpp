@@ -1,3 +1,4 @@
+#include <stet/comm/flight_page.hpp>
 #include <stet/comm/flight_recorder.hpp>
 
 #include <stet/base/host_identity.hpp>
@@ -20,68 +21,11 @@
 
 namespace stet {
 
-// Named, since FlightPage is.
-namespace flight_page {
-
-constexpr std::uint64_t page_mark = 0x73746574466c7431ULL;  // raised with the layout
-constexpr std::size_t slot_count = 24;
-
-/// A text that one thread writes and others, or other processes, read: odd `version` while it changes.
-template <std::size_t N>
-struct SharedText {
-  std::atomic<std::uint32_t> version{0};
-  std::array<char, N> text{};
-
-  void set(std::string_view value) noexcept {
-    const std::uint32_t before = version.load(std::memory_order_relaxed);
-    version.store(before + 1, std::memory_order_release);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const std::size_t size = std::min(value.size(), N - 1);
-    std::memcpy(text.data(), value.data(), size);
-    text[size] = 0;
-    version.store(before + 2, std::memory_order_release);
-  }
-  [[nodiscard]] std::string get() const {
-    std::array<char, N> copy{};
-    for (int attempt = 0; attempt < 1000; ++attempt) {
-      const std::uint32_t before = version.load(std::memory_order_acquire);
-      copy = text;
-      std::atomic_thread_fence(std::memory_order_seq_cst);
-      if (before % 2 == 0 && version.load(std::memory_order_acquire) == before) break;
-    }
-    copy[N - 1] = 0;  // of a writer that died in the middle: whatever is there
-    return copy.data();
-  }
-};
-
-struct Slot {
-  std::atomic<std::uint64_t> group{0};  // 0: free
-  std::atomic<std::uint64_t> count{0}, elements{0};
-  std::atomic<std::uint32_t> inside{0};
-  SharedText<44> what;
-};
-
-}  // namespace flight_page
-
 using flight_page::page_mark;
 using flight_page::Slot;
 using flight_page::slot_count;
 
-struct FlightPage {
-  std::uint64_t mark = page_mark;
-  std::int64_t process = 0;
-  std::array<char, 64> host{};
-  std::atomic<std::uint64_t> hooks{0}, beats{0}, alive{0};
-  std::atomic<std::int64_t> step{-1};
-  std::atomic<std::int32_t> fatal_signal{0}, told_to_stop{0};
-  flight_page::SharedText<192> place;
-  flight_page::SharedText<64> phase;
-  std::array<Slot, slot_count> slots;
-};
-
 namespace {
-
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::int32_t>::is_always_lock_free);
 
 // What a signal handler may touch.
 std::atomic<FlightPage*> noted_page{nullptr};
@@ -117,28 +61,6 @@ void introduce(FlightPage& page) {
   std::memcpy(page.host.data(), name.data(), std::min(name.size(), page.host.size() - 1));
 }
 
-Flight copy_of(const FlightPage& page) {
-  Flight flight;
-  flight.process = static_cast<int>(page.process);
-  flight.host = std::string(page.host.data(), ::strnlen(page.host.data(), page.host.size()));
-  flight.place = page.place.get();
-  flight.hooks = page.hooks.load();
-  flight.beats = page.beats.load();
-  flight.alive = page.alive.load();
-  flight.phase = page.phase.get();
-  flight.step = page.step.load();
-  flight.fatal_signal = page.fatal_signal.load();
-  flight.told_to_stop = page.told_to_stop.load() != 0;
-  for (const Slot& slot : page.slots) {
-    const std::uint64_t group = slot.group.load();
-    if (group == 0) continue;
-    const std::uint64_t elements = slot.elements.load();
-    flight.collectives.push_back({group, slot.count.load(), slot.inside.load() != 0,
-                                  slot.what.get() + (elements > 0 ? " of " + std::to_string(elements) : "")});
-  }
-  return flight;
-}
-
 std::filesystem::path page_file(const std::filesystem::path& folder, int rank) {
   return folder / ("rank-" + std::to_string(rank));
 }
@@ -158,10 +80,6 @@ void carry_over(const FlightPage& from, FlightPage& to) {
 }
 
 }  // namespace
-
-std::string Flight::step_text() const {
-  return phase.empty() ? "" : "phase '" + phase + "', step " + std::to_string(step);
-}
 
 FlightRecorder::FlightRecorder() : own_(std::make_unique<FlightPage>()) { introduce(*own_); }
 
@@ -326,39 +244,6 @@ int FlightRecorder::rank() const {
 std::filesystem::path FlightRecorder::folder() const {
   const std::lock_guard lock(mutex_);
   return folder_;
-}
-
-std::optional<Flight> FlightRecorder::read(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return std::nullopt;
-  std::optional<Flight> flight;
-  struct stat status {};
-  if (::fstat(descriptor, &status) == 0 && status.st_size == static_cast<off_t>(sizeof(FlightPage))) {
-    if (void* const memory = ::mmap(nullptr, sizeof(FlightPage), PROT_READ, MAP_SHARED, descriptor, 0);
-        memory != MAP_FAILED) {
-      const auto* const page = static_cast<const FlightPage*>(memory);
-      if (page->mark == page_mark) flight = copy_of(*page);
-      ::munmap(memory, sizeof(FlightPage));
-    }
-  }
-  ::close(descriptor);
-  return flight;
-}
-
-std::vector<Flight> FlightRecorder::left_in(const std::filesystem::path& folder) {
-  std::map<int, Flight> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    int rank = -1;
-    if (!name.starts_with("rank-")) continue;
-    const auto [end, status] = std::from_chars(name.data() + 5, name.data() + name.size(), rank);
-    if (status != std::errc() || end != name.data() + name.size()) continue;
-    if (std::optional<Flight> flight = read(entry.path())) found.emplace(rank, std::move(*flight));
-  }
-  std::vector<Flight> flights;
-  for (auto& [rank, flight] : found) flights.push_back(std::move(flight));
-  return flights;
 }
 
 void FlightRecorder::note_fatal_signals() {

@@ -12,8 +12,6 @@ namespace stet::config::detail {
 
 namespace {
 
-constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
-
 Error wrong_type(const Value& value, const Where& where, const std::string& expected) {
   return error_at(value, where.message("wrong type")).expected(expected).received(describe(value));
 }
@@ -288,25 +286,6 @@ void read_value(const Value& value, const Limits& limits, const Where& where, st
   if (!value.is(Value::Kind::table)) throw wrong_type(value, where, "table of strings");
   out.clear();
   for (const auto& [key, member] : value.members()) read_value(member, limits, where.key(key), out[key]);
-}
-
-std::optional<Value> write_value(bool value) { return value; }
-std::optional<Value> write_value(int value) { return value; }
-std::optional<Value> write_value(std::int64_t value) { return value; }
-std::optional<Value> write_value(std::uint64_t value) {
-  if (value > static_cast<std::uint64_t>(largest)) {
-    throw Error(ErrorKind::config, "TOML cannot hold so large a number")
-        .expected("at most " + std::to_string(largest))
-        .received(std::to_string(value));
-  }
-  return static_cast<std::int64_t>(value);
-}
-std::optional<Value> write_value(double value) { return value; }
-std::optional<Value> write_value(const std::string& value) { return value; }
-std::optional<Value> write_value(const std::map<std::string, std::string>& value) {
-  Value table = Value::table();
-  for (const auto& [key, text] : value) table.set(key, text);
-  return table;
 }
 
 }  // namespace stet::config::detail

@@ -16,7 +16,7 @@
 #include <stet/run/training_loop.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
-#include <stet/train/shard_data.hpp>
+#include <stet/train/read_ahead.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>

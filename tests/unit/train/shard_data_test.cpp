@@ -1,4 +1,5 @@
 // Token shards as training data: the trainer sees the same, whoever reads and however far ahead.
+#include <stet/train/read_ahead.hpp>
 #include <stet/train/shard_data.hpp>
 
 #include <unit/data/temporary.hpp>
