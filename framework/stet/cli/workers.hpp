@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
+#include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/worker.hpp>
 
 #include <sys/types.h>

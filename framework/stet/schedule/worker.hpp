@@ -8,7 +8,6 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 namespace stet {
 
@@ -39,12 +38,5 @@ struct WorkOptions {
 [[nodiscard]] WorkerResult work_on(const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
                                    Communicator& communicator, const WorkOptions& options, const ProgressSink& progress,
                                    SharedCounter* counter = nullptr);
-
-struct PlanStatus {
-  int bases = 0, bases_finished = 0, runs = 0, runs_finished = 0, failed = 0;
-  std::vector<std::string> failures;  ///< "arm seed: message"
-  int first_error = 0;                ///< exit code of the first of them; 0: none
-};
-[[nodiscard]] PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session);
 
 }  // namespace stet

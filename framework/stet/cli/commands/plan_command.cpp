@@ -9,6 +9,7 @@
 #include <stet/plan/shards_check.hpp>
 #include <stet/schedule/cost_estimate.hpp>
 #include <stet/schedule/ensemble.hpp>
+#include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/worker.hpp>
 
 #include <fmt/format.h>

@@ -14,6 +14,7 @@
 #include <stet/report/render.hpp>
 #include <stet/schedule/changed_inputs.hpp>
 #include <stet/schedule/ensemble.hpp>
+#include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/results.hpp>
 #include <stet/schedule/work_forecast.hpp>
 #include <stet/schedule/worker.hpp>
