@@ -3,6 +3,8 @@
 // library.
 #include "refusal.hpp"
 
+#include <stet/plugin/plugin_file.hpp>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,6 +102,11 @@ TEST_F(Refusal, OtherLibtorch) {
   refused_unrun(edited("torch.so", "\ntorch=" STET_TORCH_VERSION_TEXT,
                        "\ntorch=9" + std::string(STET_TORCH_VERSION_TEXT).substr(1)),
                 {"built for another libtorch", STET_TORCH_VERSION_TEXT, "9.", "build the plugin again"});
+}
+TEST_F(Refusal, NotAnotherPatchReleaseOfLibtorch) {
+  const std::string ours = STET_TORCH_VERSION_TEXT,
+                    other = ours.substr(0, ours.size() - 1) + (ours.back() == '9' ? "8" : "9");
+  EXPECT_EQ(inspect_plugin(edited("patch.so", "\ntorch=" + ours, "\ntorch=" + other)).facts.torch, other);
 }
 TEST_F(Refusal, OtherStringAbi) {
   const std::string ours = STET_STRINGIZE(_GLIBCXX_USE_CXX11_ABI), other = ours == "1" ? "0" : "1";

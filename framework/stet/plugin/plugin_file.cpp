@@ -114,6 +114,11 @@ std::vector<uid_t> trusted_owners() {
   return users;
 }
 
+namespace {
+/// "1.13" of "1.13.0".
+std::string release_of(const std::string& version) { return version.substr(0, version.rfind('.')); }
+}  // namespace
+
 AbiFacts inspect_bytes(std::string_view bytes, const std::string& name) {
   const ElfFile elf(bytes, name);
   const std::optional<std::string_view> section = elf.section(".stet.plugin");
@@ -136,7 +141,8 @@ AbiFacts inspect_bytes(std::string_view bytes, const std::string& name) {
                   ? "build the plugin again with the headers of this installation"
                   : "build the plugin again with the headers of this installation, or use a newer stet");
   }
-  compare("libtorch", host.torch, facts.torch, name);
+  // Patch releases keep names and layouts; a symbol that one of them lacks is found when the file is loaded (RTLD_NOW).
+  if (release_of(host.torch) != release_of(facts.torch)) compare("libtorch", host.torch, facts.torch, name);
   compare("C++ library ABI (_GLIBCXX_USE_CXX11_ABI)", host.cxx11_abi, facts.cxx11_abi, name);
   compare("C++ standard library", host.stdlib, facts.stdlib, name);
   compare("layout of stet's classes (size/alignment)", host.layout, facts.layout, name);
