@@ -11,6 +11,7 @@ files_of() { git ls-files "$@" 2>/dev/null || find . -name "${1#*/}" -not -path 
 # The anchors of a page, as GitHub makes them: lower case, blanks to hyphens, other signs gone.
 anchors() { sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'; }
 
+# shellcheck disable=SC2016  # three back quotes begin and end a block of code
 check_links() {
   local code=0 page target path anchor
   while read -r page; do

@@ -13,8 +13,7 @@ picture() {
   local rooms=(*/)
   printf '```mermaid\ngraph TD\n'
   for room in "${rooms[@]%/}"; do
-    printf '  %s["%s<br/>%d lines, %d units"]\n' "$room" "$room" "$(find "$room" -name '*.?pp' -exec cat {} + | wc -l)" \
-      "$(find "$room" -name '*.?pp' | sed 's/\.[ch]pp$//' | sort -u | wc -l)"
+    printf '  %s["%s<br/>%d units"]\n' "$room" "$room" "$(find "$room" -name '*.?pp' | sed 's/\.[ch]pp$//' | sort -u | wc -l)"
   done
   for room in "${rooms[@]%/}"; do
     grep -rhoE '^#include <stet/[a-z]+/' "$room" | sed 's/.*stet\///; s/\///' | sort -u | grep -vx "$room" | sed "s/^/$room /" || true

@@ -250,8 +250,7 @@ TEST_F(PlanTest, MistakesAreErrorsWithTheirPlace) {
          "did you mean 'sft'?");
   expect(experiment + "[sweep]\n\"train.learning_rate\" = 3\n", file + "27:25", "is not a list of values");
   expect(experiment + "[sweep]\n\"train.learning_rate\" = []\n", file + "27:25", "is not a list of values");
-  expect(experiment + "[sweep]\n\"train.learning_rat\" = [1.0]\n", "train.learning_rat",
-         "did you mean 'learning_rate'?");
+  expect(experiment + "[sweep]\n\"train.learning_rat\" = [1.0]\n", file + "27:25", "did you mean 'learning_rate'?");
   const std::size_t arm = experiment.find("[[arm]]"), table = experiment.find("[table]");
   expect(experiment.substr(0, arm) + experiment.substr(table), file, "no arm");
   expect(experiment.substr(0, table), file, "no [table]");
