@@ -8,6 +8,16 @@
 namespace stet::e2e {
 namespace {
 
+const std::string model_and_arm = R"([model]
+width = 16
+layers = 1
+heads = 2
+feed_forward = 32
+context = 128
+[[arm]]
+name = "sft"
+)";
+
 const std::string common_tables = R"([pretrain]
 epochs = 1
 [sets]
@@ -54,15 +64,7 @@ relations = ["P17", "P36"]
 facts_per_relation = 40
 new_per_relation = 10
 vocabulary = 300
-[model]
-width = 16
-layers = 1
-heads = 2
-feed_forward = 32
-context = 128
-[[arm]]
-name = "sft"
-)" + common_tables);
+)" + model_and_arm + common_tables);
   fs::copy(entity_questions_folder(), folder_ / "data", fs::copy_options::recursive);
   const auto words = [&](const std::string& command, const std::string& data) {
     return Words{command, "experiment.toml", "--set", "data.path=" + (folder_ / data).string()};
@@ -122,15 +124,7 @@ tokenizer = "tokenizer.json"
 relations = ["P17", "P36"]
 facts_per_relation = 40
 new_per_relation = 10
-[model]
-width = 16
-layers = 1
-heads = 2
-feed_forward = 32
-context = 128
-[[arm]]
-name = "sft"
-)" + common_tables);
+)" + model_and_arm + common_tables);
   const auto run = [&](const std::string& command) {
     return stet(folder_.path(), {command, "experiment.toml", "--set", "pretrain.shards='shards'"});
   };

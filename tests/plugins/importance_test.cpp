@@ -2,6 +2,7 @@
 // l2_sp.
 #include "measuring.hpp"
 
+#include <stet/base/temporary_folder.hpp>
 #include <stet/conformance/bench.hpp>
 
 namespace stet::testing {

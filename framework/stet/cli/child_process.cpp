@@ -1,10 +1,10 @@
 #include <stet/cli/child_process.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/temporary_folder.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,27 +23,6 @@ namespace stet {
 namespace {
 
 constexpr std::string_view done = "done";
-
-/// A folder for the flight recorder's page.
-class PageFolder {
- public:
-  PageFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stet-child-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw Error(ErrorKind::data, "cannot make a temporary folder").at(name).received(std::strerror(errno));
-    path_ = name;
-  }
-  ~PageFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  PageFolder(const PageFolder&) = delete;
-  PageFolder& operator=(const PageFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 void write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
@@ -84,7 +63,7 @@ std::string read_all(int descriptor) {
 }  // namespace
 
 void run_in_child(Communicator& communicator, const std::function<void()>& work) {
-  const PageFolder folder;
+  const TemporaryFolder folder;  // of the flight recorder's page
   std::array<int, 2> answer{};
   if (::pipe2(answer.data(), O_CLOEXEC) != 0)
     throw Error(ErrorKind::internal, "no pipe").received(std::strerror(errno));

@@ -6,7 +6,6 @@
 #include <stet/plugin/handover.hpp>
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 namespace stet {
 
@@ -194,21 +193,6 @@ std::string BenchRun::digest() const {
   std::string text = hash_tensor(weights_);
   for (const StepReport& report : reports_) text += fmt::format(" {:a}", report.loss);
   return text;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "stet-check-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw Error(ErrorKind::checkpoint, "cannot make a temporary folder")
-        .at(name)
-        .hint("set TMPDIR to a folder that can be written");
-  }
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
 }
 
 std::string first_difference(const ParameterTable& table, const at::Tensor& a, const at::Tensor& b) {

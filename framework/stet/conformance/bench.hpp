@@ -97,19 +97,6 @@ class BenchRun {
   std::vector<StepReport> reports_;
 };
 
-/// A new folder below the system's temporary folder, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 /// Where two flat buffers first differ, as a parameter's name; empty if they are equal bit for bit.
 [[nodiscard]] std::string first_difference(const ParameterTable& table, const at::Tensor& a, const at::Tensor& b);
 

@@ -64,17 +64,15 @@ void tidy(const std::filesystem::path& task) noexcept {
   }
 }
 
-Record record(const std::filesystem::path& task) {
+namespace {
+
+/// What `read` makes of a task's finished.json.
+template <class Read>
+auto read_record(const std::filesystem::path& task, const Read& read) {
   const std::filesystem::path file = task / "finished.json";
   const char* const again = "it was altered; remove it, and the task is made again";
   try {
-    const nlohmann::json json = parse_json(read_file(file), file.string());
-    const auto wall = json.at("seconds").get<double>();
-    // A task of an older stet knows its time of the wall alone.
-    return {{wall, json.value("processor_seconds", wall)},
-            json.at("ranks").get<int>(),
-            json.value("ended", 0.0),
-            json.value("outcomes", std::string())};
+    return read(parse_json(read_file(file), file.string()));
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what())
         .at(file.string())
@@ -85,6 +83,30 @@ Record record(const std::filesystem::path& task) {
   }
 }
 
+void write_record(const std::filesystem::path& task, const nlohmann::json& record) {
+  write_file_atomically(task / "finished.json", record.dump(1) + "\n");
+}
+
+}  // namespace
+
+Record record(const std::filesystem::path& task) {
+  return read_record(task, [](const nlohmann::json& json) -> Record {
+    const auto wall = json.at("seconds").get<double>();
+    // A task of an older stet knows its time of the wall alone.
+    return {{wall, json.value("processor_seconds", wall)},
+            json.at("ranks").get<int>(),
+            json.value("ended", 0.0),
+            json.value("outcomes", std::string())};
+  });
+}
+
+void copy_record(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& outcomes) {
+  write_record(to, read_record(from, [&](nlohmann::json json) {
+                 json["outcomes"] = outcomes;
+                 return json;
+               }));
+}
+
 void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks, const std::string& outcomes) {
   std::error_code ignored;
   std::filesystem::remove(task / "failed.json", ignored);
@@ -92,7 +114,7 @@ void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, in
                       {"ranks", ranks},        {"time", utc_now()},
                       {"ended", unix_now()},   {"host", host_name()}};
   if (!outcomes.empty()) json["outcomes"] = outcomes;
-  write_file_atomically(task / "finished.json", json.dump(1) + "\n");
+  write_record(task, json);
 }
 
 void mark_failed(const std::filesystem::path& task, const std::string& session, const Error& error) {

@@ -18,7 +18,7 @@ void run_training_loop(const TrainingSpan& span, const std::string& phase, const
       goes_on = hooks.epoch_ended(position / span.data.epoch_size);
     const StepBoundary::Due due = boundary.look();
     if (due.save) {
-      hooks.save();
+      if (hooks.save) hooks.save();
       boundary.saved();
     }
     if (due.stop) throw Stopped{};

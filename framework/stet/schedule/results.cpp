@@ -1,8 +1,6 @@
 #include <stet/schedule/results.hpp>
 
-#include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/report/render.hpp>
@@ -10,27 +8,6 @@
 #include <fmt/format.h>
 
 namespace stet {
-
-namespace {
-
-/// Of a finished run. Whatever is wrong with them, the run can be made again.
-report::OutcomeRecord outcomes_of(const std::filesystem::path& run) {
-  const std::filesystem::path file = run / "outcomes.safetensors";
-  try {
-    report::OutcomeRecord outcomes = report::load_outcomes(file);
-    const std::string hash = task::record(run).outcomes;
-    if (!hash.empty() && hash_file(file) != hash) {
-      throw Error(ErrorKind::data, "the outcomes of a finished run were altered")
-          .at(file.string())
-          .expected("content " + hash);
-    }
-    return outcomes;
-  } catch (Error& error) {
-    throw error.hint("remove the folder " + run.string() + "; `stet run` then makes the run again");
-  }
-}
-
-}  // namespace
 
 report::Table compute_results(const Plan& plan, const Workspace& workspace) {
   std::vector<report::RunOutcome> outcomes;
@@ -41,7 +18,7 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
       ++missing;
       continue;
     }
-    const report::OutcomeRecord loaded = outcomes_of(folder);
+    const report::OutcomeRecord loaded = finished_outcomes(folder);
     const auto last = static_cast<std::int32_t>(run.config.phases.size()) - 1;
     report::RunOutcome outcome = report::to_run_outcome(loaded, last);
     outcome.base = static_cast<std::uint64_t>(plan.bases[run.base].index);

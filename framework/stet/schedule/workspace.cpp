@@ -5,8 +5,6 @@
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/run/model_folder.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <utility>
 
 namespace stet {
@@ -63,7 +61,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
   const std::optional<std::filesystem::path> found = finished_elsewhere(run);
   if (!found) return false;
   const std::filesystem::path &theirs = *found, mine = run_folder(run);
-  report::OutcomeRecord outcomes = report::load_outcomes(theirs / "outcomes.safetensors");
+  report::OutcomeRecord outcomes = finished_outcomes(theirs);
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
   std::filesystem::create_directories(mine);
   for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
@@ -76,10 +74,24 @@ bool Workspace::adopt(const PlannedRun& run) const {
       copy_file_atomically(theirs / "tokenizer_config.json", mine / "tokenizer_config.json");
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
-  auto finished = nlohmann::json::parse(read_file(theirs / "finished.json"));
-  finished["outcomes"] = hash_file(mine / "outcomes.safetensors");  // which has another arm's name
-  write_file_atomically(mine / "finished.json", finished.dump(1) + "\n");
+  task::copy_record(theirs, mine, hash_file(mine / "outcomes.safetensors"));  // which have another arm's name
   return true;
+}
+
+report::OutcomeRecord finished_outcomes(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / "outcomes.safetensors";
+  try {
+    report::OutcomeRecord outcomes = report::load_outcomes(file);
+    const std::string hash = task::record(run).outcomes;
+    if (!hash.empty() && hash_file(file) != hash) {
+      throw Error(ErrorKind::data, "the outcomes of a finished run were altered")
+          .at(file.string())
+          .expected("content " + hash);
+    }
+    return outcomes;
+  } catch (Error& error) {
+    throw error.hint("remove the folder " + run.string() + "; `stet run` then makes the run again");
+  }
 }
 
 }  // namespace stet

@@ -7,6 +7,7 @@
 //   base models, shared by all experiments under ROOT; slick-HASH/ in it: labels of facts
 #pragma once
 
+#include <stet/outcomes/outcomes_file.hpp>
 #include <stet/plan/plan.hpp>
 #include <stet/run/task_record.hpp>
 
@@ -47,5 +48,9 @@ class Workspace {
  private:
   std::filesystem::path root_, folder_;
 };
+
+/// What a finished run left. Throws Error (data), with a hint that makes the run again, if it cannot be read or is not
+/// what the run's record says.
+[[nodiscard]] report::OutcomeRecord finished_outcomes(const std::filesystem::path& run);
 
 }  // namespace stet

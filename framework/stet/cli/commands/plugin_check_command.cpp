@@ -2,6 +2,7 @@
 // the runs on 2 and 4 ranks that the kit asks for, which are this program again under mpirun (--digest).
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/base/temporary_folder.hpp>
 #include <stet/cli/captured_process.hpp>
 #include <stet/cli/commands/commands.hpp>
 #include <stet/conformance/bench.hpp>
