@@ -3,9 +3,12 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
-#include <stet/plugin/handover.hpp>
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace stet {
 
@@ -38,6 +41,16 @@ TokenSequence tiny_sequence(std::string_view purpose, std::uint64_t index) {
   sequence.example = index;
   return sequence;
 }
+
+/// What a check wants to train, as a strategy that chose it.
+class FixedSelection : public FreezeStrategy {
+ public:
+  explicit FixedSelection(TrainableSelection selection) : selection_(std::move(selection)) {}
+  [[nodiscard]] TrainableSelection select(const ParameterTable& /*table*/) const override { return selection_; }
+
+ private:
+  TrainableSelection selection_;
+};
 
 }  // namespace
 
@@ -110,60 +123,42 @@ BenchRun::BenchRun(const ConformanceBench& bench, Communicator& communicator, st
                    const TrainableSelection& selection, std::uint64_t seed)
     : bench_(bench),
       communicator_(communicator),
-      regularizer_(std::move(regularizer)),
-      selection_(selection),
-      snapshots_(bench.snapshots(at::kFloat)),
-      weights_(bench.weights(seed, at::kFloat)),
-      trainer_(bench.model(), weights_, bench.options(), communicator),
+      tuning_(bench.model(), bench.weights(seed, at::kFloat), bench.options(), communicator),
       sampler_(examples, 5) {
-  bench.fill(trainer_.examples());
-}
-
-void BenchRun::begin_phase(bool resumed) {
-  std::vector<ActiveRegularizer> active;
-  if (regularizer_) {
-    active.push_back({"plugin", regularizer_.get()});
-    regularizer_->begin_phase({phase_, bench_.model(), weights_, snapshots_, trainer_.examples()}, resumed);
-  }
-  trainer_.begin_phase(selection_, std::move(active), snapshots_);
+  tuning_.snapshots() = bench.snapshots(at::kFloat);
+  if (regularizer) tuning_.add("plugin", std::move(regularizer));
+  if (!selection.trains.empty()) tuning_.add("selection", std::make_unique<FixedSelection>(selection));
+  bench.fill(tuning_.trainer().examples());
 }
 
 void BenchRun::begin(const std::string& phase) {
   phase_ = phase;
   position_ = 0;
-  begin_phase(false);
+  tuning_.begin_phase(phase);
 }
 
 void BenchRun::train(int steps) {
   for (int i = 0; i < steps; ++i) {
     const BatchRange range = batch_at(position_, examples, static_cast<std::uint64_t>(bench_.options().batch_size));
-    reports_.push_back(trainer_.step(bench_.data(), sampler_, range, total_steps));
+    reports_.push_back(tuning_.step(bench_.data(), sampler_, range, total_steps));
     position_ = range.end;
   }
 }
 
 void BenchRun::end() {
-  replaced_ = !trainer_.replace_weights().empty() || replaced_;
-  if (regularizer_) regularizer_->end_phase({phase_, bench_.model(), weights_, snapshots_, trainer_.examples()});
-  snapshots_.put(phase_, weights_.clone());
+  replaced_ = !tuning_.replace_weights().empty() || replaced_;
+  tuning_.end_phase();
 }
 
 void BenchRun::save(const std::filesystem::path& folder) {
   Checkpoint checkpoint;
   checkpoint.step = static_cast<std::int64_t>(reports_.size());
-  checkpoint.tensors["weights"] = weights_;
-  checkpoint.tensors["moment1"] = trainer_.optimizer().first;
-  checkpoint.tensors["moment2"] = trainer_.optimizer().second;
-  checkpoint.metadata["optimizer_step"] = std::to_string(trainer_.optimizer().step);
   checkpoint.metadata["position"] = std::to_string(position_);
   checkpoint.metadata["phase"] = phase_;
-  for (const auto& [name, weights] : snapshots_.all()) checkpoint.tensors["snapshot." + name] = weights;
-  if (regularizer_) {
-    const PluginState state = regularizer_->save();
-    refuse_if(wrong_with_state(state), "named tensors in the CPU's memory");
-    saved_tensors_ = state.size();
-    for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + name] = tensor;
-  }
+  tuning_.save(checkpoint);
+  saved_tensors_ =
+      static_cast<std::size_t>(std::count_if(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                                             [](const auto& named) { return named.first.starts_with("plugin."); }));
   CheckpointStore(communicator_, folder).save(checkpoint);
 }
 
@@ -171,26 +166,14 @@ void BenchRun::resume(const std::filesystem::path& folder) {
   const std::optional<Checkpoint> checkpoint = CheckpointStore(communicator_, folder).load_newest();
   if (!checkpoint)
     throw Error(ErrorKind::checkpoint, "the checkpoint that was just written is not found").at(folder.string());
-  weights_.copy_(checkpoint->tensors.at("weights"));
   position_ = std::stoull(checkpoint->metadata.at("position"));
   phase_ = checkpoint->metadata.at("phase");
-  for (const auto& [name, tensor] : checkpoint->tensors) {
-    if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
-  }
-  if (regularizer_) {
-    PluginState state;
-    for (const auto& [name, tensor] : checkpoint->tensors) {
-      if (name.starts_with("plugin.")) state[name.substr(7)] = tensor.clone();
-    }
-    regularizer_->load(state);
-  }
-  begin_phase(true);
-  trainer_.optimizer() = {checkpoint->tensors.at("moment1").clone(), checkpoint->tensors.at("moment2").clone(),
-                          std::stoll(checkpoint->metadata.at("optimizer_step"))};
+  tuning_.load(*checkpoint);
+  tuning_.begin_phase(phase_, true);
 }
 
 std::string BenchRun::digest() const {
-  std::string text = hash_tensor(weights_);
+  std::string text = hash_tensor(weights());
   for (const StepReport& report : reports_) text += fmt::format(" {:a}", report.loss);
   return text;
 }

@@ -1,11 +1,12 @@
-// The tiny model, data and training run that the conformance kit tries plugins on. The calls to a plugin come in the
-// order in which the engine makes them (run_executor.cpp).
+// The tiny model, data and training run that the conformance kit tries plugins on. It trains as every run does
+// (run/fine_tuning.hpp).
 #pragma once
 
 #include <stet/comm/communicator.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/model/transformer.hpp>
-#include <stet/run/run_state.hpp>
+#include <stet/run/fine_tuning.hpp>
+#include <stet/run/snapshot_store.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <cstdint>
@@ -72,23 +73,17 @@ class BenchRun {
   /// Whether weights were replaced at the end of a phase.
   [[nodiscard]] bool replaced() const noexcept { return replaced_; }
 
-  [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
-  [[nodiscard]] const SnapshotStore& snapshots() const noexcept { return snapshots_; }
+  [[nodiscard]] const at::Tensor& weights() const noexcept { return tuning_.weights(); }
+  [[nodiscard]] const SnapshotStore& snapshots() const noexcept { return tuning_.snapshots(); }
   /// Of all phases; after resume() of those steps alone that followed.
   [[nodiscard]] const std::vector<StepReport>& reports() const noexcept { return reports_; }
   /// Hash of the weights, and every loss with all its bits.
   [[nodiscard]] std::string digest() const;
 
  private:
-  void begin_phase(bool resumed);
-
   const ConformanceBench& bench_;
   Communicator& communicator_;
-  std::unique_ptr<Regularizer> regularizer_;
-  TrainableSelection selection_;
-  SnapshotStore snapshots_;
-  at::Tensor weights_;
-  Trainer trainer_;
+  FineTuning tuning_;
   Sampler sampler_;
   std::string phase_;
   std::uint64_t position_ = 0;

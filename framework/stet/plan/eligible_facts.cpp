@@ -11,31 +11,31 @@ namespace stet {
 namespace {
 
 /// Whether the sets draw on this fact's subject, by [sets] subjects.
-bool wants(const World& base, const SetsConfig& sets, const Fact& fact) {
-  return sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == base.asked(fact);
+bool wants(const World& world, const SetsConfig& sets, const Fact& fact) {
+  return sets.subjects == Subjects::all || (sets.subjects == Subjects::asked) == world.asked(fact);
 }
 
 /// Facts that the base knows, by [sets] knowledge and subjects.
-std::vector<Fact> known_facts(const World& base, const Recall& recall, const SetsConfig& sets) {
+std::vector<Fact> known_facts(const World& world, const Recall& recall, const SetsConfig& sets) {
   std::vector<Fact> result;
-  for (std::size_t i = 0; i < base.base_facts().size(); ++i) {
-    const Fact& fact = base.base_facts()[i];
+  for (std::size_t i = 0; i < world.base_facts().size(); ++i) {
+    const Fact& fact = world.base_facts()[i];
     const auto right = static_cast<double>(std::count(recall[i].begin(), recall[i].end(), true));
     const bool known = right >= sets.knowledge * static_cast<double>(recall[i].size()) - 1e-9;
-    if (known && wants(base, sets, fact)) result.push_back(fact);
+    if (known && wants(world, sets, fact)) result.push_back(fact);
   }
   return result;
 }
 
 /// Base facts of one of the categories that the sets may draw on.
-std::vector<Fact> in_categories(const World& base, const SetsConfig& sets, const KnowledgeLabels& labels,
+std::vector<Fact> in_categories(const World& world, const SetsConfig& sets, const KnowledgeLabels& labels,
                                 const std::vector<KnowledgeCategory>& wanted) {
   std::vector<Fact> facts;
-  for (const Fact& fact : base.base_facts()) {
+  for (const Fact& fact : world.base_facts()) {
     const auto label = labels.of.find(fact.id);
     const bool has =
         label != labels.of.end() && std::find(wanted.begin(), wanted.end(), label->second.category) != wanted.end();
-    if (has && wants(base, sets, fact)) facts.push_back(fact);
+    if (has && wants(world, sets, fact)) facts.push_back(fact);
   }
   return facts;
 }
@@ -66,22 +66,22 @@ std::vector<bool> held_out(const World& world, const SetsConfig& sets) {
 
 }  // namespace
 
-EligibleFacts eligible_facts(const World& base, const Recall& recall, const World& world, const SetsConfig& sets,
+EligibleFacts eligible_facts(const World& world, const Recall& recall, const SetsConfig& sets,
                              const KnowledgeLabels* labels) {
   EligibleFacts facts;
   if (labels == nullptr) {
-    facts.known = facts.held = known_facts(base, recall, sets);
+    facts.known = facts.held = known_facts(world, recall, sets);
     facts.fresh = world.new_facts();
   } else {
-    facts.known = in_categories(base, sets, *labels,
+    facts.known = in_categories(world, sets, *labels,
                                 parse(sets.known_categories.empty() ? sets.categories : sets.known_categories));
-    facts.held = in_categories(base, sets, *labels,
+    facts.held = in_categories(world, sets, *labels,
                                parse(sets.held_categories.empty() ? sets.categories : sets.held_categories));
     for (const auto& [name, category] :
          {std::pair<const char*, KnowledgeCategory>{"highly_known", KnowledgeCategory::highly_known},
           {"maybe_known", KnowledgeCategory::maybe_known},
           {"weakly_known", KnowledgeCategory::weakly_known}}) {
-      facts.categories.emplace_back(name, in_categories(base, sets, *labels, {category}));
+      facts.categories.emplace_back(name, in_categories(world, sets, *labels, {category}));
     }
     for (const Fact& fact : world.new_facts()) {
       const auto label = labels->of.find(fact.id);

@@ -60,29 +60,30 @@ const Value& place_of(const Plan& plan, const std::string& arm, std::initializer
 
 /// A world as a base has it that knows every fact.
 struct KnownWorld {
-  World world;
+  const World& world;
   Tokenizer tokenizer;
   Recall recall;
   bool tokenizer_known;  // false: it is yet to be trained on the world's text, and another stands in
 };
 
-/// Worlds, made once for all arms that share them.
-class Worlds {
+/// Made once for all arms that share a world.
+class KnownWorlds {
  public:
   const KnownWorld& of(const RunConfig& config) {
-    std::unique_ptr<KnownWorld>& made = made_[config::canonical(*resolve(config).find("data"))];
+    const World& world = worlds_.of(config);
+    std::unique_ptr<KnownWorld>& made = made_[&world];
     if (made != nullptr) return *made;
-    World world = make_world(config.data);
     const bool known = config.data.world == WorldKind::synthetic || !config.data.tokenizer.empty();
     Tokenizer tokenizer =
         known ? make_tokenizer(config.data, world) : make_word_level(std::vector<std::string>{"word"});
     Recall all(world.base_facts().size(), std::vector<bool>(1, true));
-    made = std::make_unique<KnownWorld>(KnownWorld{std::move(world), std::move(tokenizer), std::move(all), known});
+    made = std::make_unique<KnownWorld>(KnownWorld{world, std::move(tokenizer), std::move(all), known});
     return *made;
   }
 
  private:
-  std::map<std::string, std::unique_ptr<KnownWorld>> made_;
+  Worlds worlds_;
+  std::map<const World*, std::unique_ptr<KnownWorld>> made_;
 };
 
 /// One arm at one sweep point.
@@ -164,7 +165,7 @@ class ArmCheck {
     sets.knowledge = 0;
     std::vector<FactSet> drawn;
     try {
-      const EligibleFacts eligible = eligible_facts(world_, known_.recall, world_, sets, nullptr);
+      const EligibleFacts eligible = eligible_facts(world_, known_.recall, sets, nullptr);
       drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
@@ -280,7 +281,7 @@ void check_points(const Plan& plan) {
 void check_plan(const Plan& plan, PluginRegistry& registry, int ranks) {
   check_names(plan);
   check_points(plan);
-  Worlds worlds;
+  KnownWorlds worlds;
   for (std::size_t a = 0; a < plan.arms.size() && a < plan.runs.size();
        ++a) {  // the first seed's runs come first, one an arm
     const PlannedRun& run = plan.runs[a];

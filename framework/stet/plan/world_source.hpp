@@ -5,6 +5,10 @@
 #include <stet/text/tokenizer.hpp>
 #include <stet/world/world.hpp>
 
+#include <map>
+#include <memory>
+#include <string>
+
 namespace stet {
 
 /// Throws Error (data) for EntityQuestions whose files cannot be read.
@@ -12,5 +16,15 @@ namespace stet {
 
 /// The world's own, or data.tokenizer.
 [[nodiscard]] Tokenizer make_tokenizer(const DataConfig& data, const World& world);
+
+/// The worlds of an experiment's tasks, each made once: arms differ in few ways from each other.
+class Worlds {
+ public:
+  /// What is returned stays as long as this object. Throws as make_world().
+  [[nodiscard]] const World& of(const RunConfig& config);
+
+ private:
+  std::map<std::string, std::unique_ptr<const World>> worlds_;  // by the hash of [data]
+};
 
 }  // namespace stet

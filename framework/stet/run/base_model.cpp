@@ -11,6 +11,7 @@
 #include <stet/plan/pretraining_data.hpp>
 #include <stet/run/metrics_log.hpp>
 #include <stet/run/model_folder.hpp>
+#include <stet/run/snapshot_store.hpp>
 #include <stet/run/task_record.hpp>
 #include <stet/run/trainer_checkpoint.hpp>
 #include <stet/run/training_loop.hpp>
@@ -25,13 +26,6 @@
 namespace stet {
 
 namespace {
-
-class NoSnapshots : public Snapshots {
- public:
-  [[nodiscard]] const at::Tensor& get(const std::string& name) const override {
-    throw Error(ErrorKind::config, "pre-training has no snapshot '" + name + "'");
-  }
-};
 
 Transformer make_model(ModelConfig shape, const Tokenizer& tokenizer) {
   shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
@@ -140,25 +134,23 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
 
 }  // namespace
 
-BaseModel untrained_base(const DataConfig& data, ModelConfig shape) {
-  World world = make_world(data);
+BaseModel untrained_base(const World& world, const DataConfig& data, ModelConfig shape) {
   Tokenizer tokenizer = make_tokenizer(data, world);
   Transformer model = make_model(shape, tokenizer);
   at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
   Recall knowledge(world.base_facts().size(), std::vector<bool>(1, true));
-  return {std::move(world), std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
+  return {std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
 }
 
-void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
-                const ProgressSink& progress) {
+void train_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder,
+                Communicator& communicator, const ProgressSink& progress) {
   const TaskStopwatch watch;
-  const World world = make_world(base.config.data);
   const Tokenizer tokenizer = make_tokenizer(base.config.data, world);
   const Transformer model = make_model(base.config.model, tokenizer);
   const std::uint64_t seed = base.config.pretrain.seed + static_cast<std::uint64_t>(base.index);
   at::Tensor weights = initial_values(model.table(), model.config(), seed, at::kFloat);
   Trainer trainer(model, weights, base.config.pretrain.train, communicator);
-  const NoSnapshots snapshots;
+  const SnapshotStore snapshots;
   trainer.begin_phase({}, {}, snapshots);
 
   TrainingData data = make_pretraining_data(base.config, world, tokenizer, base.index);
@@ -249,14 +241,13 @@ void train_base(const PlannedBase& base, const std::filesystem::path& folder, Co
 
 namespace {
 
-std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const std::filesystem::path& folder) {
+std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder) {
   const std::filesystem::path made_from = folder / "base.toml";
   if (!(config::load(made_from) == base_identity_of(base.config))) {
     throw Error(ErrorKind::data, "the base was made from another world, or otherwise, than this experiment asks for")
         .at(made_from.string())
         .expected("what the experiment says of data, model and pre-training");
   }
-  World world = make_world(base.config.data);
   Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
   Transformer model = make_model(base.config.model, tokenizer);
   const TensorFile file = TensorFile::open(folder / "model.safetensors");
@@ -280,16 +271,15 @@ std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const std::filesys
     const auto row = bits.subspan(i * info.shape[1], info.shape[1]);
     knowledge.emplace_back(row.begin(), row.end());
   }
-  return std::make_unique<BaseModel>(BaseModel{std::move(world), std::move(tokenizer), std::move(model),
-                                               std::move(weights), std::move(knowledge),
-                                               read_file(folder / "certification.md")});
+  return std::make_unique<BaseModel>(BaseModel{std::move(tokenizer), std::move(model), std::move(weights),
+                                               std::move(knowledge), read_file(folder / "certification.md")});
 }
 
 }  // namespace
 
-std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder) {
+std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder) {
   try {
-    return read_base(base, folder);
+    return read_base(base, world, folder);
   } catch (Error& error) {
     throw error.hint("remove the folder " + folder.string() + "; the base is then made again");
   }

@@ -17,9 +17,8 @@
 
 namespace stet {
 
-/// A finished base model with its world. Immutable; shared by the runs that start from it.
+/// A finished base model. Immutable; shared by the runs that start from it.
 struct BaseModel {
-  World world;
   Tokenizer tokenizer;
   Transformer model;
   at::Tensor weights;  ///< flat, kFloat
@@ -29,13 +28,15 @@ struct BaseModel {
 
 /// A base of random weights that is said to know every fact; model.vocabulary is the tokenizer's. For who asks what
 /// sets a run would draw or what it would cost, before anything is trained.
-[[nodiscard]] BaseModel untrained_base(const DataConfig& data, ModelConfig model);
+[[nodiscard]] BaseModel untrained_base(const World& world, const DataConfig& data, ModelConfig model);
 
-/// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it. Throws Stopped.
-void train_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator,
-                const ProgressSink& progress);
+/// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it. `world`: that of
+/// `base.config`. Throws Stopped.
+void train_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder,
+                Communicator& communicator, const ProgressSink& progress);
 
 /// Reads a finished base. Throws Error (data) if the files do not fit the configuration.
-[[nodiscard]] std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const std::filesystem::path& folder);
+[[nodiscard]] std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const World& world,
+                                                   const std::filesystem::path& folder);
 
 }  // namespace stet

@@ -6,6 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
+#include <stet/run/stopping.hpp>
 #include <stet/run/task_record.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
@@ -93,10 +94,9 @@ SlickOptions slick_options(SlickOptions protocol, const World& world) {
   return protocol;
 }
 
-void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder,
-                 Communicator& communicator, const ProgressSink& progress) {
+void label_facts(const PlannedLabels& labels, const BaseModel& base, const World& world,
+                 const std::filesystem::path& folder, Communicator& communicator, const ProgressSink& progress) {
   const TaskStopwatch watch;
-  const World world = make_world(labels.config.data);
   const std::vector<SlickRelation> relations = slick_questions(world);
   const SlickOptions options = slick_options(labels.config.slick, world);
   bool advanced = false;  // since the last checkpoint

@@ -14,11 +14,11 @@ namespace stet {
 /// The protocol with this world's lead and separator.
 [[nodiscard]] SlickOptions slick_options(SlickOptions protocol, const World& world);
 
-/// Collective. Labels the base facts and the new facts of `labels.config`'s world and writes labels.safetensors,
-/// slick.md and finished.json into `folder`. Shots come from the world's development facts; a world without them shows
-/// base facts about which pre-training asked questions, and these are then not labelled.
-void label_facts(const PlannedLabels& labels, const BaseModel& base, const std::filesystem::path& folder,
-                 Communicator& communicator, const ProgressSink& progress);
+/// Collective. Labels the base facts and the new facts of `world` (that of `labels.config`) and writes
+/// labels.safetensors, slick.md and finished.json into `folder`. Shots come from the world's development facts; a world
+/// without them shows base facts about which pre-training asked questions, and these are then not labelled.
+void label_facts(const PlannedLabels& labels, const BaseModel& base, const World& world,
+                 const std::filesystem::path& folder, Communicator& communicator, const ProgressSink& progress);
 
 /// What label_facts() asks: the facts to label and the facts to show, by relation.
 [[nodiscard]] std::vector<SlickRelation> slick_questions(const World& world);

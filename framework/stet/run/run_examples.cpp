@@ -19,8 +19,9 @@ TokenSequence text_of(const BaseModel& base, const Example& example) {
 }
 
 /// Texts about base facts, but those in `without`.
-std::vector<TokenSequence> base_texts(const BaseModel& base, std::uint64_t seed, std::span<const Fact> without = {}) {
-  const std::uint64_t facts = base.world.base_facts().size();
+std::vector<TokenSequence> base_texts(const BaseModel& base, const World& world, std::uint64_t seed,
+                                      std::span<const Fact> without = {}) {
+  const std::uint64_t facts = world.base_facts().size();
   const KeyedPermutation order(facts, seed, purpose_id("rehearsed texts"));
   std::unordered_set<std::uint64_t> left_out;
   for (const Fact& fact : without) left_out.insert(fact.id);
@@ -28,25 +29,25 @@ std::vector<TokenSequence> base_texts(const BaseModel& base, std::uint64_t seed,
   for (std::uint64_t i = 0; i < facts && texts.size() < rehearsal_texts; ++i) {
     const std::uint64_t index = order(i);
     // Where facts are met unequally often, a text's place does not say which fact it is about.
-    if (left_out.contains(base.world.base_facts()[base.world.shown(seed, index)].id)) continue;
-    texts.push_back(text_of(base, base.world.pretraining_example(seed, index)));
+    if (left_out.contains(world.base_facts()[world.shown(seed, index)].id)) continue;
+    texts.push_back(text_of(base, world.pretraining_example(seed, index)));
   }
   return texts;
 }
 
-std::vector<TokenSequence> neutral_texts(const BaseModel& base) {
-  const std::uint64_t facts = base.world.base_facts().size();
+std::vector<TokenSequence> neutral_texts(const BaseModel& base, const World& world) {
+  const std::uint64_t facts = world.base_facts().size();
   std::vector<TokenSequence> texts;
-  for (std::uint64_t i = 0; i < std::min(base.world.neutral_lines(), rehearsal_texts); ++i) {
-    texts.push_back(text_of(base, base.world.pretraining_example(0, facts + i)));
+  for (std::uint64_t i = 0; i < std::min(world.neutral_lines(), rehearsal_texts); ++i) {
+    texts.push_back(text_of(base, world.pretraining_example(0, facts + i)));
   }
   return texts;
 }
 
-std::vector<TokenSequence> generated_texts(const BaseModel& base, std::uint64_t seed) {
+std::vector<TokenSequence> generated_texts(const BaseModel& base, const World& world, std::uint64_t seed) {
   std::vector<Prompt> prompts;
   std::size_t longest = 0;
-  for (const TokenSequence& text : base_texts(base, seed)) {
+  for (const TokenSequence& text : base_texts(base, world, seed)) {
     longest = std::max(longest, text.ids.size());
     prompts.push_back({{text.ids.front()}, prompts.size()});
   }
@@ -72,19 +73,20 @@ std::vector<TokenSequence> generated_texts(const BaseModel& base, std::uint64_t 
 
 }  // namespace
 
-void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, const BaseModel& base, std::uint64_t seed) {
+void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, const BaseModel& base, const World& world,
+                   std::uint64_t seed) {
   store.draw_by(seed);
   for (const TokenizedSet& set : sets) {
     store.add(set.name, [&set] { return set.sequences; });
   }
-  store.add("neutral", [&base] { return neutral_texts(base); });
-  store.add("pretraining", [&base, seed] { return base_texts(base, seed); });
-  store.add("pretraining_not_held", [&base, sets, seed] {
+  store.add("neutral", [&base, &world] { return neutral_texts(base, world); });
+  store.add("pretraining", [&base, &world, seed] { return base_texts(base, world, seed); });
+  store.add("pretraining_not_held", [&base, &world, sets, seed] {
     const auto held =
         std::find_if(sets.begin(), sets.end(), [](const TokenizedSet& set) { return set.name == "held"; });
-    return base_texts(base, seed, held == sets.end() ? std::span<const Fact>() : held->facts);
+    return base_texts(base, world, seed, held == sets.end() ? std::span<const Fact>() : held->facts);
   });
-  store.add("self_generated", [&base, seed] { return generated_texts(base, seed); });
+  store.add("self_generated", [&base, &world, seed] { return generated_texts(base, world, seed); });
 }
 
 }  // namespace stet

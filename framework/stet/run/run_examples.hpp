@@ -19,7 +19,9 @@ inline constexpr std::uint64_t rehearsal_texts = 2048;
 ///   "pretraining":    texts about base facts, drawn anew for each seed (facts of the held set are among them),
 ///   "pretraining_not_held": the same without the facts of the set "held",
 ///   "self_generated": what the base itself writes after the first token of such texts, sampled at temperature 1.
-/// All tokens of a text but the first are predicted with loss. `sets` and `base` must outlive the store.
-void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, const BaseModel& base, std::uint64_t seed);
+/// All tokens of a text but the first are predicted with loss. `world`: the arm's. What is handed in must outlive the
+/// store.
+void fill_examples(ExampleStore& store, std::span<const TokenizedSet> sets, const BaseModel& base, const World& world,
+                   std::uint64_t seed);
 
 }  // namespace stet

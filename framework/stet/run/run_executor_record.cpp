@@ -9,10 +9,8 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/plugin/handover.hpp>
 #include <stet/run/model_folder.hpp>
 #include <stet/run/task_record.hpp>
-#include <stet/run/trainer_checkpoint.hpp>
 
 #include <algorithm>
 #include <string>
@@ -22,16 +20,7 @@ namespace stet {
 
 void RunExecutor::checkpoint() {
   Checkpoint checkpoint;
-  std::map<std::string, PluginState> saved;
-  collectively(communicator_, [&] {
-    for (const Instance& instance : regularizers_) {
-      saved[instance.use->key] = hook("regularizer", *instance.use, "save", [&] {
-        PluginState state = instance.regularizer->save();
-        refuse_if(wrong_with_state(state), "named tensors in the CPU's memory");
-        return state;
-      });
-    }
-  });
+  tuning_.save(checkpoint);
   state_.spent += watch_.spent();
   watch_.restart();
   collectively(communicator_, [&] { checkpoint.metadata["metrics_bytes"] = std::to_string(metrics_.sync()); });
@@ -39,14 +28,6 @@ void RunExecutor::checkpoint() {
   checkpoint.metadata["identity"] = run_.identity;
   checkpoint.metadata["manifest"] = manifest_;
   checkpoint.metadata["model"] = model_shape_text(base_.model.config());
-  save_trainer(*trainer_, weights_, checkpoint);
-  checkpoint.tensors["phase_start"] = phase_start_;
-  for (const auto& [name, weights] : snapshots_.all()) {
-    if (name != "base") checkpoint.tensors["snapshot." + name] = weights;  // the base is an artifact of its own
-  }
-  for (const auto& [key, state] : saved) {
-    for (const auto& [name, tensor] : state) checkpoint.tensors["plugin." + key + "." + name] = tensor;
-  }
   store_.save(checkpoint);
 }
 
@@ -70,33 +51,12 @@ bool RunExecutor::resume() {
     }
   });
   manifest_ = checkpoint->metadata.at("manifest");
-  phase_start_ = checkpoint->tensors.at("phase_start").clone();
-  trainer_->optimizer() = load_trainer(*checkpoint, weights_);
-  for (const auto& [name, tensor] : checkpoint->tensors) {
-    if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
-  }
-  for (Instance& instance : regularizers_) {
-    const std::string prefix = "plugin." + instance.use->key + ".";
-    PluginState own;
-    for (const auto& [name, tensor] : checkpoint->tensors) {
-      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor.clone();
-    }
-    hook("regularizer", *instance.use, "load", [&] { instance.regularizer->load(own); });
-  }
+  tuning_.load(*checkpoint);
   return true;
 }
 
-void RunExecutor::note_acting(const StepReport& report) {
-  const std::string& phase = run_.config.phases[state_.phase].name;
-  std::size_t i = 0;
-  for (const Instance& instance : regularizers_) {
-    if (instance.use->acts_in(phase) && report.penalties[i++] != 0) state_.acted.insert(instance.use->key);
-  }
-}
-
 void RunExecutor::warn_of_silence() {
-  for (const Instance& instance : regularizers_) {
-    const PluginUse& use = *instance.use;
+  for (const PluginUse& use : run_.config.regularizers) {
     const auto acts = [&](const PhaseConfig& phase) { return use.acts_in(phase.name); };
     if (state_.acted.contains(use.key) || std::none_of(run_.config.phases.begin(), run_.config.phases.end(), acts))
       continue;
@@ -121,8 +81,8 @@ void RunExecutor::write_record() {
                           "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
   }
   write_file_atomically(folder_ / "manifest.txt", manifest_);
-  if (!curation_.empty()) write_file_atomically(folder_ / "curation.md", curation_);
-  if (run_.config.checkpoint.keep_weights) save_model_folder(folder_, base_.model, weights_, base_.tokenizer);
+  if (!sets_.curation.empty()) write_file_atomically(folder_ / "curation.md", sets_.curation);
+  if (run_.config.checkpoint.keep_weights) save_model_folder(folder_, base_.model, tuning_.weights(), base_.tokenizer);
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   state_.spent += watch_.spent();

@@ -128,7 +128,7 @@ RunSets make_run_sets(const PlannedRun& run, const BaseModel& base, const World&
                       Communicator& communicator) {
   const SetsConfig& config = run.config.sets;
   const std::uint64_t seed = config.seed + run.seed;
-  const EligibleFacts eligible = eligible_facts(base.world, base.recall, world, config, labels);
+  const EligibleFacts eligible = eligible_facts(world, base.recall, config, labels);
   RunSets result;
   std::vector<FactSet> sets = config.match ? draw_matched(run, base, world, eligible, communicator, result.curation)
                                            : draw_sets(eligible.pools(), config.sizes(), seed);

@@ -1,7 +1,6 @@
 #include <stet/run/run_state.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/strings.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -10,14 +9,12 @@
 
 namespace stet {
 
-const at::Tensor& SnapshotStore::get(const std::string& name) const {
-  const auto found = snapshots_.find(name);
-  if (found != snapshots_.end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& [known, weights] : snapshots_) names.push_back(known);
-  throw Error(ErrorKind::config, "there is no snapshot '" + name + "' at this point of the run")
-      .expected("base, or the name of a phase that is over: " + join(names, ", "))
-      .hint(suggestion(name, names));
+void RunState::begin_phase() {
+  in_phase = true;
+  position = 0;
+  best_validation = -1;
+  bad_epochs = 0;
+  phase_over = false;
 }
 
 void RunState::record(std::int32_t phase_index, float epoch, const std::vector<TokenizedSet>& sets,

@@ -5,27 +5,14 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
-#include <stet/plugin/probe.hpp>
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace stet {
-
-/// "base" and finished phases, by name.
-class SnapshotStore : public Snapshots {
- public:
-  [[nodiscard]] const at::Tensor& get(const std::string& name) const override;
-  void put(const std::string& name, at::Tensor weights) { snapshots_[name] = std::move(weights); }
-  [[nodiscard]] const std::map<std::string, at::Tensor>& all() const noexcept { return snapshots_; }
-
- private:
-  std::map<std::string, at::Tensor> snapshots_;
-};
 
 struct RunState {
   std::size_t phase = 0;        ///< index of the phase under way
@@ -42,6 +29,9 @@ struct RunState {
   std::vector<std::string> measurements;  ///< lines of measurements.csv
   std::set<std::string> acted;  ///< keys of regularizers whose term was not 0 at some step, or that replaced weights
   std::vector<std::string> fact_arrays;  ///< "SET/KEY" of what record_facts() has recorded
+
+  /// At the start of a phase's training.
+  void begin_phase();
 
   /// Appends one evaluation.
   void record(std::int32_t phase_index, float epoch, const std::vector<TokenizedSet>& sets,

@@ -6,7 +6,9 @@
 #include <stet/outcomes/outcomes.hpp>
 #include <stet/plan/pretraining_data.hpp>
 #include <stet/run/base_model.hpp>
+#include <stet/run/fine_tuning.hpp>
 #include <stet/run/knowledge_labels.hpp>
+#include <stet/run/phase_data.hpp>
 #include <stet/run/probe_context.hpp>
 #include <stet/run/run_examples.hpp>
 #include <stet/run/run_sets.hpp>
@@ -19,16 +21,6 @@
 namespace stet {
 
 namespace {
-
-/// The same weights under every name: what a snapshot holds does not change what it costs.
-class OneSnapshot : public Snapshots {
- public:
-  explicit OneSnapshot(at::Tensor weights) : weights_(std::move(weights)) {}
-  [[nodiscard]] const at::Tensor& get(const std::string& /*name*/) const override { return weights_; }
-
- private:
-  at::Tensor weights_;
-};
 
 struct Speed {
   double seconds_per_sequence = 0, tokens_per_second = 0;
@@ -59,6 +51,14 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
   return {median, tokens / static_cast<double>(counted) / median};
 }
 
+/// Of a sequence: of the first ones, so that it is the same every time.
+double mean_tokens(const TrainingData& data) {
+  const std::uint64_t count = std::min<std::uint64_t>(data.epoch_size, 256);
+  double tokens = 0;
+  for (std::uint64_t i = 0; i < count; ++i) tokens += static_cast<double>(data.sequence(0, i).ids.size());
+  return tokens / static_cast<double>(count);
+}
+
 /// One arm's parts, made once.
 class Bench {
  public:
@@ -69,14 +69,14 @@ class Bench {
         seconds_(seconds),
         own_(registry.communicator().size() > 1 ? make_single_process() : nullptr),
         alone_(own_ ? *own_ : registry.communicator()),
-        base_(untrained_base(run.config.data, run.config.model)),
-        snapshots_(base_.weights) {
+        world_(make_world(run.config.data)),
+        base_(untrained_base(world_, run.config.data, run.config.model)) {
     PlannedRun by_recall = run;  // labels cost a model; the sets are as large by recall
     if (config_.sets.labels == Labels::slick) {
       by_recall.config.sets.labels = Labels::recall;
       by_recall.config.sets.per_category = 0;
     }
-    sets_ = make_run_sets(by_recall, base_, base_.world, nullptr, alone_).sets;
+    sets_ = make_run_sets(by_recall, base_, world_, nullptr, alone_).sets;
   }
 
   /// Of the phase that keeps most.
@@ -85,35 +85,16 @@ class Bench {
 
   /// Seconds of a phase's beginning and steps.
   [[nodiscard]] double phase(const PhaseConfig& phase, Speed& speed) {
-    std::vector<const TokenSequence*> sequences;
-    for (const TokenizedSet& set : sets_) {
-      if (std::find(phase.sets.begin(), phase.sets.end(), set.name) == phase.sets.end()) continue;
-      for (const TokenSequence& sequence : set.sequences) sequences.push_back(&sequence);
-    }
-    if (sequences.empty()) return 0;
-    const TrainingData data{"facts", sequences.size(),
-                            [&](std::uint64_t /*epoch*/, std::uint64_t index) { return *sequences[index]; }};
-    at::Tensor weights = base_.weights.clone();
-    Trainer trainer(base_.model, weights, config_.train, alone_);
-    fill_examples(trainer.examples(), sets_, base_, run_.seed);
-    std::vector<std::unique_ptr<Regularizer>> owned;
-    std::vector<ActiveRegularizer> active;
+    if (phase_size(phase, sets_) == 0) return 0;
+    const TrainingData data = phase_data(phase, sets_);
+    FineTuning tuning(base_.model, base_.weights, config_.train, alone_);
+    prepare(tuning);
+    tuning.add_plugins(config_, registry_);
     const ProcessorStopwatch beginning;
-    for (const PluginUse& use : config_.regularizers) {
-      if (!use.acts_in(phase.name)) continue;
-      owned.push_back(registry_.regularizer(use.plugin).create(use.parameters));
-      active.push_back({use.key, owned.back().get()});
-      owned.back()->begin_phase({phase.name, base_.model, weights, snapshots_, trainer.examples()}, false);
-    }
-    TrainableSelection selection;
-    for (const PluginUse& use : config_.freezes) {
-      if (use.acts_in(phase.name))
-        selection = registry_.freeze_strategy(use.plugin).create(use.parameters)->select(base_.model.table());
-    }
-    trainer.begin_phase(selection, active, snapshots_, base_.weights);
+    tuning.begin_phase(phase.name);
     const double begun = beginning.seconds();
-    speed = time_steps(trainer, data, seconds_);
-    teacher_bytes_ = std::max(teacher_bytes_, trainer.teacher_bytes(static_cast<double>(data.epoch_size)));
+    speed = time_steps(tuning.trainer(), data, seconds_);
+    teacher_bytes_ = std::max(teacher_bytes_, tuning.trainer().teacher_bytes(static_cast<double>(data.epoch_size)));
     return begun + planned_epochs(phase) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
   }
 
@@ -128,9 +109,10 @@ class Bench {
   /// Seconds of the probes at a run's first evaluation, or (else) between a phase's ends.
   [[nodiscard]] double probes(bool at_the_ends) {
     if (config_.probes.empty()) return 0;
-    Trainer trainer(base_.model, base_.weights.clone(), config_.train, alone_);
-    fill_examples(trainer.examples(), sets_, base_, run_.seed);
-    ProbeContext context = make_probe_context(base_.model, base_.weights, snapshots_, sets_, trainer.examples());
+    FineTuning tuning(base_.model, base_.weights, config_.train, alone_);
+    prepare(tuning);
+    ProbeContext context =
+        make_probe_context(base_.model, base_.weights, tuning.snapshots(), sets_, tuning.trainer().examples());
     context.phase = config_.phases.front().name;
     double total = 0;
     for (const PluginUse& use : config_.probes) {
@@ -149,6 +131,12 @@ class Bench {
   }
 
  private:
+  /// What a snapshot holds does not change what it costs: all are the base.
+  void prepare(FineTuning& tuning) const {
+    for (const PhaseConfig& phase : config_.phases) tuning.snapshots().put(phase.name, base_.weights);
+    fill_examples(tuning.trainer().examples(), sets_, base_, world_, run_.seed);
+  }
+
   template <class Wanted>
   [[nodiscard]] double scores(const Wanted& wanted) {
     const ProcessorStopwatch watch;
@@ -171,18 +159,19 @@ class Bench {
   double teacher_bytes_ = 0;
   std::unique_ptr<Communicator> own_;  // where the registry's has several ranks
   Communicator& alone_;
+  World world_;
   BaseModel base_;
-  OneSnapshot snapshots_;
   std::vector<TokenizedSet> sets_;
 };
 
 }  // namespace
 
 BaseCost measure_base(const RunConfig& config, double seconds) {
-  const BaseModel base = untrained_base(config.data, config.model);
-  const TrainingData text = make_pretraining_data(config, base.world, base.tokenizer, 0);
+  const World world = make_world(config.data);
+  const BaseModel base = untrained_base(world, config.data, config.model);
+  const TrainingData text = make_pretraining_data(config, world, base.tokenizer, 0);
   const std::unique_ptr<Communicator> alone = make_single_process();
-  const OneSnapshot snapshots(base.weights);
+  const SnapshotStore snapshots;
   Trainer trainer(base.model, base.weights.clone(), config.pretrain.train, *alone);
   trainer.begin_phase({}, {}, snapshots);
   const Speed speed = time_steps(trainer, text, seconds);
@@ -191,8 +180,7 @@ BaseCost measure_base(const RunConfig& config, double seconds) {
   cost.tokens_per_second = speed.tokens_per_second;
   cost.seconds =
       speed.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);
-  const double batch_tokens =
-      static_cast<double>(config.pretrain.train.batch_size) * speed.tokens_per_second * speed.seconds_per_sequence;
+  const double batch_tokens = static_cast<double>(config.pretrain.train.batch_size) * mean_tokens(text);
   const ModelConfig& shape = base.model.config();
   const double activations = batch_tokens * 4 *
                              (static_cast<double>(shape.layers) * 14 * static_cast<double>(shape.width) +
@@ -202,12 +190,13 @@ BaseCost measure_base(const RunConfig& config, double seconds) {
 }
 
 double measure_labels(const RunConfig& config) {
-  const BaseModel base = untrained_base(config.data, config.model);
-  SlickOptions options = slick_options(config.slick, base.world);
+  const World world = make_world(config.data);
+  const BaseModel base = untrained_base(world, config.data, config.model);
+  SlickOptions options = slick_options(config.slick, world);
   const double prompts = static_cast<double>(std::exchange(options.prompts, 1));
   const std::unique_ptr<Communicator> alone = make_single_process();
   double seconds = 0;
-  for (SlickRelation& relation : slick_questions(base.world)) {
+  for (SlickRelation& relation : slick_questions(world)) {
     if (relation.facts.empty()) continue;
     std::size_t tokens = 0;  // a trained model ends its answers, and its samples are often the same; these weights
                              // would go on, each its own way

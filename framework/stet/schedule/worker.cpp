@@ -104,8 +104,9 @@ class Worker {
   }
 
   Turn attempt_base(const PlannedBase& base) {
-    return attempt(workspace_.base_folder(base), task_name(base),
-                   [&](const std::filesystem::path& folder) { train_base(base, folder, communicator_, progress_); });
+    return attempt(workspace_.base_folder(base), task_name(base), [&](const std::filesystem::path& folder) {
+      train_base(base, world_of(base.config), folder, communicator_, progress_);
+    });
   }
 
   /// What a task needs: another task's results.
@@ -120,7 +121,7 @@ class Worker {
     if (const Need base_is = need(workspace_.base_folder(base)); base_is != Need::ready)
       return base_is == Need::open ? Turn::busy : Turn::done;
     return attempt(workspace_.labels_folder(labels, base), task_name(labels), [&](const std::filesystem::path& folder) {
-      label_facts(labels, base_of(labels.base), folder, communicator_, progress_);
+      label_facts(labels, base_of(labels.base), world_of(labels.config), folder, communicator_, progress_);
     });
   }
 
@@ -140,7 +141,9 @@ class Worker {
       const BaseModel& base = base_of(run.base);
       std::optional<KnowledgeLabels> labels;
       if (run.labels) collectively(communicator_, [&] { labels = load_labels(needed[1]); });
-      RunExecutor(run, base, labels ? &*labels : nullptr, registry_, communicator_, folder, progress_).execute();
+      RunExecutor(run, base, world_of(run.config), labels ? &*labels : nullptr, registry_, communicator_, folder,
+                  progress_)
+          .execute();
       collectively(communicator_, [&] {
         if (communicator_.rank() == 0) workspace_.announce(run);
       });
@@ -245,11 +248,19 @@ class Worker {
     communicator_.abort(error.exit_code());
   }
 
+  const World& world_of(const RunConfig& config) {
+    const World* world = nullptr;
+    collectively(communicator_, [&] { world = &worlds_.of(config); });
+    return *world;
+  }
+
   const BaseModel& base_of(std::size_t index) {
     if (!base_ || base_index_ != index) {
       base_.reset();
-      collectively(communicator_,
-                   [&] { base_ = load_base(plan_.bases[index], workspace_.base_folder(plan_.bases[index])); });
+      collectively(communicator_, [&] {
+        const PlannedBase& base = plan_.bases[index];
+        base_ = load_base(base, worlds_.of(base.config), workspace_.base_folder(base));
+      });
       base_index_ = index;
     }
     return *base_;
@@ -264,6 +275,7 @@ class Worker {
   std::set<std::string> suspects_;          // arms
   std::set<std::filesystem::path> failed_;  // here: where the disk is full, it stands nowhere else
   WorkerResult result_;
+  Worlds worlds_;
   std::unique_ptr<BaseModel> base_;
   std::size_t base_index_ = 0;
   Stopwatch watch_;

@@ -1,14 +1,16 @@
-// Trainer's work on one micro-batch: forward, losses, backward. The step around it: trainer.cpp.
+#include <stet/train/batch_loss.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/data/sampler.hpp>
 #include <stet/model/kernels_cpu.hpp>
 #include <stet/plugin/handover.hpp>
-#include <stet/train/trainer.hpp>
 
 #include <algorithm>
 
 namespace stet {
 
 /// The rows that something reads: those with task loss, or every row that predicts a token.
-struct Trainer::LossRows {
+struct BatchLoss::LossRows {
   at::Tensor index, targets;              // [P]
   std::vector<std::int64_t> target_list;  // [P]
   std::vector<std::int32_t> sequence_of;  // [P]
@@ -16,10 +18,25 @@ struct Trainer::LossRows {
   std::vector<double> task_weights;       // [P] in the task's loss; all 0 for rehearsed sequences, which have none
 };
 
-Trainer::LossRows Trainer::rows_of(const PackedBatch& batch, const MicroBatchShare& share) const {
+BatchLoss::BatchLoss(const Transformer& model, at::Tensor weights, const TrainOptions& options,
+                     const ExampleStore& examples, const PhaseRegularizers& regularizers, Communicator& communicator)
+    : model_(model),
+      weights_(std::move(weights)),
+      options_(options),
+      examples_(examples),
+      regularizers_(regularizers),
+      communicator_(communicator) {}
+
+void BatchLoss::begin_phase(const std::vector<bool>& trains, const Snapshots& snapshots) {
+  trains_ = &trains;
+  snapshots_ = &snapshots;
+  teachers_.clear();
+}
+
+BatchLoss::LossRows BatchLoss::rows_of(const PackedBatch& batch, const MicroBatchShare& share) const {
   LossRows rows;
   std::vector<std::int64_t> list;
-  if (all_rows_) {
+  if (regularizers_.read_all_rows()) {
     std::size_t next = 0;
     for (std::size_t b = 0; b < batch.examples.size(); ++b) {
       for (std::int64_t row = batch.offsets[b]; row + 1 < batch.offsets[b + 1]; ++row) {
@@ -52,36 +69,36 @@ Trainer::LossRows Trainer::rows_of(const PackedBatch& batch, const MicroBatchSha
   return rows;
 }
 
-Trainer::ShardSums Trainer::run_shard(std::span<const TokenSequence> sequences, std::int64_t shard, double global_rows,
-                                      double global_sequences, const at::Tensor& gradient, bool last_shard) {
-  ShardSums sums;
+LossSums BatchLoss::shard(std::span<const TokenSequence> sequences, const Shard& shard, const at::Tensor& gradient,
+                          const std::function<void(std::int64_t offset)>& completed) {
+  LossSums sums;
   sums.penalties.assign(regularizers_.size(), 0.0);
   // Rehearsal first: the batch's last micro-batch hands the gradient over while its backward pass runs.
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    const std::optional<Rehearsal>& rehearsal = acting_[i].rehearsal;
-    if (!rehearsal || rehearsal->per_step <= 0) continue;
-    const std::vector<TokenSequence>& all = examples_.sequences(rehearsal->set);
-    const auto count = static_cast<std::uint64_t>(rehearsal->per_step);
+    if (!regularizers_[i].rehearses()) continue;
+    const Rehearsal& rehearsal = *regularizers_[i].rehearsal;
+    const std::vector<TokenSequence>& all = examples_.sequences(rehearsal.set);
+    const auto count = static_cast<std::uint64_t>(rehearsal.per_step);
     const Sampler order(all.size(), examples_.seed() ^ 0x7265686561727365ULL);
-    const BatchRange part =
-        part_of({0, count}, static_cast<std::uint64_t>(shard), static_cast<std::uint64_t>(reducer_.shards()));
+    const BatchRange part = part_of({0, count}, shard.index, shard.count);
     std::vector<TokenSequence> drawn;
     for (std::uint64_t place = part.begin; place < part.end; ++place) {
-      drawn.push_back(all[order.index(static_cast<std::uint64_t>(optimizer_.step) * count + place)]);
+      drawn.push_back(all[order.index(static_cast<std::uint64_t>(shard.step) * count + place)]);
     }
-    if (!drawn.empty()) micro_batch(drawn, {0, static_cast<double>(count), static_cast<int>(i), false}, gradient, sums);
+    if (drawn.empty()) continue;
+    micro_batch(drawn, {0, static_cast<double>(count), static_cast<int>(i), false}, gradient, completed, sums);
   }
   const auto pieces = static_cast<std::uint64_t>(options_.accumulation);
   for (std::uint64_t piece = 0; piece < pieces; ++piece) {
     const BatchRange part = part_of({0, sequences.size()}, piece, pieces);
     if (part.begin == part.end) continue;
     micro_batch(sequences.subspan(part.begin, part.end - part.begin),
-                {global_rows, global_sequences, -1, last_shard && piece + 1 == pieces}, gradient, sums);
+                {shard.batch_rows, shard.batch_examples, -1, piece + 1 == pieces}, gradient, completed, sums);
   }
   return sums;
 }
 
-double Trainer::task_loss(const LossRows& rows, const at::Tensor& logits, at::Tensor& d_logits) const {
+double BatchLoss::task_loss(const LossRows& rows, const at::Tensor& logits, at::Tensor& d_logits) const {
   return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     const std::vector<T> weight(rows.task_weights.begin(), rows.task_weights.end());
     std::vector<T> losses(weight.size());
@@ -94,8 +111,9 @@ double Trainer::task_loss(const LossRows& rows, const at::Tensor& logits, at::Te
   });
 }
 
-void Trainer::micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share,
-                          const at::Tensor& gradient, ShardSums& sums) {
+void BatchLoss::micro_batch(std::span<const TokenSequence> sequences, const MicroBatchShare& share,
+                            const at::Tensor& gradient, const std::function<void(std::int64_t offset)>& completed,
+                            LossSums& sums) {
   const PackedBatch batch = pack(sequences);
   const LossRows rows = rows_of(batch, share);
   const TokenBatch tokens{batch.tokens, batch.offsets, batch.positions};
@@ -115,31 +133,40 @@ void Trainer::micro_batch(std::span<const TokenSequence> sequences, const MicroB
     d_hidden = output_penalties(batch, rows, share, hidden, logits, d_logits, sums);
     at::Tensor through_head = d_logits.matmul(head);
     d_hidden = d_hidden.defined() ? d_hidden + through_head : through_head;
-    if (trains_[model_.head_index()]) {
+    if ((*trains_)[model_.head_index()]) {
       at::Tensor d_head = model_.head(gradient);
       at::addmm_out(d_head, d_head, d_logits.t(), hidden);
     }
   }
-  const bool untied = !model_.config().tied_head;
-  if (share.last && untied) reducer_.complete_from(model_.table()[model_.head_index()].offset);
-  model_.backward(weights_, tokens, activations_, d_hidden, gradient, trains_,
-                  share.last ? [this](std::int64_t offset) { reducer_.complete_from(offset); }
-                             : std::function<void(std::int64_t)>());
+  const bool tells = share.last && completed;
+  if (tells && !model_.config().tied_head) completed(model_.table()[model_.head_index()].offset);
+  model_.backward(weights_, tokens, activations_, d_hidden, gradient, *trains_,
+                  tells ? completed : std::function<void(std::int64_t)>());
+}
+
+at::Tensor BatchLoss::teacher_logits(const std::string& name, const PackedBatch& batch, const LossRows& rows) {
+  std::unique_ptr<TeacherCache>& teacher = teachers_[{name, regularizers_.read_all_rows()}];
+  if (!teacher) teacher = std::make_unique<TeacherCache>(model_, snapshots_->get(name));
+  std::uint64_t others = 0;
+  for (const auto& [key, other] : teachers_) others += other == teacher ? 0 : other->cached_bytes();
+  const auto limit = static_cast<std::uint64_t>(options_.teacher_cache_megabytes * 1e6);
+  teacher->set_limit(limit - std::min(limit, others));
+  return teacher->logits(batch, rows.index, rows.sequence_of);
 }
 
 /// Adds the gradients of the output regularizers that these sequences are for: into d_logits, and what goes to hidden
 /// states directly is returned (undefined if nothing).
-at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share,
-                                     const at::Tensor& hidden, const at::Tensor& logits, at::Tensor& d_logits,
-                                     ShardSums& sums) {
+at::Tensor BatchLoss::output_penalties(const PackedBatch& batch, const LossRows& rows, const MicroBatchShare& share,
+                                       const at::Tensor& hidden, const at::Tensor& logits, at::Tensor& d_logits,
+                                       LossSums& sums) {
   at::Tensor d_hidden;
   std::vector<std::int32_t> set_of;
   for (const std::uint64_t example : batch.examples) set_of.push_back(ExampleStore::set_of(example));
   for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    Regularizer& regularizer = *regularizers_[i].object;
-    if (acting_[i].site != Site::outputs || (acting_[i].rehearsal ? static_cast<int>(i) : -1) != share.rehearsed)
+    const PhaseRegularizers::Entry& regularizer = regularizers_[i];
+    if (regularizer.site != Site::outputs || (regularizer.rehearsal ? static_cast<int>(i) : -1) != share.rehearsed)
       continue;
-    const bool everywhere = acting_[i].scope == RowScope::all;
+    const bool everywhere = regularizer.scope == RowScope::all;
     std::vector<double> count(batch.examples.size());
     for (std::size_t p = 0; p < rows.sequence_of.size(); ++p) {
       if (everywhere || rows.is_answer[p]) ++count[static_cast<std::size_t>(rows.sequence_of[p])];
@@ -159,25 +186,17 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& r
     context.examples = batch.examples;
     context.set_of = set_of;
     context.sets = examples_.names();
-    context.snapshot_logits = [&](const std::string& name) {
-      std::unique_ptr<TeacherCache>& teacher = teachers_[{name, all_rows_}];
-      if (!teacher) teacher = std::make_unique<TeacherCache>(model_, snapshots_->get(name));
-      std::uint64_t others = 0;
-      for (const auto& [key, other] : teachers_) others += other == teacher ? 0 : other->cached_bytes();
-      const auto limit = static_cast<std::uint64_t>(options_.teacher_cache_megabytes * 1e6);
-      teacher->set_limit(limit - std::min(limit, others));
-      return teacher->logits(batch, rows.index, rows.sequence_of);
-    };
+    context.snapshot_logits = [&](const std::string& name) { return teacher_logits(name, batch, rows); };
     context.logits_under = [&](const at::Tensor& weights) {
       const at::NoGradGuard guard;
       communicator_.recorder().beat();
       return model_.forward(weights, {batch.tokens, batch.offsets, batch.positions}, &rows.index, nullptr)
           .matmul(model_.head(weights).t());
     };
-    sums.penalties[i] += hook(regularizers_[i], "output_loss", [&] {
+    sums.penalties[i] += regularizers_.hook(regularizer, "output_loss", [&] {
       const at::AutoGradMode enable(true);
       const Lent seen_hidden(hidden, false), seen_logits(logits, false);
-      const at::Tensor term = regularizer.output_loss(context);
+      const at::Tensor term = regularizer.object->output_loss(context);
       seen_hidden.refuse_write("the hidden states");
       seen_logits.refuse_write("the logits");
       return take_term(term, context);
@@ -188,6 +207,16 @@ at::Tensor Trainer::output_penalties(const PackedBatch& batch, const LossRows& r
     }
   }
   return d_hidden;
+}
+
+double BatchLoss::teacher_bytes(double examples) const {
+  double sum = 0;
+  for (const auto& [name, teacher] : teachers_) {
+    if (teacher->cached_examples() == 0) continue;
+    const double each = static_cast<double>(teacher->cached_bytes()) / static_cast<double>(teacher->cached_examples());
+    sum += each * examples;
+  }
+  return std::min(sum, options_.teacher_cache_megabytes * 1e6);
 }
 
 }  // namespace stet

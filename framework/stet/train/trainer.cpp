@@ -2,11 +2,14 @@
 
 #include <stet/base/error.hpp>
 #include <stet/plugin/handover.hpp>
-#include <stet/train/adamw.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <optional>
+#include <span>
+#include <utility>
 
 namespace stet {
 
@@ -18,54 +21,20 @@ Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions opti
       reducer_(
           communicator, weights_.numel(), weights_.scalar_type(), options.micro_shards,
           static_cast<std::int64_t>(options.bucket_megabytes * 1e6 / static_cast<double>(weights_.element_size()))),
-      examples_(model, communicator, reducer_.shards()) {}
+      examples_(model, communicator, reducer_.shards()),
+      regularizers_(communicator),
+      loss_(model, weights_, options_, examples_, regularizers_, communicator),
+      update_(model.table(), weights_, options_) {}
 
-void Trainer::begin_phase(const TrainableSelection& chosen, std::vector<ActiveRegularizer> regularizers,
+void Trainer::begin_phase(const TrainableSelection& chosen, const std::vector<ActiveRegularizer>& regularizers,
                           const Snapshots& snapshots, const at::Tensor& phase_start) {
-  const ParameterTable& table = model_.table();
-  TrainableSelection selection = chosen;
-  if (selection.trains.empty()) selection.trains.assign(table.size(), true);
-  refuse_if(wrong_with_selection(selection, table), expected_of_selection);
-  trains_ = selection.trains;
-  masks_ = selection.masks;
-  ranges_.clear();
-  trainable_ = 0;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    if (!trains_[i] || selection.low_rank.contains(i)) continue;
-    const auto mask = masks_.find(i);
-    const bool decays = table[i].shape.size() > 1;
-    const std::uint8_t* const bytes = mask == masks_.end() ? nullptr : mask->second.data_ptr<std::uint8_t>();
-    Range* const previous = ranges_.empty() ? nullptr : &ranges_.back();
-    if (previous != nullptr && previous->offset + previous->count == table[i].offset && previous->decays == decays &&
-        previous->mask == nullptr && bytes == nullptr) {
-      previous->count += table[i].count;
-    } else {
-      ranges_.push_back({table[i].offset, table[i].count, trainable_, decays, bytes});
-    }
-    trainable_ += table[i].count;
-  }
-  low_rank_ = {};
-  if (!selection.low_rank.empty()) {
-    low_rank_ = LowRankUpdates(table, selection, phase_start.defined() ? phase_start : weights_.clone());
-    trainable_ += low_rank_.elements();
-  }
-  optimizer_ = {at::zeros({trainable_}, weights_.scalar_type()), at::zeros({trainable_}, weights_.scalar_type()), 0};
-  if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors(examples_.seed());
-  regularizers_ = std::move(regularizers);
-  all_rows_ = false;
-  acting_.clear();
-  for (const ActiveRegularizer& r : regularizers_) {
-    Acting& acting = acting_.emplace_back();
-    acting.site = hook(r, "site", [&] { return r.object->site(); });
-    if (acting.site != Site::outputs) continue;
-    acting.scope = hook(r, "scope", [&] { return r.object->scope(); });
-    acting.rehearsal = hook(r, "rehearsal", [&] { return r.object->rehearsal(); });
-    all_rows_ = all_rows_ || acting.scope == RowScope::all;
-    if (acting.rehearsal && acting.rehearsal->per_step > 0)
-      static_cast<void>(examples_.sequences(acting.rehearsal->set));
+  update_.begin_phase(chosen, phase_start, examples_.seed());
+  regularizers_.replace(regularizers);
+  for (const PhaseRegularizers::Entry& regularizer : regularizers_) {
+    if (regularizer.rehearses()) static_cast<void>(examples_.sequences(regularizer.rehearsal->set));
   }
   snapshots_ = &snapshots;
-  teachers_.clear();
+  loss_.begin_phase(update_.trains(), snapshots);
 }
 
 StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
@@ -109,11 +78,15 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   for (std::int64_t local = 0; local < reducer_.local_shards(); ++local) {
     const BatchRange part = positions_of(local);
     const at::Tensor& gradient = reducer_.begin_shard();
-    ShardSums shard;
+    LossSums shard;
     attempt([&] {
       const std::span<const TokenSequence> mine(sequences.data() + (part.begin - own.begin), part.end - part.begin);
-      shard = run_shard(mine, reducer_.first_shard() + local, rows, static_cast<double>(range.end - range.begin),
-                        gradient, local + 1 == reducer_.local_shards());
+      const BatchLoss::Shard which{static_cast<std::uint64_t>(reducer_.first_shard() + local), shards,
+                                   update_.optimizer().step, rows, static_cast<double>(range.end - range.begin)};
+      const bool last = local + 1 == reducer_.local_shards();
+      shard = loss_.shard(
+          mine, which, gradient,
+          last ? [this](std::int64_t offset) { reducer_.complete_from(offset); } : std::function<void(std::int64_t)>());
     });
     reducer_.end_shard();
     shard.penalties.resize(regularizers_.size());
@@ -139,26 +112,90 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   } else {
     collectively(communicator_, [&] { update(gradient, report, total_steps); });
   }
-  if (options_.replica_check_steps > 0 && optimizer_.step % options_.replica_check_steps == 0) check_replicas();
+  if (options_.replica_check_steps > 0 && update_.optimizer().step % options_.replica_check_steps == 0)
+    check_replicas();
   return report;
 }
 
-double Trainer::teacher_bytes(double examples) const {
-  double sum = 0;
-  for (const auto& [name, teacher] : teachers_) {
-    if (teacher->cached_examples() == 0) continue;
-    const double each = static_cast<double>(teacher->cached_bytes()) / static_cast<double>(teacher->cached_examples());
-    sum += each * examples;
+void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
+  const at::NoGradGuard guard;
+  const WeightContext context = weight_context(gradient);
+  const std::int64_t step = update_.optimizer().step;
+  // Writes through pointers cost two passes over memory to find: looked for in a phase's first step and as often as
+  // replicas are compared.
+  const bool closely =
+      step == 0 || (options_.replica_check_steps > 0 && (step + 1) % options_.replica_check_steps == 0);
+  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
+    const PhaseRegularizers::Entry& regularizer = regularizers_[i];
+    if (regularizer.site != Site::weights) continue;
+    report.penalties[i] = regularizers_.hook(regularizer, "add_gradient", [&] {
+      const Lent values(weights_, closely);
+      const double value = regularizer.object->add_gradient(context);
+      values.refuse_write("the weights");
+      if (std::isfinite(report.task_loss)) check_penalty(value);
+      return value;
+    });
   }
-  return std::min(sum, options_.teacher_cache_megabytes * 1e6);
+  report.loss = report.task_loss;
+  for (const double penalty : report.penalties) report.loss += penalty;
+  report.gradient_norm = update_.prepare(gradient);
+  report.learning_rate = rate_at(options_, step, total_steps);
+  refuse_unless_finite(report);
+  const double clip = options_.clip;
+  update_.apply(gradient, report.learning_rate,
+                clip > 0 && report.gradient_norm > clip ? clip / report.gradient_norm : 1.0);
+  for (const PhaseRegularizers::Entry& regularizer : regularizers_) {
+    regularizers_.hook(regularizer, "after_step", [&] {
+      const Lent values(weights_, closely), whole(gradient, closely);
+      regularizer.object->after_step(context);
+      values.refuse_write("the weights");
+      whole.refuse_write("the gradient");
+    });
+  }
+}
+
+WeightContext Trainer::weight_context(const at::Tensor& gradient) const {
+  return {model_.table(),           weights_,       gradient, update_.trains(), *snapshots_, examples_,
+          update_.optimizer().step, update_.masks()};
+}
+
+/// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of
+/// them.
+std::string Trainer::who_is_not_finite() const {
+  for (const PhaseRegularizers::Entry& regularizer : regularizers_) {
+    if (regularizer.site != Site::weights) continue;
+    const at::Tensor alone = at::zeros_like(weights_);
+    try {
+      static_cast<void>(regularizers_.hook(regularizer, "add_gradient",
+                                           [&] { return regularizer.object->add_gradient(weight_context(alone)); }));
+    } catch (const Error&) {
+      continue;  // it has no answer a second time
+    }
+    if (!all_finite(alone)) return regularizer.name;
+  }
+  return "";
+}
+
+void Trainer::refuse_unless_finite(const StepReport& report) const {
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
+    const std::string guilty = std::isfinite(report.loss) ? who_is_not_finite() : "";
+    throw Error(ErrorKind::numerical, !std::isfinite(report.loss) ? "the loss is not finite"
+                                      : guilty.empty()
+                                          ? "the gradient is not finite"
+                                          : "the gradient is not finite: regularizer '" + guilty + "', add_gradient")
+        .at("step " + std::to_string(update_.optimizer().step))
+        .received(fmt::format("loss {}, gradient norm {}, learning rate {}", report.loss, report.gradient_norm,
+                              report.learning_rate))
+        .hint("lower train.learning_rate, or set train.warmup_steps and train.clip");
+  }
 }
 
 std::vector<std::string> Trainer::replace_weights() {
   const at::NoGradGuard guard;
   const at::Tensor gradient = at::zeros_like(weights_);
   std::vector<std::string> replaced;
-  for (const ActiveRegularizer& regularizer : regularizers_) {
-    const std::optional<at::Tensor> weights = hook(regularizer, "replace_weights", [&] {
+  for (const PhaseRegularizers::Entry& regularizer : regularizers_) {
+    const std::optional<at::Tensor> weights = regularizers_.hook(regularizer, "replace_weights", [&] {
       const Lent values(weights_, true);
       std::optional<at::Tensor> mine = regularizer.object->replace_weights(weight_context(gradient));
       values.refuse_write("the weights");
@@ -184,7 +221,7 @@ void Trainer::check_replicas() const {
       const std::vector<std::string> one = communicator_.all_gather(hash_tensor(model_.table().view(weights_, i)));
       if (one[rank] == one[0]) continue;
       throw Error(ErrorKind::communication, "the ranks' weights differ")
-          .at(fmt::format("rank {}, step {}, {}", rank, optimizer_.step, model_.table()[i].name))
+          .at(fmt::format("rank {}, step {}, {}", rank, update_.optimizer().step, model_.table()[i].name))
           .expected("equal bits on all ranks")
           .hint(
               "a plugin that is not the same on all ranks, memory faults, or an MPI reduction whose ranks add in "

@@ -1,72 +1,56 @@
-// The update of a step: weight-site regularizers, clipping, AdamW, low-rank factors.
-#include <stet/train/trainer.hpp>
+#include <stet/train/weight_update.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/plugin/handover.hpp>
 #include <stet/train/adamw.hpp>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
+#include <utility>
 
 namespace stet {
 
-void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
-  const at::NoGradGuard guard;
-  const WeightContext context = weight_context(gradient);
-  // Writes through pointers cost two passes over memory to find: looked for in a phase's first step and as often as
-  // replicas are compared.
-  const bool closely = optimizer_.step == 0 ||
-                       (options_.replica_check_steps > 0 && (optimizer_.step + 1) % options_.replica_check_steps == 0);
-  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    if (acting_[i].site != Site::weights) continue;
-    const ActiveRegularizer& regularizer = regularizers_[i];
-    report.penalties[i] = hook(regularizer, "add_gradient", [&] {
-      const Lent values(weights_, closely);
-      const double value = regularizer.object->add_gradient(context);
-      values.refuse_write("the weights");
-      if (std::isfinite(report.task_loss)) check_penalty(value);
-      return value;
-    });
+WeightUpdate::WeightUpdate(const ParameterTable& table, at::Tensor weights, const TrainOptions& options)
+    : table_(table), weights_(std::move(weights)), options_(options) {}
+
+void WeightUpdate::begin_phase(const TrainableSelection& chosen, const at::Tensor& phase_start, std::uint64_t seed) {
+  TrainableSelection selection = chosen;
+  if (selection.trains.empty()) selection.trains.assign(table_.size(), true);
+  refuse_if(wrong_with_selection(selection, table_), expected_of_selection);
+  trains_ = selection.trains;
+  masks_ = selection.masks;
+  select_ranges(selection);
+  low_rank_ = {};
+  if (!selection.low_rank.empty()) {
+    low_rank_ = LowRankUpdates(table_, selection, phase_start.defined() ? phase_start : weights_.clone());
+    trainable_ += low_rank_.elements();
   }
-  report.loss = report.task_loss;
-  for (const double penalty : report.penalties) report.loss += penalty;
-  apply(gradient, report, total_steps);
-  for (const ActiveRegularizer& regularizer : regularizers_) {
-    hook(regularizer, "after_step", [&] {
-      const Lent values(weights_, closely), whole(gradient, closely);
-      regularizer.object->after_step(context);
-      values.refuse_write("the weights");
-      whole.refuse_write("the gradient");
-    });
-  }
+  optimizer_ = {at::zeros({trainable_}, weights_.scalar_type()), at::zeros({trainable_}, weights_.scalar_type()), 0};
+  if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors(seed);
 }
 
-WeightContext Trainer::weight_context(const at::Tensor& gradient) const {
-  return {model_.table(), weights_, gradient, trains_, *snapshots_, examples_, optimizer_.step, masks_};
-}
-
-/// Asked again, into zeros, once the whole gradient is known to be of no use: the run ends with it. Empty: none of
-/// them.
-std::string Trainer::who_is_not_finite() const {
-  for (std::size_t i = 0; i < regularizers_.size(); ++i) {
-    if (acting_[i].site != Site::weights) continue;
-    const ActiveRegularizer& regularizer = regularizers_[i];
-    const at::Tensor alone = at::zeros_like(weights_);
-    try {
-      static_cast<void>(
-          hook(regularizer, "add_gradient", [&] { return regularizer.object->add_gradient(weight_context(alone)); }));
-    } catch (const Error&) {
-      continue;  // it has no answer a second time
+/// Neighbours that are treated alike become one range.
+void WeightUpdate::select_ranges(const TrainableSelection& selection) {
+  ranges_.clear();
+  trainable_ = 0;
+  for (std::size_t i = 0; i < table_.size(); ++i) {
+    if (!trains_[i] || selection.low_rank.contains(i)) continue;
+    const auto mask = masks_.find(i);
+    const bool decays = table_[i].shape.size() > 1;
+    const std::uint8_t* const bytes = mask == masks_.end() ? nullptr : mask->second.data_ptr<std::uint8_t>();
+    Range* const previous = ranges_.empty() ? nullptr : &ranges_.back();
+    if (previous != nullptr && previous->offset + previous->count == table_[i].offset && previous->decays == decays &&
+        previous->mask == nullptr && bytes == nullptr) {
+      previous->count += table_[i].count;
+    } else {
+      ranges_.push_back({table_[i].offset, table_[i].count, trainable_, decays, bytes});
     }
-    if (!all_finite(alone)) return regularizer.name;
+    trainable_ += table_[i].count;
   }
-  return "";
 }
 
-void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
+double WeightUpdate::prepare(const at::Tensor& gradient) {
   const at::NoGradGuard guard;
-  by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
+  return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
     T* const g = gradient.data_ptr<T>();
     double squares = 0;
     for (const Range& range : ranges_) {
@@ -77,58 +61,37 @@ void Trainer::apply(const at::Tensor& gradient, StepReport& report, std::int64_t
       }
       squares += sum_of_squares(g + range.offset, range.count);
     }
-    at::Tensor factor_gradient;
     if (!low_rank_.empty()) {
-      factor_gradient = low_rank_.project(gradient, optimizer_.factors);
-      squares += sum_of_squares(factor_gradient.data_ptr<T>(), low_rank_.elements());
+      factor_gradient_ = low_rank_.project(gradient, optimizer_.factors);
+      squares += sum_of_squares(factor_gradient_.data_ptr<T>(), low_rank_.elements());
     }
-    report.gradient_norm = std::sqrt(squares);
-    report.learning_rate = rate_at(options_, optimizer_.step, total_steps);
-    if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
-      const std::string guilty = std::isfinite(report.loss) ? who_is_not_finite() : "";
-      throw Error(ErrorKind::numerical, !std::isfinite(report.loss) ? "the loss is not finite"
-                                        : guilty.empty()
-                                            ? "the gradient is not finite"
-                                            : "the gradient is not finite: regularizer '" + guilty + "', add_gradient")
-          .at("step " + std::to_string(optimizer_.step))
-          .received(fmt::format("loss {}, gradient norm {}, learning rate {}", report.loss, report.gradient_norm,
-                                report.learning_rate))
-          .hint("lower train.learning_rate, or set train.warmup_steps and train.clip");
-    }
-    ++optimizer_.step;
-    const double scale =
-        options_.clip > 0 && report.gradient_norm > options_.clip ? options_.clip / report.gradient_norm : 1.0;
-    for (const Range& range : ranges_) {
-      const AdamWStep adamw{report.learning_rate,
-                            options_.beta1,
-                            options_.beta2,
-                            options_.epsilon,
-                            range.decays ? options_.weight_decay : 0.0,
-                            optimizer_.step};
-      adamw_update(adamw, weights_.data_ptr<T>() + range.offset, g + range.offset,
-                   optimizer_.first.data_ptr<T>() + range.state, optimizer_.second.data_ptr<T>() + range.state,
-                   range.mask, range.count, scale);
-    }
-    if (!low_rank_.empty()) apply_low_rank(factor_gradient, report.learning_rate, scale);
-    return 0;
+    return std::sqrt(squares);
   });
 }
 
-/// AdamW on the factors, and the merged weights.
-void Trainer::apply_low_rank(const at::Tensor& factor_gradient, double rate, double scale) {
+void WeightUpdate::apply(const at::Tensor& gradient, double rate, double scale) {
+  const at::NoGradGuard guard;
+  ++optimizer_.step;
+  const auto adamw = [&](bool decays) {
+    return AdamWStep{
+        rate, options_.beta1, options_.beta2, options_.epsilon, decays ? options_.weight_decay : 0.0, optimizer_.step};
+  };
   by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {
+    T* const first = optimizer_.first.data_ptr<T>();
+    T* const second = optimizer_.second.data_ptr<T>();
+    for (const Range& range : ranges_) {
+      adamw_update(adamw(range.decays), weights_.data_ptr<T>() + range.offset, gradient.data_ptr<T>() + range.offset,
+                   first + range.state, second + range.state, range.mask, range.count, scale);
+    }
     const std::int64_t moments = trainable_ - low_rank_.elements();
     for (const LowRankUpdates::Part& part : low_rank_.parts()) {
-      const AdamWStep adamw{
-          rate,           options_.beta1, options_.beta2, options_.epsilon, part.decays ? options_.weight_decay : 0.0,
-          optimizer_.step};
-      adamw_update<T>(adamw, optimizer_.factors.data_ptr<T>() + part.a, factor_gradient.data_ptr<T>() + part.a,
-                      optimizer_.first.data_ptr<T>() + moments + part.a,
-                      optimizer_.second.data_ptr<T>() + moments + part.a, nullptr, part.count(), scale);
+      adamw_update<T>(adamw(part.decays), optimizer_.factors.data_ptr<T>() + part.a,
+                      factor_gradient_.data_ptr<T>() + part.a, first + moments + part.a, second + moments + part.a,
+                      nullptr, part.count(), scale);
     }
     return 0;
   });
-  low_rank_.merge(optimizer_.factors, weights_);
+  if (!low_rank_.empty()) low_rank_.merge(optimizer_.factors, weights_);
 }
 
 }  // namespace stet

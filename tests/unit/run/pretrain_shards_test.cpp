@@ -95,15 +95,18 @@ TEST_F(PretrainShards, ABaseIsTrainedOnThem) {
     const PlannedBase base{"x", 0, config(which, tokenizer())};
     const std::filesystem::path folder = folder_ / ("base" + std::to_string(weights.size()));
     std::filesystem::create_directories(folder);
-    train_base(base, folder, *alone, {});
-    const std::unique_ptr<BaseModel> model = load_base(base, folder);
+    const World world = make_world(base.config.data);
+    train_base(base, world, folder, *alone, {});
+    const std::unique_ptr<BaseModel> model = load_base(base, world, folder);
     EXPECT_EQ(model->tokenizer.hash(), Tokenizer::load(folder_ / "tokenizer.json").hash());
     weights.push_back(model->weights);
   }
   EXPECT_FALSE(weights[0].equal(weights[1]));
   // Another world under the same folder, even of as many facts, is refused and not counted.
   for (const auto& [which, folder] : {std::pair{shards("shards"), "base1"}, std::pair{std::string(), "base0"}}) {
-    const Error other = error_of([&] { (void)load_base({"x", 0, config(which, tokenizer())}, folder_ / folder); });
+    const PlannedBase base{"x", 0, config(which, tokenizer())};
+    const World world = make_world(base.config.data);
+    const Error other = error_of([&] { (void)load_base(base, world, folder_ / folder); });
     EXPECT_EQ(other.kind(), ErrorKind::data);
     EXPECT_TRUE(has(other.what(), "made from another world, or otherwise"));
     EXPECT_TRUE(has(other.what(), "base.toml"));
@@ -136,7 +139,8 @@ TEST_F(PretrainShards, WhatDoesNotFitIsRefused) {
   const auto alone = make_single_process();
   std::filesystem::create_directories(folder_ / "base");
   const Error damaged = error_of([&] {
-    train_base({"x", 0, config(shards("shards"), tokenizer())}, folder_ / "base", *alone, {});
+    const PlannedBase base{"x", 0, config(shards("shards"), tokenizer())};
+    train_base(base, make_world(base.config.data), folder_ / "base", *alone, {});
   });
   EXPECT_TRUE(has(damaged.what(), "shard-00001.safetensors"));
 }

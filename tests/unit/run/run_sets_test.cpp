@@ -31,18 +31,20 @@ class RunSetsTest : public ::testing::Test {
     sets.subjects = Subjects::all;
   }
 
-  BaseModel base() const {
+  /// Of the present options.
+  const World& world() { return worlds_.of(run_.config); }
+  BaseModel base() {
     ModelConfig shape;
     shape.width = 16;
     shape.layers = 1;
     shape.heads = 2;
     shape.feed_forward = 16;
     shape.context = 32;
-    return untrained_base(run_.config.data, shape);
+    return untrained_base(world(), run_.config.data, shape);
   }
 
   RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) {
-    return make_run_sets(run_, base, base.world, labels, *alone_);
+    return make_run_sets(run_, base, world(), labels, *alone_);
   }
   RunSets make() { return make(base()); }
 
@@ -59,6 +61,7 @@ class RunSetsTest : public ::testing::Test {
   }
 
   PlannedRun run_;
+  Worlds worlds_;
   const std::unique_ptr<Communicator> alone_ = make_single_process();
 };
 
@@ -77,7 +80,7 @@ TEST_F(RunSetsTest, DeclaredSetsAreDrawnAndDisjoint) {
   for (const TokenizedSet& s : sets.sets) {
     for (const Fact& fact : s.facts) {
       EXPECT_EQ(owner.emplace(fact.subject, s.name).first->second, s.name);
-      EXPECT_EQ(b.world.relations()[fact.relation].name == "employer", s.name == "out_of_relation");
+      EXPECT_EQ(world().relations()[fact.relation].name == "employer", s.name == "out_of_relation");
     }
     for (const TokenSequence& sequence : s.sequences) EXPECT_TRUE(examples.insert(sequence.example).second);
   }
@@ -93,7 +96,7 @@ TEST_F(RunSetsTest, KnownFactsMayBeOfAHeldOutRelation) {
   const RunSets sets = make(b);
   std::map<std::string, std::size_t> employers;
   for (const TokenizedSet& s : sets.sets) {
-    for (const Fact& fact : s.facts) employers[s.name] += b.world.relations()[fact.relation].name == "employer" ? 1 : 0;
+    for (const Fact& fact : s.facts) employers[s.name] += world().relations()[fact.relation].name == "employer" ? 1 : 0;
   }
   EXPECT_GT(employers["known"], 0U);
   EXPECT_LT(employers["known"], set(sets, "known").facts.size());
@@ -112,9 +115,9 @@ TEST_F(RunSetsTest, CategoriesCanBeTrainedAndEvaluatedApart) {
   const BaseModel b = base();
   KnowledgeLabels labels;
   std::uint64_t i = 0;
-  for (const Fact& fact : b.world.base_facts())
+  for (const Fact& fact : world().base_facts())
     labels.of[fact.id] = {fact.id, 0, 0, static_cast<KnowledgeCategory>(i++ % 4)};
-  for (const Fact& fact : b.world.new_facts())
+  for (const Fact& fact : world().new_facts())
     labels.of[fact.id] = {fact.id, 0, 0, static_cast<KnowledgeCategory>(i++ % 2 == 0 ? 3 : 0)};
   run_.config.sets.labels = Labels::slick;
   run_.config.sets.known_categories = {"MaybeKnown", "Unknown"};
@@ -202,7 +205,7 @@ TEST_F(RunSetsTest, MatchingBringsUnknownNamesNearToHeldOnes) {
   const auto gap = [&] {
     const RunSets sets = make(b);
     const auto mean = [&](const std::string& name) {
-      const FactCovariates c = base_covariates(b, b.world, set(sets, name).facts, *alone_);
+      const FactCovariates c = base_covariates(b, world(), set(sets, name).facts, *alone_);
       double sum = 0;
       for (const double value : c.log_frequency) sum += value / static_cast<double>(c.log_frequency.size());
       return sum;
@@ -226,7 +229,7 @@ TEST_F(RunSetsTest, CovariatesAreWhatTheyAreCalled) {
   const BaseModel b = base();
   const RunSets sets = make(b);
   const TokenizedSet& held = set(sets, "held");
-  const FactCovariates c = base_covariates(b, b.world, held.facts, *alone_);
+  const FactCovariates c = base_covariates(b, world(), held.facts, *alone_);
   const auto overlap = token_overlap(b.tokenizer, held.facts, set(sets, "unknown").facts);
   std::set<std::string> new_tokens;
   for (const Fact& fact : set(sets, "unknown").facts) {
@@ -239,7 +242,7 @@ TEST_F(RunSetsTest, CovariatesAreWhatTheyAreCalled) {
     const std::string first = fact.subject.substr(0, fact.subject.find(' ')),
                       last = fact.subject.substr(fact.subject.find(' ') + 1);
     double with_first = 0, with_last = 0, same = 0, all = 0;
-    for (const Fact& other : b.world.base_facts()) {
+    for (const Fact& other : world().base_facts()) {
       with_first += (" " + other.subject + " ").find(" " + first + " ") != std::string::npos;
       with_last += (" " + other.subject + " ").find(" " + last + " ") != std::string::npos;
       all += other.relation == fact.relation;
@@ -255,14 +258,14 @@ TEST_F(RunSetsTest, CovariatesAreWhatTheyAreCalled) {
   }
   // Two tokens, each near 1/V under random weights.
   EXPECT_NEAR(c.name_likelihood[0], -2 * std::log(static_cast<double>(b.tokenizer.vocabulary_size())), 2.0);
-  EXPECT_TRUE(base_covariates(b, b.world, {}, *alone_).name_length.empty());
+  EXPECT_TRUE(base_covariates(b, world(), {}, *alone_).name_length.empty());
   for (const double value : token_overlap(b.tokenizer, held.facts, {})) EXPECT_EQ(value, 0);
 }
 
 TEST_F(RunSetsTest, CosinesAreOfMeanEmbeddings) {
   const BaseModel b = base();
-  const std::vector<Fact> facts(b.world.base_facts().begin(), b.world.base_facts().begin() + 8);
-  const std::vector<Fact> others = {b.world.new_facts()[0], facts[4]};
+  const std::vector<Fact> facts(world().base_facts().begin(), world().base_facts().begin() + 8);
+  const std::vector<Fact> others = {world().new_facts()[0], facts[4]};
   const auto cosine = embedding_cosine(b, facts, others);
   for (std::size_t i = 4; i < 8; ++i) EXPECT_NEAR(cosine[i], 1.0, 1e-9);  // the second person is among the others
   const at::Tensor embedding =
@@ -287,7 +290,7 @@ TEST_F(RunSetsTest, CovariatesGoIntoTheOutcomesOfHeldAndUnknown) {
   const BaseModel b = base();
   const RunSets sets = make(b);
   report::OutcomeRecord outcomes;
-  record_covariates(b, b.world, sets.sets, *alone_, outcomes);
+  record_covariates(b, world(), sets.sets, *alone_, outcomes);
   ASSERT_EQ(outcomes.sets.size(), 2U);
   for (const std::string name : {"held", "unknown"}) {
     const auto& extra = outcomes.sets.at(name).extra;

@@ -55,10 +55,10 @@ TEST(EstimateCost, TheTeachersAnswersArePartOfTheMemory) {
   const double plain = memory_of("[[arm]]\nname = \"sft\"\n" + table);
   const std::string distilled = "[[arm]]\nname = \"kl\"\n[arm.regularizer.self_distillation]\nstrength = 1.0\n" + table;
   const double cached = memory_of(distilled);
-  const double slack = 4000;  // batches of another length
-  EXPECT_GT(cached, plain + slack);
+  const double slack = 1000;  // the megabytes below
+  EXPECT_GT(cached, plain + 4 * slack);
   const double limited = memory_of("[train]\nteacher_cache_megabytes = 0.001\n" + distilled);
-  EXPECT_LT(limited, plain + slack);
+  EXPECT_LE(limited, plain + slack);
 }
 
 }  // namespace
