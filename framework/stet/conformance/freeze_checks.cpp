@@ -2,6 +2,8 @@
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/conformance/checks.hpp>
+
+#include <algorithm>
 #include <stet/plugin/handover.hpp>
 #include <stet/train/low_rank.hpp>
 
@@ -88,16 +90,8 @@ Finding check_selection_trains(const ConformanceBench& bench, Communicator& alon
   const at::Tensor start = run.weights().clone();
   run.begin();
   run.train(BenchRun::total_steps);
-  std::size_t frozen = 0;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    at::Tensor changed = table.view(run.weights(), i).ne(table.view(start, i));
-    const auto mask = selection.masks.find(i);
-    if (!selection.trains[i]) ++frozen;
-    if (selection.trains[i] && mask == selection.masks.end()) continue;
-    if (mask != selection.masks.end()) changed = changed.logical_and(mask->second.eq(0));
-    if (changed.any().item<bool>())
-      return failed("the frozen " + table[i].name + " has changed", "a strategy selects; it must not write");
-  }
+  run.end();  // throws if a frozen element has changed, as in every run
+  const auto frozen = std::count(selection.trains.begin(), selection.trains.end(), false);
   if (run.weights().equal(start))
     return failed("nothing changes in training", "select something that the loss depends on");
   return passed(

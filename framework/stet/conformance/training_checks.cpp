@@ -209,22 +209,8 @@ Finding check_frozen(const RegularizerTrial& trial) {
   }
   BenchRun run(trial.bench, trial.alone, trial.create(), selection);
   const at::Tensor start = run.weights().clone();
-  whole(run);
-  std::size_t frozen = 0;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    if (selection.trains[i]) continue;
-    ++frozen;
-    if (hash_tensor(table.view(start, i)) != hash_tensor(table.view(run.weights(), i))) {
-      return failed(fmt::format("after {} steps the frozen {} has changed", steps, table[i].name), hint);
-    }
-  }
-  for (const auto& [index, mask] : selection.masks) {
-    const at::Tensor then = table.view(start, index), now = table.view(run.weights(), index);
-    if (!at::where(mask.eq(1), then, now).equal(then)) {
-      return failed(fmt::format("after {} steps masked elements of {} have changed", steps, table[index].name),
-                    "where WeightContext::masks has an entry, leave the values alone where it is 0");
-    }
-  }
+  whole(run);  // throws if a frozen element has changed, as in every run
+  const auto frozen = std::count(selection.trains.begin(), selection.trains.end(), false);
   if (run.weights().equal(start)) return failed("with some parameters frozen nothing trains any more", hint);
   const SnapshotStore fresh = trial.bench.snapshots(at::kFloat);
   for (const auto& [name, weights] : fresh.all()) {

@@ -106,14 +106,15 @@ void FineTuning::check_frozen() const {
   for (std::size_t i = 0; i < table.size(); ++i) {
     const at::Tensor then = table.view(phase_start_, i), now = table.view(weights_, i);
     const auto mask = trainer_.masks().find(i);
-    if (mask != trainer_.masks().end()) {
-      if (at::where(mask->second.eq(1), then, now).equal(then)) continue;
-    } else if (trainer_.trains()[i] || hash_tensor(then) == hash_tensor(now)) {
+    const bool masked = mask != trainer_.masks().end();
+    if (masked ? at::where(mask->second.eq(1), then, now).equal(then)
+               : trainer_.trains()[i] || hash_tensor(then) == hash_tensor(now))
       continue;
-    }
-    throw Error(ErrorKind::plugin, "a frozen parameter has changed")
+    throw Error(ErrorKind::plugin,
+                masked ? "frozen elements of a parameter have changed" : "a frozen parameter has changed")
         .at("phase '" + phase_ + "', " + table[i].name)
-        .hint("a plugin wrote to weights that it was told to leave alone");
+        .hint(masked ? "where WeightContext::masks has an entry, a plugin leaves the values alone where it is 0"
+                     : "a plugin wrote to weights that it was told to leave alone");
   }
 }
 
