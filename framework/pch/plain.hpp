@@ -30,4 +30,3 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>

@@ -46,6 +46,13 @@ class Core;
 enum class Nesting { none, one, optional, array };
 
 struct Entry {
+  Entry();  // this and what follows once, in schema_core.cpp, as Value's
+  Entry(const Entry& other);
+  Entry(Entry&& other) noexcept;
+  Entry& operator=(const Entry& other);
+  Entry& operator=(Entry&& other) noexcept;
+  ~Entry();
+
   std::string key, type, range, unit, help;
   bool required = false, optional = false, left = false;
   // A plain field; write gives nothing for an empty optional.
@@ -62,7 +69,12 @@ struct Entry {
 
 class Core {
  public:
-  Core(std::string name, std::string help) : name_(std::move(name)), help_(std::move(help)) {}
+  Core(std::string name, std::string help);
+  Core(const Core& other);
+  Core(Core&& other) noexcept;
+  Core& operator=(const Core& other);
+  Core& operator=(Core&& other) noexcept;
+  ~Core();
 
   /// Asserts that the key is new and that an optional is empty in the defaults.
   void add(Entry entry, const void* defaults);

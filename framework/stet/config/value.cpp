@@ -5,6 +5,21 @@
 
 namespace stet::config {
 
+Value::Value() : content_(Members{}) {}
+Value::Value(bool value) : content_(value) {}
+Value::Value(std::int64_t value) : content_(value) {}
+Value::Value(int value) : content_(std::int64_t{value}) {}
+Value::Value(double value) : content_(value) {}
+Value::Value(std::string value) : content_(std::move(value)) {}
+Value::Value(const char* value) : content_(std::string(value)) {}
+Value::Value(std::vector<Value> items) : content_(std::move(items)) {}
+Value::Value(const Value& other) = default;
+Value::Value(Value&& other) noexcept = default;
+Value& Value::operator=(const Value& other) = default;
+Value& Value::operator=(Value&& other) noexcept = default;
+Value::~Value() = default;
+Value Value::array() { return Value(std::vector<Value>{}); }
+
 namespace {
 Error wrong_kind(const Value& value, std::string_view expected) {
   return error_at(value, "wrong type").expected(std::string(expected)).received(describe(value));

@@ -28,16 +28,22 @@ class Value {
   enum class Kind { boolean, integer, real, string, array, table };
   using Members = std::vector<std::pair<std::string, Value>>;
 
-  Value() : content_(Members{}) {}  ///< an empty table
-  Value(bool value) : content_(value) {}
-  Value(std::int64_t value) : content_(value) {}
-  Value(int value) : content_(std::int64_t{value}) {}
-  Value(double value) : content_(value) {}
-  Value(std::string value) : content_(std::move(value)) {}
-  Value(const char* value) : content_(std::string(value)) {}
-  Value(std::vector<Value> items) : content_(std::move(items)) {}
+  // Compiled once, in value.cpp: every file that has a Value would else compile the whole variant.
+  Value();  ///< an empty table
+  Value(bool value);
+  Value(std::int64_t value);
+  Value(int value);
+  Value(double value);
+  Value(std::string value);
+  Value(const char* value);
+  Value(std::vector<Value> items);
+  Value(const Value& other);
+  Value(Value&& other) noexcept;
+  Value& operator=(const Value& other);
+  Value& operator=(Value&& other) noexcept;
+  ~Value();
   [[nodiscard]] static Value table() { return Value(); }
-  [[nodiscard]] static Value array() { return Value(std::vector<Value>{}); }
+  [[nodiscard]] static Value array();
 
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(content_.index()); }
   [[nodiscard]] bool is(Kind kind) const noexcept { return this->kind() == kind; }

@@ -1,9 +1,12 @@
 // The only way libtorch's headers come in: what differs between 1.13 (Debian 12) and 2.x is guarded here.
-// Narrow on purpose: ATen alone. Who writes an autograd function includes autograd.hpp.
+// Narrow on purpose: tensors, their operators, and the functions of ATen; <ATen/ATen.h> holds little more and costs
+// every file half a second. Who writes an autograd function includes autograd.hpp.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/Functions.h>
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/version.h>
 
