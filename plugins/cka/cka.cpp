@@ -1,9 +1,8 @@
 // Linear CKA of present and reference hidden states. Formula: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/probe_tools.hpp>
+#include <stet/plugin/tools/recording_probe.hpp>
 
 #include <cmath>
-#include <map>
 #include <optional>
 
 namespace {
@@ -37,42 +36,32 @@ std::optional<double> linear_cka(const at::Tensor& now, const at::Tensor& then) 
   return cross_product(*a, *b) / (std::sqrt(cross_product(*a, *a)) * std::sqrt(cross_product(*b, *b)));
 }
 
-class Cka final : public stet::Probe {
+class Cka final : public stet::RecordingProbe {
  public:
-  explicit Cka(const Parameters& parameters) : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+  explicit Cka(const Parameters& parameters)
+      : RecordingProbe(parameters.when),
+        parameters_(parameters),
+        states_(probe_name, parameters.reference, parameters.position, parameters.limit) {}
 
   void check(const stet::CheckContext& context) const override {
     for (const std::string& set : parameters_.sets) context.require_fact_set("sets", set);
     context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
   }
 
-  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
-    const at::NoGradGuard guard;
-    for (const std::string& set : parameters_.sets) static_cast<void>(facts_of(context, probe_name, set));
-    if (!is_due(parameters_.when, context)) return {};
-    const at::Tensor* const weights = reference_.find(context.snapshots);
-    if (weights == nullptr) return {};
-    std::vector<stet::Measurement> measured;
+ private:
+  void record(const stet::ProbeContext& context, stet::ProbeRecord& record) override {
     for (const std::string& set : parameters_.sets) {
-      const auto states = [&](const at::Tensor& under) {
-        return context.hidden_states(set, under, parameters_.position, stet::fact_limit(parameters_.limit));
-      };
-      if (!then_.contains(set)) then_[set] = states(*weights);
-      const std::vector<at::Tensor> now = states(context.weights);
-      const std::vector<at::Tensor>& then = then_.at(set);
-      STET_ASSERT(now.size() == then.size());
-      for (std::size_t layer = 0; layer < now.size(); ++layer) {
-        const std::optional<double> value = linear_cka(now[layer], then[layer]);
-        if (value) measured.push_back({"cka", set, static_cast<int>(layer), *value});
+      const auto states = states_.of(context, set);
+      if (!states) return;
+      for (std::size_t layer = 0; layer < states->now.size(); ++layer) {
+        const std::optional<double> value = linear_cka(states->now[layer], states->then[layer]);
+        if (value) record.add("cka", set, *value, static_cast<int>(layer));
       }
     }
-    return measured;
   }
 
- private:
   Parameters parameters_;
-  stet::ReferenceWeights reference_;
-  std::map<std::string, std::vector<at::Tensor>> then_;  // the reference's states: constants
+  stet::ReferenceStates states_;
 };
 
 }  // namespace

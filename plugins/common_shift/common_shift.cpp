@@ -1,20 +1,17 @@
 // Displacement of hidden states, split into what facts have in common and what is their own. Formulae: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/probe_tools.hpp>
+#include <stet/plugin/tools/recording_probe.hpp>
 
 #include <cmath>
-#include <map>
 
 namespace {
 
 constexpr const char* probe_name = "probe.common_shift";
 
-enum class Grouping { relation, set };
-
 struct Parameters {
   std::string set = "held";
   std::string reference = "base";
-  Grouping by = Grouping::relation;
+  stet::FactGrouping by = stet::FactGrouping::relation;
   stet::ProbePosition position = stet::ProbePosition::subject_end;
   std::int64_t limit = 0;
   std::int64_t layer = -1;
@@ -22,16 +19,24 @@ struct Parameters {
 };
 
 double rms_length(const at::Tensor& rows) { return std::sqrt(rows.square().sum(1).mean().item<double>()); }
+at::Tensor lengths(const at::Tensor& rows) { return rows.square().sum(1).sqrt(); }
 
-std::vector<float> lengths(const at::Tensor& rows) {
-  const at::Tensor each = rows.square().sum(1).sqrt().to(at::kFloat).contiguous();
-  return {each.data_ptr<float>(), each.data_ptr<float>() + each.numel()};
+/// For every row the mean of the rows of its group: [facts, d].
+at::Tensor group_means(const at::Tensor& rows, const stet::FactGroups& groups) {
+  at::Tensor means = at::empty_like(rows);
+  for (const auto& [group, members] : groups) {
+    const at::Tensor index = at::tensor(members), mean = rows.index_select(0, index).mean(0, true);
+    means.index_copy_(0, index, mean.expand({index.size(0), rows.size(1)}).contiguous());
+  }
+  return means;
 }
 
-class CommonShift final : public stet::Probe {
+class CommonShift final : public stet::RecordingProbe {
  public:
   explicit CommonShift(const Parameters& parameters)
-      : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+      : RecordingProbe(parameters.when),
+        parameters_(parameters),
+        states_(probe_name, parameters.reference, parameters.position, parameters.limit) {}
 
   void check(const stet::CheckContext& context) const override {
     context.require_fact_set("set", parameters_.set);
@@ -39,63 +44,30 @@ class CommonShift final : public stet::Probe {
     context.require_layer("layer", parameters_.layer);
   }
 
-  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
-    const at::NoGradGuard guard;
-    per_fact_.clear();
-    const std::vector<stet::ProbeFact> facts = facts_of(context, probe_name, parameters_.set);
+ private:
+  void record(const stet::ProbeContext& context, stet::ProbeRecord& record) override {
+    const std::string& set = parameters_.set;
     const int chosen = chosen_layer(context, probe_name, parameters_.layer);
-    if (!is_due(parameters_.when, context)) return {};
-    const at::Tensor* const weights = reference_.find(context.snapshots);
-    if (weights == nullptr) return {};
-    const auto states = [&](const at::Tensor& under) {
-      return context.hidden_states(parameters_.set, under, parameters_.position, stet::fact_limit(parameters_.limit));
-    };
-    if (then_.empty()) then_ = states(*weights);
-    const std::vector<at::Tensor> now = states(context.weights);
-    STET_ASSERT(now.size() == then_.size());
-
-    std::vector<stet::Measurement> measured;
-    for (std::size_t l = 0; l < now.size(); ++l) {
-      const at::Tensor then = then_[l].to(at::kDouble), moved = now[l].to(at::kDouble) - then;
-      const at::Tensor common = group_means(moved, facts), own = moved - common;
+    const auto states = states_.of(context, set);
+    if (!states) return;
+    const stet::FactGroups groups = groups_of(context.facts(set), parameters_.by, stet::fact_limit(parameters_.limit));
+    for (std::size_t l = 0; l < states->now.size(); ++l) {
+      const at::Tensor then = states->then[l].to(at::kDouble), moved = states->now[l].to(at::kDouble) - then;
+      const at::Tensor common = group_means(moved, groups), own = moved - common;
       const double shift = rms_length(common), specific = rms_length(own), size = rms_length(then);
       const int layer = static_cast<int>(l);
-      const auto add = [&](const char* name, double value) {
-        measured.push_back({name, parameters_.set, layer, value});
-      };
-      add("shift", shift);
-      add("specific", specific);
-      if (specific > 0) add("ratio", shift / specific);
-      if (size > 0) add("relative", rms_length(moved) / size);
-      if (layer == chosen && moved.size(0) == static_cast<std::int64_t>(facts.size())) {
-        per_fact_ = {{"shift", parameters_.set, lengths(common)}, {"specific", parameters_.set, lengths(own)}};
-      }
+      record.add("shift", set, shift, layer);
+      record.add("specific", set, specific, layer);
+      if (specific > 0) record.add("ratio", set, shift / specific, layer);
+      if (size > 0) record.add("relative", set, rms_length(moved) / size, layer);
+      if (layer != chosen) continue;
+      record.add_facts("shift", set, lengths(common));
+      record.add_facts("specific", set, lengths(own));
     }
-    return measured;
-  }
-
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
-    return per_fact_;
-  }
-
- private:
-  /// For every row the mean of the rows of its group: [facts, d].
-  [[nodiscard]] at::Tensor group_means(const at::Tensor& rows, const std::vector<stet::ProbeFact>& facts) const {
-    if (parameters_.by == Grouping::set) return rows.mean(0, true).expand_as(rows);
-    std::map<std::uint32_t, std::vector<std::int64_t>> groups;
-    for (std::int64_t i = 0; i < rows.size(0); ++i) groups[facts[static_cast<std::size_t>(i)].relation].push_back(i);
-    at::Tensor means = at::empty_like(rows);
-    for (const auto& [relation, members] : groups) {
-      const at::Tensor index = at::tensor(members), mean = rows.index_select(0, index).mean(0, true);
-      means.index_copy_(0, index, mean.expand({index.size(0), rows.size(1)}).contiguous());
-    }
-    return means;
   }
 
   Parameters parameters_;
-  stet::ReferenceWeights reference_;
-  std::vector<at::Tensor> then_;                 // the reference's states: constants
-  std::vector<stet::FactMeasurement> per_fact_;  // from measure() to measure_facts()
+  stet::ReferenceStates states_;
 };
 
 }  // namespace
@@ -107,7 +79,7 @@ STET_PLUGIN("common_shift", "1.0", "stet") {
       stet::config::Schema<Parameters>(probe_name)
           .field("set", &Parameters::set, "fact set whose prompts are read")
           .field("reference", &Parameters::reference, "snapshot: \"base\", or the name of a finished phase")
-          .choice("by", &Parameters::by, {{"relation", Grouping::relation}, {"set", Grouping::set}},
+          .choice("by", &Parameters::by, stet::fact_groupings(),
                   "facts that share a shift: those of one relation, or all")
           .choice("position", &Parameters::position, stet::probe_positions(),
                   "token that is looked at: the subject's last, or the prompt's last")

@@ -1,7 +1,6 @@
 // A freeze strategy by names: which groups, roles, layers or patterns train. Selectors and parameters: README.md.
-#include <common/selector.hpp>
-
 #include <stet/plugin.hpp>
+#include <stet/plugin/tools/parameter_selection.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -52,7 +51,7 @@ class Freeze final : public stet::FreezeStrategy {
   }
 
   bool train_, biases_;
-  stet::freeze::Selection chosen_;
+  stet::ParameterSelection chosen_;
 };
 
 }  // namespace

@@ -1,11 +1,10 @@
-// L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point instead of towards zero; its
-// strength may be matched to a self-distillation term (arXiv 2604.15574, section 5.2). Formulas and parameters:
-// README.md.
-#include <common/calibration.hpp>
-#include <common/quadratic.hpp>
-
-#include <array>
-#include <vector>
+// L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point; its strength may be matched to a
+// self-distillation term (arXiv 2604.15574, section 5.2). Formulas and parameters: README.md.
+#include <stet/plugin.hpp>
+#include <stet/plugin/tools/anchored_penalty.hpp>
+#include <stet/plugin/tools/example_tools.hpp>
+#include <stet/plugin/tools/state.hpp>
+#include <stet/plugin/tools/weight_walk.hpp>
 
 namespace {
 
@@ -20,8 +19,7 @@ struct Parameters {
   double match_temperature = 0.5, match_lambda = 1.0;
 };
 
-constexpr std::array<const char*, 2> calibration_sets = {"unknown", "known"};
-constexpr std::int64_t group = 64;  // examples of one forward and backward pass
+const std::vector<std::string> calibration_sets = {"unknown", "known"};
 
 class L2Sp final : public stet::Regularizer {
  public:
@@ -32,7 +30,7 @@ class L2Sp final : public stet::Regularizer {
     context.require_snapshot("reference", parameters_.reference);
     if (!matches()) return;
     context.require_snapshot("match_teacher", parameters_.match_teacher);
-    for (const char* set : calibration_sets) context.require_examples("match", set);
+    for (const std::string& set : calibration_sets) context.require_examples("match", set);
   }
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
@@ -45,53 +43,36 @@ class L2Sp final : public stet::Regularizer {
 
   [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
     if (parameters_.strength == 0) return 0;  // not a bit of the gradient may change
-    return stet::plugins::add_quadratic(context, context.snapshots.get(parameters_.reference), {}, strength_);
+    return add_quadratic(context, context.snapshots.get(parameters_.reference), {}, strength_);
   }
 
-  /// Matching is done between steps, so that within a step the penalty is a function of the weights with a fixed
-  /// strength.
+  /// Between steps, so that within a step the penalty is a function of the weights with a fixed strength.
   void after_step(const stet::WeightContext& context) override {
     if (!matches() || (context.step != 0 && (context.step + 1) % parameters_.match_every != 0)) return;
-    const double distance = stet::plugins::trainable_norm(context.table, context.trains, context.values,
-                                                          context.snapshots.get(parameters_.reference));
-    if (distance == 0) return;  // any strength fits: the present one stays
-    const double wanted = stet::plugins::trainable_norm(context.table, context.trains, distillation_gradient(context));
+    const double distance = trainable_norm(context, context.values, context.snapshots.get(parameters_.reference));
+    const double wanted = distance > 0 ? trainable_norm(context, distillation_pull(context)) : 0;  // at 0 any fits
     if (wanted > 0) strength_ = wanted / distance;
   }
 
   [[nodiscard]] stet::PluginState save() const override {
-    if (!matches()) return {};
-    return {{"strength", at::full({1}, strength_, at::kDouble)}};
+    return stet::state_of({{"strength", matches() ? at::full({1}, strength_, at::kDouble) : at::Tensor()}});
   }
   void load(const stet::PluginState& state) override {
-    if (const auto found = state.find("strength"); found != state.end()) strength_ = found->second.item<double>();
+    if (const at::Tensor saved = stet::tensor_of(state, "strength"); saved.defined()) strength_ = saved.item<double>();
   }
 
  private:
   [[nodiscard]] bool matches() const { return parameters_.strength != 0 && parameters_.match != Match::none; }
 
   /// The gradient by all weights of the self-distillation term, a mean over the calibration examples.
-  [[nodiscard]] at::Tensor distillation_gradient(const stet::WeightContext& context) const {
+  [[nodiscard]] at::Tensor distillation_pull(const stet::WeightContext& context) const {
     const at::Tensor& teacher = context.snapshots.get(parameters_.match_teacher);
-    const double tau = parameters_.match_temperature;
-    const auto pull = [&](const stet::ExampleRows& rows) {
-      std::vector<double> weight(rows.sequence_of.size()), count(weight.size());
-      for (const std::int32_t s : rows.sequence_of) ++count[static_cast<std::size_t>(s)];
-      for (std::size_t p = 0; p < weight.size(); ++p) {
-        weight[p] = parameters_.match_lambda * tau / count[static_cast<std::size_t>(rows.sequence_of[p])];
-      }
-      const at::Tensor difference =
-          at::softmax(rows.logits / tau, -1) - at::softmax(rows.logits_under(teacher) / tau, -1);
-      return std::vector<at::Tensor>{difference * at::tensor(weight).to(difference.scalar_type()).unsqueeze(1)};
+    const auto of = [&](const stet::ExampleRows& rows) {
+      return distillation_gradient(rows, teacher, parameters_.match_temperature, parameters_.match_lambda);
     };
-    const auto add = [](const at::Tensor& gradient, std::size_t, at::Tensor& sum) { sum.add_(gradient); };
-    at::Tensor total = at::zeros({context.values.numel()}, at::kDouble);
-    double examples = 0;
-    for (const char* set : calibration_sets) {
-      examples += static_cast<double>(stet::plugins::example_count(context.examples, set, parameters_.match_examples));
-      total.add_(context.examples.sum_gradients({set, parameters_.match_examples, group}, context.values, pull, add));
-    }
-    return total.mul_(1.0 / examples);
+    const auto [sum, examples] =
+        sum_over_sets(context.examples, calibration_sets, parameters_.match_examples, /*group=*/64, context.values, of);
+    return sum * (1.0 / examples);
   }
 
   Parameters parameters_;

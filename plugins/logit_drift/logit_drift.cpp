@@ -1,6 +1,7 @@
 // KL divergence of the present predictions from a reference model's. Formula: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/probe_tools.hpp>
+#include <stet/plugin/tools/example_tools.hpp>
+#include <stet/plugin/tools/recording_probe.hpp>
 
 #include <algorithm>
 
@@ -16,42 +17,31 @@ struct Parameters {
   stet::ProbeTime when = stet::ProbeTime::always;
 };
 
-/// KL(softmax(then) || softmax(now)) of each row, in nats: float64, exactly 0 for equal rows.
-at::Tensor divergence(const at::Tensor& then, const at::Tensor& now) {
-  const at::Tensor p = then.to(at::kDouble).log_softmax(1), q = now.to(at::kDouble).log_softmax(1);
-  return (p.exp() * (p - q)).sum(1).clamp_min(0).contiguous();
-}
-
-class LogitDrift final : public stet::Probe {
+class LogitDrift final : public stet::RecordingProbe {
  public:
   explicit LogitDrift(const Parameters& parameters)
-      : parameters_(parameters), reference_(probe_name, parameters.reference) {}
+      : RecordingProbe(parameters.when), parameters_(parameters), reference_(probe_name, parameters.reference) {}
 
   void check(const stet::CheckContext& context) const override {
     for (const std::string& set : parameters_.sets) context.require_examples("sets", set);
     context.require_snapshot("reference", parameters_.reference, stet::CheckContext::Need::some_phase);
   }
 
-  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
-    const at::NoGradGuard guard;
-    per_fact_.clear();
+ private:
+  void record(const stet::ProbeContext& context, stet::ProbeRecord& record) override {
     for (const std::string& set : parameters_.sets) require_examples(context, probe_name, set);
-    if (!is_due(parameters_.when, context)) return {};
     const at::Tensor* const weights = reference_.find(context.snapshots);
-    if (weights == nullptr) return {};
-    std::vector<stet::Measurement> measured;
+    if (weights == nullptr) return;
     for (const std::string& set : parameters_.sets) {
       const bool facts = std::find(context.sets.begin(), context.sets.end(), set) != context.sets.end();
       const std::int64_t limit = facts ? parameters_.limit : parameters_.text_limit;
-      constexpr std::int64_t group = 32;
-      const std::int64_t size = context.examples.size(set);
       double sum = 0;
       std::int64_t rows = 0;
-      const std::int64_t count = limit > 0 ? std::min(limit, size) : size;
-      std::vector<double> by_example(static_cast<std::size_t>(count));
+      std::vector<double> by_example(static_cast<std::size_t>(example_count(context.examples, set, limit)));
       std::vector<std::int64_t> rows_of(by_example.size());
+      constexpr std::int64_t group = 32;
       context.examples.for_each({set, limit, group}, context.weights, [&](const stet::ExampleRows& answer) {
-        const at::Tensor each = divergence(answer.logits_under(*weights), answer.logits);
+        const at::Tensor each = stet::row_divergences(answer.logits_under(*weights), answer.logits);
         for (std::size_t p = 0; p < answer.sequence_of.size(); ++p) {
           const auto example = static_cast<std::size_t>(answer.first + answer.sequence_of[p]);
           const double value = each.data_ptr<double>()[p];
@@ -61,23 +51,16 @@ class LogitDrift final : public stet::Probe {
           ++rows;
         }
       });
-      measured.push_back({"kl", set, -1, rows > 0 ? sum / static_cast<double>(rows) : 0.0});
-      if (!facts || count < size) continue;
+      record.add("kl", set, rows > 0 ? sum / static_cast<double>(rows) : 0.0);
+      if (!facts) continue;
       for (std::size_t i = 0; i < by_example.size(); ++i)
         by_example[i] /= static_cast<double>(std::max<std::int64_t>(1, rows_of[i]));
-      per_fact_.push_back({"kl", set, stet::to_floats(by_example)});
+      record.add_facts("kl", set, by_example);
     }
-    return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
-    return per_fact_;
-  }
-
- private:
   Parameters parameters_;
   stet::ReferenceWeights reference_;
-  std::vector<stet::FactMeasurement> per_fact_;  // from measure() to measure_facts()
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 // LoRA as a freeze strategy: named matrices train by a low-rank change alone. Formula and parameters: README.md.
-#include <common/selector.hpp>
-
 #include <stet/plugin.hpp>
+#include <stet/plugin/tools/parameter_selection.hpp>
 
 #include <cmath>
 
@@ -19,9 +18,7 @@ struct Parameters {
 class LoRa final : public stet::FreezeStrategy {
  public:
   explicit LoRa(const Parameters& parameters) : parameters_(parameters), chosen_(parameters.train, "freeze.lora") {
-    if (parameters.train.empty()) {
-      throw stet::Error(stet::ErrorKind::config, "freeze.lora: nothing is left to train").received("train = []");
-    }
+    stet::require_some(parameters.train, "freeze.lora", "train");
   }
 
   void check(const stet::CheckContext& context) const override {
@@ -29,8 +26,7 @@ class LoRa final : public stet::FreezeStrategy {
   }
 
   [[nodiscard]] stet::TrainableSelection select(const stet::ParameterTable& table) const override {
-    const auto is_matrix = [](const stet::ParameterInfo& parameter) { return parameter.shape.size() == 2; };
-    stet::TrainableSelection selection{chosen_.of(table, is_matrix, "matrix"), {}};
+    stet::TrainableSelection selection{chosen_.matrices(table), {}};
     const auto rank = static_cast<double>(parameters_.rank);
     const double scale = parameters_.alpha / (parameters_.rs ? std::sqrt(rank) : rank);
     for (std::size_t i = 0; i < table.size(); ++i) {
@@ -41,7 +37,7 @@ class LoRa final : public stet::FreezeStrategy {
 
  private:
   Parameters parameters_;
-  stet::freeze::Selection chosen_;
+  stet::ParameterSelection chosen_;
 };
 
 }  // namespace

@@ -1,11 +1,9 @@
 // How alike held and new names are before anything is trained: tokens, input embeddings, hidden states. Formulae:
 // README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/probe_tools.hpp>
+#include <stet/plugin/tools/recording_probe.hpp>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 namespace {
 
@@ -19,67 +17,21 @@ struct Parameters {
   std::int64_t layer = -1;
 };
 
-using Tokens = std::set<std::int32_t>;
-
-std::vector<Tokens> tokens_of(const std::vector<stet::ProbeFact>& facts) {
-  std::vector<Tokens> names;
-  for (const stet::ProbeFact& fact : facts) names.emplace_back(fact.subject.begin(), fact.subject.end());
-  return names;
+/// The share of each name's tokens that any of the other names has.
+std::vector<double> shares_of_tokens(const std::vector<stet::Tokens>& names, const std::vector<stet::Tokens>& others) {
+  stet::Tokens any;
+  for (const stet::Tokens& other : others) any.insert(other.begin(), other.end());
+  std::vector<double> shares;
+  for (const stet::Tokens& name : names) {
+    const auto found = std::count_if(name.begin(), name.end(), [&](std::int32_t token) { return any.contains(token); });
+    shares.push_back(static_cast<double>(found) / static_cast<double>(name.size()));
+  }
+  return shares;
 }
 
-/// Largest and mean Jaccard index of each held name with the new names, and the share of its tokens that any of them
-/// has.
-struct TokenOverlap {
-  std::vector<double> largest, mean, share;
-};
-
-TokenOverlap token_overlap(const std::vector<Tokens>& held, const std::vector<Tokens>& fresh) {
-  std::map<std::int32_t, std::vector<std::size_t>> holders;  // new names that have a token
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    for (const std::int32_t token : fresh[i]) holders[token].push_back(i);
-  }
-  TokenOverlap overlap;
-  for (const Tokens& name : held) {
-    std::map<std::size_t, std::size_t> common;
-    std::size_t found = 0;
-    for (const std::int32_t token : name) {
-      const auto having = holders.find(token);
-      if (having == holders.end()) continue;
-      ++found;
-      for (const std::size_t i : having->second) ++common[i];
-    }
-    double largest = 0, sum = 0;
-    for (const auto& [i, count] : common) {
-      const double jaccard = static_cast<double>(count) / static_cast<double>(name.size() + fresh[i].size() - count);
-      largest = std::max(largest, jaccard);
-      sum += jaccard;
-    }
-    overlap.largest.push_back(largest);
-    overlap.mean.push_back(sum / static_cast<double>(fresh.size()));
-    overlap.share.push_back(static_cast<double>(found) / static_cast<double>(name.size()));
-  }
-  return overlap;
-}
-
-/// Mean input embedding of each name's tokens (with repetitions): [facts, d].
-at::Tensor name_embeddings(const stet::Transformer& model, const at::Tensor& weights,
-                           const std::vector<stet::ProbeFact>& facts) {
-  const auto& entries = model.table().entries();
-  const auto embedding =
-      std::find_if(entries.begin(), entries.end(), [](const auto& p) { return p.role == stet::Role::embedding; });
-  STET_ASSERT(embedding != entries.end());
-  const at::Tensor table = model.table().view(weights, static_cast<std::size_t>(embedding - entries.begin()));
-  std::vector<at::Tensor> means;
-  for (const stet::ProbeFact& fact : facts) {
-    const std::vector<std::int64_t> ids(fact.subject.begin(), fact.subject.end());
-    means.push_back(table.index_select(0, at::tensor(ids)).to(at::kDouble).mean(0));
-  }
-  return at::stack(means);
-}
-
-class Overlap final : public stet::Probe {
+class Overlap final : public stet::RecordingProbe {
  public:
-  explicit Overlap(const Parameters& parameters) : parameters_(parameters) {}
+  explicit Overlap(const Parameters& parameters) : RecordingProbe(stet::ProbeTime::start), parameters_(parameters) {}
 
   void check(const stet::CheckContext& context) const override {
     context.require_fact_set("set", parameters_.set);
@@ -88,48 +40,36 @@ class Overlap final : public stet::Probe {
     context.require_layer("layer", parameters_.layer);
   }
 
-  [[nodiscard]] std::vector<stet::Measurement> measure(const stet::ProbeContext& context) override {
-    const at::NoGradGuard guard;
-    per_fact_.clear();
-    const std::vector<stet::ProbeFact> held = facts_of(context, probe_name, parameters_.set);
+ private:
+  void record(const stet::ProbeContext& context, stet::ProbeRecord& record) override {
+    const std::string& set = parameters_.set;
+    const std::vector<stet::ProbeFact> held = facts_of(context, probe_name, set);
     const std::vector<stet::ProbeFact> fresh = facts_of(context, probe_name, parameters_.new_set);
-    const int middle = chosen_layer(context, probe_name, parameters_.layer);
-    if (!is_due(stet::ProbeTime::start, context)) return {};
+    const int chosen = chosen_layer(context, probe_name, parameters_.layer);
     const at::Tensor& weights = context.snapshots.get(parameters_.reference);
 
-    std::vector<stet::Measurement> measured;
-    const auto report = [&](const std::string& name, int layer, const std::vector<double>& values, bool keep) {
-      measured.push_back({name, parameters_.set, layer, stet::mean_of(values)});
-      if (keep) per_fact_.push_back({name, parameters_.set, stet::to_floats(values)});
+    const std::vector<stet::Tokens> held_names = subject_tokens(held), fresh_names = subject_tokens(fresh);
+    const stet::Nearest tokens = stet::nearest_by_jaccard(held_names, fresh_names);
+    record.add_mean("jaccard_max", set, tokens.largest);
+    record.add_mean("jaccard_mean", set, tokens.mean);
+    record.add_mean("token_share", set, shares_of_tokens(held_names, fresh_names));
+    const stet::Nearest embeddings = stet::nearest_by_cosine(subject_embeddings(context.model, weights, held),
+                                                             subject_embeddings(context.model, weights, fresh));
+    record.add_mean("embedding_max", set, embeddings.largest);
+    record.add_mean("embedding_mean", set, embeddings.mean);
+    const auto states = [&](const std::string& of) {
+      return context.hidden_states(of, weights, parameters_.position, stet::fact_limit(0));
     };
-    const TokenOverlap tokens = token_overlap(tokens_of(held), tokens_of(fresh));
-    report("jaccard_max", -1, tokens.largest, true);
-    report("jaccard_mean", -1, tokens.mean, true);
-    report("token_share", -1, tokens.share, true);
-    const stet::Nearest embeddings = stet::nearest_by_cosine(name_embeddings(context.model, weights, held),
-                                                             name_embeddings(context.model, weights, fresh));
-    report("embedding_max", -1, embeddings.largest, true);
-    report("embedding_mean", -1, embeddings.mean, true);
-    const auto states = [&](const std::string& set) {
-      return context.hidden_states(set, weights, parameters_.position, stet::fact_limit(0));
-    };
-    const std::vector<at::Tensor> of_held = states(parameters_.set), of_new = states(parameters_.new_set);
+    const std::vector<at::Tensor> of_held = states(set), of_new = states(parameters_.new_set);
     for (std::size_t l = 0; l < of_held.size(); ++l) {
       const int layer = static_cast<int>(l);
       const stet::Nearest nearest = stet::nearest_by_cosine(of_held[l], of_new[l]);
-      report("representation_max", layer, nearest.largest, layer == middle);
-      report("representation_mean", layer, nearest.mean, layer == middle);
+      record.add_mean("representation_max", set, nearest.largest, layer, layer == chosen);
+      record.add_mean("representation_mean", set, nearest.mean, layer, layer == chosen);
     }
-    return measured;
   }
 
-  [[nodiscard]] std::vector<stet::FactMeasurement> measure_facts(const stet::ProbeContext& /*context*/) override {
-    return per_fact_;
-  }
-
- private:
   Parameters parameters_;
-  std::vector<stet::FactMeasurement> per_fact_;  // from measure() to measure_facts()
 };
 
 }  // namespace

@@ -1,8 +1,7 @@
 // Replay: a part of every step is training on other texts, real ones or ones that the base wrote itself. Formula and
 // parameters: README.md.
-#include <stet/model/autograd.hpp>
-#include <stet/model/kernels_cpu.hpp>
 #include <stet/plugin.hpp>
+#include <stet/plugin/tools/row_losses.hpp>
 
 namespace {
 
@@ -10,36 +9,6 @@ struct Parameters {
   double weight = 1.0;
   std::string source = "pretraining";
   std::int64_t per_step = 16;
-};
-
-/// sum over rows of weights[p] * cross-entropy, in float64, with its gradient from the same pass over the logits.
-class CrossEntropy final : public torch::autograd::Function<CrossEntropy> {
- public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& logits,
-                            const at::Tensor& targets, const at::Tensor& weights) {
-    at::Tensor gradient = at::empty_like(logits, at::MemoryFormat::Contiguous);
-    const double loss = stet::by_scalar_type(logits.scalar_type(), [&]<class T>(T) {
-      const at::Tensor z = logits.contiguous(), w = weights.contiguous(), y = targets.contiguous();
-      std::vector<T> losses(static_cast<std::size_t>(z.size(0)));
-      stet::kernels::cross_entropy<T>(z.data_ptr<T>(), y.data_ptr<std::int64_t>(), w.data_ptr<T>(), losses.data(),
-                                      gradient.data_ptr<T>(), nullptr, z.size(0), z.size(1));
-      double sum = 0;
-      for (std::size_t p = 0; p < losses.size(); ++p) {
-        sum += static_cast<double>(w.data_ptr<T>()[p]) * static_cast<double>(losses[p]);
-      }
-      return sum;
-    });
-    context->saved_data["gradient"] = std::move(gradient);
-    return at::scalar_tensor(loss, at::TensorOptions().dtype(at::kDouble));
-  }
-
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
-                                               const torch::autograd::tensor_list& d_loss) {
-    const double factor = d_loss[0].item<double>();
-    at::Tensor gradient = context->saved_data["gradient"].toTensor();
-    if (factor != 1.0) gradient = gradient * factor;
-    return {gradient, {}, {}};
-  }
 };
 
 class Replay final : public stet::Regularizer {
@@ -66,8 +35,8 @@ class Replay final : public stet::Regularizer {
   }
 
   [[nodiscard]] at::Tensor output_loss(const stet::OutputContext& context) override {
-    if (parameters_.weight == 0) return at::zeros({}, at::TensorOptions().dtype(at::kDouble));
-    return CrossEntropy::apply(context.logits, context.targets, context.row_weights * parameters_.weight);
+    if (parameters_.weight == 0) return stet::no_term();
+    return stet::cross_entropy_loss(context.logits, context.targets, context.row_weights * parameters_.weight);
   }
 
  private:

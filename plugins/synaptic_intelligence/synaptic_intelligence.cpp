@@ -1,6 +1,9 @@
 // Synaptic intelligence (Zenke et al. 2017): importance is what a weight's way has contributed to the fall of the loss.
 // Formula and parameters: README.md.
-#include <common/quadratic.hpp>
+#include <stet/plugin.hpp>
+#include <stet/plugin/tools/anchored_penalty.hpp>
+#include <stet/plugin/tools/state.hpp>
+#include <stet/plugin/tools/weight_walk.hpp>
 
 namespace {
 
@@ -12,99 +15,67 @@ struct Parameters {
 
 class SynapticIntelligence final : public stet::Regularizer {
  public:
-  explicit SynapticIntelligence(const Parameters& parameters) : parameters_(parameters) {}
+  explicit SynapticIntelligence(const Parameters& parameters)
+      : parameters_(parameters), penalty_(owner, {2 * parameters.strength}) {}  // the penalty has no 1/2
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
 
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {
-    if (off()) return;
+    if (penalty_.off()) return;
     if (!resumed) {
       start_ = context.weights.clone();
       path_ = at::zeros_like(context.weights);
     }
-    if (!start_.defined() || !path_.defined() || start_.sizes() != context.weights.sizes() ||
-        path_.sizes() != context.weights.sizes()) {
-      throw stet::Error(stet::ErrorKind::checkpoint, "the plugin's state does not fit the model")
-          .at("regularizer.synaptic_intelligence");
-    }
-    penalty_.check(context.weights, "regularizer.synaptic_intelligence");
-    before_ = gradient_ = at::Tensor();
+    stet::require_fit(start_, context.weights, owner, "start");
+    stet::require_fit(path_, context.weights, owner, "path");
+    penalty_.require_fit(context.weights);
+    before_ = at::empty_like(context.weights);
+    gradient_ = at::empty_like(context.weights);
   }
 
   /// The gradient at hand is that of the task, of regularizers on outputs and of those on weights listed before; ours
   /// is not part of the path.
   [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
-    if (off()) return 0;  // not a bit of the gradient may change
-    keep(before_, context.values);
-    keep(gradient_, context.gradients);
-    return penalty_.add_gradient(context, 2 * parameters_.strength, false);  // the penalty has no 1/2
+    if (penalty_.off()) return 0;  // not a bit of the gradient may change
+    before_.copy_(context.values);
+    gradient_.copy_(context.gradients);
+    return penalty_.add_gradient(context);
   }
 
   void after_step(const stet::WeightContext& context) override {
-    if (off()) return;
-    STET_ASSERT(before_.defined());
-    stet::by_scalar_type(context.values.scalar_type(), [&]<class T>(T) {
-      for (std::size_t i = 0; i < context.table.size(); ++i) {
-        if (!context.trains[i]) continue;
-        const std::int64_t offset = context.table[i].offset, count = context.table[i].count;
-        const T* const now = context.values.data_ptr<T>() + offset;
-        const T* const then = before_.data_ptr<T>() + offset;
-        const T* const gradient = gradient_.data_ptr<T>() + offset;
-        T* const path = path_.data_ptr<T>() + offset;
-#pragma omp simd
-        for (std::int64_t k = 0; k < count; ++k) path[k] -= gradient[k] * (now[k] - then[k]);
-      }
-      return 0;
+    if (penalty_.off()) return;
+    for_each_trained(context, [&](std::size_t i, const stet::ParameterInfo&) {
+      const auto part = [&](const at::Tensor& flat) { return context.table.view(flat, i); };
+      part(path_).sub_(part(gradient_).mul_(part(context.values) - part(before_)));
     });
   }
 
   void end_phase(const stet::PhaseContext& context) override {
-    if (off()) return;
+    if (penalty_.off()) return;
     at::Tensor gained = path_ / (context.weights - start_).square().add_(parameters_.xi);
     if (parameters_.nonnegative) gained.clamp_min_(0);
-    penalty_.importance = penalty_.importance.defined() ? penalty_.importance + gained : gained;
-    penalty_.anchor = context.weights.clone();
-    penalty_.changed();
+    penalty_.set(penalty_.empty() ? gained : penalty_.importance() + gained, context.weights.clone());
     before_ = gradient_ = path_ = start_ = at::Tensor();
   }
 
   [[nodiscard]] stet::PluginState save() const override {
-    stet::PluginState state;
-    const auto put = [&state](const char* name, const at::Tensor& tensor) {
-      if (tensor.defined()) state[name] = tensor;
-    };
-    put("importance", penalty_.importance);
-    put("anchor", penalty_.anchor);
-    put("path", path_);
-    put("start", start_);
+    stet::PluginState state = stet::state_of({{"path", path_}, {"start", start_}});
+    state.merge(penalty_.save());
     return state;
   }
   void load(const stet::PluginState& state) override {
-    const auto take = [&state](const char* name) {
-      const auto found = state.find(name);
-      return found == state.end() ? at::Tensor() : found->second;
-    };
-    penalty_.importance = take("importance");
-    penalty_.anchor = take("anchor");
-    path_ = take("path");
-    start_ = take("start");
+    penalty_.load(state);
+    path_ = stet::tensor_of(state, "path");
+    start_ = stet::tensor_of(state, "start");
   }
 
  private:
-  [[nodiscard]] bool off() const { return parameters_.strength == 0; }
-
-  static void keep(at::Tensor& copy, const at::Tensor& original) {
-    if (copy.defined()) {
-      copy.copy_(original);
-    } else {
-      copy = original.clone();
-    }
-  }
+  static constexpr const char* owner = "regularizer.synaptic_intelligence";
 
   Parameters parameters_;
-  stet::plugins::AnchoredPenalty penalty_;  // of earlier phases
-  at::Tensor path_, start_;                 // of this phase: W, and the weights at its start
-  at::Tensor before_, gradient_;            // of this step
+  stet::AnchoredPenalty penalty_;  // of earlier phases
+  at::Tensor path_, start_;        // of this phase: W, and the weights at its start
+  at::Tensor before_, gradient_;   // of this step
 };
 
 }  // namespace

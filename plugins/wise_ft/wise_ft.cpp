@@ -1,6 +1,7 @@
 // WiSE-FT (Wortsman et al. 2022): the weights at the end of a phase are moved towards a snapshot. Formula and
 // parameters: README.md.
 #include <stet/plugin.hpp>
+#include <stet/plugin/tools/weight_walk.hpp>
 
 #include <optional>
 
@@ -20,28 +21,26 @@ class WiseFt final : public stet::Regularizer {
   }
 
   [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
-  [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override {
-    return 0;
-  }  // training is left alone
+  /// Training is left alone.
+  [[nodiscard]] double add_gradient(const stet::WeightContext& /*context*/) override { return 0; }
 
   void begin_phase(const stet::PhaseContext& context, bool /*resumed*/) override {
-    if (parameters_.pull != 0)
-      static_cast<void>(context.snapshots.get(parameters_.reference));  // a wrong name is an error at once
+    // A wrong name is an error at once.
+    if (parameters_.pull != 0) static_cast<void>(context.snapshots.get(parameters_.reference));
   }
 
   [[nodiscard]] std::optional<at::Tensor> replace_weights(const stet::WeightContext& context) override {
     if (parameters_.pull == 0) return std::nullopt;
     const at::Tensor& reference = context.snapshots.get(parameters_.reference);
     at::Tensor mixed = context.values.clone();
-    for (std::size_t i = 0; i < context.table.size(); ++i) {
-      if (!context.trains[i]) continue;
+    for_each_trained(context, [&](std::size_t i, const stet::ParameterInfo&) {
       at::Tensor mine = context.table.view(mixed, i);
       const at::Tensor theirs = context.table.view(reference, i);
       // Exactly the snapshot; or in this form, in which equal weights keep their bits.
       const at::Tensor moved = parameters_.pull == 1 ? theirs : mine.add(theirs - mine, parameters_.pull);
       const auto mask = context.masks.find(i);
       mine.copy_(mask == context.masks.end() ? moved : at::where(mask->second.eq(1), moved, mine));
-    }
+    });
     return mixed;
   }
 

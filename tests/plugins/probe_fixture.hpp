@@ -3,7 +3,7 @@
 
 #include "support.hpp"
 
-#include <stet/plugin/probe_tools.hpp>
+#include <stet/plugin/tools/probe_tools.hpp>
 #include <stet/run/probe_context.hpp>
 #include <stet/train/example_store.hpp>
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# versions.sh check|update [PLUGINS_FOLDER [LIST]]: whether a plugin's source changed and its version did not. Results of the installation's
-# plugins are known by their version alone, so that such a change would leave results of the old formula in use.
-# LIST has a line "name version hash" a plugin; the hash is of its *.cpp and *.hpp and of what it includes of plugins/common.
+# versions.sh check|update [PLUGINS_FOLDER [LIST [TOOLS_FOLDER]]]: whether a plugin's source changed and its version did not. Results of the
+# installation's plugins are known by their version alone, so that such a change would leave results of the old formula in use.
+# LIST has a line "name version hash" a plugin; the hash is of its *.cpp and *.hpp and of the stet/plugin/tools/*.hpp that it includes, with
+# those that they include, and the sources beside them.
 # shellcheck disable=SC2046,SC2086  # lists of files without blanks
 set -euo pipefail
 export LC_ALL=C
@@ -9,34 +10,34 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command=${1:?check or update}
 plugins=${2:-$here/../../plugins}
 list=${3:-$here/versions.txt}
+tools=$(cd "${4:-$here/../../framework/stet/plugin/tools}" && pwd)
 cd "$plugins"
 
-# The files that FILE... include of common/, with theirs, and the sources beside these headers.
-with_common() {
-  local files found
-  files=$(printf '%s\n' "$@" | sort -u)
-  while true; do
-    found=$( { printf '%s\n' "$files"
-               sed -n 's/^#include [<"]common\/\([^>"]*\)[>"].*/common\/\1/p' $files
-             } | sort -u)
-    for header in $(grep '^common/.*\.hpp$' <<< "$found" || true); do
-      if [ -f "${header%.hpp}.cpp" ]; then found+=$'\n'${header%.hpp}.cpp; fi
-    done
-    found=$(sort -u <<< "$found")
-    if [ "$found" = "$files" ]; then break; fi
+# The files of tools/ that FILE... include, with theirs, and the sources beside these headers: names within tools/.
+tools_of() {
+  local found header files=""
+  found=$(included_tools "$@")
+  while [ "$found" != "$files" ]; do
     files=$found
+    for header in $(grep '\.hpp$' <<< "$files" || true); do
+      if [ -f "$tools/${header%.hpp}.cpp" ]; then found+=$'\n'${header%.hpp}.cpp; fi
+    done
+    if [ -n "$found" ]; then found+=$'\n'$(cd "$tools" && included_tools $found); fi
+    found=$(sed '/^$/d' <<< "$found" | sort -u)
   done
   printf '%s\n' $files
 }
+included_tools() { sed -n 's/^#include <stet\/plugin\/tools\/\([^>]*\)>.*/\1/p' "$@" | sort -u; }
 
 current() {
-  local folder name version files
+  local folder name version files used
   for folder in */; do
     name=${folder%/}
     version=$(cat "$name"/*.cpp 2>/dev/null | sed -n 's/^STET_PLUGIN("[^"]*", "\([^"]*\)".*/\1/p')
     if [ -z "$version" ]; then continue; fi
-    files=$(with_common $(find "$name" -name '*.cpp' -o -name '*.hpp'))
-    printf '%s %s %s\n' "$name" "$version" "$(sha256sum $files | sha256sum | cut -c1-32)"
+    files=$(find "$name" -name '*.cpp' -o -name '*.hpp' | sort)
+    used=$(tools_of $files)
+    printf '%s %s %s\n' "$name" "$version" "$( { sha256sum $files; if [ -n "$used" ]; then cd "$tools" && sha256sum $used; fi; } | sha256sum | cut -c1-32)"
   done
 }
 

@@ -1,13 +1,12 @@
-#include <common/calibration.hpp>
-#include <common/fisher.hpp>
-
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/plugin/tools/example_tools.hpp>
+#include <stet/plugin/tools/fisher.hpp>
 
 #include <utility>
 #include <vector>
 
-namespace stet::plugins {
+namespace stet {
 
 namespace {
 
@@ -19,7 +18,7 @@ at::Tensor score(const at::Tensor& probabilities, const at::Tensor& tokens) {
 }
 
 /// One token a row, drawn from `probabilities` ([P, V] kDouble, contiguous).
-at::Tensor draw(const at::Tensor& probabilities, Random& random) {
+at::Tensor draw_tokens(const at::Tensor& probabilities, Random& random) {
   const std::int64_t rows = probabilities.size(0), classes = probabilities.size(1);
   at::Tensor tokens = at::empty({rows}, at::kLong);
   const double* p = probabilities.data_ptr<double>();
@@ -40,7 +39,7 @@ std::vector<at::Tensor> drawn_tokens(const ExampleRows& rows, const FisherOption
   std::vector<at::Tensor> pulls;
   for (std::int64_t s = 0; s < options.samples; ++s) {
     Random random(options.seed, "fisher", static_cast<std::uint64_t>(rows.first), static_cast<std::uint32_t>(s));
-    pulls.push_back(score(probabilities, draw(exact, random)));
+    pulls.push_back(score(probabilities, draw_tokens(exact, random)));
   }
   return pulls;
 }
@@ -63,22 +62,8 @@ std::vector<at::Tensor> every_token(const ExampleRows& rows) {
   return pulls;
 }
 
-/// sum += factor * gradient^2
-void add_squares(const at::Tensor& gradient, double factor, at::Tensor& sum) {
-  by_scalar_type(gradient.scalar_type(), [&]<class T>(T) {
-    const T* __restrict__ const g = gradient.data_ptr<T>();
-    double* __restrict__ const s = sum.data_ptr<double>();
-    const std::int64_t count = gradient.numel();
-#pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) s[i] += factor * static_cast<double>(g[i]) * static_cast<double>(g[i]);
-    return 0;
-  });
-}
-
-}  // namespace
-
 void check_vocabulary(const FisherOptions& options, std::int64_t vocabulary) {
-  if (options.fisher == Estimator::exact && vocabulary > options.largest_vocabulary) {
+  if (options.fisher == FisherEstimator::exact && vocabulary > options.largest_vocabulary) {
     throw Error(
         ErrorKind::config,
         "the exact Fisher information takes a backward pass for every token of the vocabulary at every answer position")
@@ -86,6 +71,13 @@ void check_vocabulary(const FisherOptions& options, std::int64_t vocabulary) {
         .received(fmt::format("{}", vocabulary))
         .hint("fisher = \"sampled\" is an unbiased estimate of it; or raise largest_vocabulary");
   }
+}
+
+}  // namespace
+
+void check_fisher(const FisherOptions& options, const CheckContext& context) {
+  context.require_examples("set", options.set);
+  if (context.vocabulary_known) check_vocabulary(options, context.model.vocabulary);
 }
 
 at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples, const at::Tensor& weights,
@@ -96,17 +88,17 @@ at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& example
   double parts = static_cast<double>(count), factor = 1;
   LogitGradients of;
   switch (options.fisher) {
-    case Estimator::exact: of = every_token; break;
-    case Estimator::sampled:
+    case FisherEstimator::exact: of = every_token; break;
+    case FisherEstimator::sampled:
       factor = 1.0 / static_cast<double>(options.samples);
       of = [&options](const ExampleRows& rows) { return drawn_tokens(rows, options); };
       break;
-    case Estimator::empirical:
+    case FisherEstimator::empirical:
       of = [](const ExampleRows& rows) {
         return std::vector<at::Tensor>{score(at::softmax(rows.logits, -1), rows.targets)};
       };
       break;
-    case Estimator::batched:
+    case FisherEstimator::batched:
       range.group = options.batch;
       parts = static_cast<double>((count + options.batch - 1) / options.batch);
       of = [](const ExampleRows& rows) {
@@ -121,4 +113,4 @@ at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& example
   return sum.mul_(1.0 / parts);
 }
 
-}  // namespace stet::plugins
+}  // namespace stet

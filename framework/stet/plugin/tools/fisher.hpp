@@ -6,14 +6,15 @@
 #pragma once
 
 #include <stet/config/schema.hpp>
+#include <stet/plugin/check_context.hpp>
 #include <stet/plugin/examples.hpp>
 
 #include <cstdint>
 #include <string>
 
-namespace stet::plugins {
+namespace stet {
 
-enum class Estimator {
+enum class FisherEstimator {
   exact,      ///< every token of the vocabulary at every answer position, weighted by its probability
   sampled,    ///< tokens drawn from the model's own distribution: an unbiased estimate of `exact`
   empirical,  ///< the true tokens: another quantity, which vanishes where the model is sure and right
@@ -21,7 +22,7 @@ enum class Estimator {
 };
 
 struct FisherOptions {
-  Estimator fisher = Estimator::sampled;
+  FisherEstimator fisher = FisherEstimator::sampled;
   std::string set = "known";
   std::int64_t limit = 256;               ///< the set's first so many examples; 0: all
   std::int64_t samples = 1;               ///< sampled: draws an example
@@ -30,17 +31,18 @@ struct FisherOptions {
   std::uint64_t seed = 1;                 ///< sampled
 };
 
-/// Adds the keys of these options to the schema of a plugin whose parameters are derived from FisherOptions.
+/// Adds the keys of these options to the schema of a plugin whose parameters are derived from FisherOptions, and
+/// returns it.
 template <class P>
-void add_fisher_fields(config::Schema<P>& schema) {
+config::Schema<P>& add_fisher_fields(config::Schema<P>& schema) {
   using config::Limits;
   const auto member = []<class M>(M FisherOptions::*pointer) -> M P::* { return pointer; };
-  schema
+  return schema
       .choice("fisher", member(&FisherOptions::fisher),
-              {{"exact", Estimator::exact},
-               {"sampled", Estimator::sampled},
-               {"empirical", Estimator::empirical},
-               {"batched", Estimator::batched}},
+              {{"exact", FisherEstimator::exact},
+               {"sampled", FisherEstimator::sampled},
+               {"empirical", FisherEstimator::empirical},
+               {"batched", FisherEstimator::batched}},
               "estimator: over all tokens, drawn from the model, the true tokens, or (wrong) a mini-batch's mean "
               "gradient squared")
       .field("set", member(&FisherOptions::set), "whose examples; not \"held\"")
@@ -56,12 +58,12 @@ void add_fisher_fields(config::Schema<P>& schema) {
       .field("seed", member(&FisherOptions::seed), "of the draws");
 }
 
-/// Throws Error (config) if the vocabulary is too large for the exact estimator.
-void check_vocabulary(const FisherOptions& options, std::int64_t vocabulary);
+/// For check(): throws Error (config) if there is no such set, or the vocabulary is too large for the exact estimator.
+void check_fisher(const FisherOptions& options, const CheckContext& context);
 
 /// Collective. F [n] in kDouble, the same bits on every number of ranks that divides the micro-shards. `weights` are
 /// left alone. Throws Error (config) if there is no such set, or the vocabulary is too large for the exact estimator.
 [[nodiscard]] at::Tensor diagonal_fisher(const FisherOptions& options, const Examples& examples,
                                          const at::Tensor& weights, std::int64_t vocabulary);
 
-}  // namespace stet::plugins
+}  // namespace stet

@@ -1,12 +1,11 @@
-#include <common/selector.hpp>
-
 #include <stet/base/strings.hpp>
+#include <stet/plugin/tools/parameter_selection.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
-namespace stet::freeze {
+namespace stet {
 
 namespace {
 
@@ -29,12 +28,12 @@ std::vector<std::pair<std::string, Roles>> words() {
 
 }  // namespace
 
-Error Selector::refuse(const std::string& expected) const {
+Error ParameterSelector::refuse(const std::string& expected) const {
   return Error(ErrorKind::config, owner_ + ": unknown selector '" + text_ + "'").expected(expected).received(text_);
 }
 
 /// "3" or "0-5".
-void Selector::read_layers(std::string_view range) {
+void ParameterSelector::read_layers(std::string_view range) {
   const auto number = [&](std::string_view digits) {
     int value = -1;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -47,7 +46,7 @@ void Selector::read_layers(std::string_view range) {
   if (first_ < 0 || last_ < first_) throw refuse("layers:N or layers:FIRST-LAST, counted from 0");
 }
 
-Selector::Selector(std::string text, std::string owner)
+ParameterSelector::ParameterSelector(std::string text, std::string owner)
     : text_(std::move(text)), owner_(std::move(owner)), form_(Form::roles) {
   if (text_.starts_with("layers:")) {
     form_ = Form::layers;
@@ -69,7 +68,7 @@ Selector::Selector(std::string text, std::string owner)
   throw refuse(join(known, ", ") + ", layers:FIRST-LAST, name:PATTERN").hint(suggestion(text_, known));
 }
 
-bool Selector::matches(const ParameterInfo& parameter) const {
+bool ParameterSelector::matches(const ParameterInfo& parameter) const {
   switch (form_) {
     case Form::roles: return std::find(roles_.begin(), roles_.end(), parameter.role) != roles_.end();
     case Form::layers: return first_ <= parameter.layer && parameter.layer <= last_;
@@ -78,23 +77,25 @@ bool Selector::matches(const ParameterInfo& parameter) const {
   return false;
 }
 
-void Selector::check_layers(int layers) const {
+void ParameterSelector::check_layers(int layers) const {
   if (form_ != Form::layers || last_ < layers) return;
   throw Error(ErrorKind::config, owner_ + ": the model has no layer " + std::to_string(last_))
       .expected("layers 0 to " + std::to_string(layers - 1))
       .received(text_);
 }
 
-Selection::Selection(const std::vector<std::string>& texts, const std::string& owner) : owner_(owner) {
+ParameterSelection::ParameterSelection(const std::vector<std::string>& texts, const std::string& owner)
+    : owner_(owner) {
   for (const std::string& text : texts) selectors_.emplace_back(text, owner);
 }
 
-std::vector<bool> Selection::of(const ParameterTable& table, const std::function<bool(const ParameterInfo&)>& eligible,
-                                const std::string& what) const {
+std::vector<bool> ParameterSelection::of(const ParameterTable& table,
+                                         const std::function<bool(const ParameterInfo&)>& eligible,
+                                         const std::string& what) const {
   int layers = 0;
   for (const ParameterInfo& parameter : table.entries()) layers = std::max(layers, parameter.layer + 1);
   std::vector<bool> chosen(table.size(), false);
-  for (const Selector& selector : selectors_) {
+  for (const ParameterSelector& selector : selectors_) {
     selector.check_layers(layers);
     bool found = false;
     for (std::size_t i = 0; i < table.size(); ++i) {
@@ -106,7 +107,18 @@ std::vector<bool> Selection::of(const ParameterTable& table, const std::function
   return chosen;
 }
 
-Error Selection::no_match(const Selector& selector, const ParameterTable& table, const std::string& what) const {
+std::vector<bool> ParameterSelection::matrices(const ParameterTable& table) const {
+  return of(
+      table, [](const ParameterInfo& parameter) { return parameter.shape.size() == 2; }, "matrix");
+}
+
+void require_some(const std::vector<std::string>& texts, const std::string& owner, const std::string& key) {
+  if (!texts.empty()) return;
+  throw Error(ErrorKind::config, owner + ": nothing is left to train").received(key + " = []");
+}
+
+Error ParameterSelection::no_match(const ParameterSelector& selector, const ParameterTable& table,
+                                   const std::string& what) const {
   Error error(ErrorKind::config, owner_ + ": the selector '" + selector.text() + "' matches no " + what);
   error.received(selector.text());
   if (selector.text() == "head") return error.hint("the model's head is its embedding (model.tied_head)");
@@ -116,4 +128,4 @@ Error Selection::no_match(const Selector& selector, const ParameterTable& table,
   return near.empty() ? error : error.hint("did you mean 'name:" + near + "'?");
 }
 
-}  // namespace stet::freeze
+}  // namespace stet

@@ -1,5 +1,4 @@
-// One word of a selection: a group, a role, layers, or a pattern over names. Compiled into every plugin that selects by
-// names (freeze, lora, count_matched_random).
+// Choosing parameters by words: a group, a role, layers, or a pattern over names. plugins/freeze/README.md lists them.
 #pragma once
 
 #include <stet/base/error.hpp>
@@ -10,13 +9,14 @@
 #include <string_view>
 #include <vector>
 
-namespace stet::freeze {
+namespace stet {
 
-class Selector {
+/// One word.
+class ParameterSelector {
  public:
   /// `owner`: the table it stands in, for messages ("freeze.lora"). Throws Error (config) with a suggestion if the text
-  /// is none of the forms that README.md lists.
-  Selector(std::string text, std::string owner);
+  /// is none of the forms that are listed there.
+  ParameterSelector(std::string text, std::string owner);
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] bool matches(const ParameterInfo& parameter) const;
@@ -36,10 +36,10 @@ class Selector {
 };
 
 /// Several selectors: what any of them matches.
-class Selection {
+class ParameterSelection {
  public:
-  /// Throws as Selector does.
-  Selection(const std::vector<std::string>& texts, const std::string& owner);
+  /// Throws as ParameterSelector does. None: nothing is matched.
+  ParameterSelection(const std::vector<std::string>& texts, const std::string& owner);
 
   /// One entry a parameter: matched by some selector, and `eligible`. Throws Error (config) if a selector matches
   /// nothing that is eligible, or names layers that the model does not have. `what` is matched, for the message
@@ -47,12 +47,18 @@ class Selection {
   [[nodiscard]] std::vector<bool> of(const ParameterTable& table,
                                      const std::function<bool(const ParameterInfo&)>& eligible,
                                      const std::string& what = "parameter") const;
+  /// Of the matrices (2-D parameters) alone.
+  [[nodiscard]] std::vector<bool> matrices(const ParameterTable& table) const;
 
  private:
-  [[nodiscard]] Error no_match(const Selector& selector, const ParameterTable& table, const std::string& what) const;
+  [[nodiscard]] Error no_match(const ParameterSelector& selector, const ParameterTable& table,
+                               const std::string& what) const;
 
   std::string owner_;
-  std::vector<Selector> selectors_;
+  std::vector<ParameterSelector> selectors_;
 };
 
-}  // namespace stet::freeze
+/// Throws Error (config) if a list of selectors is empty, so that nothing would train. `key`: what it is called.
+void require_some(const std::vector<std::string>& texts, const std::string& owner, const std::string& key);
+
+}  // namespace stet
