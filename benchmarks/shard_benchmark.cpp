@@ -1,7 +1,7 @@
-// Streaming a shard set larger than the memory it may take: bytes a second, how long a step waits for its batch, and
-// peak memory; with and without telling the disk what comes (Lookahead), with and without a thread that reads ahead, in
-// the block-wise and in the global order, from the disk and from the page cache, all in one run. And what the disk
-// itself gives.
+// Training data from a shard set larger than the memory it may take: bytes a second, how long a step waits for its
+// batch, and peak memory; with a thread that reads ahead, with and without telling the disk what comes (Lookahead),
+// with neither, in the block-wise and in the global order, from the disk and from the page cache, all in one run. And
+// what the disk itself gives.
 //
 //   shard_benchmark [GIGABYTES] [FOLDER]        2 GB in a new folder below /tmp, which is removed at the end
 //
@@ -13,7 +13,8 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/data/shard_stream.hpp>
+#include <stet/train/read_ahead.hpp>
+#include <stet/train/shard_data.hpp>
 
 #include <fmt/format.h>
 
@@ -136,14 +137,14 @@ void disk(const std::filesystem::path& folder) {
 
 struct Reading {
   BlockOrder order;
-  std::size_t ahead;
+  std::size_t ahead;  // batches; 0: no thread, and the disk is not told
   bool look_ahead;
 };
 
 void pass(const std::filesystem::path& folder, const char* name, const Reading& reading, bool working, bool cold,
           double seconds_at_most) {
-  ShardSet set = ShardSet::open(folder);
-  if (cold) drop_from_cache(set);
+  const auto set = std::make_shared<ShardSet>(ShardSet::open(folder));
+  if (cold) drop_from_cache(*set);
   std::ofstream("/proc/self/clear_refs") << 5;  // peak memory counts from here
   Work work;
   std::vector<double> waits, steps;
@@ -151,16 +152,19 @@ void pass(const std::filesystem::path& folder, const char* name, const Reading& 
   const double cpu_before = cpu_seconds();
   const Stopwatch watch;
   {
-    ShardStream stream(set, Sampler(set.size(), 1, reading.order),
-                       {batch_size, 0, 1, 0, set.size(), reading.ahead, reading.look_ahead});
-    while (watch.seconds() < seconds_at_most) {
+    const Sampler sampler(set->size(), 1, reading.order);
+    TrainingData data = shard_data(set, name);
+    if (!reading.look_ahead) data.fetch = {};
+    if (reading.ahead > 0) data = read_ahead(data, sampler, {batch_size, 0, set->size(), 1, 0, 1, reading.ahead});
+    for (std::uint64_t position = 0; position < set->size() && watch.seconds() < seconds_at_most;) {
+      const BatchRange range = batch_at(position, set->size(), batch_size);
+      std::vector<TokenSequence> sequences;
       const Stopwatch wait;
-      const std::optional<ShardBatch> batch = stream.next();
-      if (!batch) break;
+      for (; position < range.end; ++position) sequences.push_back(data.sequence(0, sampler.index(position)));
       waits.push_back(1e6 * wait.seconds());
-      for (const TokenSequence& sequence : batch->sequences) bytes += 2.0 * static_cast<double>(sequence.ids.size());
+      for (const TokenSequence& sequence : sequences) bytes += 2.0 * static_cast<double>(sequence.ids.size());
       const Stopwatch step;
-      if (working) work.step(batch->sequences);
+      if (working) work.step(sequences);
       steps.push_back(1e6 * step.seconds());
     }
   }
@@ -203,12 +207,11 @@ int run(double gigabytes, const std::filesystem::path& folder) {
   }
   disk(folder);
   constexpr bool work = true, alone = false, cold = true, warm = false;
-  pass(folder, "all of it, reading alone", {shard_order, 0, true}, alone, cold, 1e9);
-  pass(folder, "all of it, without look-ahead", {shard_order, 0, false}, alone, cold, 1e9);
+  pass(folder, "all of it, reading alone", {shard_order, 8, true}, alone, cold, 1e9);
+  pass(folder, "all of it, without look-ahead", {shard_order, 8, false}, alone, cold, 1e9);
   pass(folder, "training, blocks, 8 ahead", {shard_order, 8, true}, work, cold, 20);
   pass(folder, "  without look-ahead", {shard_order, 8, false}, work, cold, 20);
-  pass(folder, "  no thread", {shard_order, 0, true}, work, cold, 20);
-  pass(folder, "  neither", {shard_order, 0, false}, work, cold, 20);
+  pass(folder, "  neither thread nor look-ahead", {shard_order, 0, false}, work, cold, 20);
   pass(folder, "  32 ahead", {shard_order, 32, true}, work, cold, 20);
   pass(folder, "training, global order, 8 ahead", {{}, 8, true}, work, cold, 20);
   pass(folder, "  without look-ahead", {{}, 8, false}, work, cold, 20);

@@ -3,7 +3,7 @@
 #include <mpi/ranked_main.hpp>
 #include <stet/base/error.hpp>
 #include <stet/data/shard_build.hpp>
-#include <stet/data/shard_stream.hpp>
+#include <stet/data/shard_set.hpp>
 #include <stet/train/read_ahead.hpp>
 #include <stet/train/shard_data.hpp>
 #include <unit/data/temporary.hpp>
@@ -64,51 +64,6 @@ TEST_F(MpiShards, AMalformedLineIsEveryonesError) {
   const Error error = testing::error_of([&] { build_shards(*world, options_); });
   EXPECT_NE(error.where().find("b.jsonl:40"), std::string::npos) << error.where();
   EXPECT_FALSE(std::filesystem::exists(options_.out / "index.json"));
-}
-
-TEST_F(MpiShards, EachSequenceOfAnEpochIsReadOnceByOneRank) {
-  build_shards(*world, options_);
-  ShardSet set = ShardSet::open(options_.out);
-  const Sampler sampler(set.size(), 11, {8, 4});
-  constexpr std::uint64_t epochs = 2, batch = 10;
-  // The log: one line a batch, "begin:index,index,...".
-  std::string log;
-  ShardStream stream(set, sampler,
-                     {batch, static_cast<std::uint64_t>(world->rank()), static_cast<std::uint64_t>(world->size()), 0,
-                      epochs * set.size(), 3});
-  while (const std::optional<ShardBatch> part = stream.next()) {
-    log += std::to_string(part->range.begin) + ":";
-    for (const TokenSequence& sequence : part->sequences) log += std::to_string(sequence.example) + ",";
-    log += "\n";
-  }
-  std::map<std::uint64_t, std::vector<std::uint64_t>> batches;  // by where they begin: in rank order
-  std::map<std::uint64_t, int> times;
-  for (const std::string& one : world->all_gather(log)) {
-    std::istringstream lines(one);
-    std::string line;
-    while (std::getline(lines, line)) {
-      const std::uint64_t begin = std::stoull(line);
-      std::istringstream numbers(line.substr(line.find(':') + 1));
-      std::string number;
-      while (std::getline(numbers, number, ',')) {
-        batches[begin].push_back(std::stoull(number));
-        ++times[std::stoull(number)];
-      }
-    }
-  }
-  EXPECT_EQ(times.size(), set.size());
-  for (const auto& [index, count] : times) EXPECT_EQ(count, static_cast<int>(epochs)) << index;
-  // The same batches as one rank takes.
-  std::uint64_t position = 0;
-  for (const auto& [begin, members] : batches) {
-    EXPECT_EQ(begin, position);
-    const BatchRange range = batch_at(position, set.size(), batch);
-    std::vector<std::uint64_t> expected;
-    for (std::uint64_t p = range.begin; p < range.end; ++p) expected.push_back(sampler.index(p));
-    EXPECT_EQ(members, expected);
-    position = range.end;
-  }
-  EXPECT_EQ(position, epochs * set.size());
 }
 
 TEST_F(MpiShards, TrainingAsksEachRankForItsOwnAndGivesTheSameBits) {

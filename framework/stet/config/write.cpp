@@ -1,5 +1,6 @@
 // The writing half of document.hpp, and describe() of value.hpp: values as text.
 #include <stet/base/hash.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/config/document.hpp>
 
 #include <fmt/format.h>
@@ -33,33 +34,6 @@ std::string toml_quoted(std::string_view text) {
   return out + '"';
 }
 
-/// Length of the UTF-8 sequence at the beginning of `text` (Unicode, table 3-7), or 0 if there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xC2 && first < 0xE0   ? 2
-                             : first >= 0xE0 && first < 0xF0 ? 3
-                             : first >= 0xF0 && first < 0xF5 ? 4
-                                                             : 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return 0;
-  }
-  const unsigned second = byte(1);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool outside = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);  // surrogates; > 10FFFF
-  return overlong || outside ? 0 : length;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 std::string real_text(double number) {
   if (std::isnan(number)) return "nan";
   if (std::isinf(number)) return number < 0 ? "-inf" : "inf";
@@ -76,7 +50,7 @@ std::string plain_text(const Value& value) {
 }
 
 std::string string_text(const Value& owner, std::string_view text) {
-  if (!is_utf8(text)) {
+  if (find_invalid_utf8(text)) {
     throw error_at(owner, "text cannot be written as TOML").expected("UTF-8").received("other bytes");
   }
   return toml_quoted(text);
@@ -135,7 +109,7 @@ std::string describe(const Value& value) {
   std::string text = value.as_string();
   if (text.size() > longest) {
     std::size_t end = longest;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
+    while (end > 0 && !begins_code_point(text[end])) --end;
     text = text.substr(0, end) + "...";
   }
   return kind + " " + toml_quoted(text);

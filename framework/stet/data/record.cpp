@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/text/unicode/utf8.hpp>
+#include <stet/base/utf8.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

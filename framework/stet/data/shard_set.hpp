@@ -5,6 +5,7 @@
 // `resident_bytes` of them were touched; the system's page cache keeps what it has room for.
 #pragma once
 
+#include <stet/data/sampler.hpp>
 #include <stet/data/shard_file.hpp>
 #include <stet/data/shard_index.hpp>
 #include <stet/text/tokenizer.hpp>
@@ -19,6 +20,10 @@
 #include <vector>
 
 namespace stet {
+
+/// The order to read a set in. Blocks of 256 sequences, 16 blocks a window: a window's pages fit the budget below, so
+/// that they are mapped once.
+inline constexpr BlockOrder shard_order{256, 16};
 
 struct ShardSetOptions {
   std::uint64_t resident_bytes = 96 << 20;  ///< of mapped pages, at most (and one sequence)

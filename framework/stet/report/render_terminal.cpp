@@ -1,4 +1,5 @@
 // Aligned plain text for a terminal of at least 110 columns.
+#include <stet/base/utf8.hpp>
 #include <stet/report/render.hpp>
 #include <stet/report/render_parts.hpp>
 
@@ -11,14 +12,7 @@ namespace {
 constexpr std::size_t page_width = 110;
 constexpr std::size_t gap = 2;
 
-bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
-
-/// Characters (code points) of UTF-8 text.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
-}
-
-/// Lines of at most `width` characters, broken at spaces where possible.
+/// Lines of at most `width` columns, broken at spaces where possible.
 std::vector<std::string> wrap(const std::string& text, std::size_t width) {
   std::vector<std::string> lines{""};
   std::size_t used = 0;
@@ -28,7 +22,7 @@ std::vector<std::string> wrap(const std::string& text, std::size_t width) {
     const std::string_view word(text.data() + begin, end - begin);
     begin = end + 1;
     if (word.empty()) continue;
-    const std::size_t length = width_of(word);
+    const std::size_t length = display_width(word);
     if (used > 0 && used + 1 + length > width) {
       lines.emplace_back();
       used = 0;
@@ -37,12 +31,15 @@ std::vector<std::string> wrap(const std::string& text, std::size_t width) {
       lines.back() += ' ';
       ++used;
     }
-    for (const char c : word) {
-      if (starts_character(c) && used++ == width) {  // a word longer than the line
+    for (std::size_t i = 0; i < word.size();) {
+      const std::string_view character = word.substr(i, decode_code_point(word.substr(i)).size);
+      used += display_width(character);
+      if (used > width) {  // a word longer than the line
         lines.emplace_back();
-        used = 1;
+        used = display_width(character);
       }
-      lines.back() += c;
+      lines.back() += character;
+      i += character.size();
     }
   }
   return lines;
@@ -91,7 +88,8 @@ class Layout {
     std::vector<std::size_t> widths(grid_.header.size());
     const auto visit = [&](const std::vector<std::string>& row, bool header) {
       for (std::size_t i = 0; i < row.size(); ++i) {
-        for (const std::string& line : lines_of(row[i], i, header)) widths[i] = std::max(widths[i], width_of(line));
+        for (const std::string& line : lines_of(row[i], i, header))
+          widths[i] = std::max(widths[i], display_width(line));
       }
     };
     visit(grid_.header, true);
@@ -114,7 +112,7 @@ class Layout {
       std::string line;
       for (std::size_t i = 0; i < shown.size(); ++i) {
         const std::string text = y < cells[i].size() ? cells[i][y] : "";
-        const std::string padding(widths_[shown[i]] - width_of(text), ' ');
+        const std::string padding(widths_[shown[i]] - display_width(text), ' ');
         if (i > 0) line.append(gap, ' ');
         line += shown[i] < grid_.text_columns ? text + padding : padding + text;
       }

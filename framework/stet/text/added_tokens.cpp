@@ -1,6 +1,6 @@
 #include <stet/text/added_tokens.hpp>
 
-#include <stet/text/unicode/utf8.hpp>
+#include <stet/base/utf8.hpp>
 
 #include <utf8proc.h>
 
@@ -14,7 +14,7 @@ namespace {
 /// The code point that ends at `text`'s end, which must be valid UTF-8 and not empty.
 CodePoint last_code_point(std::string_view text) {
   std::size_t begin = text.size() - 1;
-  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+  while (begin > 0 && !begins_code_point(text[begin])) --begin;
   return decode_code_point(text.substr(begin));
 }
 

@@ -1,9 +1,9 @@
 #include <stet/text/encoder.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/bpe/word_cache.hpp>
 #include <stet/text/tokenizer_tables.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include <stet/text/json.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/text/unicode/utf8.hpp>
+#include <stet/base/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <stet/base/error.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/unicode/pattern.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <cstddef>
 #include <optional>

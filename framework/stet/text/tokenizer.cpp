@@ -4,10 +4,10 @@
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/end_token.hpp>
 #include <stet/text/tokenizer_tables.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

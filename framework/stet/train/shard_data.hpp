@@ -2,7 +2,6 @@
 #pragma once
 
 #include <stet/data/shard_set.hpp>
-#include <stet/data/shard_stream.hpp>
 #include <stet/train/training_data.hpp>
 
 #include <cstdint>

@@ -2,8 +2,8 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/json.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -4,6 +4,7 @@
 #include <stet/base/permutation.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/world/entity_questions_file.hpp>
 #include <stet/world/entity_questions_wordings.hpp>
 #include <stet/world/synthetic_world.hpp>
@@ -37,11 +38,6 @@ void check(const EntityQuestionsOptions& o) {
   require(o.max_subject_chars > 0, "max_subject_chars", "at least 1", "0");
   require(o.neutral_share > 0.0 && o.neutral_share <= 0.9, "neutral_share",
           "above 0, up to 0.9 (neutral lines show the words of the probes)", fmt::format("{}", o.neutral_share));
-}
-
-std::size_t count_code_points(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& property,

@@ -1,7 +1,7 @@
 #include <stet/data/lookahead.hpp>
 #include <stet/data/position_walk.hpp>
 #include <stet/data/shard_build.hpp>
-#include <stet/data/shard_stream.hpp>
+#include <stet/data/shard_set.hpp>
 
 #include <unit/data/temporary.hpp>
 
@@ -25,6 +25,25 @@ TEST(PositionWalk, VisitsThePartsOfEachBatchUpToTheEnd) {
   }
   EXPECT_EQ(visited, expected);
   EXPECT_FALSE(walk.next());
+}
+
+TEST(PositionWalk, AnyNumberOfRanksVisitsEachSequenceOfAnEpochOnce) {
+  constexpr std::uint64_t n = 150, epochs = 2, batch = 16;
+  const Sampler sampler(n, 4, {8, 4});
+  for (const std::uint64_t ranks : {1, 2, 3, 4}) {
+    std::vector<std::uint64_t> visits(epochs * n);  // of sequences, epoch after epoch
+    for (std::uint64_t rank = 0; rank < ranks; ++rank) {
+      PositionWalk walk(n, {batch, 0, epochs * n, ranks, rank, 1}), later(n, {batch, 48, epochs * n, ranks, rank, 1});
+      while (const std::optional<std::uint64_t> position = walk.next()) {
+        ++visits[sampler.epoch(*position) * n + sampler.index(*position)];
+        if (*position >= 48) {
+          EXPECT_EQ(later.next(), position);  // goes on as the walk that began before
+        }
+      }
+      EXPECT_FALSE(later.next());
+    }
+    EXPECT_EQ(visits, std::vector<std::uint64_t>(epochs * n, 1)) << ranks;
+  }
 }
 
 /// Sequence numbers 7, 14, ... modulo 1009, each asked for by name.
@@ -108,17 +127,6 @@ TEST_F(FetchTest, ChangesNothingThatIsRead) {
   fetch_all(fetched);
   EXPECT_GT(fetched.touched_bytes(), 0U);  // the offsets that were read count
   for (std::uint64_t i = 0; i < plain.size(); ++i) EXPECT_EQ(plain.sequence(i).ids, fetched.sequence(i).ids);
-  const Sampler sampler(plain.size(), 4, {8, 4});
-  ShardStream with(fetched, sampler, {16, 1, 2, 0, 400, 2, true}),
-      without(plain, sampler, {16, 1, 2, 0, 400, 0, false});
-  while (const std::optional<ShardBatch> batch = with.next()) {
-    const std::optional<ShardBatch> other = without.next();
-    ASSERT_TRUE(other);
-    ASSERT_EQ(batch->own, other->own);
-    for (std::size_t i = 0; i < batch->sequences.size(); ++i)
-      EXPECT_EQ(batch->sequences[i].ids, other->sequences[i].ids);
-  }
-  EXPECT_FALSE(without.next());
 }
 
 TEST_F(FetchTest, LeavesErrorsToWhoReads) {

@@ -4,7 +4,6 @@
 #include <stet/text/bpe/bpe.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/unicode/byte_level.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <gtest/gtest.h>
 
@@ -203,20 +202,6 @@ TEST(BpeTraining, RefusesBadArguments) {
   const std::vector<std::string> bad = {"fine", "\xff"};
   EXPECT_THROW(static_cast<void>(train_byte_level_bpe({}, 256)), Error);
   EXPECT_THROW(static_cast<void>(train_byte_level_bpe(bad, 300)), Error);
-}
-
-TEST(Utf8, MendsByMaximalSubparts) {
-  // The example of the Unicode standard, table 3-8.
-  EXPECT_EQ(mend_utf8("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41"), "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\x41");
-  EXPECT_EQ(mend_utf8("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41"), "\uFFFD\uFFFD\uFFFD\uFFFD\x41");
-  EXPECT_EQ(find_invalid_utf8("aé\xE1\x80"), 3U);
-  EXPECT_FALSE(find_invalid_utf8("aé東😗"));
-  for (const char32_t point : {U'a', U'é', U'東', U'😗', char32_t{0x10FFFF}}) {
-    std::string text;
-    append_utf8(text, point);
-    const CodePoint read = decode_code_point(text);
-    EXPECT_TRUE(read.valid && read.value == point && read.size == text.size());
-  }
 }
 
 }  // namespace

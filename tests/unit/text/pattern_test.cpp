@@ -1,10 +1,10 @@
 // Regular expressions of tokenizer.json: what is translated, what is refused, and how matches cut a text.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/pre_tokenizer.hpp>
 #include <stet/text/unicode/pattern.hpp>
 #include <stet/text/unicode/pattern_syntax.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <gtest/gtest.h>
 

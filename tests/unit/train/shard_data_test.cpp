@@ -124,6 +124,17 @@ TEST_F(ShardDataTest, ARankIsAskedForItsOwnPartAlone) {
   EXPECT_EQ(made, expected);  // each once: nothing was made twice, and nothing for others
 }
 
+TEST_F(ShardDataTest, ReadingAheadCanBeLeftInTheMiddle) {
+  const TrainingData data = shard_data(set_, "shards");
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const TrainingData ahead = read_ahead(data, sampler(data), {4, 0, UINT64_MAX, 1, 0, 1, 2});
+    for (std::uint64_t p = 0; p < i; ++p) {
+      const std::uint64_t index = sampler(data).index(p);
+      EXPECT_EQ(ahead.sequence(0, index).ids, set_->sequence(index).ids);
+    }
+  }
+}
+
 TEST_F(ShardDataTest, AnErrorArrivesAtTheStep) {
   std::filesystem::remove(folder_ / shard_name(1));
   const TrainingData data = shard_data(set_, "shards");

@@ -4,11 +4,11 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
 #include <stet/text/unicode/byte_level.hpp>
-#include <stet/text/unicode/utf8.hpp>
 #include <stet/text/verify.hpp>
 
 #include <fmt/format.h>

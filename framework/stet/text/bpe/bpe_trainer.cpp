@@ -2,8 +2,8 @@
 #include <stet/text/bpe/bpe_trainer.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/tokenizer_tables.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 #include <stet/text/unicode/byte_level.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/pre_tokenizer.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #include <array>
 

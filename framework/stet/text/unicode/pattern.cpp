@@ -1,8 +1,8 @@
 #include <stet/text/unicode/pattern.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/utf8.hpp>
 #include <stet/text/unicode/pattern_syntax.hpp>
-#include <stet/text/unicode/utf8.hpp>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

@@ -1,6 +1,6 @@
 #include <stet/text/unicode/pattern_syntax.hpp>
 
-#include <stet/text/unicode/utf8.hpp>
+#include <stet/base/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// UTF-8: checking, decoding, mending, and Unicode white space.
+// UTF-8, by utf8proc: checking, decoding, mending, counting, and Unicode white space.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,13 @@ struct CodePoint {
 [[nodiscard]] CodePoint decode_code_point(std::string_view text);
 
 void append_utf8(std::string& out, char32_t value);
+
+/// Whether a byte of valid UTF-8 is the first of a code point.
+[[nodiscard]] constexpr bool begins_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
+[[nodiscard]] std::size_t count_code_points(std::string_view text);
+
+/// Columns of a terminal: two for wide characters, none for marks and control characters, one for what is ill-formed.
+[[nodiscard]] std::size_t display_width(std::string_view text);
 
 /// Byte offset of the first ill-formed sequence.
 [[nodiscard]] std::optional<std::size_t> find_invalid_utf8(std::string_view text);
