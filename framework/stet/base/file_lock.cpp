@@ -2,6 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/host_identity.hpp>
+#include <stet/base/repeat.hpp>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,12 +13,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <mutex>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -88,42 +86,25 @@ std::optional<Owner> read_owner(const std::filesystem::path& path) {
 class Heartbeat {
  public:
   explicit Heartbeat(int descriptor) : descriptor_(descriptor) {
-    beat();
-    sigset_t all, before;  // signals are for the threads that work
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] {
-      std::unique_lock lock(mutex_);
-      while (!ending_.wait_for(lock, duration<double>(FileLock::beat_seconds), [this] { return over_; })) beat();
-    });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    static_cast<void>(beat());
+    thread_ = repeat_every(FileLock::beat_seconds, [this] { return beat(); });
   }
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
-  ~Heartbeat() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    ending_.notify_all();
-    thread_.join();
-  }
 
  private:
-  void beat() noexcept {
+  bool beat() {
     const std::string text = owner_.text();
     if (::pwrite(descriptor_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size())) {
       static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(text.size())) == 0);
     }
     ++owner_.count;
+    return true;
   }
 
   int descriptor_;
   Owner owner_ = Owner::here();
-  std::mutex mutex_;
-  std::condition_variable ending_;
-  bool over_ = false;
-  std::thread thread_;
+  std::jthread thread_;  // last: it uses all of the above
 };
 
 class HeldByFlock : public FileLock::Held {

@@ -1,12 +1,13 @@
 #include <stet/comm/watchdog.hpp>
 
+#include <stet/base/repeat.hpp>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,30 +16,20 @@ namespace stet {
 
 Watchdog::Watchdog(FlightRecorder& recorder, double timeout, std::function<void(const Error&)> on_hang)
     : recorder_(recorder), timeout_(timeout), on_hang_(std::move(on_hang)) {
-  if (timeout_ > 0) thread_ = std::thread([this] { watch(); });
+  if (timeout_ <= 0) return;
+  const double pause = std::clamp(timeout_ / 20, 0.02, 0.5);
+  thread_ = repeat_every(pause, [this, pause] { return watch(pause); });
 }
 
-Watchdog::~Watchdog() {
-  stop_.store(true);
-  if (thread_.joinable()) thread_.join();
-}
-
-void Watchdog::watch() {
-  using Clock = std::chrono::steady_clock;
-  const std::chrono::duration<double> pause(std::clamp(timeout_ / 20, 0.02, 0.5));
-  auto before = Clock::now();
-  while (!stop_.load()) {
-    std::this_thread::sleep_for(pause);
-    const auto now = Clock::now();
-    // A pause much longer than asked for: this process, or the machine, did not run.
-    const double passed = std::min(std::chrono::duration<double>(now - before).count(), 4 * pause.count());
-    before = now;
-    recorder_.tick();
-    if (const std::optional<Error> hang = look(passed)) {
-      if (may_speak()) on_hang_(*hang);
-      return;
-    }
-  }
+bool Watchdog::watch(double pause) {
+  const auto now = std::chrono::steady_clock::now();
+  // A pause much longer than asked for: this process, or the machine, did not run.
+  const double passed = std::min(std::chrono::duration<double>(now - before_).count(), 4 * pause);
+  before_ = now;
+  recorder_.tick();
+  const std::optional<Error> hang = look(passed);
+  if (hang && may_speak()) on_hang_(*hang);
+  return !hang;
 }
 
 std::optional<Error> Watchdog::look(double seconds) {

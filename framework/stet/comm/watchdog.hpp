@@ -6,7 +6,7 @@
 #include <stet/base/error.hpp>
 #include <stet/comm/flight_recorder.hpp>
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,12 +22,12 @@ class Watchdog {
   /// otherwise communication) that names rank, step, collective and who waits for whom; it should end the process. Time
   /// in which this process itself is stopped (SIGSTOP, a suspended job) does not count.
   Watchdog(FlightRecorder& recorder, double timeout, std::function<void(const Error&)> on_hang);
-  ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
  private:
-  void watch();
+  /// Once more; false when there was a hang, and all is said.
+  bool watch(double pause);
   /// What this process has been in without a sign of progress, for how long: looked at every `seconds`.
   [[nodiscard]] std::optional<Error> look(double seconds);
   [[nodiscard]] Error waits_too_long(const Flight& own, const Flight::Collective& in) const;
@@ -44,8 +44,8 @@ class Watchdog {
   std::map<std::uint64_t, Spell> waits_;  // by communicator
   Spell hook_;
   std::map<int, Spell> alive_;  // of the other ranks' processes
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
+  std::chrono::steady_clock::time_point before_ = std::chrono::steady_clock::now();
+  std::jthread thread_;  // last: it uses all of the above
 };
 
 }  // namespace stet

@@ -21,15 +21,15 @@ std::string escape_markdown(const std::string& text) {
   return out;
 }
 
-void add_markdown(std::string& out, const Grid& grid) {
+void add_markdown(std::string& out, const Part& part) {
   const auto line = [&](const std::vector<std::string>& cells) {
     for (const std::string& cell : cells) out += "| " + escape_markdown(cell) + " ";
     out += "|\n";
   };
-  line(grid.header);
-  for (std::size_t i = 0; i < grid.header.size(); ++i) out += i < grid.text_columns ? "| :--- " : "| ---: ";
+  line(part.header);
+  for (std::size_t i = 0; i < part.header.size(); ++i) out += i < part.text_columns ? "| :--- " : "| ---: ";
   out += "|\n";
-  for (const auto& row : grid.rows) line(row);
+  for (const auto& row : part.rows) line(row);
 }
 
 std::string escape_latex(const std::string& text) {
@@ -72,21 +72,21 @@ std::string latex_number(const std::string& text) {
   return out;
 }
 
-void add_latex(std::string& out, const Grid& grid) {
-  out += "\\begin{tabular}{" + std::string(grid.text_columns, 'l') +
-         std::string(grid.header.size() - grid.text_columns, 'r') + "}\n\\toprule\n";
+void add_latex(std::string& out, const Part& part) {
+  out += "\\begin{tabular}{" + std::string(part.text_columns, 'l') +
+         std::string(part.header.size() - part.text_columns, 'r') + "}\n\\toprule\n";
   const auto line = [&](const std::vector<std::string>& cells, bool head) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       if (i > 0) out += " & ";
       // An opening bracket at the start of a row would be taken as the argument of the "\\" before it.
       if (i == 0 && cells[i].starts_with('[')) out += "{}";
-      out += head || i < grid.text_columns ? escape_latex(cells[i]) : latex_number(cells[i]);
+      out += head || i < part.text_columns ? escape_latex(cells[i]) : latex_number(cells[i]);
     }
     out += " \\\\\n";
   };
-  line(grid.header, true);
+  line(part.header, true);
   out += "\\midrule\n";
-  for (const auto& row : grid.rows) line(row, false);
+  for (const auto& row : part.rows) line(row, false);
   out += "\\bottomrule\n\\end{tabular}\n";
 }
 
@@ -96,9 +96,10 @@ std::string to_markdown(const Table& table) {
   std::string out = "### " + escape_markdown(table.spec.title) + "\n\n";
   bool first = true;
   for (const Part& part : parts_of(table)) {
+    if (part.rows.empty()) continue;
     if (!first) out += "\n";
     first = false;
-    add_markdown(out, part.grid);
+    add_markdown(out, part);
     if (!part.legend.empty()) out += "\n" + escape_markdown(part.legend) + "\n";
   }
   if (!table.notes.empty()) out += "\n";
@@ -112,9 +113,10 @@ std::string to_latex(const Table& table) {
   std::string remarks;
   bool first = true;
   for (const Part& part : parts_of(table)) {
+    if (part.rows.empty()) continue;
     if (!first) out += "\n\\medskip\n";
     first = false;
-    add_latex(out, part.grid);
+    add_latex(out, part);
     if (!part.legend.empty()) remarks += escape_latex(part.legend) + "\n";
   }
   for (const std::string& note : table.notes) remarks += escape_latex(note) + "\n";

@@ -1,4 +1,5 @@
 // The parts of matched comparisons, fronts, shares and regressions.
+#include <stet/base/strings.hpp>
 #include <stet/report/render_parts.hpp>
 
 #include <fmt/format.h>
@@ -23,19 +24,25 @@ std::string bootstrap_of(const Table& table, const Regression& regression) {
 
 std::string inflation(double value) { return std::isinf(value) ? "inf" : fmt::format("{:.2f}", value); }
 
+Record& name_record(Record& record, const Regression& regression, const std::string& name) {
+  return record.set("label", regression.spec.label).set("set", regression.spec.set).set("column", name);
+}
+
 }  // namespace
 
 Part matched_part(const Table& table) {
   Part part;
-  part.grid.text_columns = 3;
-  part.grid.header = {"Matched comparison", "On", "Where", "Difference", "p", "p (Holm)", "d_z", "seeds reached"};
   for (const Matched& m : table.matched) {
-    const bool none = m.seed_list.empty();
-    part.grid.rows.push_back({m.spec.label, subject(table, m.spec.set, m.spec.measure),
-                              condition(m.spec.at, m.spec.accuracy),
-                              format_estimate(m.difference, percent_of(table, m.spec.set, m.spec.measure)),
-                              none ? "n/a" : format_p(m.test.p_value), none ? "n/a" : format_p(m.p_holm),
-                              format_effect(m.d_z), reached_of(m.seed_list.size(), m.pairs)});
+    const MatchedSpec& spec = m.spec;
+    Row row(part, "matched");
+    row.record().set("label", spec.label).set("arm", spec.arm).set("arm_label", label_of(table, spec.arm));
+    row.record().set("baseline", spec.baseline).of(spec.set, spec.measure).where(spec.at, spec.accuracy);
+    row.record().set("pairs", m.pairs).set("text", join(spec.family, ";"));
+    row.words("Matched comparison", spec.label).words("On", subject(table, spec.set, spec.measure));
+    row.words("Where", condition(spec.at, spec.accuracy));
+    row.estimate("Difference", m.difference, percent_of(table, spec.set, spec.measure), m.seed_list);
+    row.test(m.seed_list.size(), m.test, m.p_holm, m.d_z);
+    row.number("seeds reached", reached_of(m.seed_list.size(), m.pairs));
   }
   part.legend =
       "Arm minus baseline where both have the same accuracy on the named set: at the first crossing of each run, or "
@@ -49,11 +56,13 @@ Part matched_part(const Table& table) {
 
 Part fronts_part(const Table& table) {
   Part part;
-  part.grid.text_columns = 2;
-  part.grid.header = {"Front", "Axes", "Area", "seeds"};
   for (const Front& front : table.fronts) {
-    part.grid.rows.push_back({front.spec.label, fmt::format("{} x {}", front.spec.at, front.spec.set),
-                              format_estimate(front.area, true), fmt::format("{}", front.seed_list.size())});
+    const FrontSpec& spec = front.spec;
+    Row row(part, "front");
+    row.record().set("label", spec.label).set("set", spec.set).set("at", spec.at);
+    row.record().set("measure", "area").set("text", join(spec.arms, ";"));
+    row.words("Front", spec.label).words("Axes", fmt::format("{} x {}", spec.at, spec.set));
+    row.estimate("Area", front.area, true, front.seed_list).number("seeds", front.seed_list.size());
   }
   part.legend = "Area of the accuracies that the arms of a method attain together, against (0, 0), in % of the square.";
   return part;
@@ -61,15 +70,23 @@ Part fronts_part(const Table& table) {
 
 Part shares_part(const Table& table) {
   Part part;
-  part.grid.text_columns = 4;
-  part.grid.header = {"Share of a gain", "Of", "On", "Where", "Share", "Whole gain", "seeds reached"};
   for (const Share& share : table.shares) {
     const ShareSpec& spec = share.spec;
-    part.grid.rows.push_back({spec.label, contrast(table, spec.reference, spec.baseline),
-                              subject(table, spec.set, spec.measure), condition(spec.at, spec.accuracy),
-                              format_estimate(share.result.share, true),
-                              format_estimate(share.result.gain, percent_of(table, spec.set, spec.measure)),
-                              reached_of(share.seed_list.size(), share.pairs)});
+    const auto describe = [&](Record& record, const std::string& arm) {
+      record.set("label", spec.label).set("arm", arm).set("arm_label", label_of(table, arm));
+      record.set("baseline", spec.baseline).of(spec.set, spec.measure).where(spec.at, spec.accuracy);
+      record.set("pairs", share.pairs);
+    };
+    Row row(part, "share");
+    describe(row.record(), spec.arm);
+    row.record().set("text", spec.reference);
+    row.words("Share of a gain", spec.label).words("Of", contrast(table, spec.reference, spec.baseline));
+    row.words("On", subject(table, spec.set, spec.measure)).words("Where", condition(spec.at, spec.accuracy));
+    row.estimate("Share", share.result.share, true, share.seed_list);
+    Record& whole = part.record("share_whole_gain").estimate(share.result.gain, share.seed_list);
+    describe(whole, spec.reference);
+    row.number("Whole gain", format_estimate(share.result.gain, percent_of(table, spec.set, spec.measure)));
+    row.number("seeds reached", reached_of(share.seed_list.size(), share.pairs));
   }
   part.legend =
       "Share in %: (arm - baseline) / (reference - baseline), ratio of the means over seeds; bootstrap interval, "
@@ -79,22 +96,35 @@ Part shares_part(const Table& table) {
 
 Part regression_part(const Table& table, const Regression& regression) {
   Part part;
-  part.grid.text_columns = 2;
-  part.grid.header = {regression.spec.label, "Block", "Log-odds per SD", "VIF"};
   const bool claims = !regression.spec.raises.empty() || !regression.spec.lowers.empty();
-  if (claims) {
-    part.grid.header.insert(part.grid.header.begin() + 2, "Claimed");
-    part.grid.text_columns = 3;
-  }
   for (const Coefficient& c : regression.coefficients) {
-    auto& row = part.grid.rows.emplace_back(
-        std::vector<std::string>{c.block == "arm" ? label_of(table, c.name) : c.name, c.block});
+    const std::string name = c.block == "arm" ? label_of(table, c.name) : c.name;
     const std::optional<CoefficientClaim> claim = claim_about(regression.spec, c, regression.seeds);
-    const char* side = claim && claim->direction == Direction::less ? "< 0" : "> 0";
-    if (claims) row.push_back(claim ? fmt::format("{}: {}", side, name_of(claim->verdict)) : "");
-    row.push_back(format_estimate(c.estimate, false));
-    row.push_back(inflation(c.inflation));
+    Row row(part, "coefficient");
+    name_record(row.record(), regression, name).set("block", c.block).set("vif", c.inflation);
+    row.words(regression.spec.label, name).words("Block", c.block);
+    if (claim) {
+      row.record().set("direction", name_of(claim->direction)).set("verdict", name_of(claim->verdict));
+      const char* side = claim->direction == Direction::less ? "< 0" : "> 0";
+      row.words("Claimed", fmt::format("{}: {}", side, name_of(claim->verdict)));
+    } else if (claims) {
+      row.words("Claimed", "");
+    }
+    row.interval("Log-odds per SD", c.estimate, false).number("VIF", inflation(c.inflation));
   }
+  const auto value = [&](const std::string& name, double number) {
+    name_record(part.record("regression"), regression, name)
+        .set("mean", number)
+        .set("seeds", regression.seeds)
+        .set("facts", regression.facts);
+  };
+  value("rows", static_cast<double>(regression.rows));
+  value("forgotten", static_cast<double>(regression.forgotten));
+  if (regression.coefficients.empty()) return part;  // a note says why
+  value("r2_before", regression.r2_before);
+  value("r2_after", regression.r2_after);
+  value("auc_before", regression.auc_before);
+  value("auc_after", regression.auc_after);
   part.legend = fmt::format(
       "Logistic regression of {} forgotten of {} right facts ({} seeds, {} facts), ridge {:g}, intercept for each "
       "seed. "
@@ -111,10 +141,19 @@ Part regression_part(const Table& table, const Regression& regression) {
 
 Part mediation_part(const Table& table, const Regression& regression) {
   Part part;
-  part.grid.header = {fmt::format("Through {}", regression.spec.mediator), "a", "b", "indirect a b", "direct"};
+  if (regression.coefficients.empty()) return part;
   for (const MediatedExposure& m : regression.mediated) {
-    part.grid.rows.push_back({m.name, format_estimate(m.paths.a, false), format_estimate(m.paths.b, false),
-                              format_estimate(m.paths.indirect, false), format_estimate(m.paths.direct, false)});
+    Row row(part);
+    row.words(fmt::format("Through {}", regression.spec.mediator), m.name);
+    const auto path = [&](std::string_view name, std::string_view heading, const Estimate& estimate) {
+      Record& record = name_record(part.record("mediation"), regression, m.name);
+      record.set("block", name).set("text", regression.spec.mediator).interval(estimate);
+      row.number(heading, format_estimate(estimate, false));
+    };
+    path("a", "a", m.paths.a);
+    path("b", "b", m.paths.b);
+    path("indirect", "indirect a b", m.paths.indirect);
+    path("direct", "direct", m.paths.direct);
   }
   part.legend =
       fmt::format("Mediation: a, exposure to mediator (linear); b, mediator to forgetting (logistic); per SD. [{}.]",

@@ -28,11 +28,6 @@ std::string subject(const Table& table, const std::string& set, Measure measure)
   return fmt::format("{}, {}", set, words);
 }
 
-std::string subject(const Table& table, const std::string& set, Measure measure, const Contrast& than) {
-  const std::string first = subject(table, set, measure);
-  return than.named() && than.set != set ? fmt::format("{} less {}", first, subject(table, than.set, measure)) : first;
-}
-
 bool percent_of(const Table& table, const std::string& set, Measure measure) {
   const ColumnSpec* column = column_of(table, set, measure);
   return column == nullptr || column->percent;
@@ -53,10 +48,16 @@ std::string contrast(const Table& table, const std::string& arm, const std::stri
 
 namespace {
 
+/// "A", "A less B" where a second difference is of another set.
+std::string subject_less(const Table& table, const std::string& set, Measure measure, const Contrast& than) {
+  const std::string first = subject(table, set, measure);
+  return than.named() && than.set != set ? fmt::format("{} less {}", first, subject(table, than.set, measure)) : first;
+}
+
 std::string criterion(const Table& table, const ClaimSpec& claim) {
   const bool percent = percent_of(table, claim.set, claim.measure);
   const std::string what = fmt::format("{} ({})", contrast(table, claim.arm, claim.baseline, claim.than),
-                                       subject(table, claim.set, claim.measure, claim.than));
+                                       subject_less(table, claim.set, claim.measure, claim.than));
   const double threshold = claim.direction == Direction::less && !claim.baseline.empty() ? -claim.margin : claim.margin;
   const std::string number = format_number(threshold, percent);
   switch (claim.direction) {
@@ -78,13 +79,6 @@ std::string effect_legend(const Table& table) {
 }
 
 namespace {
-
-std::string format_odds(const std::optional<OddsRatio>& odds) {
-  if (!odds) return "n/a";
-  if (std::isnan(odds->value)) return fmt::format("n/a ({}:{})", odds->only_a, odds->only_b);
-  if (std::isnan(odds->low)) return fmt::format("{:.2f} [n/a]", odds->value);
-  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", odds->value, odds->low, odds->high);
-}
 
 /// Whether something may be read as "hardly any forgetting": a mean below five points.
 bool shows_small_forgetting(const Table& table) {
@@ -128,86 +122,8 @@ std::string intervals_of(const Table& table) {
   return text;
 }
 
-}  // namespace
-
-namespace {
-
-Grid cells_grid(const Table& table) {
-  Grid grid;
-  grid.header = {"Arm"};
-  for (const ColumnSpec& column : table.spec.columns) grid.header.push_back(column.label);
-  grid.header.push_back("seeds");
-  for (std::size_t arm = 0; arm < table.cells.size(); ++arm) {
-    auto& row = grid.rows.emplace_back();
-    row.push_back(table.spec.arms[arm].second);
-    std::vector<std::string> seeds;
-    for (std::size_t column = 0; column < table.cells[arm].size(); ++column) {
-      const auto& cell = table.cells[arm][column];
-      row.push_back(cell ? format_estimate(cell->estimate, table.spec.columns[column].percent) : "n/a");
-      seeds.push_back(fmt::format("{}", cell ? cell->seeds : 0));
-    }
-    // One number where all columns agree, else one a column.
-    const bool same = std::adjacent_find(seeds.begin(), seeds.end(), std::not_equal_to<>()) == seeds.end();
-    row.push_back(seeds.empty() ? "0" : same ? seeds.front() : join(seeds, "/"));
-  }
-  return grid;
-}
-
-/// "-0.1, -24.9"
-std::string format_bases(const std::vector<double>& by_base, bool percent) {
-  std::vector<std::string> parts;
-  for (const double mean : by_base) parts.push_back(format_number(mean, percent));
-  return join(parts, ", ");
-}
-
-template <class Results>
-bool have_bases(const Results& results) {
-  return std::any_of(results.begin(), results.end(), [](const auto& result) { return !result.by_base.empty(); });
-}
-
-Grid comparisons_grid(const Table& table) {
-  Grid grid;
-  grid.text_columns = 2;
-  grid.header = {"Comparison", "On", "Difference", "p", "p (Holm)", "d_z", "odds ratio", "seeds"};
-  for (const Comparison& c : table.comparisons) {
-    grid.rows.push_back({contrast(table, c.spec.arm, c.spec.baseline, c.spec.than),
-                         subject(table, c.spec.set, c.spec.measure, c.spec.than),
-                         format_estimate(c.difference, percent_of(table, c.spec.set, c.spec.measure)),
-                         c.n == 0 ? "n/a" : format_p(c.test.p_value), c.n == 0 ? "n/a" : format_p(c.p_holm),
-                         format_effect(c.d_z), format_odds(c.odds), fmt::format("{}", c.n)});
-  }
-  if (have_bases(table.comparisons)) {
-    grid.header.insert(grid.header.begin() + 3, "by base");
-    for (std::size_t i = 0; i < grid.rows.size(); ++i) {
-      const Comparison& c = table.comparisons[i];
-      grid.rows[i].insert(grid.rows[i].begin() + 3,
-                          format_bases(c.by_base, percent_of(table, c.spec.set, c.spec.measure)));
-    }
-  }
-  return grid;
-}
-
-Grid claims_grid(const Table& table) {
-  Grid grid;
-  grid.text_columns = 3;
-  grid.header = {"Verdict", "Claim", "Criterion", "Estimate", "seeds"};
-  const bool tested = std::any_of(table.claims.begin(), table.claims.end(),
-                                  [](const Claim& claim) { return claim.spec.direction == Direction::equivalent; });
-  if (tested) grid.header.insert(grid.header.end() - 1, "p (TOST)");
-  for (const Claim& claim : table.claims) {
-    auto& row = grid.rows.emplace_back(
-        std::vector<std::string>{std::string(name_of(claim.verdict)), claim.spec.text, criterion(table, claim.spec),
-                                 format_estimate(claim.estimate, percent_of(table, claim.spec.set, claim.spec.measure)),
-                                 fmt::format("{}", claim.n)});
-    if (tested) {
-      row.insert(row.end() - 1, std::isnan(claim.p_equivalent) ? "n/a" : format_p(claim.p_equivalent));
-    }
-  }
-  return grid;
-}
-
 /// How the numbers came about, and how many facts each set has.
-std::string legend(const Table& table) {
+std::string cells_legend(const Table& table) {
   std::vector<std::string> facts;
   std::set<std::string> seen;
   for (std::size_t column = 0; column < table.spec.columns.size(); ++column) {
@@ -227,6 +143,35 @@ std::string legend(const Table& table) {
   if (!facts.empty()) text += fmt::format(" Facts: {}.", join(facts, ", "));
   if (shows_small_forgetting(table)) text += fmt::format(" {}", small_forgetting);
   return text;
+}
+
+Part cells_part(const Table& table) {
+  Part part;
+  for (std::size_t arm = 0; arm < table.cells.size(); ++arm) {
+    const auto& [name, label] = table.spec.arms[arm];
+    Row row(part);
+    row.words("Arm", label);
+    std::vector<std::string> seeds;
+    for (std::size_t column = 0; column < table.cells[arm].size(); ++column) {
+      const ColumnSpec& spec = table.spec.columns[column];
+      const auto& cell = table.cells[arm][column];
+      Record& record = part.record("cell").set("arm", name).set("arm_label", label).set("column", spec.label);
+      record.of(spec.set, spec.measure).set("seeds", "0");
+      if (cell) record.estimate(cell->estimate, cell->seed_list).set("facts", cell->facts);
+      row.number(spec.label, cell ? format_estimate(cell->estimate, spec.percent) : "n/a");
+      seeds.push_back(fmt::format("{}", cell ? cell->seeds : 0));
+    }
+    // One number where all columns agree, else one a column.
+    const bool same = std::adjacent_find(seeds.begin(), seeds.end(), std::not_equal_to<>()) == seeds.end();
+    row.number("seeds", same ? seeds.front() : join(seeds, "/"));
+  }
+  part.legend = cells_legend(table);
+  return part;
+}
+
+template <class Results>
+bool have_bases(const Results& results) {
+  return std::any_of(results.begin(), results.end(), [](const auto& result) { return !result.by_base.empty(); });
 }
 
 std::string comparisons_legend(const Table& table) {
@@ -260,23 +205,82 @@ std::string comparisons_legend(const Table& table) {
   return text;
 }
 
+/// What a comparison and a claim are of, in their records.
+template <class Result>
+void describe(Record& record, const Table& table, const Result& result) {
+  const auto& [arm, baseline, than] = std::tie(result.spec.arm, result.spec.baseline, result.spec.than);
+  record.set("arm", arm).set("arm_label", label_of(table, arm)).set("baseline", baseline);
+  record.of(result.spec.set, result.spec.measure).list("by_base", result.by_base);
+  if (than.named()) record.set("than", fmt::format("{};{};{}", than.arm, than.baseline, than.set));
+}
+
+/// "-0.1, -24.9"
+std::string format_bases(const std::vector<double>& by_base, bool percent) {
+  std::vector<std::string> parts;
+  for (const double mean : by_base) parts.push_back(format_number(mean, percent));
+  return join(parts, ", ");
+}
+
+std::string format_odds(const std::optional<OddsRatio>& odds) {
+  if (!odds) return "n/a";
+  if (std::isnan(odds->value)) return fmt::format("n/a ({}:{})", odds->only_a, odds->only_b);
+  if (std::isnan(odds->low)) return fmt::format("{:.2f} [n/a]", odds->value);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", odds->value, odds->low, odds->high);
+}
+
+Part comparisons_part(const Table& table) {
+  Part part;
+  const bool bases = have_bases(table.comparisons);
+  for (const Comparison& c : table.comparisons) {
+    const bool percent = percent_of(table, c.spec.set, c.spec.measure);
+    Row row(part, "comparison");
+    describe(row.record(), table, c);
+    row.words("Comparison", contrast(table, c.spec.arm, c.spec.baseline, c.spec.than));
+    row.words("On", subject_less(table, c.spec.set, c.spec.measure, c.spec.than));
+    row.estimate("Difference", c.difference, percent, c.seed_list);
+    if (bases) row.number("by base", format_bases(c.by_base, percent));
+    row.test(c.n, c.test, c.p_holm, c.d_z).number("odds ratio", format_odds(c.odds)).number("seeds", c.n);
+    if (!c.odds) continue;
+    row.record().set("odds_ratio", c.odds->value).set("odds_low", c.odds->low).set("odds_high", c.odds->high);
+    row.record().set("only_arm", c.odds->only_a).set("only_baseline", c.odds->only_b);
+  }
+  part.legend = comparisons_legend(table);
+  return part;
+}
+
+Part claims_part(const Table& table) {
+  Part part;
+  const bool tested = std::any_of(table.claims.begin(), table.claims.end(),
+                                  [](const Claim& claim) { return claim.spec.direction == Direction::equivalent; });
+  for (const Claim& c : table.claims) {
+    Row row(part, "claim");
+    describe(row.record(), table, c);
+    row.record().set("direction", name_of(c.spec.direction)).set("margin", c.spec.margin);
+    row.record().set("verdict", name_of(c.verdict)).set("text", c.spec.text).set("p_tost", c.p_equivalent);
+    row.words("Verdict", std::string(name_of(c.verdict))).words("Claim", c.spec.text);
+    row.words("Criterion", criterion(table, c.spec));
+    row.estimate("Estimate", c.estimate, percent_of(table, c.spec.set, c.spec.measure), c.seed_list);
+    if (tested) row.number("p (TOST)", std::isnan(c.p_equivalent) ? "n/a" : format_p(c.p_equivalent));
+    row.number("seeds", c.n);
+  }
+  if (table.spec.columns.empty() && shows_small_forgetting(table)) part.legend = small_forgetting;
+  return part;
+}
+
 }  // namespace
 
 std::vector<Part> parts_of(const Table& table) {
   std::vector<Part> parts;
-  if (!table.spec.columns.empty()) parts.push_back({cells_grid(table), legend(table)});
-  if (!table.comparisons.empty()) parts.push_back({comparisons_grid(table), comparisons_legend(table)});
+  if (!table.spec.columns.empty()) parts.push_back(cells_part(table));
+  if (!table.comparisons.empty()) parts.push_back(comparisons_part(table));
   if (!table.matched.empty()) parts.push_back(matched_part(table));
   if (!table.fronts.empty()) parts.push_back(fronts_part(table));
   if (!table.shares.empty()) parts.push_back(shares_part(table));
   for (const Regression& regression : table.regressions) {
-    if (regression.coefficients.empty()) continue;  // a note says why
     parts.push_back(regression_part(table, regression));
-    if (!regression.mediated.empty()) parts.push_back(mediation_part(table, regression));
+    parts.push_back(mediation_part(table, regression));
   }
-  if (!table.claims.empty())
-    parts.push_back({claims_grid(table),
-                     table.spec.columns.empty() && shows_small_forgetting(table) ? std::string(small_forgetting) : ""});
+  if (!table.claims.empty()) parts.push_back(claims_part(table));
   return parts;
 }
 

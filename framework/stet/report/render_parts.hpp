@@ -1,19 +1,17 @@
-// Inside the report room: what all renderings share, before a format's own layout and escaping.
+// Inside the report room: a computed table as parts, rows and records, made once for every format. A format knows
+// these, and nothing of what a table holds.
 #pragma once
 
 #include <stet/report/table.hpp>
 
+#include <map>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace stet::report {
-
-/// Unescaped text. The first `text_columns` columns are words, the others numbers.
-struct Grid {
-  std::vector<std::string> header;
-  std::vector<std::vector<std::string>> rows;
-  std::size_t text_columns = 1;
-};
 
 [[nodiscard]] std::string format_number(double value, bool percent);  ///< "56.1", "0.561", "n/a"
 [[nodiscard]] std::string format_estimate(const Estimate& estimate,
@@ -21,12 +19,67 @@ struct Grid {
 [[nodiscard]] std::string format_effect(const EffectSize& d_z);  ///< "-1.52 [-3.01, -0.40]", "inf", "n/a"
 [[nodiscard]] std::string format_p(double p);                    ///< "0.0078", "<0.0001"
 
-/// One part of a table: a grid, then what must be said about its numbers (may be empty). Parts stand in this order in
-/// every rendering.
-struct Part {
-  Grid grid;
-  std::string legend;
+/// What a program reads: one line of CSV, its values by the names of csv_columns. Numbers are fractions at full
+/// precision, nothing for NaN; what is not set stays empty.
+class Record {
+ public:
+  explicit Record(std::string_view kind) { set("kind", kind); }
+
+  Record& set(std::string_view column, std::string_view value) {
+    fields_.insert_or_assign(column, std::string(value));
+    return *this;
+  }
+  Record& set(std::string_view column, double value);
+  Record& set(std::string_view column, std::uint64_t value);
+  Record& list(std::string_view column, std::span<const double> values);  ///< separated by ';'
+  Record& interval(const Estimate& estimate);
+  Record& estimate(const Estimate& estimate, std::span<const std::uint64_t> seeds);
+  Record& of(const std::string& set_name, Measure measure) {
+    return set("set", set_name).set("measure", name_of(measure));
+  }
+  /// Where arms are compared: the set, and the accuracy or "baseline".
+  Record& where(const std::string& at, std::optional<double> accuracy);
+
+  [[nodiscard]] const std::map<std::string_view, std::string>& fields() const noexcept { return fields_; }
+
+ private:
+  std::map<std::string_view, std::string> fields_;  // the names are literals
 };
+
+/// One part of a table: unescaped rows for readers, what must be said about their numbers (may be empty), and the same
+/// as records. Without rows there is nothing for readers.
+struct Part {
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;
+  std::size_t text_columns = 0;  ///< the first ones are words, the others numbers
+  std::string legend;
+  std::vector<Record> records;
+
+  Record& record(std::string_view kind) { return records.emplace_back(kind); }
+};
+
+/// One row of a part while it is filled from left to right; its first row makes the header. With a kind it has a
+/// record, which gets what the row shows.
+class Row {
+ public:
+  explicit Row(Part& part) : part_(part), record_(part.records.size()) { part.rows.emplace_back(); }
+  Row(Part& part, std::string_view kind) : Row(part) { part.record(kind); }
+
+  [[nodiscard]] Record& record() { return part_.records[record_]; }
+  Row& words(std::string_view heading, std::string text);
+  Row& number(std::string_view heading, std::string text);
+  Row& number(std::string_view heading, std::size_t count) { return number(heading, std::to_string(count)); }
+  Row& interval(std::string_view heading, const Estimate& estimate, bool percent);
+  Row& estimate(std::string_view heading, const Estimate& estimate, bool percent, std::span<const std::uint64_t> seeds);
+  /// p, p after Holm, d_z; `pairs` 0: there was nothing to test.
+  Row& test(std::size_t pairs, const PermutationTest& test, double p_holm, const EffectSize& d_z);
+
+ private:
+  Part& part_;
+  std::size_t record_;
+};
+
+/// The parts of a table in the order of every rendering.
 [[nodiscard]] std::vector<Part> parts_of(const Table& table);
 
 // Names as a reader sees them.
@@ -35,8 +88,6 @@ struct Part {
                                    const Contrast& than = {});
 /// The column's label, where the table shows the same numbers; else "set, measure".
 [[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure);
-/// "A", "A less B" where a second difference is of another set.
-[[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure, const Contrast& than);
 [[nodiscard]] bool percent_of(const Table& table, const std::string& set, Measure measure);
 [[nodiscard]] std::string confidence_of(const Table& table);  ///< "95 %"
 [[nodiscard]] std::string effect_legend(const Table& table);  ///< what d_z and its interval are

@@ -47,7 +47,7 @@ std::vector<std::string> wrap(const std::string& text, std::size_t width) {
 
 class Layout {
  public:
-  explicit Layout(const Grid& grid) : grid_(grid) {
+  explicit Layout(const Part& part) : part_(part) {
     // Narrower words before a second block.
     for (limit_ = 40; limit_ > 20 && total(measure_columns()) > page_width; --limit_) {
     }
@@ -55,13 +55,13 @@ class Layout {
   }
 
   void add_to(std::string& out) const {
-    const std::size_t columns = grid_.header.size();
-    std::size_t next = grid_.text_columns;
+    const std::size_t columns = part_.header.size();
+    std::size_t next = part_.text_columns;
     bool first = true;
     do {
       std::vector<std::size_t> shown;
       std::size_t width = 0;
-      for (std::size_t i = 0; i < grid_.text_columns; ++i) {
+      for (std::size_t i = 0; i < part_.text_columns; ++i) {
         shown.push_back(i);
         width += widths_[i] + (i > 0 ? gap : 0);
       }
@@ -72,28 +72,28 @@ class Layout {
       }
       if (!first) out += '\n';
       first = false;
-      add_row(out, grid_.header, shown);
+      add_row(out, part_.header, shown);
       out += std::string(width, '-') + '\n';
-      for (const auto& row : grid_.rows) add_row(out, row, shown);
+      for (const auto& row : part_.rows) add_row(out, row, shown);
     } while (next < columns);
   }
 
  private:
   [[nodiscard]] std::vector<std::string> lines_of(const std::string& cell, std::size_t column, bool header) const {
     // Numbers are never broken.
-    if (column >= grid_.text_columns && !header) return {cell};
-    return wrap(cell, column < grid_.text_columns ? limit_ : std::size_t{22});
+    if (column >= part_.text_columns && !header) return {cell};
+    return wrap(cell, column < part_.text_columns ? limit_ : std::size_t{22});
   }
   [[nodiscard]] std::vector<std::size_t> measure_columns() const {
-    std::vector<std::size_t> widths(grid_.header.size());
+    std::vector<std::size_t> widths(part_.header.size());
     const auto visit = [&](const std::vector<std::string>& row, bool header) {
       for (std::size_t i = 0; i < row.size(); ++i) {
         for (const std::string& line : lines_of(row[i], i, header))
           widths[i] = std::max(widths[i], display_width(line));
       }
     };
-    visit(grid_.header, true);
-    for (const auto& row : grid_.rows) visit(row, false);
+    visit(part_.header, true);
+    for (const auto& row : part_.rows) visit(row, false);
     return widths;
   }
   [[nodiscard]] static std::size_t total(const std::vector<std::size_t>& widths) {
@@ -105,7 +105,7 @@ class Layout {
     std::vector<std::vector<std::string>> cells;
     std::size_t height = 1;
     for (const std::size_t column : shown) {
-      cells.push_back(lines_of(row[column], column, &row == &grid_.header));
+      cells.push_back(lines_of(row[column], column, &row == &part_.header));
       height = std::max(height, cells.back().size());
     }
     for (std::size_t y = 0; y < height; ++y) {
@@ -114,14 +114,14 @@ class Layout {
         const std::string text = y < cells[i].size() ? cells[i][y] : "";
         const std::string padding(widths_[shown[i]] - display_width(text), ' ');
         if (i > 0) line.append(gap, ' ');
-        line += shown[i] < grid_.text_columns ? text + padding : padding + text;
+        line += shown[i] < part_.text_columns ? text + padding : padding + text;
       }
       line.erase(line.find_last_not_of(' ') + 1);
       out += line + '\n';
     }
   }
 
-  const Grid& grid_;
+  const Part& part_;
   std::size_t limit_ = 0;
   std::vector<std::size_t> widths_;
 };
@@ -136,8 +136,9 @@ std::string to_terminal(const Table& table) {
   std::string out;
   add_paragraph(out, table.spec.title);
   for (const Part& part : parts_of(table)) {
+    if (part.rows.empty()) continue;
     out += '\n';
-    Layout(part.grid).add_to(out);
+    Layout(part).add_to(out);
     if (!part.legend.empty()) add_paragraph(out, part.legend);
   }
   if (!table.notes.empty()) out += '\n';

@@ -2,15 +2,14 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
+#include <stet/base/repeat.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <fstream>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -92,15 +91,9 @@ class SignsOfLife {
  public:
   SignsOfLife(std::filesystem::path board, int rank, double timeout)
       : board_(std::move(board)), rank_(rank), timeout_(timeout) {
-    if (timeout_ > 0) thread_ = std::thread([this] { beat(); });
-  }
-  ~SignsOfLife() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
+    if (timeout_ <= 0) return;
+    static_cast<void>(beat());
+    thread_ = repeat_every(std::min(1.0, timeout_ / 4), [this] { return beat(); });
   }
   SignsOfLife(const SignsOfLife&) = delete;
   SignsOfLife& operator=(const SignsOfLife&) = delete;
@@ -121,21 +114,16 @@ class SignsOfLife {
 
  private:
   [[nodiscard]] std::filesystem::path file(int rank) const { return board_ / fmt::format(".rank-{}.alive", rank); }
-  void beat() {
-    std::unique_lock lock(mutex_);
-    for (std::uint64_t count = 0; !over_; ++count) {
-      std::ofstream(file(rank_)) << count << '\n';
-      wake_.wait_for(lock, std::chrono::duration<double>(std::min(1.0, timeout_ / 4)));
-    }
+  bool beat() {
+    std::ofstream(file(rank_)) << count_++ << '\n';
+    return true;
   }
 
   std::filesystem::path board_;
   int rank_;
   double timeout_;
-  bool over_ = false;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::thread thread_;
+  std::uint64_t count_ = 0;
+  std::jthread thread_;  // last: it uses all of the above
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <stet/schedule/work_forecast.hpp>
 
+#include <stet/schedule/work_left.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -71,19 +73,26 @@ Forecast forecast(std::span<const ForecastTask> tasks, std::span<const Progress>
   std::map<std::string, Progress> under_way;
   for (const Progress& progress : active) under_way[progress.identity] = progress;
   const Costs costs(tasks, under_way);
-  double done = 0, left = 0, longest = 0;
+  double done = 0;
+  std::vector<WorkLeft> by_base(1);  // first the runs under way, which wait for nothing
   for (const ForecastTask& task : tasks) {
     if (!task.costs) continue;
+    if (by_base.size() < task.base + 2) by_base.resize(task.base + 2);
     const auto found = under_way.find(task.identity);
     const double share = task.seconds ? 1 : found != under_way.end() ? std::clamp(found->second.fraction, 0.0, 1.0) : 0;
     const double cost = costs.of(task), rest = cost * (1 - share);
     done += cost * share;
-    left += rest;
-    longest = std::max(longest, rest);
+    if (rest == 0) continue;
+    WorkLeft& of = by_base[task.kind == ForecastTask::Kind::run && share > 0 ? 0 : task.base + 1];
+    switch (task.kind) {
+      case ForecastTask::Kind::base: of.base = rest; break;
+      case ForecastTask::Kind::labels: of.labels += rest; break;
+      case ForecastTask::Kind::run: of.runs.push_back(rest);
+    }
   }
+  const double left = total_seconds(by_base);
   Forecast result{.fraction = done + left > 0 ? done / (done + left) : 1};
-  // The last tasks cannot be divided among processes.
-  if (costs.known()) result.left = std::max(left / std::max(processes, 1), longest);
+  if (costs.known()) result.left = elapsed_seconds(by_base, std::max(processes, 1));
   return result;
 }
 
@@ -96,17 +105,20 @@ WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::st
   const auto size = [](const RunConfig& config) {
     return fmt::format("{} x {}, {} epochs", config.model.width, config.model.layers, config.pretrain.epochs);
   };
-  for (const PlannedBase& base : plan.bases) {
-    add({ForecastTask::Kind::base, base.identity, size(base.config)}, workspace.base_folder(base));
+  using Kind = ForecastTask::Kind;
+  for (std::size_t i = 0; i < plan.bases.size(); ++i) {
+    const PlannedBase& base = plan.bases[i];
+    add({.kind = Kind::base, .identity = base.identity, .like = size(base.config), .base = i},
+        workspace.base_folder(base));
   }
   for (const PlannedLabels& labels : plan.labels) {
-    add({ForecastTask::Kind::labels, labels.identity, size(labels.config)},
+    add({.kind = Kind::labels, .identity = labels.identity, .like = size(labels.config), .base = labels.base},
         workspace.labels_folder(labels, plan.bases[labels.base]));
   }
   for (const PlannedRun& run : plan.runs) {
     const std::filesystem::path folder = workspace.run_folder(run);
     const bool copied = !task::finished(folder) && workspace.finished_elsewhere(run);
-    add({.kind = ForecastTask::Kind::run, .identity = run.identity, .like = run.arm, .costs = !copied}, folder);
+    add({.kind = Kind::run, .identity = run.identity, .like = run.arm, .costs = !copied, .base = run.base}, folder);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <stet/run/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@ struct ForecastTask {
   std::string like;                 ///< tasks of a kind that share it should cost the same: of one arm, of one size
   std::optional<double> seconds{};  ///< what it took, of the wall; empty: not finished
   bool costs = true;                ///< false: it failed, or its result is copied
+  std::size_t base = 0;             ///< number of the base that it is, or stands on
 };
 
 struct Forecast {
@@ -32,7 +34,7 @@ struct Forecast {
 
 /// A task that is not finished costs what those like it took on average; where none is finished, what others of its
 /// kind took, then what those under way seem to take; a kind of which nothing is known yet goes by the kinds that are
-/// (a base model is taken for six runs).
+/// (a base model is taken for six runs). `processes` take the tasks as elapsed_seconds() says, those under way first.
 [[nodiscard]] Forecast forecast(std::span<const ForecastTask> tasks, std::span<const Progress> active, int processes);
 
 /// The tasks of a plan, and what has become of them.

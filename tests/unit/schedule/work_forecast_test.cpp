@@ -57,7 +57,31 @@ TEST(WorkForecast, TheLongestTaskIsNotDivided) {
   EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(),
                    100);  // 400 s of work: four processes are busy as long as the longest takes
   tasks.push_back(waiting(Kind::run, "short seed 4", "short"));
-  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(), 102.5);
+  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 4).left.value(), 110);  // one of them has one more
+}
+
+TEST(WorkForecast, RunsWaitForTheirBaseAndItsLabels) {
+  std::vector<ForecastTask> tasks = {finished(Kind::base, "128", 60), finished(Kind::labels, "128", 20),
+                                     finished(Kind::run, "sft", 10)};
+  const auto second = [](ForecastTask task) {
+    task.base = 1;
+    return task;
+  };
+  tasks.push_back(second(waiting(Kind::base, "base 2", "128")));
+  tasks.push_back(second(waiting(Kind::labels, "labels of base 2", "128")));
+  tasks.insert(tasks.end(), 2, second(waiting(Kind::run, "sft seed 2", "sft")));
+  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 1).left.value(), 100);
+  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 8).left.value(), 90);
+  tasks.push_back(waiting(Kind::run, "sft seed 3", "sft"));  // on the base that is there
+  EXPECT_DOUBLE_EQ(forecast(tasks, {}, 8).left.value(), 90);
+}
+
+TEST(WorkForecast, WhatIsUnderWayIsNotTakenAgain) {
+  // Two processes, each at the middle of a run of 10 s: they take the two that wait when they are through.
+  std::vector<ForecastTask> tasks = {finished(Kind::run, "sft", 10)};
+  for (const char* name : {"one", "two", "three", "four"}) tasks.push_back(waiting(Kind::run, name, "sft"));
+  const std::vector<Progress> active = {{"", 0.5, 1000, 5, "three"}, {"", 0.5, 1000, 5, "four"}};
+  EXPECT_DOUBLE_EQ(forecast(tasks, active, 2).left.value(), 15);
 }
 
 TEST(WorkForecast, WhatFailedOrIsCopiedCostsNothing) {

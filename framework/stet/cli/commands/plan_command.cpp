@@ -34,23 +34,25 @@ void print_costs(const Options& options, const Plan& plan, const Workspace& work
         return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base]));
       });
   const int workers = worker_count(options.jobs, status);
-  const double elapsed = elapsed_seconds(estimate, workers);
+  const double elapsed = elapsed_seconds(estimate.left, workers);
+  const double busy = total_seconds(estimate.left) / workers;  // if all could be divided
+  double labels = 0;
+  bool any_base = false;
+  for (const WorkLeft& of : estimate.left) labels += of.labels, any_base = any_base || of.base > 0;
   fmt::print("  model: {} parameters; memory of one process about {}\n",
              format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
   fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
   if (!plan.labels.empty())
-    fmt::print("  labels (SLiCK): {} of processor time for those that are left\n",
-               format_duration(estimate.label_seconds));
+    fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(labels));
   fmt::print(
       "  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase "
       "that ends at a plateau counted half way between its shortest and longest)\n",
       format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
       format_duration(elapsed), workers);
-  if (elapsed > 1.25 * elapsed_work(estimate) / workers && workers > 1) {
+  if (elapsed > 1.25 * busy && workers > 1) {
     fmt::print("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
-               estimate.longest_base > 0 ? "a base model" : "a run", workers,
-               100 * elapsed_work(estimate) / workers / elapsed);
+               any_base ? "a base model" : "a run", workers, 100 * busy / elapsed);
   }
 }
 
