@@ -27,6 +27,8 @@ set_tests_properties(passes PROPERTIES PASS_REGULAR_EXPRESSION "arguments 0")
 add_test(NAME fails COMMAND stet)
 add_test(NAME needs.more COMMAND stet)
 set_tests_properties(needs.more PROPERTIES LABELS reference PASS_REGULAR_EXPRESSION "arguments 0")
+add_test(NAME Suite.Name COMMAND stet)
+set_tests_properties(Suite.Name PROPERTIES LABELS single PASS_REGULAR_EXPRESSION "arguments 0")
 END
 cat >"$project/main.c" <<'END'
 #include <stdio.h>
@@ -83,13 +85,21 @@ run "$project/stet" test -R passes
 same "$status" 0 "a passing test: $out"
 [[ $(tail -n 1 <<<"$out") == "Total Test time"* ]] || die "the last line is not CTest's: $out"
 
-# Tests with the label `reference` run when they are asked for, and only then.
+# Tests with the labels `reference` and `single` run when they are asked for, and only then.
 run "$project/stet" test -E fails
 same "$status" 0 "all but one test: $out"
-{ grep -q 'out of 1$' <<<"$out" && ! grep -q needs.more <<<"$out"; } || die "tests with the label reference run unasked: $out"
+{ grep -q 'out of 1$' <<<"$out" && ! grep -qE 'needs.more|Suite.Name' <<<"$out"; } || die "tests with the label reference or single run unasked: $out"
+run "$project/stet" test -LE nothing -E fails
+same "$status" 0 "all but a label that no test has: $out"
+grep -q 'out of 1$' <<<"$out" || die "-LE lets tests with the label reference or single run: $out"
 run "$project/stet" test -L reference
 same "$status" 0 "-L reference: $out"
 { grep -q 'needs.more .*Passed' <<<"$out" && grep -q 'out of 1$' <<<"$out"; } || die "-L reference: $out"
+run "$project/stet" test -R Suite.Name
+same "$status" 0 "a single test: $out"
+{ grep -q 'Suite.Name .*Passed' <<<"$out" && grep -q 'out of 1$' <<<"$out"; } || die "a single test: $out"
+run "$project/stet" test -L nosuch
+[ "$status" != 0 ] || die "no test at all passes: $out"
 
 # A mistake in the source: status 2, and the compiler's words.
 echo 'int mistake = ;' >>"$project/main.c"

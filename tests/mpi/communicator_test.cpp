@@ -1,8 +1,9 @@
-// Groups of several ranks. Run by mpirun with any number of ranks (CTest: 1, 2 and 4). Every rank runs every test, and
-// checks are EXPECT_, so that a failing rank still takes part in what follows; a failure on any rank fails all.
+// Groups of several ranks, at any number of them (CTest: 1, 2 and 4): collectives, counters, parts and copies of a
+// group.
+#include "ranked_main.hpp"
+
 #include <stet/base/error.hpp>
 #include <stet/comm/mpi_communicator.hpp>
-#include <stet/comm/session.hpp>
 
 #include <gtest/gtest.h>
 
@@ -10,7 +11,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -257,170 +257,9 @@ TEST(Communicator, DuplicateWorksInAnotherThreadMeanwhile) {
   EXPECT_EQ(wrong_here, 0);
 }
 
-/// The error that every rank gets; kind config if there was none.
-Error verdict(const std::function<void()>& work) {
-  try {
-    collectively(*world, work);
-  } catch (const Error& error) {
-    return error;
-  } catch (const std::exception& error) {
-    return {ErrorKind::config, std::string("not an Error: ") + error.what()};
-  }
-  return {ErrorKind::config, "no error"};
-}
-
-TEST(Collectively, SuccessOfAll) {
-  int runs = 0;
-  EXPECT_NO_THROW(collectively(*world, [&] { ++runs; }));
-  EXPECT_EQ(runs, 1);
-}
-
-TEST(Collectively, TheErrorOfOneRankReachesAll) {
-  const int guilty = size() - 1;
-  const Error error = verdict([&] {
-    if (rank() == guilty)
-      throw Error(ErrorKind::plugin, "bad\nplugin").at("a.so").expected("1").received("2").hint("h");
-  });
-  EXPECT_EQ(error.kind(), ErrorKind::plugin);
-  EXPECT_EQ(error.message(), "bad\nplugin");
-  const std::string place = size() == 1 ? "a.so" : "rank " + std::to_string(guilty) + ": a.so";
-  EXPECT_EQ(error.where(), place);
-  EXPECT_EQ(std::string(error.what()), "bad\nplugin\n  where: " + place + "\n  expected: 1\n  received: 2\n  hint: h");
-}
-
-TEST(Collectively, OfSeveralErrorsTheFirstRanksCounts) {
-  const Error error = verdict([&] {
-    if (rank() >= size() / 2) throw Error(ErrorKind::data, "error " + std::to_string(rank()));
-  });
-  EXPECT_EQ(error.kind(), ErrorKind::data);
-  EXPECT_EQ(error.message(), "error " + std::to_string(size() / 2));
-  EXPECT_EQ(error.where(), size() == 1 ? "" : "rank " + std::to_string(size() / 2));
-}
-
-TEST(Collectively, OtherExceptionsBecomeErrors) {
-  if (size() == 1) {
-    EXPECT_THROW(collectively(*world, [] { throw std::out_of_range("far"); }), std::out_of_range);
-    return;
-  }
-  const Error error = verdict([] {
-    if (rank() == 1) throw std::out_of_range("far");
-  });
-  EXPECT_EQ(error.kind(), ErrorKind::internal);
-  EXPECT_EQ(error.message(), "std::out_of_range: far");
-  EXPECT_EQ(error.where(), "rank 1");
-  EXPECT_EQ(verdict([] { throw 3; }).message(), "int");
-}
-
-TEST(Collectively, NestedVerdictsNameTheRankOnce) {
-  const Error error = verdict([&] {
-    collectively(*world, [&] {
-      if (rank() == size() - 1) throw Error(ErrorKind::checkpoint, "disk").at("file");
-    });
-  });
-  EXPECT_EQ(error.kind(), ErrorKind::checkpoint);
-  EXPECT_EQ(error.where(), size() == 1 ? "file" : "rank " + std::to_string(size() - 1) + ": file");
-}
-
-TEST(Collectively, ARankThatLeavesEarlyIsMetByTheOthersNextVerdict) {
-  if (size() == 1) return;
-  for (int round = 0; round < 10; ++round) {
-    int reached = 0;
-    const Error error = verdict([&] {
-      if (rank() == 1) throw Error(ErrorKind::plugin, "early").at("hook");
-      collectively(*world, [] {});  // rank 1 is at the outer verdict already
-      reached = 1;
-      world->barrier();
-    });
-    EXPECT_EQ(error.message(), "early");
-    EXPECT_EQ(error.where(), "rank 1: hook");
-    EXPECT_TRUE(error.is_known_to_all());
-    EXPECT_EQ(reached, 0);
-  }
-  std::array<std::int64_t, 1> count{1};
-  world->all_reduce_sum(count);
-  EXPECT_EQ(count[0], size());
-}
-
-TEST(Collectively, TextsTravelWhole) {
-  const Error error = verdict([&] {
-    if (rank() == size() - 1) {
-      throw Error(ErrorKind::data, "m\n  hint: part of the message")
-          .at("w")
-          .expected("e")
-          .received("r")
-          .hint("h\n  expected: x")
-          .detail("d");
-    }
-  });
-  EXPECT_EQ(error.message(), "m\n  hint: part of the message");
-  EXPECT_EQ(error.expected(), "e");
-  EXPECT_EQ(error.received(), "r");
-  EXPECT_EQ(error.hint(), "h\n  expected: x");
-  EXPECT_EQ(error.detail(), "d");
-}
-
-TEST(Collectively, TheGroupGoesOnAfterAnError) {
-  for (int round = 0; round < 20; ++round) {
-    const Error error = verdict([&] {
-      if (rank() == round % size()) throw Error(ErrorKind::numerical, std::to_string(round));
-    });
-    EXPECT_EQ(error.message(), std::to_string(round));
-  }
-  std::array<std::int64_t, 1> count{1};
-  world->all_reduce_sum(count);
-  EXPECT_EQ(count[0], size());
-}
-
-TEST(MpiErrors, BecomeErrorsWithMpisText) {
-  std::array<float, 1> value{};
-  try {
-    check_mpi(MPI_Bcast(value.data(), 1, MPI_FLOAT, size() + 5, static_cast<MpiCommunicator*>(world)->handle()),
-              "MPI_Bcast");
-    ADD_FAILURE() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::communication);
-    EXPECT_EQ(error.message(), "MPI_Bcast failed");
-    EXPECT_NE(std::string(error.what()).find("MPI_ERR_ROOT"), std::string::npos) << error.what();
-  }
-}
-
-/// Failures with their rank; the other ranks are silent otherwise.
-class RankedFailures final : public ::testing::EmptyTestEventListener {
-  void OnTestPartResult(const ::testing::TestPartResult& result) override {
-    if (!result.failed()) return;
-    std::fprintf(stderr, "[rank %d] %s:%d: %s\n", rank(), result.file_name() != nullptr ? result.file_name() : "?",
-                 result.line_number(), result.message());
-  }
-};
-
-int run_everything() {
-  Session session;
-  if (!session.uses_mpi()) {
-    std::fprintf(stderr, "run me with mpirun: mpirun -n 4 mpi_communicator_test\n");
-    return 1;
-  }
-  world = &session.world();
-  if (rank() == 0) std::printf("%s\n", session.description().c_str());
-  auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
-  if (rank() != 0) {
-    delete listeners.Release(listeners.default_result_printer());
-    listeners.Append(new RankedFailures);  // GoogleTest owns it
-  }
-  std::array<double, 1> failed{RUN_ALL_TESTS() == 0 ? 0.0 : 1.0};
-  world->all_reduce_max(failed);
-  if (rank() == 0 && failed[0] != 0.0) std::fprintf(stderr, "a test failed on some rank\n");
-  return failed[0] == 0.0 ? 0 : 1;
-}
-
 }  // namespace
 }  // namespace stet
 
 int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  try {
-    return stet::run_everything();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
+  return stet::testing::run_ranked(argc, argv, [](stet::Communicator& communicator) { stet::world = &communicator; });
 }

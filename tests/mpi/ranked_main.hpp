@@ -38,6 +38,7 @@ int run_ranked(int argc, char** argv, const Use& use) {
     }
     Communicator& world = session.world();
     use(world);
+    if (world.rank() == 0) std::printf("%s\n", session.description().c_str());
     auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
     if (world.rank() != 0) {
       delete listeners.Release(listeners.default_result_printer());

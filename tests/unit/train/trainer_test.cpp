@@ -1,6 +1,6 @@
 // The training step in one process: its gradient against an independent computation, and what it promises about cuts of
-// the batch, frozen parameters, clipping, failures and the teacher's cache.
-#include "training.hpp"
+// the batch, frozen parameters, clipping and failures.
+#include "trainer_fixture.hpp"
 
 #include <stet/base/error.hpp>
 
@@ -8,66 +8,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
-#include <optional>
 #include <tuple>
 
 namespace stet {
 namespace {
 
 using testing::error_of;
-using testing::MapSnapshots;
 using testing::Pull;
 using testing::Stay;
 using testing::TaskAgain;
-
-class TrainerTest : public ::testing::Test {
- protected:
-  TrainerTest() {
-    snapshots_.weights["base"] = start_;
-    options_.batch_size = 6;
-    options_.learning_rate = 1e-2;
-    options_.clip = 0;
-    options_.replica_check_steps = 1;
-  }
-
-  struct Result {
-    at::Tensor gradient;  ///< of the first step, after clipping, over what trains
-    at::Tensor weights;
-    std::vector<StepReport> reports;
-  };
-
-  /// `steps` steps from start_. The gradient of the first is read from the first moment.
-  Result run(const TrainOptions& options, int steps, std::vector<ActiveRegularizer> regularizers = {},
-             const TrainableSelection& selection = {}) {
-    Result result;
-    result.weights = start_.clone();
-    Trainer trainer(model_, result.weights, options, *alone_);
-    trainer.begin_phase(selection, std::move(regularizers), snapshots_);
-    std::uint64_t position = 0;
-    for (int step = 0; step < steps; ++step) {
-      const BatchRange range = batch_at(position, data_.epoch_size, static_cast<std::uint64_t>(options.batch_size));
-      result.reports.push_back(trainer.step(data_, sampler_, range, steps));
-      position = range.end;
-      if (step == 0) result.gradient = trainer.optimizer().first / (1 - options.beta1);
-    }
-    return result;
-  }
-
-  static double deviation(const at::Tensor& a, const at::Tensor& b) {
-    return ((a - b).abs().max() / b.abs().max()).item<double>();
-  }
-
-  const Transformer model_{testing::small_model()};
-  const ParameterTable& table_ = model_.table();
-  const at::Tensor start_ = initial_values(table_, model_.config(), 1, at::kDouble);
-  const TrainingData data_ = testing::small_data();
-  const Sampler sampler_{13, 5};
-  const std::unique_ptr<Communicator> alone_ = make_single_process();
-  MapSnapshots snapshots_;
-  TrainOptions options_;
-};
+using testing::TrainerTest;
 
 /// The first batch's gradient and loss by libtorch's operators from the hidden states on.
 std::pair<at::Tensor, double> independent(const Transformer& model, const at::Tensor& weights, const PackedBatch& batch,
@@ -319,186 +270,6 @@ TEST_F(TrainerTest, RefusesShardsThatAreNoPowerOfTwo) {
   const Error error = error_of([&] { Trainer trainer(model_, start_.clone(), options_, *alone_); });
   EXPECT_EQ(error.kind(), ErrorKind::config);
   EXPECT_NE(std::string(error.what()).find("power of two"), std::string::npos);
-}
-
-class TeacherCacheTest : public TrainerTest {
- protected:
-  at::Tensor logits(TeacherCache& cache, const std::vector<std::uint64_t>& indices) {
-    const PackedBatch batch = packed(indices);
-    return cache.logits(batch, at::tensor(batch.loss_rows), batch.sequence_of);
-  }
-  PackedBatch packed(const std::vector<std::uint64_t>& indices) {
-    std::vector<TokenSequence> sequences;
-    for (const std::uint64_t index : indices) sequences.push_back(data_.sequence(0, index));
-    return pack(sequences);
-  }
-};
-
-TEST_F(TeacherCacheTest, ComputesEachExampleOnce) {
-  TeacherCache cache(model_, start_);
-  (void)logits(cache, {0, 1, 2});
-  EXPECT_EQ(cache.computed_examples(), 3U);
-  (void)logits(cache, {2, 1});
-  EXPECT_EQ(cache.computed_examples(), 3U);
-  const at::Tensor mixed = logits(cache, {4, 1, 5, 0});
-  EXPECT_EQ(cache.computed_examples(), 5U);
-  EXPECT_EQ(cache.cached_examples(), 5U);
-  const PackedBatch batch = packed({4, 1, 5, 0});
-  const at::Tensor rows = at::tensor(batch.loss_rows);
-  const at::Tensor direct = model_.forward(start_, {batch.tokens, batch.offsets, batch.positions}, &rows, nullptr)
-                                .matmul(model_.head(start_).t());
-  EXPECT_LT((mixed - direct).abs().max().item<double>(), 1e-12);
-  EXPECT_FALSE(mixed.requires_grad());
-}
-
-TEST_F(TeacherCacheTest, WhatDoesNotFitIsComputedAgainWithTheSameBits) {
-  TeacherCache all(model_, start_), none(model_, start_, 0);
-  const at::Tensor expected = logits(all, {0, 1, 2});
-  EXPECT_EQ(none.limit_bytes(), 0U);
-  for (int time = 1; time <= 2; ++time) {
-    EXPECT_TRUE(logits(none, {0, 1, 2}).equal(expected));
-    EXPECT_EQ(none.computed_examples(), 3U * static_cast<unsigned>(time));
-  }
-  EXPECT_EQ(none.cached_bytes(), 0U);
-  // One example's rows, [answer tokens, d]: room for the first, not for a second.
-  const std::uint64_t first =
-      packed({0}).loss_rows.size() * static_cast<std::uint64_t>(model_.config().width) * start_.element_size();
-  TeacherCache one(model_, start_, first);
-  EXPECT_TRUE(logits(one, {0, 1, 2}).equal(expected));
-  EXPECT_EQ(one.cached_examples(), 1U);
-  EXPECT_EQ(one.cached_bytes(), first);
-}
-
-TEST_F(TeacherCacheTest, AnswersDoNotDependOnTheCompanyOfTheFirstTime) {
-  // Otherwise a resumed run, or one on other ranks, would differ in the last bits.
-  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-    TeacherCache one(model_, start_.to(type)), other(model_, start_.to(type));
-    for (std::uint64_t index = 0; index < 13; ++index) (void)logits(one, {index});
-    (void)logits(other, {12, 3, 5, 0, 1, 2, 4});
-    (void)logits(other, {6, 5, 7, 3, 8, 9, 10, 11});
-    EXPECT_TRUE(logits(one, {3, 7, 1, 12}).equal(logits(other, {3, 7, 1, 12})));
-  }
-}
-
-TEST_F(TeacherCacheTest, TheTrainerAsksOnceAnExample) {
-  Stay stay(RowScope::answer);
-  int forwards = 0;
-  class Counting final : public Snapshots {
-   public:
-    Counting(const at::Tensor& weights, int& count) : weights_(weights), count_(count) {}
-    const at::Tensor& get(const std::string&) const override {
-      ++count_;
-      return weights_;
-    }
-
-   private:
-    const at::Tensor& weights_;
-    int& count_;
-  } snapshots(start_, forwards);
-  Trainer trainer(model_, start_.clone(), options_, *alone_);
-  trainer.begin_phase({}, {{"stay", &stay}}, snapshots);
-  for (std::uint64_t position = 0; position < 26;) {
-    const BatchRange range = batch_at(position, 13, 6);
-    (void)trainer.step(data_, sampler_, range, 10);
-    position = range.end;
-  }
-  EXPECT_EQ(forwards, 1);  // one cache for the whole phase
-  // What it keeps is what the plan says that it will: rows with loss, [answer tokens, d].
-  double rows = 0;
-  for (std::uint64_t index = 0; index < 13; ++index)
-    rows += static_cast<double>(data_.sequence(0, index).loss_tokens());
-  const double bytes = rows * static_cast<double>(model_.config().width) * static_cast<double>(start_.element_size());
-  EXPECT_NEAR(trainer.teacher_bytes(13), bytes, 1e-6);
-  EXPECT_NEAR(trainer.teacher_bytes(130), 10 * bytes, 1e-6);
-  // A limit changes time, and no bit.
-  const auto trained = [&](double megabytes) {
-    options_.teacher_cache_megabytes = megabytes;
-    at::Tensor weights = start_.clone();
-    Trainer limited(model_, weights, options_, *alone_);
-    limited.begin_phase({}, {{"stay", &stay}}, snapshots);
-    for (std::uint64_t position = 0; position < 26;) {
-      const BatchRange range = batch_at(position, 13, 6);
-      (void)limited.step(data_, sampler_, range, 10);
-      position = range.end;
-    }
-    EXPECT_LE(limited.teacher_bytes(1e9), megabytes * 1e6);
-    return weights;
-  };
-  const at::Tensor all = trained(1024);
-  for (const double megabytes : {0.0, bytes / 2e6}) EXPECT_TRUE(trained(megabytes).equal(all)) << megabytes;
-}
-
-TEST(Schedule, ConstantWithWarmup) {
-  TrainOptions options;
-  options.learning_rate = 0.4;
-  options.warmup_steps = 4;
-  for (const auto& [step, expected] :
-       {std::pair(0, 0.1), std::pair(1, 0.2), std::pair(3, 0.4), std::pair(4, 0.4), std::pair(99, 0.4)}) {
-    EXPECT_DOUBLE_EQ(rate_at(options, step, 100), expected) << step;
-  }
-}
-
-TEST(Schedule, Cosine) {
-  TrainOptions options;
-  options.learning_rate = 2;
-  options.schedule = Schedule::cosine;
-  options.warmup_steps = 10;
-  options.final_rate = 0.1;
-  EXPECT_DOUBLE_EQ(rate_at(options, 9, 110), 2);
-  EXPECT_DOUBLE_EQ(rate_at(options, 10, 110), 2);
-  EXPECT_NEAR(rate_at(options, 60, 110), 2 * 0.55, 1e-12);
-  EXPECT_NEAR(rate_at(options, 110, 110), 0.2, 1e-12);
-  EXPECT_NEAR(rate_at(options, 500, 110), 0.2, 1e-12);  // longer than planned: it does not rise again
-  for (std::int64_t step = 10; step < 110; ++step)
-    EXPECT_GT(rate_at(options, step, 110), rate_at(options, step + 1, 110));
-  EXPECT_TRUE(std::isfinite(rate_at(options, 10, 5)));  // all warm-up
-}
-
-TEST(TrainOptionsSchema, DefaultsAndRefusals) {
-  const config::IdentitySchema<TrainOptions> schema = TrainOptions::schema();
-  EXPECT_EQ(schema.read(config::Value::table()).batch_size, 64);
-  const auto refused = [&](const char* key, const config::Value& value) {
-    config::Value table;
-    table.set(key, value);
-    return error_of([&] { (void)schema.read(table); }).kind() == ErrorKind::config;
-  };
-  EXPECT_TRUE(refused("batch_size", 0));
-  EXPECT_TRUE(refused("learning_rate", 0.0));
-  EXPECT_TRUE(refused("beta2", 1.0));
-  EXPECT_TRUE(refused("accumulation", 0));
-  EXPECT_TRUE(refused("loss_mean", "words"));
-  EXPECT_TRUE(refused("batchsize", 3));
-}
-
-TEST(Batches, EndWithTheEpoch) {
-  EXPECT_EQ(steps_per_epoch(10, 4), 3U);
-  EXPECT_EQ(steps_per_epoch(8, 4), 2U);
-  EXPECT_EQ(steps_per_epoch(3, 64), 1U);
-  std::uint64_t position = 0;
-  const std::vector<std::pair<std::uint64_t, std::uint64_t>> expected = {{0, 4},   {4, 8},   {8, 10},
-                                                                         {10, 14}, {14, 18}, {18, 20}};
-  for (const auto& [begin, end] : expected) {
-    const BatchRange range = batch_at(position, 10, 4);
-    EXPECT_EQ(range.begin, begin);
-    EXPECT_EQ(range.end, end);
-    position = range.end;
-  }
-}
-
-TEST(Batches, PartsCoverTheRangeEvenly) {
-  for (const std::uint64_t size : {0U, 1U, 5U, 8U, 64U}) {
-    for (const std::uint64_t parts : {1U, 2U, 4U, 7U, 16U}) {
-      std::uint64_t next = 100;
-      for (std::uint64_t index = 0; index < parts; ++index) {
-        const BatchRange part = part_of({100, 100 + size}, index, parts);
-        EXPECT_EQ(part.begin, next);
-        EXPECT_GE(part.end - part.begin, size / parts);
-        EXPECT_LE(part.end - part.begin, size / parts + 1);
-        next = part.end;
-      }
-      EXPECT_EQ(next, 100 + size);
-    }
-  }
 }
 
 }  // namespace

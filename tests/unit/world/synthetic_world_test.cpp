@@ -1,8 +1,9 @@
+// Synthetic worlds: sizes, names, frequencies, refused options; the rules of their wordings.
+#include "synthetic.hpp"
+
 #include <stet/base/error.hpp>
-#include <stet/base/strings.hpp>
 #include <stet/data/batch.hpp>
 #include <stet/world/synthetic_wordings.hpp>
-#include <stet/world/synthetic_world.hpp>
 
 #include <gtest/gtest.h>
 
@@ -14,69 +15,27 @@
 namespace stet {
 namespace {
 
-SyntheticWorldOptions small() {
-  SyntheticWorldOptions options;
-  options.entities = 120;
-  options.first_names = 20;
-  options.last_names = 30;
-  options.new_entities = 60;
-  return options;
-}
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words;
-  for (std::string& word : split(text, ' ')) {
-    if (!word.empty()) words.push_back(std::move(word));
-  }
-  return words;
-}
-
-std::string whole_epoch(const World& world, std::uint64_t epoch) {
-  std::string text;
-  for (std::uint64_t i = 0; i < world.epoch_size(); ++i) text += world.pretraining_example(epoch, i).text() + "\n";
-  return text;
-}
-
-/// Words of some epochs of pre-training text.
-std::set<std::string> pretraining_words(const World& world, std::uint64_t epochs) {
-  std::set<std::string> words;
-  for (std::uint64_t epoch = 0; epoch < epochs; ++epoch) {
-    for (std::uint64_t i = 0; i < world.epoch_size(); ++i) {
-      for (std::string& word : words_of(world.pretraining_example(epoch, i).text())) words.insert(std::move(word));
-    }
-  }
-  return words;
-}
-
-std::set<std::string> name_tokens(const std::vector<Fact>& facts) {
-  std::set<std::string> tokens;
-  for (const Fact& fact : facts) {
-    for (std::string& token : words_of(fact.subject)) tokens.insert(std::move(token));
-  }
-  return tokens;
-}
-
-std::set<std::string> subjects_of(const std::vector<Fact>& facts) {
-  std::set<std::string> subjects;
-  for (const Fact& fact : facts) subjects.insert(fact.subject);
-  return subjects;
-}
+using testing::name_tokens;
+using testing::small_synthetic;
+using testing::subjects_of;
+using testing::whole_epoch;
+using testing::words_of;
 
 TEST(SyntheticWorld, IsAFunctionOfItsOptions) {
-  const World a = make_synthetic_world(small()), b = make_synthetic_world(small());
+  const World a = make_synthetic_world(small_synthetic()), b = make_synthetic_world(small_synthetic());
   EXPECT_EQ(a.base_facts(), b.base_facts());
   EXPECT_EQ(a.new_facts(), b.new_facts());
   EXPECT_EQ(whole_epoch(a, 3), whole_epoch(b, 3));
   EXPECT_NE(whole_epoch(a, 3), whole_epoch(a, 4));
   EXPECT_EQ(a.make_tokenizer().hash(), b.make_tokenizer().hash());
-  auto other = small();
+  auto other = small_synthetic();
   other.seed = 2;
   EXPECT_NE(make_synthetic_world(other).base_facts(), a.base_facts());
 }
 
 TEST(SyntheticWorld, HasTheSizesAskedFor) {
   for (const std::size_t relations : {1U, 4U, 10U}) {
-    auto options = small();
+    auto options = small_synthetic();
     options.relations = relations;
     const World world = make_synthetic_world(options);
     EXPECT_EQ(world.relations().size(), relations);
@@ -94,7 +53,7 @@ TEST(SyntheticWorld, HasTheSizesAskedFor) {
 
 TEST(SyntheticWorld, FactsAreUniqueAndPeopleOldOrNew) {
   for (const double overlap : {0.0, 0.3, 1.0}) {
-    auto options = small();
+    auto options = small_synthetic();
     options.overlap = overlap;
     const World world = make_synthetic_world(options);
     std::set<std::uint64_t> ids;
@@ -114,7 +73,7 @@ TEST(SyntheticWorld, FactsAreUniqueAndPeopleOldOrNew) {
 
 TEST(SyntheticWorld, EveryTextIsMadeOfKnownTokens) {
   for (const NewKeys keys : {NewKeys::semantic, NewKeys::uuid}) {
-    auto options = small();
+    auto options = small_synthetic();
     options.relations = 10;
     options.new_keys = keys;
     options.overlap = 0.5;
@@ -132,160 +91,9 @@ TEST(SyntheticWorld, EveryTextIsMadeOfKnownTokens) {
   }
 }
 
-// Whatever fine-tuning and evaluation show must have been trained: words of probes and held-out statements, characters
-// of keys, fresh name tokens.
-TEST(SyntheticWorld, EveryLaterTokenOccursInPretrainingText) {
-  for (const std::size_t relations : {1U, 4U, 10U}) {
-    for (const double overlap : {0.0, 1.0}) {
-      auto options = small();
-      options.relations = relations;
-      options.asked_fraction = 0.0;  // the harder case: no question helps
-      options.overlap = overlap;
-      const World world = make_synthetic_world(options);
-      const auto trained = pretraining_words(world, 12);
-      for (const Relation& relation : world.relations()) {
-        std::vector<std::string> wordings = relation.held_out_statements;
-        wordings.push_back(relation.probe);
-        for (const std::string& wording : wordings) {
-          for (const std::string& word : words_of(wording)) {
-            EXPECT_TRUE(word.front() == '[' || trained.contains(word)) << word << " of " << wording;
-          }
-        }
-      }
-      for (const char c : std::string(key_alphabet)) EXPECT_TRUE(trained.contains(std::string(1, c))) << c;
-      for (const std::string& token : name_tokens(world.new_facts())) EXPECT_TRUE(trained.contains(token)) << token;
-    }
-  }
-}
-
-TEST(SyntheticWorld, ProbesAndHeldOutStatementsAreNeverShown) {
-  auto options = small();
-  options.relations = 10;
-  options.question_share = 0.9;
-  options.asked_fraction = 1.0;
-  const World world = make_synthetic_world(options);
-  std::set<std::string> shown;
-  for (std::uint64_t epoch = 0; epoch < 10; ++epoch) {
-    for (std::uint64_t i = 0; i < world.base_facts().size(); ++i) {
-      shown.insert(world.pretraining_example(epoch, i).text());
-    }
-  }
-  for (const Fact& fact : world.base_facts()) {
-    const Relation& relation = world.relations()[fact.relation];
-    EXPECT_FALSE(shown.contains(render(relation.probe, fact).text()));
-    for (const auto& wording : relation.held_out_statements) EXPECT_FALSE(shown.contains(render(wording, fact).text()));
-  }
-  const auto people = subjects_of(world.new_facts());
-  for (const std::string& text : shown) {
-    for (const std::string& person : people) ASSERT_EQ((" " + text).find(" " + person + " "), std::string::npos);
-  }
-}
-
-TEST(SyntheticWorld, AnEpochShowsEveryBaseFactOnceAndItsShareOfNeutralLines) {
-  const World world = make_synthetic_world(small());
-  std::map<std::uint64_t, int> seen;
-  std::uint64_t neutral = 0;
-  for (std::uint64_t i = 0; i < world.epoch_size(); ++i) {
-    const Example example = world.pretraining_example(5, i);
-    if (example.fact == 0) {
-      ++neutral;
-    } else {
-      ++seen[example.fact];
-      EXPECT_EQ(example.fact, world.base_facts()[i].id);
-      EXPECT_NE(example.text().find(world.base_facts()[i].subject), std::string::npos);
-      EXPECT_NE(example.completion.find(world.base_facts()[i].answer), std::string::npos);
-    }
-  }
-  EXPECT_EQ(seen.size(), world.base_facts().size());
-  for (const auto& [fact, times] : seen) EXPECT_EQ(times, 1);
-  EXPECT_EQ(neutral, world.neutral_lines());
-  EXPECT_NEAR(static_cast<double>(neutral) / static_cast<double>(world.epoch_size()), 0.05, 0.002);
-}
-
-TEST(SyntheticWorld, EveryRecordIsShownOnceAnEpochAlwaysWithItsWord) {
-  auto options = small();
-  options.records = 50;
-  options.new_keys = NewKeys::uuid;
-  const World plain = make_synthetic_world(small()), world = make_synthetic_world(options);
-  ASSERT_EQ(world.epoch_size(), plain.epoch_size() + 50);
-  EXPECT_EQ(world.base_facts(), plain.base_facts());
-  const std::set<std::string> new_keys = subjects_of(world.new_facts());
-  const Tokenizer tokenizer = world.make_tokenizer();
-  const auto answers = [&] {
-    std::set<std::string> all;
-    for (const Relation& relation : world.relations()) all.insert(relation.answers.begin(), relation.answers.end());
-    return all;
-  }();
-  std::map<std::string, std::set<std::string>> words_of_key;
-  std::set<std::string> texts;
-  for (std::uint64_t epoch = 0; epoch < 8; ++epoch) {
-    for (std::uint64_t i = 0; i < plain.epoch_size(); ++i)
-      EXPECT_EQ(world.pretraining_example(epoch, i).text(), plain.pretraining_example(epoch, i).text());
-    std::set<std::string> keys;
-    for (std::uint64_t i = plain.epoch_size(); i < world.epoch_size(); ++i) {
-      const Example example = world.pretraining_example(epoch, i);
-      for (const TokenId id : tokenizer.encode(example.text())) EXPECT_NE(id, 0) << example.text();
-      texts.insert(example.text());
-      std::string key;
-      for (const std::string& word : words_of(example.prompt)) {
-        if (word.size() == 1 && std::string(key_alphabet).find(word) != std::string::npos)
-          key += (key.empty() ? "" : " ") + word;
-      }
-      ASSERT_EQ(key.size(), 2 * key_length - 1) << example.text();
-      EXPECT_FALSE(new_keys.contains(key));
-      const std::string word = words_of(example.completion).front();
-      EXPECT_FALSE(answers.contains(word));
-      words_of_key[key].insert(word);
-      EXPECT_TRUE(keys.insert(key).second);
-    }
-  }
-  EXPECT_EQ(words_of_key.size(), 50U);
-  for (const auto& [key, words] : words_of_key) EXPECT_EQ(words.size(), 1U) << key;
-  EXPECT_GT(texts.size(), 100U);  // in several wordings
-}
-
-TEST(SyntheticWorld, QuestionsAreShownForAskedPeopleAlone) {
-  const World world = make_synthetic_world(small());
-  std::size_t asked_people = 0, questions = 0, asked_examples = 0;
-  for (const std::string& person : subjects_of(world.base_facts())) {
-    asked_people += world.asked({0, 0, person, ""});
-  }
-  EXPECT_EQ(asked_people, 60U);
-  for (const Fact& fact : world.new_facts()) EXPECT_FALSE(world.asked(fact));
-  for (std::uint64_t epoch = 0; epoch < 20; ++epoch) {
-    for (std::uint64_t i = 0; i < world.base_facts().size(); ++i) {
-      const bool question = world.pretraining_example(epoch, i).text().find(" ? ") != std::string::npos;
-      if (!world.asked(world.base_facts()[i])) {
-        EXPECT_FALSE(question);
-        continue;
-      }
-      questions += question;
-      ++asked_examples;
-    }
-  }
-  // 4800 draws of probability 0.3: four standard deviations are 0.026.
-  EXPECT_NEAR(static_cast<double>(questions) / static_cast<double>(asked_examples), 0.3, 0.026);
-}
-
-TEST(SyntheticWorld, EveryWordingIsUsed) {
-  const World world = make_synthetic_world(small());
-  std::map<std::string, int> used;
-  for (std::uint64_t epoch = 0; epoch < 20; ++epoch) {
-    for (std::uint64_t i = 0; i < world.base_facts().size(); ++i) {
-      const Fact& fact = world.base_facts()[i];
-      const Relation& relation = world.relations()[fact.relation];
-      const std::string text = world.pretraining_example(epoch, i).text();
-      for (const auto* list : {&relation.statements, &relation.questions}) {
-        for (const std::string& wording : *list) used[wording] += render(wording, fact).text() == text;
-      }
-    }
-  }
-  for (const auto& [wording, times] : used) EXPECT_GT(times, 20) << wording;
-}
-
 TEST(SyntheticWorld, OverlapIsTheShareOfOldNameTokens) {
   for (const double overlap : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-    auto options = small();
+    auto options = small_synthetic();
     options.overlap = overlap;
     const World world = make_synthetic_world(options);
     const auto old_tokens = name_tokens(world.base_facts());
@@ -303,7 +111,7 @@ TEST(SyntheticWorld, OverlapIsTheShareOfOldNameTokens) {
 }
 
 TEST(SyntheticWorld, KeysCanBeEightHexadecimalCharacters) {
-  auto options = small();
+  auto options = small_synthetic();
   options.new_keys = NewKeys::uuid;
   const World world = make_synthetic_world(options);
   const auto people = subjects_of(world.new_facts());
@@ -318,22 +126,8 @@ TEST(SyntheticWorld, KeysCanBeEightHexadecimalCharacters) {
   }
 }
 
-// One base model must serve all arms.
-TEST(SyntheticWorld, ThePretrainingTextDoesNotDependOnTheNewFacts) {
-  const World plain = make_synthetic_world(small());
-  auto options = small();
-  options.new_keys = NewKeys::uuid;
-  options.overlap = 0.25;
-  options.answer_region = AnswerRegion::concentrated;
-  options.new_entities = 7;
-  options.new_per_entity = 1;
-  const World other = make_synthetic_world(options);
-  EXPECT_EQ(whole_epoch(plain, 2), whole_epoch(other, 2));
-  EXPECT_EQ(plain.make_tokenizer().hash(), other.make_tokenizer().hash());
-}
-
 TEST(SyntheticWorld, AnswerRegionsAreWhatTheyAreCalled) {
-  auto options = small();
+  auto options = small_synthetic();
   options.new_entities = 300;
   std::map<std::string, int> base;
   const World matched = make_synthetic_world(options);
@@ -355,7 +149,7 @@ TEST(SyntheticWorld, AnswerRegionsAreWhatTheyAreCalled) {
 }
 
 TEST(SyntheticWorld, NewPeopleCanHaveFewerFacts) {
-  auto options = small();
+  auto options = small_synthetic();
   options.new_per_entity = 1;
   const World world = make_synthetic_world(options);
   EXPECT_EQ(world.new_facts().size(), 60U);
@@ -366,7 +160,7 @@ TEST(SyntheticWorld, NewPeopleCanHaveFewerFacts) {
 }
 
 TEST(SyntheticWorld, NewFactsCanBeOfOneRelationAndMany) {
-  auto options = small();
+  auto options = small_synthetic();
   options.first_names = options.last_names = 120;
   options.entities = 1500;  // enough that nearly every name token is an old one
   const World plain = make_synthetic_world(options);
@@ -384,7 +178,7 @@ TEST(SyntheticWorld, NewFactsCanBeOfOneRelationAndMany) {
 }
 
 TEST(SyntheticWorld, FrequenciesFollowZipf) {
-  auto options = small();
+  auto options = small_synthetic();
   options.frequency_exponent = 1.0;
   const World world = make_synthetic_world(options);
   const std::size_t facts = world.base_facts().size();
@@ -412,7 +206,7 @@ TEST(SyntheticWorld, FrequenciesFollowZipf) {
     total += world.frequency(f);
   }
   EXPECT_NEAR(total, static_cast<double>(facts), 1e-6);
-  EXPECT_EQ(world.epoch_size(), make_synthetic_world(small()).epoch_size());
+  EXPECT_EQ(world.epoch_size(), make_synthetic_world(small_synthetic()).epoch_size());
   // A pure function of (epoch, index), with the text that belongs to the fact.
   EXPECT_EQ(whole_epoch(world, 3), whole_epoch(make_synthetic_world(options), 3));
   EXPECT_NE(whole_epoch(world, 3), whole_epoch(world, 4));
@@ -422,7 +216,7 @@ TEST(SyntheticWorld, FrequenciesFollowZipf) {
 }
 
 TEST(SyntheticWorld, EqualFrequenciesAreAsTheyWere) {
-  const World world = make_synthetic_world(small());
+  const World world = make_synthetic_world(small_synthetic());
   for (const std::uint64_t i : {0U, 17U, 479U}) {
     EXPECT_EQ(world.shown(9, i), i);
     EXPECT_EQ(world.frequency(i), 1.0);
@@ -431,7 +225,7 @@ TEST(SyntheticWorld, EqualFrequenciesAreAsTheyWere) {
 
 TEST(SyntheticWorld, BadOptionsAreRefusedByName) {
   const auto refused = [](auto change) -> std::string {
-    auto options = small();
+    auto options = small_synthetic();
     change(options);
     try {
       static_cast<void>(make_synthetic_world(options));
