@@ -14,11 +14,11 @@ struct Parameters : stet::FisherOptions {
   bool normalize = true;
 };
 
-class Ewc final : public stet::Regularizer {
+class Ewc final : public stet::AnchoredRegularizer {
  public:
   explicit Ewc(const Parameters& parameters)
-      : parameters_(parameters),
-        penalty_("regularizer.ewc", {parameters.strength, parameters.normalize, parameters.reference}) {
+      : AnchoredRegularizer("regularizer.ewc", {parameters.strength, parameters.normalize, parameters.reference}),
+        parameters_(parameters) {
     stet::refuse_held(parameters.set, "regularizer.ewc");
   }
 
@@ -27,23 +27,14 @@ class Ewc final : public stet::Regularizer {
     if (!penalty_.off()) check_fisher(parameters_, context);
   }
 
-  [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
-
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {
     penalty_.begin_phase(context, resumed, [&](const at::Tensor& anchor) {
       return diagonal_fisher(parameters_, context.examples, anchor, context.model.config().vocabulary);
     });
   }
-  [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
-    return penalty_.add_gradient(context);
-  }
-
-  [[nodiscard]] stet::PluginState save() const override { return penalty_.save(); }
-  void load(const stet::PluginState& state) override { penalty_.load(state); }
 
  private:
   Parameters parameters_;
-  stet::AnchoredPenalty penalty_;
 };
 
 }  // namespace

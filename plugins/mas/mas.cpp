@@ -13,11 +13,12 @@ struct Parameters {
   bool normalize = false;
 };
 
-class Mas final : public stet::Regularizer {
+class Mas final : public stet::AnchoredRegularizer {
  public:
+  /// The penalty has no 1/2.
   explicit Mas(const Parameters& parameters)
-      : parameters_(parameters),
-        penalty_("regularizer.mas", {2 * parameters.strength, parameters.normalize, parameters.reference}) {  // no 1/2
+      : AnchoredRegularizer("regularizer.mas", {2 * parameters.strength, parameters.normalize, parameters.reference}),
+        parameters_(parameters) {
     stet::refuse_held(parameters.set, "regularizer.mas");
   }
 
@@ -26,18 +27,10 @@ class Mas final : public stet::Regularizer {
     if (!penalty_.off()) context.require_examples("set", parameters_.set);
   }
 
-  [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
-
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {
     penalty_.begin_phase(context, resumed,
                          [&](const at::Tensor& anchor) { return sensitivity(context.examples, anchor); });
   }
-  [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
-    return penalty_.add_gradient(context);
-  }
-
-  [[nodiscard]] stet::PluginState save() const override { return penalty_.save(); }
-  void load(const stet::PluginState& state) override { penalty_.load(state); }
 
  private:
   /// Mean over examples of |d ||z||^2 / dw|, z: the logits at the example's answer rows.
@@ -49,7 +42,6 @@ class Mas final : public stet::Regularizer {
   }
 
   Parameters parameters_;
-  stet::AnchoredPenalty penalty_;
 };
 
 }  // namespace

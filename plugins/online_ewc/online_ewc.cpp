@@ -14,10 +14,11 @@ struct Parameters : stet::FisherOptions {
   bool normalize = true;
 };
 
-class OnlineEwc final : public stet::Regularizer {
+class OnlineEwc final : public stet::AnchoredRegularizer {
  public:
   explicit OnlineEwc(const Parameters& parameters)
-      : parameters_(parameters), penalty_("regularizer.online_ewc", {parameters.strength, parameters.normalize}) {
+      : AnchoredRegularizer("regularizer.online_ewc", {parameters.strength, parameters.normalize}),
+        parameters_(parameters) {
     stet::refuse_held(parameters.set, "regularizer.online_ewc");
   }
 
@@ -25,20 +26,11 @@ class OnlineEwc final : public stet::Regularizer {
     if (!penalty_.off()) check_fisher(parameters_, context);
   }
 
-  [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
-
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {
     if (!resumed && penalty_.empty() && parameters_.start_counts) consolidate(context);
     penalty_.require_fit(context.weights);
   }
   void end_phase(const stet::PhaseContext& context) override { consolidate(context); }
-
-  [[nodiscard]] double add_gradient(const stet::WeightContext& context) override {
-    return penalty_.add_gradient(context);
-  }
-
-  [[nodiscard]] stet::PluginState save() const override { return penalty_.save(); }
-  void load(const stet::PluginState& state) override { penalty_.load(state); }
 
  private:
   /// F~ = gamma F~ + F at the present weights, which become the anchor.
@@ -51,7 +43,6 @@ class OnlineEwc final : public stet::Regularizer {
   }
 
   Parameters parameters_;
-  stet::AnchoredPenalty penalty_;
 };
 
 }  // namespace

@@ -13,12 +13,11 @@ struct Parameters {
   bool nonnegative = false;
 };
 
-class SynapticIntelligence final : public stet::Regularizer {
+class SynapticIntelligence final : public stet::AnchoredRegularizer {
  public:
+  /// The penalty has no 1/2.
   explicit SynapticIntelligence(const Parameters& parameters)
-      : parameters_(parameters), penalty_(owner, {2 * parameters.strength}) {}  // the penalty has no 1/2
-
-  [[nodiscard]] stet::Site site() const override { return stet::Site::weights; }
+      : AnchoredRegularizer(owner, {2 * parameters.strength}), parameters_(parameters) {}
 
   void begin_phase(const stet::PhaseContext& context, bool resumed) override {
     if (penalty_.off()) return;
@@ -39,7 +38,7 @@ class SynapticIntelligence final : public stet::Regularizer {
     if (penalty_.off()) return 0;  // not a bit of the gradient may change
     before_.copy_(context.values);
     gradient_.copy_(context.gradients);
-    return penalty_.add_gradient(context);
+    return AnchoredRegularizer::add_gradient(context);
   }
 
   void after_step(const stet::WeightContext& context) override {
@@ -60,11 +59,11 @@ class SynapticIntelligence final : public stet::Regularizer {
 
   [[nodiscard]] stet::PluginState save() const override {
     stet::PluginState state = stet::state_of({{"path", path_}, {"start", start_}});
-    state.merge(penalty_.save());
+    state.merge(AnchoredRegularizer::save());
     return state;
   }
   void load(const stet::PluginState& state) override {
-    penalty_.load(state);
+    AnchoredRegularizer::load(state);
     path_ = stet::tensor_of(state, "path");
     start_ = stet::tensor_of(state, "start");
   }
@@ -73,9 +72,8 @@ class SynapticIntelligence final : public stet::Regularizer {
   static constexpr const char* owner = "regularizer.synaptic_intelligence";
 
   Parameters parameters_;
-  stet::AnchoredPenalty penalty_;  // of earlier phases
-  at::Tensor path_, start_;        // of this phase: W, and the weights at its start
-  at::Tensor before_, gradient_;   // of this step
+  at::Tensor path_, start_;       // of this phase: W, and the weights at its start
+  at::Tensor before_, gradient_;  // of this step
 };
 
 }  // namespace

@@ -130,6 +130,30 @@ TEST_F(WeightTools, PenaltyThroughItsHooks) {
   }
 }
 
+/// F is 1 everywhere.
+class EvenPull final : public AnchoredRegularizer {
+ public:
+  EvenPull() : AnchoredRegularizer("regularizer.even", {0.3}) {}
+  void begin_phase(const PhaseContext& context, bool resumed) override {
+    penalty_.begin_phase(context, resumed, [](const at::Tensor& anchor) { return at::ones_like(anchor); });
+  }
+};
+
+TEST_F(WeightTools, FrameOfAPenalty) {
+  EvenPull pull, resumed;
+  EXPECT_EQ(pull.site(), Site::weights);
+  pull.begin_phase(phase(), false);
+  resumed.load(pull.save());
+  resumed.begin_phase(phase(), true);
+  for (EvenPull* one : {&pull, &resumed}) {
+    const auto [value, gradient] = added(reference_, [&](const WeightContext& c) { return one->add_gradient(c); });
+    const auto plain = added(reference_, [&](const WeightContext& c) { return add_quadratic(c, weights_, {}, 0.3); });
+    EXPECT_EQ(value, plain.first);
+    EXPECT_TRUE(gradient.equal(plain.second));
+    EXPECT_GT(value, 0);
+  }
+}
+
 TEST_F(WeightTools, PenaltyThatIsOffOrDoesNotFit) {
   AnchoredPenalty off("regularizer.mine", {0, true, "missing"});
   off.begin_phase(phase(), false, [](const at::Tensor&) -> at::Tensor { throw std::logic_error("not measured"); });

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace stet {
@@ -62,6 +63,22 @@ class AnchoredPenalty {
   at::Tensor importance_, anchor_;
   std::vector<bool> mean_of_;  // what trained when mean_ was computed; empty: it was not
   double mean_ = 1;
+};
+
+/// The frame of a regularizer that is such a penalty: what is left to it is where F and the anchor come from, in
+/// begin_phase or end_phase.
+class AnchoredRegularizer : public Regularizer {
+ public:
+  [[nodiscard]] Site site() const final { return Site::weights; }
+  [[nodiscard]] double add_gradient(const WeightContext& context) override { return penalty_.add_gradient(context); }
+  [[nodiscard]] PluginState save() const override { return penalty_.save(); }
+  void load(const PluginState& state) override { penalty_.load(state); }
+
+ protected:
+  AnchoredRegularizer(std::string owner, AnchoredPenaltyOptions options)
+      : penalty_(std::move(owner), std::move(options)) {}
+
+  AnchoredPenalty penalty_;
 };
 
 }  // namespace stet
