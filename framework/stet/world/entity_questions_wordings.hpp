@@ -1,4 +1,5 @@
-// Hand-written wordings for the relations of EntityQuestions.
+// Hand-written wordings for the relations of EntityQuestions: wordings/entity_questions.toml, which is part of the
+// program.
 #pragma once
 
 #include <string>

@@ -1,7 +1,6 @@
-// The hand-written English of the synthetic world: ten relations, and lines that state nothing.
+// The hand-written English of the synthetic world: wordings/synthetic.toml, which is part of the program.
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,13 +14,12 @@ struct RelationWordings {
   std::vector<std::string> neutral;
 };
 
-/// Ten relations; the first is "country".
-[[nodiscard]] std::vector<RelationWordings> synthetic_relation_wordings();
+struct SyntheticWordings {
+  std::vector<RelationWordings> relations;  ///< ten; the first is "country"
+  std::vector<std::string> neutral;         ///< patterns of neutral lines for every synthetic world (see NeutralText)
+  std::vector<std::string> records;         ///< "[X]" is the key, "[Y]" the word that goes with it
+};
 
-/// Patterns of neutral lines for every synthetic world (see NeutralText): keys, fresh names, everyday phrases.
-[[nodiscard]] std::vector<std::string> synthetic_neutral_patterns();
-
-/// Wordings of records: "[X]" is the key, "[Y]" the word that goes with it.
-[[nodiscard]] std::vector<std::string> synthetic_record_wordings();
+[[nodiscard]] const SyntheticWordings& synthetic_wordings();
 
 }  // namespace stet

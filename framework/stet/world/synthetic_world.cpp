@@ -31,7 +31,7 @@ void check(const SyntheticWorldOptions& o) {
     require(value >= low && value <= high, option, fmt::format("{} to {}", low, high), std::to_string(value));
   };
   count("entities", o.entities, 1, 10'000'000);
-  count("relations", o.relations, 1, synthetic_relation_wordings().size());
+  count("relations", o.relations, 1, synthetic_wordings().relations.size());
   count("answers_min", o.answers_min, 2, 10'000);
   count("answers_max", o.answers_max, o.answers_min, 10'000);
   count("countries", o.countries, 2, 10'000);
@@ -182,7 +182,7 @@ void add_records(const SyntheticWorldOptions& o, WordMaker& maker, WorldContent&
                  std::set<std::string>& reserved, std::set<std::string>& keys) {
   if (o.records == 0) return;
   constexpr std::size_t pool = 40;
-  world.record_wordings = synthetic_record_wordings();
+  world.record_wordings = synthetic_wordings().records;
   for (const std::string& wording : world.record_wordings) add_words(wording, words, reserved);
   const std::vector<std::string> entries = maker.make(pool);
   words.insert(words.end(), entries.begin(), entries.end());
@@ -196,14 +196,14 @@ void add_records(const SyntheticWorldOptions& o, WordMaker& maker, WorldContent&
 
 World make_synthetic_world(const SyntheticWorldOptions& o) {
   check(o);
-  std::vector<RelationWordings> wordings = synthetic_relation_wordings();
+  const auto& [wordings, neutral, records] = synthetic_wordings();
 
   // Words of all ten relations are reserved, so that made-up words do not depend on how many relations are used.
   std::vector<std::string> words;
   std::set<std::string> reserved;
   for (const char c : std::string_view(key_alphabet)) add_words(std::string(1, c), words, reserved);
   WorldContent world;
-  world.neutral.patterns = synthetic_neutral_patterns();
+  world.neutral.patterns = neutral;
   for (std::size_t r = 0; r < wordings.size(); ++r) {
     const RelationWordings& w = wordings[r];
     for (const auto* list : {&w.statements, &w.held_out, &w.questions, &w.neutral}) {
@@ -214,7 +214,7 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
       world.neutral.patterns.insert(world.neutral.patterns.end(), w.neutral.begin(), w.neutral.end());
     }
   }
-  for (const std::string& pattern : synthetic_neutral_patterns()) add_words(pattern, words, reserved);
+  for (const std::string& pattern : neutral) add_words(pattern, words, reserved);
 
   WordMaker maker(o.seed, reserved);
   Names names;
@@ -233,7 +233,7 @@ World make_synthetic_world(const SyntheticWorldOptions& o) {
   Random sizes(o.seed, "answer pools");
   for (std::size_t r = 0; r < o.relations; ++r) {
     const std::size_t drawn = o.answers_min + sizes.below(o.answers_max - o.answers_min + 1);
-    RelationWordings& w = wordings[r];
+    const RelationWordings& w = wordings[r];
     Relation relation{w.name, maker.make(r == 0 ? o.countries : drawn), w.statements, w.held_out, w.questions, w.probe};
     words.insert(words.end(), relation.answers.begin(), relation.answers.end());
     world.relations.push_back(std::move(relation));

@@ -257,7 +257,7 @@ TEST(SyntheticWorld, BadOptionsAreRefusedByName) {
 }
 
 TEST(SyntheticWordings, FollowTheirRules) {
-  const auto all = synthetic_relation_wordings();
+  const auto all = synthetic_wordings().relations;
   ASSERT_EQ(all.size(), 10U);
   std::set<std::string> names, every;
   for (const RelationWordings& w : all) {

@@ -1,5 +1,7 @@
 // The regular expressions in a tokenizer.json are Oniguruma's (Ruby's syntax); stet matches with PCRE2. This translates
-// the constructs that both have into PCRE2's with Oniguruma's meaning, and refuses every other one.
+// the constructs that both have into PCRE2's with Oniguruma's meaning, and refuses every other one. Oniguruma itself
+// has no JIT: it split questions, one long text, and many scripts (4 to 7 MB each) at 24 to 37 MB/s a core, PCRE2 at
+// 112 to 209, into the same words, with the patterns of GPT-2, Llama 3 and Qwen2. Encoding is 45 MB/s as a whole.
 #pragma once
 
 #include <string>
