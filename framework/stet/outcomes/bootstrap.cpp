@@ -70,26 +70,6 @@ Estimate resample(std::vector<double> per_seed, Measure measure, Range range, co
   return estimate;
 }
 
-}  // namespace
-
-Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure which,
-                                const BootstrapOptions& options) {
-  STET_ASSERT(!runs.empty());
-  std::vector<Sampler> samplers;
-  std::vector<double> per_seed;
-  for (const Trajectory* run : runs) {
-    samplers.emplace_back(*run, which);
-    per_seed.push_back(measure(*run, which));
-  }
-  std::vector<std::uint32_t> drawn;
-  return resample(std::move(per_seed), which, range_of(which), options, [&](std::uint32_t run, Random& random) {
-    samplers[run].draw(random, drawn);
-    return samplers[run].value(drawn);
-  });
-}
-
-namespace {
-
 /// A signed sum of sides, each [runs].
 struct Side {
   std::span<const Trajectory* const> runs;
@@ -116,10 +96,12 @@ Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapO
     }
     per_seed.push_back(value);
   }
-  // Half of the sides are subtracted from the others.
-  const Range range = range_of(which);
-  const double widest = static_cast<double>(sides.size() / 2) * (range.high - range.low);
-  return resample(std::move(per_seed), which, {-widest, widest}, options, [&](std::uint32_t run, Random& random) {
+  Range range = range_of(which);
+  if (sides.size() > 1) {  // half of them are subtracted from the others
+    const double widest = static_cast<double>(sides.size() / 2) * (range.high - range.low);
+    range = {-widest, widest};
+  }
+  return resample(std::move(per_seed), which, range, options, [&](std::uint32_t run, Random& random) {
     double value = 0;
     for (std::size_t side = 0; side < sides.size(); ++side) {
       Drawn& drawn = all[run][side];
@@ -131,6 +113,12 @@ Estimate signed_sum(std::span<const Side> sides, Measure which, const BootstrapO
 }
 
 }  // namespace
+
+Estimate hierarchical_bootstrap(std::span<const Trajectory* const> runs, Measure which,
+                                const BootstrapOptions& options) {
+  STET_ASSERT(!runs.empty());
+  return signed_sum(std::array{Side{runs, 1}}, which, options);
+}
 
 Estimate paired_difference(std::span<const Trajectory* const> a, std::span<const Trajectory* const> b, Measure which,
                            const BootstrapOptions& options) {

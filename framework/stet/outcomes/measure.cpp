@@ -78,22 +78,6 @@ double measure_of_counts(std::span<const std::uint32_t> counts, std::uint64_t fa
   return 0;
 }
 
-namespace {
-
-/// Sums row by row; `visit(row)` gives the number of correct facts of one evaluation.
-template <class Visit>
-double from_rows(const Trajectory& trajectory, Measure which, std::uint64_t facts, Visit visit) {
-  STET_ASSERT(trajectory.first < trajectory.evaluations && trajectory.facts > 0);
-  STET_ASSERT(trajectory.correct.size() == std::size_t{trajectory.evaluations} * trajectory.facts);
-  std::vector<std::uint32_t> counts;
-  for (std::size_t s = trajectory.first; s < trajectory.evaluations; ++s) {
-    counts.push_back(visit(std::span(trajectory.correct).subspan(s * trajectory.facts, trajectory.facts)));
-  }
-  return measure_of_counts(counts, facts, which);
-}
-
-}  // namespace
-
 Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation) {
   STET_ASSERT(trajectory.evaluations == validation.evaluations && trajectory.first < trajectory.evaluations);
   const auto right_at = [&](std::uint32_t s) {
@@ -119,32 +103,34 @@ Trajectory until_best(const Trajectory& trajectory, const Trajectory& validation
   return result;
 }
 
+namespace {
+
+std::vector<std::uint32_t> all_facts(const Trajectory& trajectory) {
+  std::vector<std::uint32_t> all(trajectory.facts);
+  std::iota(all.begin(), all.end(), 0U);
+  return all;
+}
+
+}  // namespace
+
 double measure(const Trajectory& trajectory, Measure which) {
-  if (reads_items(which)) {
-    std::vector<std::uint32_t> all(trajectory.facts);
-    std::iota(all.begin(), all.end(), 0U);
-    return ItemMeasure(trajectory, which, all).value(all);
-  }
-  return from_rows(trajectory, which, trajectory.facts, [](std::span<const std::uint8_t> row) {
-    std::uint32_t count = 0;
-    for (const std::uint8_t x : row) count += x;
-    return count;
-  });
+  return measure(trajectory, which, all_facts(trajectory));
 }
 
 double measure(const Trajectory& trajectory, Measure which, std::span<const std::uint32_t> sampled_facts) {
   STET_ASSERT(!sampled_facts.empty());
   for (const std::uint32_t fact : sampled_facts) STET_ASSERT(fact < trajectory.facts);
-  if (reads_items(which)) {
-    std::vector<std::uint32_t> all(trajectory.facts);
-    std::iota(all.begin(), all.end(), 0U);
-    return ItemMeasure(trajectory, which, all).value(sampled_facts);
-  }
-  return from_rows(trajectory, which, sampled_facts.size(), [&](std::span<const std::uint8_t> row) {
+  if (reads_items(which)) return ItemMeasure(trajectory, which, all_facts(trajectory)).value(sampled_facts);
+  STET_ASSERT(trajectory.first < trajectory.evaluations);
+  STET_ASSERT(trajectory.correct.size() == std::size_t{trajectory.evaluations} * trajectory.facts);
+  std::vector<std::uint32_t> counts;
+  for (std::size_t s = trajectory.first; s < trajectory.evaluations; ++s) {
+    const auto row = std::span(trajectory.correct).subspan(s * trajectory.facts, trajectory.facts);
     std::uint32_t count = 0;
     for (const std::uint32_t fact : sampled_facts) count += row[fact];
-    return count;
-  });
+    counts.push_back(count);
+  }
+  return measure_of_counts(counts, sampled_facts.size(), which);
 }
 
 }  // namespace stet::report

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -33,17 +34,18 @@ Curve curve_of_counts(std::span<const std::uint32_t> at, double at_facts, std::s
   return curve;
 }
 
-/// first_crossing, or the value where the curve comes nearest.
-double crossing_or_nearest(const Curve& curve, double target) {
+/// first_crossing; or, of a resample, the value where the curve comes nearest.
+std::optional<double> crossing(const Curve& curve, double target, bool nearest) {
   const auto value = first_crossing(curve, target);
-  return value ? *value
-               : curve.y[static_cast<std::size_t>(std::max_element(curve.x.begin(), curve.x.end()) - curve.x.begin())];
+  if (value || !nearest) return value;
+  return curve.y[static_cast<std::size_t>(std::max_element(curve.x.begin(), curve.x.end()) - curve.x.begin())];
 }
 
-double interpolate_or_nearest(std::span<const Point> points, double target) {
+/// interpolate; or, of a resample, the value where the points come nearest.
+std::optional<double> between(std::span<const Point> points, double target, bool nearest) {
   const auto [low, high] =
       std::minmax_element(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.x < b.x; });
-  return *interpolate(points, std::clamp(target, low->x, high->x));
+  return interpolate(points, nearest ? std::clamp(target, low->x, high->x) : target);
 }
 
 std::vector<Point> ends(std::span<const Curve> curves) {
@@ -106,6 +108,48 @@ double mean_of(std::span<const double> values) {
   return values.empty() ? nan : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// What several seeds say, [Width] values each, and resamples of them.
+template <std::size_t Width>
+struct Resampled {
+  std::array<std::vector<double>, Width> per_seed, draws;  // draws from least_seeds on
+  std::vector<std::size_t> reached, undefined;             // as in MatchedResult
+};
+
+/// `values_of(curves, drawn)`: of one seed as observed, or of a resample of it; nothing where it does not reach the
+/// accuracy.
+template <std::size_t Width, class ValuesOf>
+Resampled<Width> resample_seeds(std::span<const SeedRuns> seeds, Measure measure, std::string_view purpose,
+                                const BootstrapOptions& options, const ValuesOf& values_of) {
+  using Values = std::array<double, Width>;
+  const auto sum = [](const Values& values) { return std::accumulate(values.begin(), values.end(), 0.0); };
+  Resampled<Width> result;
+  std::vector<SeedSampler> samplers;
+  for (std::size_t i = 0; i < seeds.size(); ++i) {
+    SeedSampler sampler(seeds[i], measure);
+    const std::optional<Values> values = values_of(sampler.observed(), false);
+    if (!values) continue;
+    if (std::isnan(sum(*values))) {
+      result.undefined.push_back(i);
+      continue;
+    }
+    for (std::size_t k = 0; k < Width; ++k) result.per_seed[k].push_back((*values)[k]);
+    result.reached.push_back(i);
+    samplers.push_back(std::move(sampler));
+  }
+  if (samplers.size() < least_seeds) return result;
+  const std::vector<double> means =
+      bootstrap_means(static_cast<std::uint32_t>(samplers.size()), Width, purpose, options,
+                      [&](std::uint32_t run, Random& random, std::span<double> out) {
+                        (void)drawn_value([&] {  // all of the values, or none
+                          const Values values = *values_of(samplers[run].draw(random), true);
+                          std::copy(values.begin(), values.end(), out.begin());
+                          return sum(values);
+                        });
+                      });
+  for (std::size_t i = 0; i < means.size(); ++i) result.draws[i % Width].push_back(means[i]);
+  return result;
+}
+
 /// `draws` are read from least_seeds on; `range` is that of the values.
 Estimate estimate_of(std::vector<double> per_seed, std::vector<double> draws, Range range,
                      const BootstrapOptions& options) {
@@ -145,122 +189,62 @@ Curve curve_of(const Trajectory& at, const Trajectory& set, Measure measure) {
 
 MatchedResult matched_difference(std::span<const SeedRuns> seeds, Measure measure, std::optional<double> accuracy,
                                  const BootstrapOptions& options) {
-  MatchedResult result;
-  std::vector<double> per_seed;
-  std::vector<SeedSampler> samplers;
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
-    SeedSampler sampler(seeds[i], measure);
-    const std::span<const Curve> curves = sampler.observed();
+  const auto difference = [&](std::span<const Curve> curves, bool drawn) -> std::optional<std::array<double, 1>> {
     STET_ASSERT(curves.size() >= 2);
     const bool family = curves.size() > 2;
     const double target = accuracy.value_or(curves[0].x.back());
-    const auto arm = family ? interpolate(ends(curves.subspan(1)), target) : first_crossing(curves[1], target);
-    const auto baseline = family && !accuracy ? curves[0].y.back() : first_crossing(curves[0], target);
-    if (!arm || !baseline) continue;
-    if (std::isnan(*arm - *baseline)) {
-      result.undefined.push_back(i);
-      continue;
-    }
-    per_seed.push_back(*arm - *baseline);
-    result.reached.push_back(i);
-    samplers.push_back(std::move(sampler));
-  }
-  std::vector<double> draws;
-  const auto value_of = [&](std::span<const Curve> curves) {
-    const bool family = curves.size() > 2;
-    const double target = accuracy.value_or(curves[0].x.back());
-    const double arm =
-        family ? interpolate_or_nearest(ends(curves.subspan(1)), target) : crossing_or_nearest(curves[1], target);
-    return arm - (family && !accuracy ? curves[0].y.back() : crossing_or_nearest(curves[0], target));
+    const auto arm = family ? between(ends(curves.subspan(1)), target, drawn) : crossing(curves[1], target, drawn);
+    const auto baseline = family && !accuracy ? curves[0].y.back() : crossing(curves[0], target, drawn);
+    if (!arm || !baseline) return std::nullopt;
+    return {{*arm - *baseline}};
   };
-  if (samplers.size() >= least_seeds) {
-    draws = bootstrap_means(static_cast<std::uint32_t>(samplers.size()), 1, "matched", options,
-                            [&](std::uint32_t run, Random& random, std::span<double> out) {
-                              out[0] = drawn_value([&] { return value_of(samplers[run].draw(random)); });
-                            });
-  }
-  result.estimate = estimate_of(std::move(per_seed), std::move(draws), of_difference, options);
-  return result;
+  auto found = resample_seeds<1>(seeds, measure, "matched", options, difference);
+  return {estimate_of(std::move(found.per_seed[0]), std::move(found.draws[0]), of_difference, options),
+          std::move(found.reached), std::move(found.undefined)};
 }
 
 Estimate front_estimate(std::span<const SeedRuns> seeds, bool whole, const BootstrapOptions& options) {
-  const auto area = [&](std::span<const Curve> curves) {
-    if (!whole) return front_area(ends(curves));
+  const auto area = [&](std::span<const Curve> curves, bool /*drawn*/) -> std::optional<std::array<double, 1>> {
     std::vector<Point> points;
     for (const Curve& curve : curves) {
-      for (std::size_t s = 0; s < curve.x.size(); ++s) points.push_back({curve.x[s], curve.y[s]});
+      for (std::size_t s = whole ? 0 : curve.x.size() - 1; s < curve.x.size(); ++s)
+        points.push_back({curve.x[s], curve.y[s]});
     }
-    return front_area(points);
+    return {{front_area(points)}};
   };
-  std::vector<SeedSampler> samplers;
-  std::vector<double> per_seed, draws;
-  for (const SeedRuns& runs : seeds) {
-    samplers.emplace_back(runs, Measure::final_accuracy);
-    per_seed.push_back(area(samplers.back().observed()));
-  }
-  if (samplers.size() >= least_seeds) {
-    draws = bootstrap_means(
-        static_cast<std::uint32_t>(samplers.size()), 1, "front", options,
-        [&](std::uint32_t run, Random& random, std::span<double> out) { out[0] = area(samplers[run].draw(random)); });
-  }
-  return estimate_of(std::move(per_seed), std::move(draws), Range{}, options);
+  auto found = resample_seeds<1>(seeds, Measure::final_accuracy, "front", options, area);
+  return estimate_of(std::move(found.per_seed[0]), std::move(found.draws[0]), Range{}, options);
 }
 
 ShareResult share_of_gain(std::span<const SeedRuns> seeds, Measure measure, bool matched,
                           std::optional<double> accuracy, const BootstrapOptions& options) {
-  ShareResult result;
-  std::vector<double> arm_gains, reference_gains, ratios;
-  std::vector<SeedSampler> samplers;
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
-    SeedSampler sampler(seeds[i], measure);
-    const std::vector<Curve>& curves = sampler.observed();
+  const auto gains = [&](std::span<const Curve> curves, bool drawn) -> std::optional<std::array<double, 2>> {
     STET_ASSERT(curves.size() == 3);
     const double target = accuracy.value_or(curves[0].x.back());
-    std::vector<double> values;
-    for (const Curve& curve : curves) {
-      const std::optional<double> value = matched ? first_crossing(curve, target) : curve.y.back();
-      if (value) values.push_back(*value);
+    std::array<double, 3> values{};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::optional<double> value = matched ? crossing(curves[i], target, drawn) : curves[i].y.back();
+      if (!value) return std::nullopt;
+      values[i] = *value;
     }
-    if (values.size() != 3) continue;
-    if (std::any_of(values.begin(), values.end(), [](double x) { return std::isnan(x); })) {
-      result.undefined.push_back(i);
-      continue;
-    }
-    arm_gains.push_back(values[2] - values[0]);
-    reference_gains.push_back(values[1] - values[0]);
-    ratios.push_back(ratio(arm_gains.back(), reference_gains.back()));
-    result.reached.push_back(i);
-    samplers.push_back(std::move(sampler));
+    return {{values[2] - values[0], values[1] - values[0]}};
+  };
+  auto found = resample_seeds<2>(seeds, measure, "share", options, gains);
+  const auto& [arm, reference] = found.per_seed;
+  std::vector<double> ratios, shares;
+  for (std::size_t i = 0; i < arm.size(); ++i) ratios.push_back(ratio(arm[i], reference[i]));
+  for (std::size_t draw = 0; draw < found.draws[0].size(); ++draw) {
+    const double share = ratio(found.draws[0][draw], found.draws[1][draw]);
+    if (!std::isnan(share)) shares.push_back(share);
   }
-  std::vector<double> shares, gains;
-  if (samplers.size() >= least_seeds) {
-    const std::vector<double> means = bootstrap_means(
-        static_cast<std::uint32_t>(samplers.size()), 2, "share", options,
-        [&](std::uint32_t run, Random& random, std::span<double> out) {
-          // All three values, or none: one that is NaN makes the sum so.
-          (void)drawn_value([&] {
-            const std::vector<Curve>& curves = samplers[run].draw(random);
-            const double target = accuracy.value_or(curves[0].x.back());
-            const auto value = [&](const Curve& c) { return matched ? crossing_or_nearest(c, target) : c.y.back(); };
-            const double baseline = value(curves[0]);
-            out[0] = value(curves[2]) - baseline;
-            out[1] = value(curves[1]) - baseline;
-            return out[0] + out[1];
-          });
-        });
-    for (std::size_t draw = 0; draw < options.draws; ++draw) {
-      const double share = ratio(means[2 * draw], means[2 * draw + 1]);
-      if (!std::isnan(share)) shares.push_back(share);
-      gains.push_back(means[2 * draw + 1]);
-    }
-  }
-  const double share = ratio(mean_of(arm_gains), mean_of(reference_gains));
-  const Interval of_few = fieller_interval(arm_gains, reference_gains, options.confidence);
-  result.gain = estimate_of(std::move(reference_gains), std::move(gains), of_difference, options);
-  result.share = estimate_of(std::move(ratios), std::move(shares), Range{-infinity, infinity}, options);
-  result.share.mean = share;
-  if (result.reached.size() < least_seeds)
+  ShareResult result{estimate_of(std::move(ratios), std::move(shares), Range{-infinity, infinity}, options),
+                     estimate_of(reference, std::move(found.draws[1]), of_difference, options),
+                     std::move(found.reached), std::move(found.undefined)};
+  result.share.mean = ratio(mean_of(arm), mean_of(reference));
+  if (result.reached.size() < least_seeds) {
+    const Interval of_few = fieller_interval(arm, reference, options.confidence);
     std::tie(result.share.low, result.share.high) = std::tie(of_few.low, of_few.high);
+  }
   return result;
 }
 

@@ -130,7 +130,7 @@ RegressionData design(const RegressionSpec& spec, Rows& rows, Runs& runs, std::v
 Regression compute_regression(const RegressionSpec& spec, Runs& runs, const BootstrapOptions& table_options) {
   Regression result;
   result.spec = spec;
-  const BootstrapOptions options{static_cast<std::uint32_t>(spec.draws), table_options.seed, table_options.confidence};
+  const BootstrapOptions options{spec.draws, table_options.seed, table_options.confidence};
   Rows rows = Collector(spec, runs).rows();
   result.rows = rows.data.rows;
   result.seeds = rows.data.groups;

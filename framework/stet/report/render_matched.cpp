@@ -35,9 +35,7 @@ Part matched_part(const Table& table) {
   for (const Matched& m : table.matched) {
     const MatchedSpec& spec = m.spec;
     Row row(part, "matched");
-    row.record().set("label", spec.label).set("arm", spec.arm).set("arm_label", label_of(table, spec.arm));
-    row.record().set("baseline", spec.baseline).of(spec.set, spec.measure).where(spec.at, spec.accuracy);
-    row.record().set("pairs", m.pairs).set("text", join(spec.family, ";"));
+    row.record().of(table, spec).set("label", spec.label).set("pairs", m.pairs).set("text", join(spec.family, ";"));
     row.words("Matched comparison", spec.label).words("On", subject(table, spec.set, spec.measure));
     row.words("Where", condition(spec.at, spec.accuracy));
     row.estimate("Difference", m.difference, percent_of(table, spec.set, spec.measure), m.seed_list);
@@ -59,8 +57,8 @@ Part fronts_part(const Table& table) {
   for (const Front& front : table.fronts) {
     const FrontSpec& spec = front.spec;
     Row row(part, "front");
-    row.record().set("label", spec.label).set("set", spec.set).set("at", spec.at);
-    row.record().set("measure", "area").set("text", join(spec.arms, ";"));
+    row.record().of(table, spec).set("label", spec.label).set("at", spec.at).set("measure", "area");
+    row.record().set("text", join(spec.arms, ";"));
     row.words("Front", spec.label).words("Axes", fmt::format("{} x {}", spec.at, spec.set));
     row.estimate("Area", front.area, true, front.seed_list).number("seeds", front.seed_list.size());
   }
@@ -72,19 +70,14 @@ Part shares_part(const Table& table) {
   Part part;
   for (const Share& share : table.shares) {
     const ShareSpec& spec = share.spec;
-    const auto describe = [&](Record& record, const std::string& arm) {
-      record.set("label", spec.label).set("arm", arm).set("arm_label", label_of(table, arm));
-      record.set("baseline", spec.baseline).of(spec.set, spec.measure).where(spec.at, spec.accuracy);
-      record.set("pairs", share.pairs);
-    };
     Row row(part, "share");
-    describe(row.record(), spec.arm);
-    row.record().set("text", spec.reference);
+    row.record().of(table, spec).set("label", spec.label).set("pairs", share.pairs).set("text", spec.reference);
     row.words("Share of a gain", spec.label).words("Of", contrast(table, spec.reference, spec.baseline));
     row.words("On", subject(table, spec.set, spec.measure)).words("Where", condition(spec.at, spec.accuracy));
     row.estimate("Share", share.result.share, true, share.seed_list);
-    Record& whole = part.record("share_whole_gain").estimate(share.result.gain, share.seed_list);
-    describe(whole, spec.reference);
+    Record& whole = part.record("share_whole_gain").of(table, spec).set("label", spec.label).set("pairs", share.pairs);
+    whole.estimate(share.result.gain, share.seed_list);
+    whole.set("arm", spec.reference).set("arm_label", label_of(table, spec.reference));
     row.number("Whole gain", format_estimate(share.result.gain, percent_of(table, spec.set, spec.measure)));
     row.number("seeds reached", reached_of(share.seed_list.size(), share.pairs));
   }

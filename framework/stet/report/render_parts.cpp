@@ -156,7 +156,7 @@ Part cells_part(const Table& table) {
       const ColumnSpec& spec = table.spec.columns[column];
       const auto& cell = table.cells[arm][column];
       Record& record = part.record("cell").set("arm", name).set("arm_label", label).set("column", spec.label);
-      record.of(spec.set, spec.measure).set("seeds", "0");
+      record.of(table, spec).set("seeds", "0");
       if (cell) record.estimate(cell->estimate, cell->seed_list).set("facts", cell->facts);
       row.number(spec.label, cell ? format_estimate(cell->estimate, spec.percent) : "n/a");
       seeds.push_back(fmt::format("{}", cell ? cell->seeds : 0));
@@ -205,15 +205,6 @@ std::string comparisons_legend(const Table& table) {
   return text;
 }
 
-/// What a comparison and a claim are of, in their records.
-template <class Result>
-void describe(Record& record, const Table& table, const Result& result) {
-  const auto& [arm, baseline, than] = std::tie(result.spec.arm, result.spec.baseline, result.spec.than);
-  record.set("arm", arm).set("arm_label", label_of(table, arm)).set("baseline", baseline);
-  record.of(result.spec.set, result.spec.measure).list("by_base", result.by_base);
-  if (than.named()) record.set("than", fmt::format("{};{};{}", than.arm, than.baseline, than.set));
-}
-
 /// "-0.1, -24.9"
 std::string format_bases(const std::vector<double>& by_base, bool percent) {
   std::vector<std::string> parts;
@@ -234,7 +225,7 @@ Part comparisons_part(const Table& table) {
   for (const Comparison& c : table.comparisons) {
     const bool percent = percent_of(table, c.spec.set, c.spec.measure);
     Row row(part, "comparison");
-    describe(row.record(), table, c);
+    row.record().of(table, c.spec).list("by_base", c.by_base);
     row.words("Comparison", contrast(table, c.spec.arm, c.spec.baseline, c.spec.than));
     row.words("On", subject_less(table, c.spec.set, c.spec.measure, c.spec.than));
     row.estimate("Difference", c.difference, percent, c.seed_list);
@@ -254,7 +245,7 @@ Part claims_part(const Table& table) {
                                   [](const Claim& claim) { return claim.spec.direction == Direction::equivalent; });
   for (const Claim& c : table.claims) {
     Row row(part, "claim");
-    describe(row.record(), table, c);
+    row.record().of(table, c.spec).list("by_base", c.by_base);
     row.record().set("direction", name_of(c.spec.direction)).set("margin", c.spec.margin);
     row.record().set("verdict", name_of(c.verdict)).set("text", c.spec.text).set("p_tost", c.p_equivalent);
     row.words("Verdict", std::string(name_of(c.verdict))).words("Claim", c.spec.text);

@@ -34,11 +34,9 @@ class Record {
   Record& list(std::string_view column, std::span<const double> values);  ///< separated by ';'
   Record& interval(const Estimate& estimate);
   Record& estimate(const Estimate& estimate, std::span<const std::uint64_t> seeds);
-  Record& of(const std::string& set_name, Measure measure) {
-    return set("set", set_name).set("measure", name_of(measure));
-  }
-  /// Where arms are compared: the set, and the accuracy or "baseline".
-  Record& where(const std::string& at, std::optional<double> accuracy);
+  /// What an entry of the table is of: whichever of these its declaration has.
+  template <class Spec>
+  Record& of(const Table& table, const Spec& spec);
 
   [[nodiscard]] const std::map<std::string_view, std::string>& fields() const noexcept { return fields_; }
 
@@ -89,6 +87,21 @@ class Row {
 /// The column's label, where the table shows the same numbers; else "set, measure".
 [[nodiscard]] std::string subject(const Table& table, const std::string& set, Measure measure);
 [[nodiscard]] bool percent_of(const Table& table, const std::string& set, Measure measure);
+template <class Spec>
+Record& Record::of(const Table& table, const Spec& spec) {
+  if constexpr (requires { spec.arm; }) set("arm", spec.arm).set("arm_label", label_of(table, spec.arm));
+  if constexpr (requires { spec.baseline; }) set("baseline", spec.baseline);
+  if constexpr (requires { spec.measure; }) set("measure", name_of(spec.measure));
+  if constexpr (requires { spec.accuracy; }) {  // where arms are compared: at the baseline's own, if none is named
+    if (!spec.at.empty()) set("at", spec.at).set("accuracy", "baseline");
+    if (!spec.at.empty() && spec.accuracy) set("accuracy", *spec.accuracy);
+  }
+  if constexpr (requires { spec.than; }) {
+    if (spec.than.named()) set("than", spec.than.arm + ";" + spec.than.baseline + ";" + spec.than.set);
+  }
+  return set("set", spec.set);
+}
+
 [[nodiscard]] std::string confidence_of(const Table& table);  ///< "95 %"
 [[nodiscard]] std::string effect_legend(const Table& table);  ///< what d_z and its interval are
 

@@ -60,12 +60,6 @@ Record& Record::estimate(const Estimate& estimate, std::span<const std::uint64_t
       .set("seed_list", list_of(seeds));
 }
 
-Record& Record::where(const std::string& at, std::optional<double> accuracy) {
-  if (at.empty()) return *this;
-  set("at", at);
-  return accuracy ? set("accuracy", *accuracy) : set("accuracy", "baseline");
-}
-
 Row& Row::number(std::string_view heading, std::string text) {
   if (part_.rows.size() == 1) part_.header.emplace_back(heading);
   part_.rows.back().push_back(std::move(text));

@@ -117,10 +117,6 @@ void adjust(Table& table, Runs& runs) {
   note_reachable_p(runs, pairs);
 }
 
-}  // namespace
-
-namespace {
-
 /// As compute_table says: final accuracy beside forgetting and drop.
 TableSpec with_accuracies(TableSpec spec) {
   for (std::size_t i = 0; i < spec.columns.size(); ++i) {
@@ -159,6 +155,56 @@ void note_intervals(Runs& runs, const Table& table, std::set<std::size_t> seeds)
   if (few) runs.note(fmt::format("A claim gets a verdict from {} seeds on.", least_seeds));
 }
 
+std::optional<Cell> compute_cell(const std::string& arm, const ColumnSpec& column, Runs& runs,
+                                 const BootstrapOptions& options) {
+  Sample sample = runs.sample(arm, "", column.set, column.measure);
+  if (sample.a.empty()) return std::nullopt;
+  std::size_t facts = sample.a.front()->facts;
+  for (const Trajectory* run : sample.a) facts = std::min<std::size_t>(facts, run->facts);
+  return Cell{estimate_of(sample, column.measure, options), sample.a.size(), facts, std::move(sample.seeds)};
+}
+
+/// What a comparison and a claim have in common: their seeds, and the estimate.
+template <class Result>
+Sample estimate_into(Result& result, Estimate& estimate, Runs& runs, const BootstrapOptions& options) {
+  const auto& spec = result.spec;
+  Sample sample = runs.sample(spec.arm, spec.baseline, spec.set, spec.measure, spec.than);
+  result.n = sample.a.size();
+  result.seed_list = sample.seeds;
+  estimate = estimate_of(sample, spec.measure, options);
+  if (result.n > 0 && !spec.baseline.empty()) result.by_base = sample.by_base(estimate.per_seed);
+  return sample;
+}
+
+Comparison compute_comparison(const ComparisonSpec& spec, Runs& runs, const BootstrapOptions& options) {
+  Comparison result;
+  result.spec = spec;
+  const Sample sample = estimate_into(result, result.difference, runs, options);
+  const std::string name = fmt::format("'{}' against '{}' on '{}'", spec.arm, spec.baseline, spec.set);
+  note_disagreement(runs, name, result.by_base);
+  result.test = sign_flip_test(result.difference.per_seed);
+  result.d_z = effect_size(result.difference.per_seed, options.confidence);
+  if (!spec.than.named()) result.odds = paired_odds_ratio(sample.a, sample.b, spec.measure, options.confidence);
+  if (result.n == 0) {
+    runs.note(fmt::format("{}: no seed has {}; it counts as p = 1 in Holm's correction.", name,
+                          sample.undefined.empty() ? "both" : "a value in both"));
+  }
+  return result;
+}
+
+Claim compute_claim(const ClaimSpec& spec, Runs& runs, const BootstrapOptions& options) {
+  Claim result;
+  result.spec = spec;
+  static_cast<void>(estimate_into(result, result.estimate, runs, options));
+  const bool equivalent = spec.direction == Direction::equivalent;
+  if (!equivalent) note_disagreement(runs, fmt::format("Claim '{}'", spec.text), result.by_base);
+  result.verdict = judge(spec, result.estimate.low, result.estimate.high, result.n);
+  if (equivalent && spec.margin > 0)
+    result.p_equivalent = equivalence_test(result.estimate.per_seed, spec.margin).p_value;
+  if (result.n == 0) runs.note(fmt::format("Claim '{}': no finished run can decide it.", spec.text));
+  return result;
+}
+
 }  // namespace
 
 Table compute_table(const TableSpec& declared, std::span<const RunOutcome> outcomes) {
@@ -174,74 +220,21 @@ Table compute_table(const TableSpec& declared, std::span<const RunOutcome> outco
   for (const auto& [name, label] : spec.arms) {
     auto& row = table.cells.emplace_back();
     for (const ColumnSpec& column : spec.columns) {
-      auto& cell = row.emplace_back();
-      Sample sample = runs.sample(name, "", column.set, column.measure);
-      if (sample.a.empty()) continue;
-      seeds.insert(sample.a.size());
-      std::size_t facts = sample.a.front()->facts;
-      for (const Trajectory* run : sample.a) facts = std::min<std::size_t>(facts, run->facts);
-      cell = Cell{estimate_of(sample, column.measure, spec.bootstrap), sample.a.size(), facts, std::move(sample.seeds)};
+      row.push_back(compute_cell(name, column, runs, spec.bootstrap));
+      if (row.back()) seeds.insert(row.back()->seeds);
     }
   }
-
-  for (const ComparisonSpec& comparison : spec.comparisons) {
-    Sample sample =
-        runs.sample(comparison.arm, comparison.baseline, comparison.set, comparison.measure, comparison.than);
-    Comparison result;
-    result.spec = comparison;
-    result.n = sample.a.size();
-    result.difference = estimate_of(sample, comparison.measure, spec.bootstrap);
-    if (result.n > 0) result.by_base = sample.by_base(result.difference.per_seed);
-    note_disagreement(runs,
-                      fmt::format("'{}' against '{}' on '{}'", comparison.arm, comparison.baseline, comparison.set),
-                      result.by_base);
-    result.test = sign_flip_test(result.difference.per_seed);
-    result.d_z = effect_size(result.difference.per_seed, spec.bootstrap.confidence);
-    if (!comparison.than.named())
-      result.odds = paired_odds_ratio(sample.a, sample.b, comparison.measure, spec.bootstrap.confidence);
-    result.seed_list = std::move(sample.seeds);
-    seeds.insert(result.n);
-    if (result.n == 0) {
-      runs.note(fmt::format("'{}' against '{}' on '{}': no seed has {}; it counts as p = 1 in Holm's correction.",
-                            comparison.arm, comparison.baseline, comparison.set,
-                            sample.undefined.empty() ? "both" : "a value in both"));
+  const auto compute_all = [&](const auto& specs, auto& results, const auto& compute) {
+    for (const auto& one : specs) {
+      results.push_back(compute(one, runs, spec.bootstrap));
+      seeds.insert(results.back().seed_list.size());
     }
-    table.comparisons.push_back(std::move(result));
-  }
-
-  for (const ClaimSpec& claim : spec.claims) {
-    Sample sample = runs.sample(claim.arm, claim.baseline, claim.set, claim.measure, claim.than);
-    Claim result;
-    result.spec = claim;
-    result.n = sample.a.size();
-    result.estimate = estimate_of(sample, claim.measure, spec.bootstrap);
-    if (result.n > 0 && !claim.baseline.empty()) {
-      result.by_base = sample.by_base(result.estimate.per_seed);
-      if (claim.direction != Direction::equivalent)
-        note_disagreement(runs, fmt::format("Claim '{}'", claim.text), result.by_base);
-    }
-    result.verdict = judge(claim, result.estimate.low, result.estimate.high, result.n);
-    if (claim.direction == Direction::equivalent && claim.margin > 0) {
-      result.p_equivalent = equivalence_test(result.estimate.per_seed, claim.margin).p_value;
-    }
-    result.seed_list = std::move(sample.seeds);
-    seeds.insert(result.n);
-    if (result.n == 0) runs.note(fmt::format("Claim '{}': no finished run can decide it.", claim.text));
-    table.claims.push_back(std::move(result));
-  }
-
-  for (const MatchedSpec& matched : spec.matched) {
-    table.matched.push_back(compute_matched(matched, runs, spec.bootstrap));
-    seeds.insert(table.matched.back().seed_list.size());
-  }
-  for (const FrontSpec& front : spec.fronts) {
-    table.fronts.push_back(compute_front(front, runs, spec.bootstrap));
-    seeds.insert(table.fronts.back().seed_list.size());
-  }
-  for (const ShareSpec& share : spec.shares) {
-    table.shares.push_back(compute_share(share, runs, spec.bootstrap));
-    seeds.insert(table.shares.back().seed_list.size());
-  }
+  };
+  compute_all(spec.comparisons, table.comparisons, compute_comparison);
+  compute_all(spec.claims, table.claims, compute_claim);
+  compute_all(spec.matched, table.matched, compute_matched);
+  compute_all(spec.fronts, table.fronts, compute_front);
+  compute_all(spec.shares, table.shares, compute_share);
   for (const RegressionSpec& regression : spec.regressions) {
     table.regressions.push_back(compute_regression(regression, runs, spec.bootstrap));
   }

@@ -7,7 +7,6 @@
 #include <stet/report/contrast.hpp>
 #include <stet/report/matched_table.hpp>
 #include <stet/report/regression_table.hpp>
-#include <stet/statistics/calibration.hpp>
 #include <stet/statistics/cluster_bootstrap.hpp>
 #include <stet/statistics/effect_size.hpp>
 #include <stet/statistics/equivalence.hpp>

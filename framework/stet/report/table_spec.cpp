@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -11,78 +12,72 @@ namespace stet::report {
 
 namespace {
 
-/// The table as it stands in the file; the rows come from elsewhere.
-struct Declaration {
-  std::string title;
-  std::uint64_t draws = BootstrapOptions{}.draws;
-  std::uint64_t seed = BootstrapOptions{}.seed;
-  double confidence = BootstrapOptions{}.confidence;
-  bool certification = false;
-  std::vector<ColumnSpec> columns;
-  std::vector<ComparisonSpec> comparisons;
-  std::vector<ClaimSpec> claims;
-  std::vector<MatchedSpec> matched;
-  std::vector<FrontSpec> fronts;
-  std::vector<ShareSpec> shares;
-  std::vector<RegressionSpec> regressions;
-};
+/// What is shown, tested or claimed: a measure on a set.
+template <class Spec>
+config::Schema<Spec> with_measure(config::Schema<Spec> schema) {
+  return schema.field("set", &Spec::set, "fact set", required())
+      .choice("measure", &Spec::measure, named_measures(every_measure),
+              "what is computed from the accuracies of a run's evaluations")
+      .leave("array");
+}
 
-config::Schema<Declaration> schema() {
-  const auto measures = named_measures(every_measure);
-  const std::string measure_help = "what is computed from the accuracies of a run's evaluations";
-  const config::Limits required{.required = true};
+config::Schema<ColumnSpec> column_schema() {
+  return with_measure(config::Schema<ColumnSpec>("table.column")
+                          .field("label", &ColumnSpec::label, "heading of the column", required())
+                          .field("percent", &ColumnSpec::percent, "show times 100"));
+}
 
+config::Schema<ComparisonSpec> compare_schema() {
+  return with_measure(config::Schema<ComparisonSpec>("table.compare")
+                          .field("arm", &ComparisonSpec::arm, "arm", required())
+                          .field("baseline", &ComparisonSpec::baseline, "arm that is subtracted", required())
+                          .leave("than"));
+}
+
+config::Schema<ClaimSpec> claim_schema() {
   std::vector<std::pair<std::string, Direction>> directions;
   for (const Direction direction : {Direction::less, Direction::greater, Direction::equivalent}) {
     directions.emplace_back(std::string(name_of(direction)), direction);
   }
-
-  auto column = config::Schema<ColumnSpec>("table.column")
-                    .field("label", &ColumnSpec::label, "heading of the column", required)
-                    .field("set", &ColumnSpec::set, "fact set", required)
-                    .choice("measure", &ColumnSpec::measure, measures, measure_help)
-                    .leave("array")
-                    .field("percent", &ColumnSpec::percent, "show times 100");
-  auto compare = config::Schema<ComparisonSpec>("table.compare")
-                     .field("arm", &ComparisonSpec::arm, "arm", required)
-                     .field("baseline", &ComparisonSpec::baseline, "arm that is subtracted", required)
-                     .field("set", &ComparisonSpec::set, "fact set", required)
-                     .choice("measure", &ComparisonSpec::measure, measures, measure_help)
-                     .leave("array")
-                     .leave("than");
-  auto claim =
+  return with_measure(
       config::Schema<ClaimSpec>("table.claim")
-          .field("text", &ClaimSpec::text, "the claim in words", required)
-          .field("arm", &ClaimSpec::arm, "arm", required)
+          .field("text", &ClaimSpec::text, "the claim in words", required())
+          .field("arm", &ClaimSpec::arm, "arm", required())
           .field("baseline", &ClaimSpec::baseline, "arm that is subtracted; none: the value itself is judged")
-          .field("set", &ClaimSpec::set, "fact set", required)
-          .choice("measure", &ClaimSpec::measure, measures, measure_help)
-          .leave("array")
           .leave("than")
           .choice("direction", &ClaimSpec::direction, directions, "what the difference, or the value, is said to be")
           .field("margin", &ClaimSpec::margin, "fraction by which; without a baseline: the threshold",
-                 {.min = 0, .max = 1});
-  return config::Schema<Declaration>("table", "what the experiment's table shows, tests and claims")
-      .field("title", &Declaration::title, "title", required)
-      .field("bootstrap_draws", &Declaration::draws, "draws of the hierarchical bootstrap",
-             {.min = 100, .max = 10000000})
-      .field("bootstrap_seed", &Declaration::seed, "seed of the hierarchical bootstrap")
-      .field("confidence", &Declaration::confidence, "confidence of the intervals",
-             {.min = 0, .max = 1, .open_min = true, .open_max = true})
-      .field("certification", &Declaration::certification, "a results file ends with what the base models recall")
-      .table("column", &Declaration::columns, column, "columns, in their order")
-      .table("compare", &Declaration::comparisons, compare, "tested contrasts, corrected together")
-      .table("claim", &Declaration::claims, claim, "claims stated in advance")
-      .table("matched", &Declaration::matched, matched_schema(), "contrasts where both arms have learnt equally much")
-      .table("front", &Declaration::fronts, front_schema(), "areas under the fronts of methods")
-      .table("share", &Declaration::shares, share_schema(), "how much of an arm's gain another arm has")
-      .table("regression", &Declaration::regressions, regression_schema(), "which facts are forgotten");
+                 {.min = 0, .max = 1}));
 }
 
-/// Completes the specs of one array of tables.
-template <class Spec>
-void complete_all(std::vector<Spec>& specs, const config::Value& table, std::string_view key, const TableNames& names) {
-  for (std::size_t i = 0; i < specs.size(); ++i) complete(specs[i], table_entries(table, key)[i], names);
+constexpr std::array bootstrap_keys = {"bootstrap_draws", "bootstrap_seed", "confidence"};
+
+config::Schema<TableSpec> schema() {
+  config::Schema<TableSpec> schema("table", "what the experiment's table shows, tests and claims");
+  for (const char* key : bootstrap_keys) schema.leave(key);
+  return schema.field("title", &TableSpec::title, "title", required())
+      .field("certification", &TableSpec::certification, "a results file ends with what the base models recall")
+      .table("column", &TableSpec::columns, column_schema(), "columns, in their order")
+      .table("compare", &TableSpec::comparisons, compare_schema(), "tested contrasts, corrected together")
+      .table("claim", &TableSpec::claims, claim_schema(), "claims stated in advance")
+      .table("matched", &TableSpec::matched, matched_schema(), "contrasts where both arms have learnt equally much")
+      .table("front", &TableSpec::fronts, front_schema(), "areas under the fronts of methods")
+      .table("share", &TableSpec::shares, share_schema(), "how much of an arm's gain another arm has")
+      .table("regression", &TableSpec::regressions, regression_schema(), "which facts are forgotten");
+}
+
+BootstrapOptions read_bootstrap(const config::Value& table) {
+  config::Value own = config::Value::table();
+  for (const char* key : bootstrap_keys) {
+    if (const config::Value* value = table.find(key)) own.set(key, *value);
+  }
+  return config::Schema<BootstrapOptions>("table")
+      .field(bootstrap_keys[0], &BootstrapOptions::draws, "draws of the hierarchical bootstrap",
+             {.min = 100, .max = 10000000})
+      .field(bootstrap_keys[1], &BootstrapOptions::seed, "seed of the hierarchical bootstrap")
+      .field(bootstrap_keys[2], &BootstrapOptions::confidence, "confidence of the intervals",
+             {.min = 0, .max = 1, .open_min = true, .open_max = true})
+      .read(own);
 }
 
 /// "array" beside a measure that reads one: becomes part of the set's name.
@@ -111,15 +106,12 @@ template <class Spec>
 Contrast read_than(const config::Value& entry, const TableNames& names, const Spec& spec) {
   const config::Value* value = entry.find("than");
   if (value == nullptr) return {};
-  const config::Limits required{.required = true};
   Contrast than = config::Schema<Contrast>("than")
-                      .field("arm", &Contrast::arm, "arm", required)
-                      .field("baseline", &Contrast::baseline, "arm that is subtracted", required)
+                      .field("arm", &Contrast::arm, "arm", required())
+                      .field("baseline", &Contrast::baseline, "arm that is subtracted", required())
                       .field("set", &Contrast::set, "fact set; default: that of the comparison or claim")
                       .read(*value);
-  names.check_arm(*value, "arm");
-  names.check_arm(*value, "baseline");
-  names.check_set(*value);
+  names.check(*value);
   check_baseline(*value, than.arm, than.baseline);
   if (than.set.empty()) {
     than.set = spec.set;
@@ -131,82 +123,69 @@ Contrast read_than(const config::Value& entry, const TableNames& names, const Sp
   return than;
 }
 
+void complete(ColumnSpec& spec, const config::Value& entry, const TableNames& /*names*/) { name_recorded(spec, entry); }
+
+void complete(ComparisonSpec& spec, const config::Value& entry, const TableNames& names) {
+  name_recorded(spec, entry);
+  check_baseline(entry, spec.arm, spec.baseline);
+  spec.than = read_than(entry, names, spec);
+}
+
+void complete(ClaimSpec& spec, const config::Value& entry, const TableNames& names) {
+  name_recorded(spec, entry);
+  const config::Value* direction = entry.find("direction");
+  if (direction == nullptr) {
+    throw config::error_at(entry, fmt::format("table: claim '{}' has no direction", spec.text))
+        .expected("direction = \"less\", \"greater\" or \"equivalent\"");
+  }
+  if (entry.find("baseline") != nullptr) {
+    check_baseline(entry, spec.arm, spec.baseline);
+    spec.than = read_than(entry, names, spec);
+  } else if (const config::Value* than = entry.find("than")) {
+    throw config::error_at(*than, "table: 'than' needs a baseline")
+        .expected("a difference (arm and baseline) to compare another with");
+  } else if (spec.direction == Direction::equivalent) {
+    throw config::error_at(*direction, "table: 'equivalent' needs a baseline")
+        .hint("name a baseline, or use 'less' or 'greater' with the margin as the threshold");
+  }
+  if (spec.direction == Direction::equivalent && spec.margin == 0) {
+    throw config::error_at(entry, "table: 'equivalent' needs a margin above 0")
+        .hint("no interval fits into an empty range; 0.02 is two points");
+  }
+}
+
 }  // namespace
 
 TableSpec read_table_spec(const config::Value& table, std::span<const std::pair<std::string, std::string>> arms,
                           std::span<const std::string> sets) {
-  Declaration read = schema().read(table);
-  if (read.columns.empty() && read.comparisons.empty() && read.claims.empty() && read.matched.empty() &&
-      read.fronts.empty() && read.shares.empty() && read.regressions.empty()) {
-    throw config::error_at(table, "table: nothing to show").expected("at least one [[table.column]]");
-  }
+  TableSpec spec = schema().read(table);
+  spec.bootstrap = read_bootstrap(table);
+  spec.arms.assign(arms.begin(), arms.end());
   const TableNames names(arms, sets);
-  for (const config::Value& entry : table_entries(table, "column")) names.check_set(entry);
-
-  for (std::size_t i = 0; i < read.columns.size(); ++i)
-    name_recorded(read.columns[i], table_entries(table, "column")[i]);
-  for (std::size_t i = 0; i < read.comparisons.size(); ++i)
-    name_recorded(read.comparisons[i], table_entries(table, "compare")[i]);
-  for (std::size_t i = 0; i < read.claims.size(); ++i) name_recorded(read.claims[i], table_entries(table, "claim")[i]);
+  std::size_t entries = 0;
+  const auto complete_all = [&](auto& specs, std::string_view key) {
+    for (std::size_t i = 0; i < specs.size(); ++i, ++entries) {
+      const config::Value& entry = table.find(key)->items()[i];
+      names.check(entry);
+      complete(specs[i], entry, names);
+    }
+  };
+  complete_all(spec.columns, "column");
+  complete_all(spec.comparisons, "compare");
+  complete_all(spec.claims, "claim");
+  complete_all(spec.matched, "matched");
+  complete_all(spec.fronts, "front");
+  complete_all(spec.shares, "share");
+  complete_all(spec.regressions, "regression");
+  if (entries == 0) throw config::error_at(table, "table: nothing to show").expected("at least one [[table.column]]");
 
   std::set<std::tuple<std::string, std::string, std::string, Measure, Contrast>> seen;
-  for (std::size_t i = 0; i < read.comparisons.size(); ++i) {
-    const config::Value& entry = table_entries(table, "compare")[i];
-    ComparisonSpec& spec = read.comparisons[i];
-    names.check_arm(entry, "arm");
-    names.check_arm(entry, "baseline");
-    names.check_set(entry);
-    check_baseline(entry, spec.arm, spec.baseline);
-    spec.than = read_than(entry, names, spec);
-    if (!seen.emplace(spec.arm, spec.baseline, spec.set, spec.measure, spec.than).second) {
-      throw config::error_at(entry, "table: this comparison is declared twice")
-          .hint("Holm's correction would count it twice; remove one");
-    }
+  for (std::size_t i = 0; i < spec.comparisons.size(); ++i) {
+    const ComparisonSpec& c = spec.comparisons[i];
+    if (seen.emplace(c.arm, c.baseline, c.set, c.measure, c.than).second) continue;
+    throw config::error_at(table.find("compare")->items()[i], "table: this comparison is declared twice")
+        .hint("Holm's correction would count it twice; remove one");
   }
-  for (std::size_t i = 0; i < read.claims.size(); ++i) {
-    const config::Value& entry = table_entries(table, "claim")[i];
-    ClaimSpec& spec = read.claims[i];
-    names.check_arm(entry, "arm");
-    names.check_arm(entry, "baseline");
-    names.check_set(entry);
-    const config::Value* direction = entry.find("direction");
-    if (direction == nullptr) {
-      throw config::error_at(entry, fmt::format("table: claim '{}' has no direction", spec.text))
-          .expected("direction = \"less\", \"greater\" or \"equivalent\"");
-    }
-    if (entry.find("baseline") != nullptr) {
-      check_baseline(entry, spec.arm, spec.baseline);
-      spec.than = read_than(entry, names, spec);
-    } else if (const config::Value* than = entry.find("than")) {
-      throw config::error_at(*than, "table: 'than' needs a baseline")
-          .expected("a difference (arm and baseline) to compare another with");
-    } else if (spec.direction == Direction::equivalent) {
-      throw config::error_at(*direction, "table: 'equivalent' needs a baseline")
-          .hint("name a baseline, or use 'less' or 'greater' with the margin as the threshold");
-    }
-    if (spec.direction == Direction::equivalent && spec.margin == 0) {
-      throw config::error_at(entry, "table: 'equivalent' needs a margin above 0")
-          .hint("no interval fits into an empty range; 0.02 is two points");
-    }
-  }
-
-  complete_all(read.matched, table, "matched", names);
-  complete_all(read.fronts, table, "front", names);
-  complete_all(read.shares, table, "share", names);
-  complete_all(read.regressions, table, "regression", names);
-
-  TableSpec spec;
-  spec.title = std::move(read.title);
-  spec.arms.assign(arms.begin(), arms.end());
-  spec.certification = read.certification;
-  spec.columns = std::move(read.columns);
-  spec.comparisons = std::move(read.comparisons);
-  spec.claims = std::move(read.claims);
-  spec.matched = std::move(read.matched);
-  spec.fronts = std::move(read.fronts);
-  spec.shares = std::move(read.shares);
-  spec.regressions = std::move(read.regressions);
-  spec.bootstrap = {static_cast<std::uint32_t>(read.draws), read.seed, read.confidence};
   return spec;
 }
 

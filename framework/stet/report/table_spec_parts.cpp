@@ -12,7 +12,6 @@ namespace stet::report {
 namespace {
 
 constexpr std::array along_a_run = {Measure::forgetting, Measure::final_accuracy, Measure::drop};
-config::Limits required() { return {.required = true}; }
 
 /// "accuracy": a share, or "baseline" (nothing).
 std::optional<double> read_accuracy(const config::Value& entry) {
@@ -31,6 +30,12 @@ std::optional<double> read_accuracy(const config::Value& entry) {
   throw config::error_at(*value, "table: an accuracy outside (0, 1]")
       .expected("a fraction; 0.9 is 90 %")
       .received(fmt::format("{}", accuracy));
+}
+
+void check_name(const config::Value& value, std::string_view what, const std::vector<std::string>& known) {
+  const std::string& name = value.as_string();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  throw config::error_at(value, fmt::format("table: there is no {} '{}'", what, name)).hint(suggestion(name, known));
 }
 
 void check_different(const config::Value& entry, std::string_view key, const std::string& name,
@@ -58,12 +63,12 @@ TableNames::TableNames(std::span<const std::pair<std::string, std::string>> arms
   for (const auto& [name, label] : arms) arms_.push_back(name);
 }
 
-void TableNames::check_arm(const config::Value& entry, std::string_view key) const {
-  if (const config::Value* value = entry.find(key)) check(*value, "arm", arms_);
-}
-
-void TableNames::check_set(const config::Value& entry, std::string_view key) const {
-  if (const config::Value* value = entry.find(key)) check(*value, "fact set", sets_);
+void TableNames::check(const config::Value& entry) const {
+  const auto check_at = [&entry](const char* key, std::string_view what, const std::vector<std::string>& known) {
+    if (const config::Value* value = entry.find(key)) check_name(*value, what, known);
+  };
+  for (const char* key : {"arm", "reference", "baseline"}) check_at(key, "arm", arms_);
+  for (const char* key : {"set", "at"}) check_at(key, "fact set", sets_);
 }
 
 std::vector<std::string> TableNames::arms_at(const config::Value& entry, std::string_view key) const {
@@ -83,21 +88,9 @@ std::vector<std::string> TableNames::arms_at(const config::Value& entry, std::st
       add(arm);
       any = true;
     }
-    if (!any) check(value, "arm", arms_);
+    if (!any) check_name(value, "arm", arms_);
   }
   return result;
-}
-
-void TableNames::check(const config::Value& value, std::string_view what, const std::vector<std::string>& known) {
-  const std::string& name = value.as_string();
-  if (std::find(known.begin(), known.end(), name) != known.end()) return;
-  throw config::error_at(value, fmt::format("table: there is no {} '{}'", what, name)).hint(suggestion(name, known));
-}
-
-const std::vector<config::Value>& table_entries(const config::Value& table, std::string_view key) {
-  static const std::vector<config::Value> none;
-  const config::Value* value = table.find(key);
-  return value == nullptr ? none : value->items();
 }
 
 config::Schema<MatchedSpec> matched_schema() {
@@ -153,10 +146,6 @@ config::Schema<RegressionSpec> regression_schema() {
 }
 
 void complete(MatchedSpec& spec, const config::Value& entry, const TableNames& names) {
-  names.check_arm(entry, "arm");
-  names.check_arm(entry, "baseline");
-  names.check_set(entry);
-  names.check_set(entry, "at");
   check_different(entry, "baseline", spec.baseline, "arm", spec.arm);
   check_at(entry, spec.at, spec.set);
   spec.accuracy = read_accuracy(entry);
@@ -168,17 +157,12 @@ void complete(MatchedSpec& spec, const config::Value& entry, const TableNames& n
 }
 
 void complete(FrontSpec& spec, const config::Value& entry, const TableNames& names) {
-  names.check_set(entry);
-  names.check_set(entry, "at");
   check_at(entry, spec.at, spec.set);
   spec.arms = names.arms_at(entry, "arms");
   if (spec.arms.empty()) throw config::error_at(*entry.find("arms"), "table: a front without arms");
 }
 
-void complete(ShareSpec& spec, const config::Value& entry, const TableNames& names) {
-  for (const char* key : {"arm", "reference", "baseline"}) names.check_arm(entry, key);
-  names.check_set(entry);
-  names.check_set(entry, "at");
+void complete(ShareSpec& spec, const config::Value& entry, const TableNames& /*names*/) {
   check_different(entry, "arm", spec.arm, "baseline", spec.baseline);
   check_different(entry, "reference", spec.reference, "baseline", spec.baseline);
   check_different(entry, "arm", spec.arm, "reference", spec.reference);
@@ -191,7 +175,6 @@ void complete(ShareSpec& spec, const config::Value& entry, const TableNames& nam
 }
 
 void complete(RegressionSpec& spec, const config::Value& entry, const TableNames& names) {
-  names.check_set(entry);
   spec.arms = names.arms_at(entry, "arms");
   if (spec.arms.empty()) throw config::error_at(*entry.find("arms"), "table: a regression without arms");
   if (spec.interference.empty()) {

@@ -11,6 +11,7 @@
 
 namespace stet::report {
 
+[[nodiscard]] inline config::Limits required() { return {.required = true}; }
 /// Measures by their names in TOML.
 [[nodiscard]] std::vector<std::pair<std::string, Measure>> named_measures(std::span<const Measure> measures);
 
@@ -19,29 +20,23 @@ class TableNames {
  public:
   TableNames(std::span<const std::pair<std::string, std::string>> arms, std::span<const std::string> sets);
 
-  /// The name at `key` of the entry, if it has one. Throws Error (config) there for an unknown arm or set.
-  void check_arm(const config::Value& entry, std::string_view key) const;
-  void check_set(const config::Value& entry, std::string_view key = "set") const;
+  /// The arms and sets that the entry names, whatever it is. Throws Error (config) there for one that does not exist.
+  void check(const config::Value& entry) const;
   /// The list at `key`: names, or patterns such as "sd@strength=*" (fnmatch), which stand for every arm they match.
   /// Throws for a name or pattern that no arm has.
   [[nodiscard]] std::vector<std::string> arms_at(const config::Value& entry, std::string_view key) const;
 
  private:
-  static void check(const config::Value& value, std::string_view what, const std::vector<std::string>& known);
-
   std::vector<std::string> arms_, sets_;
 };
-
-/// The entries of an array of tables, or none.
-[[nodiscard]] const std::vector<config::Value>& table_entries(const config::Value& table, std::string_view key);
 
 [[nodiscard]] config::Schema<MatchedSpec> matched_schema();
 [[nodiscard]] config::Schema<FrontSpec> front_schema();
 [[nodiscard]] config::Schema<ShareSpec> share_schema();
 [[nodiscard]] config::Schema<RegressionSpec> regression_schema();
 
-/// What the schemas cannot say: known arms and sets, `accuracy` (a number or "baseline"), families. `spec` was read by
-/// the schema from `entry`. Throw Error (config) at the place.
+/// What the schemas cannot say: `accuracy` (a number or "baseline"), lists of arms, what makes no sense together.
+/// `spec` was read by the schema from `entry`, whose names were checked. Throw Error (config) at the place.
 void complete(MatchedSpec& spec, const config::Value& entry, const TableNames& names);
 void complete(FrontSpec& spec, const config::Value& entry, const TableNames& names);
 void complete(ShareSpec& spec, const config::Value& entry, const TableNames& names);

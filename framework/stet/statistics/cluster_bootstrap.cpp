@@ -32,25 +32,34 @@ double cluster_tail(const RegressionData& data, double confidence) {
   return expanded_tail(confidence, data.clusters > 1 ? std::min(data.groups, data.clusters) : data.groups);
 }
 
-std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge, const RegressionFit& fit,
-                                             const BootstrapOptions& options) {
+std::vector<Estimate> bootstrap_clusters(
+    const RegressionData& data, std::string_view purpose, std::span<const double> observed,
+    const BootstrapOptions& options,
+    const std::function<std::vector<double>(std::span<const double> weights)>& values_of) {
   std::vector<Estimate> estimates;
-  for (const double coefficient : fit.coefficients) estimates.push_back({coefficient, nan, nan, {}});
+  for (const double value : observed) estimates.push_back({value, nan, nan, {}});
   if (data.groups < least_seeds) return estimates;
-  std::vector<std::vector<double>> draws(data.covariates);
+  std::vector<std::vector<double>> draws(observed.size());
   std::vector<double> weights;
   for (std::uint32_t draw = 0; draw < options.draws; ++draw) {
-    Random random(options.seed, "regression", draw);
+    Random random(options.seed, purpose, draw);
     draw_cluster_weights(data, random, weights);
-    const RegressionFit drawn = fit_logistic(data, ridge, weights, &fit);
-    for (std::size_t i = 0; i < data.covariates; ++i) draws[i].push_back(drawn.coefficients[i]);
+    const std::vector<double> values = values_of(weights);
+    for (std::size_t i = 0; i < draws.size(); ++i) draws[i].push_back(values[i]);
   }
-  for (std::size_t i = 0; i < data.covariates; ++i) {
+  for (std::size_t i = 0; i < draws.size(); ++i) {
     const Interval interval = percentile_interval(std::move(draws[i]), cluster_tail(data, options.confidence));
     estimates[i].low = interval.low;
     estimates[i].high = interval.high;
   }
   return estimates;
+}
+
+std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge, const RegressionFit& fit,
+                                             const BootstrapOptions& options) {
+  return bootstrap_clusters(data, "regression", fit.coefficients, options, [&](std::span<const double> weights) {
+    return fit_logistic(data, ridge, weights, &fit).coefficients;
+  });
 }
 
 }  // namespace stet::report

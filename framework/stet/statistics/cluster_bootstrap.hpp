@@ -5,7 +5,9 @@
 #include <stet/statistics/estimate.hpp>
 #include <stet/statistics/regression.hpp>
 
+#include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace stet::report {
@@ -20,9 +22,15 @@ void draw_cluster_weights(const RegressionData& data, Random& random, std::vecto
 /// fewer.
 [[nodiscard]] double cluster_tail(const RegressionData& data, double confidence);
 
-/// Percentile intervals of the logistic model's coefficients, expanded for few groups as all others: [covariates];
-/// `mean` is the coefficient of `fit`, which must be a fit of `data` with this ridge. Below least_seeds groups there is
-/// no interval (NaN). per_seed stays empty. A function of the data and options alone.
+/// Percentile intervals of what `values_of(weights)` gives in each draw, expanded for few groups as all others;
+/// `observed` are the values of the data themselves. Below least_seeds groups nothing is drawn, and there is no
+/// interval (NaN). per_seed stays empty. A function of the data, options.seed and `purpose` alone.
+[[nodiscard]] std::vector<Estimate> bootstrap_clusters(
+    const RegressionData& data, std::string_view purpose, std::span<const double> observed,
+    const BootstrapOptions& options,
+    const std::function<std::vector<double>(std::span<const double> weights)>& values_of);
+
+/// Of the logistic model's coefficients [covariates]; `fit` must be a fit of `data` with this ridge.
 [[nodiscard]] std::vector<Estimate> bootstrap_coefficients(const RegressionData& data, double ridge,
                                                            const RegressionFit& fit, const BootstrapOptions& options);
 

@@ -1,34 +1,25 @@
 #include <stet/base/error.hpp>
 #include <stet/statistics/equivalence.hpp>
+#include <stet/statistics/resampling.hpp>
 
-#include <fmt/format.h>
 #include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace stet::report {
 
 EquivalenceTest equivalence_test(std::span<const double> differences, double margin) {
   STET_ASSERT(margin > 0);
-  double largest = 0, sum = 0;
-  for (const double x : differences) {
-    if (!std::isfinite(x)) {
-      throw Error(ErrorKind::data, "a difference between runs is not a finite number")
-          .at("equivalence test")
-          .expected("finite differences")
-          .received(fmt::format("{}", x));
-    }
-    largest = std::max(largest, std::abs(x));
-    sum += x;
-  }
+  const double largest = largest_difference(differences, "equivalence test");
   const std::size_t n = differences.size();
   if (n < 2) {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     return {nan, nan, nan, 0};
   }
-  const double mean = sum / static_cast<double>(n);
+  const double mean = std::accumulate(differences.begin(), differences.end(), 0.0) / static_cast<double>(n);
   double squares = 0;
   for (const double x : differences) squares += (x - mean) * (x - mean);
   const double error = std::sqrt(squares / static_cast<double>(n - 1) / static_cast<double>(n));

@@ -30,7 +30,7 @@ struct Estimate {
 };
 
 struct BootstrapOptions {
-  std::uint32_t draws = 10000;
+  std::uint64_t draws = 10000;
   std::uint64_t seed = 1;
   double confidence = 0.95;  ///< inside (0, 1)
 };

@@ -1,6 +1,6 @@
 // What surrounds a fit: choosing rows and covariates, variance inflation, comparison of models.
 #include <stet/base/error.hpp>
-#include <stet/statistics/calibration.hpp>
+#include <stet/statistics/area_under_roc.hpp>
 #include <stet/statistics/dense.hpp>
 #include <stet/statistics/regression.hpp>
 

@@ -1,6 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/statistics/resampling.hpp>
 
+#include <fmt/format.h>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 
@@ -97,6 +98,20 @@ Interval fieller_interval(std::span<const double> numerators, std::span<const do
 Interval clamp(const Interval& interval, Range range) noexcept {
   const auto inside = [&](double x) { return std::isnan(x) ? x : std::min(std::max(x, range.low), range.high); };
   return {inside(interval.low), inside(interval.high)};
+}
+
+double largest_difference(std::span<const double> differences, const char* test) {
+  double largest = 0;
+  for (const double x : differences) {
+    if (!std::isfinite(x)) {
+      throw Error(ErrorKind::data, "a difference between runs is not a finite number")
+          .at(test)
+          .expected("finite differences")
+          .received(fmt::format("{}", x));
+    }
+    largest = std::max(largest, std::abs(x));
+  }
+  return largest;
 }
 
 }  // namespace stet::report

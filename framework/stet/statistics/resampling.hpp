@@ -54,6 +54,9 @@ namespace stet::report {
 /// The part of an interval inside the range; NaN stays.
 [[nodiscard]] Interval clamp(const Interval& interval, Range range) noexcept;
 
+/// The largest |difference| between runs. Throws Error (data), naming the test, for one that is not finite.
+[[nodiscard]] double largest_difference(std::span<const double> differences, const char* test);
+
 /// value(), drawn anew while it is NaN: what a resample cannot say (of the facts that it drew none was known) is not
 /// part of the distribution of what was said. A measure that the data give a value has one in at least some 10 % of the
 /// resamples; if it has not in 1000, NaN.

@@ -1,12 +1,9 @@
-#include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/statistics/resampling.hpp>
 #include <stet/statistics/sign_flip.hpp>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 namespace stet::report {
@@ -32,16 +29,7 @@ std::vector<double> signed_sums(std::span<const double> values) {
 }  // namespace
 
 PermutationTest sign_flip_test(std::span<const double> differences) {
-  double largest = 0;
-  for (const double x : differences) {
-    if (!std::isfinite(x)) {
-      throw Error(ErrorKind::data, "a difference between runs is not a finite number")
-          .at("sign-flip test")
-          .expected("finite differences")
-          .received(fmt::format("{}", x));
-    }
-    largest = std::max(largest, std::abs(x));
-  }
+  const double largest = largest_difference(differences, "sign-flip test");
   const std::size_t n = differences.size();
   if (n == 0) return {1.0, 1, true};
 

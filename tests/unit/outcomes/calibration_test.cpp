@@ -1,13 +1,14 @@
 #include <stet/base/error.hpp>
 #include <stet/outcomes/bootstrap.hpp>
 #include <stet/outcomes/measure.hpp>
-#include <stet/statistics/calibration.hpp>
+#include <stet/statistics/area_under_roc.hpp>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
+#include "unit/outcomes/calibration_reference.hpp"
 #include "unit/outcomes/synthetic.hpp"
 
 namespace stet::report {
