@@ -3,7 +3,7 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/cli/captured_process.hpp>
+#include <stet/base/captured_process.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/report/render.hpp>
 

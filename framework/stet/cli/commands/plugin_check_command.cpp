@@ -3,7 +3,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/temporary_folder.hpp>
-#include <stet/cli/captured_process.hpp>
+#include <stet/base/captured_process.hpp>
 #include <stet/cli/commands/commands.hpp>
 #include <stet/conformance/bench.hpp>
 #include <stet/conformance/conformance.hpp>
