@@ -119,6 +119,7 @@ std::vector<std::string> run_arguments(const Options& options, const Plan& plan)
                                     fs::absolute(options.out).string()};
   for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
   if (options.trust_versions) words.emplace_back("--trust-versions");
+  words.insert(words.end(), {"--hang-timeout", fmt::format("{}", options.hang_timeout)});
   return words;
 }
 
