@@ -23,6 +23,9 @@ int dispatch(const stet::Options& options, stet::Session& session) {
     case Command::run: return stet::run_command(options, session);
     case Command::plan: return stet::plan_command(options, session);
     case Command::slick: return stet::slick_command(options, session);
+    case Command::submit: return stet::submit_command(options, session);
+    case Command::status: return speaks ? stet::status_command(options, session) : 0;
+    case Command::cancel: return speaks ? stet::cancel_command(options) : 0;
     case Command::table: return speaks ? stet::table_command(options, session) : 0;
     case Command::plugin_list: return speaks ? stet::plugin_list_command(session) : 0;
     case Command::plugin_info: return speaks ? stet::plugin_info_command(options, session) : 0;

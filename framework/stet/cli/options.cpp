@@ -1,6 +1,7 @@
 #include <stet/cli/options.hpp>
 
 #include <stet/base/strings.hpp>
+#include <stet/cli/batch_options.hpp>
 #include <stet/cli/literal_arguments.hpp>
 #include <stet/cli/tokenizer_options.hpp>
 
@@ -34,12 +35,13 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* run =
       experiment(app.add_subcommand("run",
                                     "run what is not finished, then print the table.\n"
-                                    "SIGTERM, SIGINT, SIGHUP, SIGUSR1 or SIGUSR2 at any moment: checkpoint at the end "
-                                    "of the step, exit code 75; the same command goes on. "
-                                    "Under mpirun send SIGUSR1 to mpirun, which passes it to every rank unharmed (kill "
-                                    "-USR1 PID); at SIGTERM it kills the ranks "
+                                    "SIGTERM, SIGINT, SIGHUP or SIGUSR2 at any moment: checkpoint at the end of the "
+                                    "step, exit code 75; the same command goes on. SIGUSR1: checkpoint, and go on. "
+                                    "Under mpirun send SIGUSR2 to mpirun, which passes it to every rank unharmed (kill "
+                                    "-USR2 PID); at SIGTERM it kills the ranks "
                                     "after a few seconds, and what is newer than the last checkpoint is done again. "
-                                    "STET_LOCKS=files: lock files with a heartbeat, for file systems without flock"),
+                                    "STET_STOP_AT=SECONDS (since 1970): stop then, as at SIGTERM. STET_LOCKS=files: "
+                                    "lock files with a heartbeat, for file systems without flock"),
                  Options::Command::run);
   run->add_option("-j,--jobs", o.jobs,
                   "worker processes when not started by mpirun (default: one a core, within a container's quota)")
@@ -48,6 +50,9 @@ Options parse_options(int argc, char** argv, int& code) {
                   "under mpirun: ranks that train one run together; groups share the runs (0: all ranks)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
   run->add_flag("--worker", o.worker)->group("");
+  run->add_flag("--bases-only", o.bases_only, "train base models and label facts; leave the runs to others");
+  run->add_flag("--leave", o.leave,
+                "end when all that is left is in other processes' hands, instead of waiting for it");
   auto* plan =
       experiment(app.add_subcommand("plan", "what would run, how long, how much memory"), Options::Command::plan);
   plan->add_option("-j,--jobs", o.jobs, "worker processes that the time is estimated for (default: as run)")
@@ -161,6 +166,7 @@ Options parse_options(int argc, char** argv, int& code) {
   look->add_flag("--verify", o.verify, "read everything and check every checksum");
   look->callback([&o] { o.command = Options::Command::data_inspect; });
   add_tokenizer_options(app, o);
+  add_batch_options(app, o, experiment);
   app.add_subcommand("test", "build everything and run all tests (by the wrapper ./stet)")->callback([] {
     throw CLI::RuntimeError("`stet test` is run by the wrapper ./stet in the source folder", 2);
   });
@@ -170,6 +176,7 @@ Options parse_options(int argc, char** argv, int& code) {
     for (std::filesystem::path* path : {&o.file, &o.out, &o.results, &o.destination, &o.tokenizer})
       *path = LiteralArguments::original(path->native());
     for (std::string* text : {&o.name, &o.prompt, &o.end_token}) *text = LiteralArguments::original(*text);
+    for (int i = 0; i < argc; ++i) o.command_line += std::string(i == 0 ? "" : " ") + (i == 0 ? "stet" : argv[i]);
     code = 0;
   } catch (const CLI::ParseError& error) {
     if (argc > 1 && argv[1][0] != '-') {  // CLI11 only says that it misses a command

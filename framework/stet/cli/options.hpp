@@ -27,6 +27,9 @@ struct Options {
     data_build,
     data_inspect,
     slick,
+    submit,
+    status,
+    cancel,
     tokenizer_train,
     tokenizer_encode,
     tokenizer_decode,
@@ -48,6 +51,16 @@ struct Options {
   bool no_estimate = false;                   ///< plan --no-estimate
   std::string format = "terminal";            ///< table
   std::filesystem::path results;              ///< run, table: folder for the table with its origin; empty: none
+
+  bool bases_only = false;  ///< run: base models and labels alone
+  bool leave = false;       ///< run: do not wait for what others have claimed
+
+  // submit; 0 of a number: chosen by the command
+  std::int64_t nodes = 1, ranks_per_node = 0, cores = 0, minutes = 0, margin = 0, array_at_once = 0;
+  std::optional<std::int64_t> array;  ///< tasks; 0: one an open run
+  bool dry = false, requeue = true;
+  std::vector<std::string> scheduler_options;  ///< of sbatch
+  std::string command_line;                    ///< as it was typed
 
   // plugin info, plugin check
   std::string name;

@@ -1,9 +1,9 @@
 #include <stet/cli/published_results.hpp>
 
+#include <stet/base/captured_process.hpp>
 #include <stet/base/clock.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/cli/captured_process.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/report/render.hpp>
 

@@ -120,7 +120,8 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
   };
   Stopwatch since_saved;
   const auto pause = [&] {
-    return stop_requested() || (advanced && since_saved.seconds() > labels.config.checkpoint.seconds);
+    return stop_requested() || take_save_request() ||
+           (advanced && since_saved.seconds() > labels.config.checkpoint.seconds);
   };
   std::vector<std::vector<SlickLabel>> result;
   while (true) {

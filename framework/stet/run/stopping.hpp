@@ -7,23 +7,33 @@
 #include <array>
 #include <csignal>
 #include <cstdint>
+#include <string>
 
 namespace stet {
 
 /// Thrown out of training after a checkpoint was written because a stop was asked for.
 struct Stopped {};
 
-/// The signals that ask for a checkpoint and an end with exit code 75: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2.
+/// The signals that are heard: SIGTERM, SIGINT, SIGHUP and SIGUSR2 ask for a checkpoint and an end with exit code 75,
+/// SIGUSR1 for a checkpoint alone.
 inline constexpr std::array stop_signals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 /// Installs handlers for them, which only set a flag that is read at step boundaries, and lets those through that the
 /// launcher held back while the program was being loaded. What whoever started this process had told it to ignore
 /// (nohup) stays ignored.
 void install_stop_handlers();
+/// STET_STOP_AT (seconds since 1970) asks for a stop by the clock: a batch job's end is known before it comes. Throws
+/// Error (config) if it is no number.
+void read_stop_time();
 /// Only lets them through, with what they do by default.
 void release_stop_signals() noexcept;
+/// By a signal, by the clock, or by request_stop().
 [[nodiscard]] bool stop_requested() noexcept;
 void request_stop() noexcept;
+/// What asked for the stop: "SIGTERM", "the clock (STET_STOP_AT)"; empty if nothing has.
+[[nodiscard]] std::string stop_reason();
+/// Whether a checkpoint was asked for since the last call.
+[[nodiscard]] bool take_save_request() noexcept;
 
 /// When to save and when to stop, agreed between the ranks. One rank looks at every step. Several exchange a message
 /// for it, so they look so often that at most about `look_seconds` pass: at every step if steps are long, at the same

@@ -178,6 +178,7 @@ BaseCost measure_base(const RunConfig& config, double seconds) {
   BaseCost cost;
   cost.parameters = base.model.table().total();
   cost.tokens_per_second = speed.tokens_per_second;
+  cost.step_seconds = speed.seconds_per_sequence * static_cast<double>(config.pretrain.train.batch_size);
   cost.seconds =
       speed.seconds_per_sequence * static_cast<double>(text.epoch_size) * static_cast<double>(config.pretrain.epochs);
   const double batch_tokens = static_cast<double>(config.pretrain.train.batch_size) * mean_tokens(text);
@@ -239,6 +240,7 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   }
   cost.run_seconds += evaluations * evaluation + 2 * bench.probes(true);
   cost.tokens_per_second = speed.tokens_per_second;
+  cost.step_seconds = speed.seconds_per_sequence * static_cast<double>(config.train.batch_size);
   cost.snapshot_bytes =
       static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size()) + bench.teacher_bytes();
   return cost;

@@ -13,6 +13,7 @@ namespace stet {
 struct BaseCost {
   double seconds = 0;  ///< of all pre-training, one core
   double tokens_per_second = 0;
+  double step_seconds = 0;
   std::int64_t parameters = 0;
   double memory_bytes = 0;  ///< of one process: weights, gradients, moments, activations
 };
@@ -20,6 +21,7 @@ struct BaseCost {
 struct ArmCost {
   double run_seconds = 0;        ///< one core; phases of planned_epochs()
   double tokens_per_second = 0;  ///< of the last phase
+  double step_seconds = 0;       ///< likewise
   double snapshot_bytes =
       0;  ///< what a process holds beside what pre-training holds: snapshots, and the teachers' cached answers
 };

@@ -82,7 +82,7 @@ class Worker {
           if (note(attempt_run(run)) && any_base_open()) break;  // look at the bases again
         }
       }
-      if (!worked && !waiting) return;
+      if (!worked && (!waiting || options_.leave_when_claimed)) return;
       if (!worked) {
         if (agreed(stop_requested())) throw Stopped{};
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -126,6 +126,7 @@ class Worker {
   }
 
   Turn attempt_run(const PlannedRun& run) {
+    if (options_.bases_only) return Turn::done;
     const PlannedBase& planned = plan_.bases[run.base];
     std::vector<std::filesystem::path> needed = {workspace_.base_folder(planned)};
     if (run.labels) needed.push_back(workspace_.labels_folder(plan_.labels[*run.labels], planned));

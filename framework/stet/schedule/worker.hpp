@@ -22,8 +22,10 @@ struct WorkerResult {
 };
 
 struct WorkOptions {
-  std::string session;        ///< tells this attempt from earlier ones, whose failures are tried again
-  double hang_timeout = 600;  ///< seconds; see Watchdog. 0: never
+  std::string session;              ///< tells this attempt from earlier ones, whose failures are tried again
+  double hang_timeout = 600;        ///< seconds; see Watchdog. 0: never
+  bool bases_only = false;          ///< train base models and label facts; leave the runs to others
+  bool leave_when_claimed = false;  ///< come back when all that is left is in others' hands, instead of waiting for it
   /// Ends this process's part in the work, with this exit code, where its group's ranks cannot come together any more.
   /// Must not return. Called on any thread, after the task was recorded as failed. Empty: the process ends at once.
   std::function<void(int exit_code)> leave = {};

@@ -11,6 +11,9 @@ namespace stet {
 [[nodiscard]] int run_command(const Options& options, Session& session);
 [[nodiscard]] int plan_command(const Options& options, Session& session);
 [[nodiscard]] int slick_command(const Options& options, Session& session);
+[[nodiscard]] int submit_command(const Options& options, Session& session);
+[[nodiscard]] int status_command(const Options& options, Session& session);
+[[nodiscard]] int cancel_command(const Options& options);
 [[nodiscard]] int table_command(const Options& options, Session& session);
 [[nodiscard]] int plugin_list_command(Session& session);
 [[nodiscard]] int plugin_info_command(const Options& options, Session& session);

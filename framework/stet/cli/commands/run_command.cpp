@@ -42,6 +42,13 @@ std::string session_name() {
              : fmt::format("{}-{}", ::getpid(), std::chrono::system_clock::now().time_since_epoch().count());
 }
 
+WorkOptions work_options(const Options& options, const std::string& session) {
+  return {.session = session,
+          .hang_timeout = options.hang_timeout,
+          .bases_only = options.bases_only,
+          .leave_when_claimed = options.leave};
+}
+
 void show(Display& display, const PlanStatus& status, WorkForecast& forecast, const std::vector<Progress>& active,
           int processes) {
   double rate = 0;
@@ -108,6 +115,8 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
   ::setenv("STET_STATUS_FOLDER", board.folder().c_str(), 1);
   std::vector<std::string> arguments = {"run", options.file.string(), "--worker", "--out", options.out.string()};
   arguments.insert(arguments.end(), {"--hang-timeout", fmt::format("{}", options.hang_timeout)});
+  if (options.bases_only) arguments.emplace_back("--bases-only");
+  if (options.leave) arguments.emplace_back("--leave");
   for (const std::string& assignment : options.overrides) arguments.insert(arguments.end(), {"--set", assignment});
   if (options.trust_versions) arguments.emplace_back("--trust-versions");
   if (options.verbose) arguments.insert(arguments.begin(), "--verbose");
@@ -126,6 +135,7 @@ int run_with_workers(const Options& options, const Plan& plan, const Workspace& 
         workers.signal(SIGTERM);
         forwarded = true;
       }
+      if (take_save_request()) workers.signal(SIGUSR1);
       if (options.hang_timeout > 0 && workers.end_stopped(options.hang_timeout) > 0) {
         display.line(fmt::format("a worker process was stopped for {:.0f} s: ended, another takes its task",
                                  options.hang_timeout));
@@ -178,7 +188,7 @@ int run_as_worker(const Options& options, const Plan& plan, const Workspace& wor
     board.emplace(folder, std::to_string(::getpid()));
     sink = [&board](const Progress& progress) { board->publish(progress); };
   }
-  const WorkerResult result = work_on(plan, workspace, registry, world, {session_name(), options.hang_timeout}, sink);
+  const WorkerResult result = work_on(plan, workspace, registry, world, work_options(options, session_name()), sink);
   if (board) board->publish(WorkAccount{result.busy_seconds, result.span_seconds});
   return result.stopped ? exit_resumable : result.first_error;
 }
@@ -210,7 +220,7 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
     log::info("{}: {} groups of {} ranks, each with a run of its own", plan.title, groups, world.size() / groups);
   }
   const EnsembleResult result =
-      work_in_groups(plan, workspace, registry, world, ranks_per_run, folder, {session, options.hang_timeout}, sink);
+      work_in_groups(plan, workspace, registry, world, ranks_per_run, folder, work_options(options, session), sink);
   if (world.rank() == 0) {
     display.reset();
     board.remove();
@@ -233,6 +243,7 @@ void settle_inputs(const Options& options, Plan& plan, const Workspace& workspac
 
 int run_command(const Options& options, Session& session) {
   Communicator& world = session.world();
+  read_stop_time();
   install_stop_handlers();  // again: MPI may have put its own in their place
   PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   Plan plan = make_plan(options.file, options.overrides, registry);
@@ -263,8 +274,19 @@ int run_command(const Options& options, Session& session) {
     if (status.runs_finished < status.runs) code = run_with_workers(options, plan, workspace, jobs);
   }
   if (code == exit_resumable) {
-    log::info("stopped; the same command goes on from here");
+    const std::string reason = stop_reason();
+    log::info("stopped{}; the same command goes on from here", reason.empty() ? "" : " by " + reason);
     return code;
+  }
+  if (options.bases_only || options.leave) {
+    const PlanStatus status = status_of(plan, workspace, "");
+    if (options.bases_only) log::info("{} of {} base models are there", status.bases_finished, status.bases);
+    if (options.bases_only || status.runs_finished < status.runs) {
+      if (!options.bases_only)
+        log::info("{} of {} runs are finished; the rest is in other processes' hands", status.runs_finished,
+                  status.runs);
+      return code;
+    }
   }
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);

@@ -15,6 +15,7 @@ namespace stet {
 int slick_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   install_stop_handlers();
+  read_stop_time();
   PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
   Plan plan = make_plan(options.file, options.overrides, registry);
   if (plan.labels.empty()) {  // the experiment draws its sets otherwise: label what its first arm would be labelled by

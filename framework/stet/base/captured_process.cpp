@@ -1,4 +1,4 @@
-#include <stet/cli/captured_process.hpp>
+#include <stet/base/captured_process.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>

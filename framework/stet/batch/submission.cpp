@@ -1,0 +1,67 @@
+#include <stet/batch/submission.hpp>
+
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+namespace stet::batch {
+
+namespace {
+std::filesystem::path list_of(const std::filesystem::path& folder) { return folder / "slurm" / "submissions.jsonl"; }
+
+std::string text_of(const std::filesystem::path& file) {
+  return std::filesystem::exists(file) ? read_file(file) : std::string();
+}
+}  // namespace
+
+void remember(const std::filesystem::path& folder, const Submission& submission) {
+  const std::filesystem::path list = list_of(folder);
+  std::filesystem::create_directories(list.parent_path());
+  const nlohmann::json line{
+      {"job", submission.job},   {"what", submission.what},           {"script", submission.script},
+      {"file", submission.file}, {"overrides", submission.overrides}, {"array", submission.array}};
+  std::ofstream out(list, std::ios::app);
+  out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n' << std::flush;
+  if (!out)
+    throw Error(ErrorKind::data, "the submitted job cannot be noted")
+        .at(list.string())
+        .received(std::strerror(errno))
+        .hint("the job is in the queue all the same: " + submission.job);
+}
+
+std::vector<Submission> submissions(const std::filesystem::path& folder) {
+  std::vector<Submission> list;
+  for (const std::string& line : split(text_of(list_of(folder)), '\n')) {
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object()) continue;
+    try {
+      list.push_back({json.at("job").get<std::string>(), json.at("what").get<std::string>(),
+                      json.at("script").get<std::string>(), json.at("file").get<std::string>(),
+                      json.at("overrides").get<std::vector<std::string>>(), json.at("array").get<bool>()});
+    } catch (const nlohmann::json::exception&) {
+      continue;
+    }
+  }
+  return list;
+}
+
+std::filesystem::path log_file(const std::filesystem::path& folder, const std::string& name, const std::string& id) {
+  return folder / "slurm" / (name + "-" + id + ".out");
+}
+
+std::vector<std::string> nodes_that_killed(const std::filesystem::path& folder) {
+  std::set<std::string> nodes;
+  for (const std::string& line : split(text_of(folder / "slurm" / "nodes-that-killed"), '\n')) {
+    if (!line.empty()) nodes.insert(line);
+  }
+  return {nodes.begin(), nodes.end()};
+}
+
+}  // namespace stet::batch

@@ -1,0 +1,274 @@
+// stet submit: an experiment as a job, or an array of them, for Slurm.
+#include <stet/cli/commands/commands.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/base/temporary_folder.hpp>
+#include <stet/batch/job_script.hpp>
+#include <stet/batch/slurm.hpp>
+#include <stet/batch/submission.hpp>
+#include <stet/cli/child_process.hpp>
+#include <stet/plan/data_present.hpp>
+#include <stet/plan/plan_check.hpp>
+#include <stet/plan/shards_check.hpp>
+#include <stet/schedule/cost_estimate.hpp>
+#include <stet/schedule/plan_status.hpp>
+#include <stet/schedule/work_left.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stet {
+
+namespace {
+
+namespace fs = std::filesystem;
+using batch::JobRequest;
+
+/// What is left of the experiment.
+struct Left {
+  std::int64_t bases = 0, runs = 0;
+};
+
+Left left_of(const Plan& plan, const Workspace& workspace) {
+  Left left;
+  for (const PlannedBase& base : plan.bases) left.bases += task::finished(workspace.base_folder(base)) ? 0 : 1;
+  for (const PlannedRun& run : plan.runs) left.runs += task::finished(workspace.run_folder(run)) ? 0 : 1;
+  return left;
+}
+
+/// What a job needs, measured here: the submitting machine stands for the nodes.
+struct Needs {
+  double seconds = 0;          ///< until all is done, with the job's processes
+  double memory_bytes = 0;     ///< of a process
+  double margin_seconds = 60;  ///< to end a step and write a checkpoint, twice over
+};
+
+/// Bytes a second that reach the disk under `folder`.
+double write_speed(const fs::path& folder) {
+  constexpr std::size_t size = std::size_t{16} << 20U;
+  fs::create_directories(folder);
+  const fs::path file = folder / ".write-speed";
+  const Stopwatch watch;
+  write_file_atomically(file, std::string(size, 'x'));
+  const double seconds = std::max(watch.seconds(), 1e-3);
+  fs::remove(file);
+  return static_cast<double>(size) / seconds;
+}
+
+Needs measure(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world,
+              int processes) {
+  const TemporaryFolder answer;
+  run_in_child(world, [&] {  // plugins' hooks are called
+    const CostEstimate estimate = estimate_cost(
+        plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
+        [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)); },
+        [&](const PlannedLabels& labels) {
+          return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base]));
+        });
+    const double checkpoint =
+        static_cast<double>(estimate.first_base.parameters) * 4 * 4 + estimate.first.snapshot_bytes;
+    write_file_atomically(
+        answer.path() / "needs",
+        fmt::format("{} {} {}", elapsed_seconds(estimate.left, processes), estimate.memory_bytes,
+                    20 + 2 * (std::max(estimate.first_base.step_seconds, estimate.first.step_seconds) +
+                              checkpoint / write_speed(workspace.folder()))));
+  });
+  Needs needs;
+  std::istringstream(read_file(answer.path() / "needs")) >> needs.seconds >> needs.memory_bytes >> needs.margin_seconds;
+  return needs;
+}
+
+/// The partition that the user's options name; empty: the default one.
+std::string partition_of(const std::vector<std::string>& options) {
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    for (const char* key : {"--partition=", "-p"}) {
+      if (options[i].starts_with(key) && options[i] != key) return options[i].substr(std::string(key).size());
+    }
+    if ((options[i] == "--partition" || options[i] == "-p") && i + 1 < options.size()) return options[i + 1];
+  }
+  return "";
+}
+
+/// "--partition gpu" as the one word that a directive takes.
+std::vector<std::string> joined_options(const std::vector<std::string>& words) {
+  std::vector<std::string> options;
+  for (const std::string& word : words) {
+    if (!word.starts_with('-') && !options.empty() && options.back().find('=') == std::string::npos) {
+      options.back() += (options.back().starts_with("--") ? "=" : " ") + word;
+    } else {
+      options.push_back(word);
+    }
+  }
+  return options;
+}
+
+std::vector<std::string> run_arguments(const Options& options, const Plan& plan) {
+  std::vector<std::string> words = {"run", fs::absolute(plan.file).string(), "--out",
+                                    fs::absolute(options.out).string()};
+  for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
+  if (options.trust_versions) words.emplace_back("--trust-versions");
+  words.insert(words.end(), {"--hang-timeout", fmt::format("{}", options.hang_timeout)});
+  return words;
+}
+
+/// One job, or an array with its job for the base models; sized by what is left.
+std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, const Workspace& workspace,
+                                      PluginRegistry& registry, Communicator& world, const batch::Slurm* slurm) {
+  const Left left = left_of(plan, workspace);
+  const std::vector<std::string> given = joined_options(options.scheduler_options);
+  const std::string partition = partition_of(given);
+  JobRequest job;
+  job.name = plan.name;
+  job.folder = fs::absolute(workspace.folder());
+  job.program = (fs::read_symlink("/proc/self/exe").parent_path() / "stet").string();
+  job.run = run_arguments(options, plan);
+  job.made_by = options.command_line;
+  job.ranks = options.nodes > 1 || options.ranks_per_node > 0 || options.ranks_per_run.has_value();
+  if (job.ranks && options.array)
+    throw Error(ErrorKind::config, "an array is made of jobs of one process each")
+        .received("--array together with --nodes, --ranks-per-node or --ranks-per-run");
+  if (slurm != nullptr && job.ranks && !slurm->has_pmix())
+    throw Error(ErrorKind::config, "this Slurm cannot start MPI ranks by PMIx")
+        .expected("pmix among those that `srun --mpi=list` names")
+        .hint(
+            "ask the cluster's administrators, or leave out --nodes and --ranks-per-run: worker processes on one node");
+  job.nodes = options.nodes;
+  job.requeue = options.requeue;
+  job.options = given;
+  job.avoid = batch::nodes_that_killed(job.folder);
+  const std::int64_t largest = slurm == nullptr ? 0 : slurm->cores_of_a_node(partition).value_or(0);
+  std::int64_t processes = 0;
+  if (job.ranks) {
+    job.ranks_per_node = options.ranks_per_node > 0
+                             ? options.ranks_per_node
+                             : std::max<std::int64_t>(1, options.nodes == 1 ? options.ranks_per_run.value_or(1) : 1);
+    job.cores_per_rank = std::max<std::int64_t>(options.cores, 1);
+    processes = job.nodes * job.ranks_per_node;
+    if (options.ranks_per_run)
+      job.run.insert(job.run.end(), {"--ranks-per-run", std::to_string(*options.ranks_per_run)});
+  } else {
+    const std::int64_t tasks = std::max<std::int64_t>(left.runs, 1);
+    const std::int64_t wanted = options.array ? 1 : tasks;
+    job.cores_per_rank = options.cores > 0 ? options.cores : largest > 0 ? std::min(wanted, largest) : wanted;
+    processes = job.cores_per_rank;
+    job.run.insert(job.run.end(), {"--jobs", std::to_string(job.cores_per_rank)});
+  }
+  std::int64_t tasks = 0;
+  if (options.array) {
+    tasks = *options.array > 0 ? std::min(*options.array, std::max<std::int64_t>(left.runs, 1))
+                               : std::max<std::int64_t>(left.runs, 1);
+    processes = tasks * job.cores_per_rank;
+    job.array_at_once = options.array_at_once;
+    if (job.array_at_once > 0) processes = std::min(processes, job.array_at_once * job.cores_per_rank);
+  }
+  job.minutes = options.minutes;
+  job.margin = options.margin;
+  if (options.minutes == 0) {
+    const Needs needs =
+        measure(plan, workspace, registry, world, static_cast<int>(std::min<std::int64_t>(processes, 1 << 20)));
+    if (job.margin == 0) job.margin = static_cast<std::int64_t>(std::ceil(needs.margin_seconds));
+    job.minutes =
+        static_cast<std::int64_t>(std::ceil((1.5 * needs.seconds + 120 + static_cast<double>(job.margin)) / 60));
+    job.megabytes_per_core = static_cast<std::int64_t>(std::ceil(1.2 * needs.memory_bytes / 1e6)) + 200;
+    if (job.ranks) job.megabytes_per_core = (job.megabytes_per_core + job.cores_per_rank - 1) / job.cores_per_rank;
+    const std::optional<std::int64_t> most = slurm == nullptr ? std::nullopt : slurm->longest_minutes(partition);
+    if (most && *most < job.minutes) job.minutes = *most;
+  }
+  if (job.margin == 0) job.margin = 60;
+  job.margin = std::min(job.margin, std::max<std::int64_t>(job.minutes * 60 - 10, 1));
+  if (tasks == 0) return {job};
+  std::vector<JobRequest> requests;
+  if (left.bases > 0 || !plan.labels.empty()) {
+    JobRequest bases = job;
+    bases.name += "-bases";
+    bases.run.emplace_back("--bases-only");
+    requests.push_back(std::move(bases));
+  }
+  job.run.emplace_back("--leave");
+  const std::int64_t most = slurm == nullptr ? tasks : slurm->largest_array().value_or(tasks);
+  for (std::int64_t begin = 0; begin < tasks; begin += most) {
+    JobRequest part = job;
+    part.array_tasks = std::min(most, tasks - begin);
+    requests.push_back(std::move(part));
+  }
+  return requests;
+}
+
+std::string what_it_is(const JobRequest& request) {
+  if (request.array_tasks > 0) return fmt::format("array of {}", request.array_tasks);
+  return request.name.ends_with("-bases") && request.run.back() == "--bases-only" ? "base models" : "all that is left";
+}
+
+std::string size_of(const JobRequest& r) {
+  std::string text =
+      r.ranks ? fmt::format("{} node{} x {} rank{} of {} core{}", r.nodes, r.nodes == 1 ? "" : "s", r.ranks_per_node,
+                            r.ranks_per_node == 1 ? "" : "s", r.cores_per_rank, r.cores_per_rank == 1 ? "" : "s")
+              : fmt::format("{} worker process{} on one node", r.cores_per_rank, r.cores_per_rank == 1 ? "" : "es");
+  if (r.array_tasks > 0) text = fmt::format("{} tasks, each {}", r.array_tasks, text);
+  return text + fmt::format("; {} min a life, stops {} s before its end", r.minutes, r.margin);
+}
+
+}  // namespace
+
+int submit_command(const Options& options, Session& session) {
+  if (session.uses_mpi()) throw Error(ErrorKind::config, "stet submit is one process: start it without mpirun or srun");
+  Communicator& world = session.world();
+  PluginRegistry registry(world, PluginRegistry::usual_search(plugin_folders(options.file, options.overrides)));
+  Plan plan = make_plan(options.file, options.overrides, registry);
+  const Workspace workspace(options.out, plan.name);
+  check_data_present(plan);
+  check_shards(plan, Workspace::inputs_file(options.out));
+  std::optional<batch::Slurm> slurm;
+  if (!options.dry) slurm.emplace();
+  std::vector<JobRequest> requests =
+      make_requests(options, plan, workspace, registry, world, slurm ? &*slurm : nullptr);
+  const std::int64_t ranks = requests.front().ranks ? requests.front().nodes * requests.front().ranks_per_node : 1;
+  const std::int64_t together = options.ranks_per_run.value_or(plan.ranks_per_run);
+  check_plan(plan, registry, static_cast<int>(requests.front().ranks && together > 0 ? together : ranks));
+  if (left_of(plan, workspace).runs == 0) {
+    log::info("{}: all {} runs are finished; stet table {} shows the table", plan.title, plan.runs.size(),
+              plan.file.string());
+    return 0;
+  }
+  std::string waits_for;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    JobRequest& request = requests[i];
+    request.script = request.folder / "slurm" /
+                     (request.name + (request.array_tasks > 0 ? fmt::format("-array{}", i) : "") + ".sbatch");
+    const std::string script = batch::job_script(request);
+    std::vector<std::string> depends;
+    const bool after_bases = i > 0 && requests.front().array_tasks == 0;
+    if (after_bases && !waits_for.empty()) depends = {"--dependency=afterok:" + waits_for};
+    if (options.dry) {
+      fmt::print("{}\n# {}\n# sbatch {}{}\n\n", script, size_of(request),
+                 after_bases ? "--dependency=afterok:ID_OF_THE_FIRST " : "", request.script.string());
+      continue;
+    }
+    fs::create_directories(request.script.parent_path());
+    write_file_atomically(request.script, script);
+    const std::string job = slurm->submit(request.script, depends);
+    if (i == 0 && request.array_tasks == 0) waits_for = job;
+    batch::remember(request.folder, {job, what_it_is(request), request.script, fs::absolute(plan.file),
+                                     options.overrides, request.array_tasks > 0});
+    log::info("job {}: {} of {} ({}); log {}", job, what_it_is(request), plan.title, size_of(request),
+              batch::log_file(request.folder, request.name, job + (request.array_tasks > 0 ? "_*" : "")).string());
+  }
+  if (!options.dry)
+    log::info("stet status {} tells how far it is; stet cancel {} ends it", workspace.folder().string(),
+              workspace.folder().string());
+  return 0;
+}
+
+}  // namespace stet
