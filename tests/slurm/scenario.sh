@@ -34,7 +34,7 @@ out=$work/$name folder=$work/$name/slurm
 rm -rf "$out"
 mkdir -p "$out"
 LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/stet-lab.XXXX")/lab
-export LAB_DIR LAB_REQUEUE_DELAY=1 LAB_KILLWAIT=5
+export LAB_DIR LAB_REQUEUE_DELAY=3 LAB_KILLWAIT=5
 # One node of many cores: the story is about jobs, not about who gets which core.
 export LAB_CPUS=4
 if [ "$name" = preemption ]; then
@@ -52,6 +52,7 @@ trap end EXIT
 "$here/lab.sh" start
 eval "$("$here/lab.sh" env)"
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
+export OMPI_MCA_mpi_yield_when_idle=1 # ranks that spin beside other work keep each other from working
 
 submit() { "$program" submit "$experiment" --out "$out" --time 30 --margin 5 "$@" 2>&1 | tee -a "$out/submit.log"; }
 job() { sed -n 's/.*"job":"\([0-9]*\)".*/\1/p' "$folder/slurm/submissions.jsonl" | tail -n 1; }
