@@ -18,7 +18,7 @@ namespace stet {
 
 /// A base model, its labels, or a run.
 struct ForecastTask {
-  enum class Kind { base, labels, run };
+  using Kind = PlannedTask::Kind;
   Kind kind = Kind::run;
   std::string identity;             ///< as in Progress
   std::string like;                 ///< tasks of a kind that share it should cost the same: of one arm, of one size
