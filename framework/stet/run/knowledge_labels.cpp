@@ -6,6 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
+#include <stet/run/stopping.hpp>
 #include <stet/run/task_record.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
