@@ -5,7 +5,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 "$here/versions.sh" check
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r "$here/../../plugins" "$here/../../framework/stet/plugin/tools" "$copy"
+cp -r "$here/../../plugins" "$here/../../framework/stet/sdk" "$copy"
 expect() {  # WHAT NAMES...: the check fails and names exactly these plugins
   local what=$1 said
   shift
@@ -17,6 +17,6 @@ expect "a plugin's source" replay
 cp "$here/../../plugins/replay/replay.cpp" "$copy/plugins/replay/replay.cpp"
 echo "// another estimate" >> "$copy/tools/fisher.cpp"
 expect "a shared source" ewc online_ewc
-cp "$here/../../framework/stet/plugin/tools/fisher.cpp" "$copy/tools/fisher.cpp"
+cp "$here/../../framework/stet/sdk/fisher.cpp" "$copy/tools/fisher.cpp"
 echo "// another state" >> "$copy/tools/state.hpp"  # some include it themselves, some by way of others
 expect "a shared header" ewc l2_sp mas online_ewc self_distillation synaptic_intelligence

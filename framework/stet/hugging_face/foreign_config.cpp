@@ -1,6 +1,6 @@
 // read_foreign_config(): config.json of each architecture that we know. A field that changes what a model computes is
 // either expressed by ModelConfig or must have the value under which it changes nothing; it is never ignored.
-#include <stet/model/hugging_face/hugging_face.hpp>
+#include <stet/hugging_face/hugging_face.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>

@@ -1,4 +1,4 @@
-#include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>

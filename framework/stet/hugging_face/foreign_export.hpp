@@ -1,7 +1,7 @@
 // Our weights as folders in Hugging Face's layout.
 #pragma once
 
-#include <stet/model/hugging_face/foreign_weights.hpp>
+#include <stet/hugging_face/foreign_weights.hpp>
 
 #include <cstdint>
 #include <filesystem>

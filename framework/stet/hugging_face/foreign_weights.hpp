@@ -2,7 +2,7 @@
 // model.safetensors.index.json.
 #pragma once
 
-#include <stet/model/hugging_face/hugging_face.hpp>
+#include <stet/hugging_face/hugging_face.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include <stet/model/hugging_face/hugging_face.hpp>
+#include <stet/hugging_face/hugging_face.hpp>
 
 #include <stet/base/error.hpp>
 

@@ -1,7 +1,7 @@
-#include <stet/model/hugging_face/verify.hpp>
+#include <stet/hugging_face/verify.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/model/hugging_face/foreign_weights.hpp>
+#include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/model/transformer.hpp>
 
 #include <fmt/format.h>

@@ -7,7 +7,7 @@
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
-#include <stet/model/hugging_face/foreign_weights.hpp>
+#include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/plan/pretraining_data.hpp>
 #include <stet/run/metrics_log.hpp>
 #include <stet/run/model_folder.hpp>

@@ -2,7 +2,7 @@
 // the writing of ours.
 #pragma once
 
-#include <stet/model/hugging_face/foreign_weights.hpp>
+#include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
 

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/state.hpp>
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/state.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 #include <cstdint>
 #include <utility>

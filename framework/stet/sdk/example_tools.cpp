@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
+#include <stet/sdk/example_tools.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -29,13 +29,6 @@ std::vector<std::int64_t> first_tokens(const Examples& examples, const std::stri
     }
   });
   return tokens;
-}
-
-at::Tensor weights_in_example(const ExampleRows& rows, double total) {
-  std::vector<double> count(rows.sequence_of.size()), weight;  // no more examples than rows
-  for (const std::int32_t s : rows.sequence_of) ++count[static_cast<std::size_t>(s)];
-  for (const std::int32_t s : rows.sequence_of) weight.push_back(total / count[static_cast<std::size_t>(s)]);
-  return at::tensor(weight);
 }
 
 at::Tensor distillation_gradient(const ExampleRows& rows, const at::Tensor& teacher, double tau, double lambda) {

@@ -24,9 +24,6 @@ void refuse_held(const std::string& set, const std::string& owner);
 [[nodiscard]] std::vector<std::int64_t> first_tokens(const Examples& examples, const std::string& set,
                                                      const at::Tensor& weights);
 
-/// [P] kDouble: `total` divided by the number of rows of the row's example. Weights of a mean over each example's rows.
-[[nodiscard]] at::Tensor weights_in_example(const ExampleRows& rows, double total = 1.0);
-
 /// As cross_entropy_gradient (examples.hpp), of self-distillation (arXiv 2604.15574, Eq. 1): lambda tau^2 KL(teacher ||
 /// student) at temperature tau, so lambda tau (softmax(z / tau) - softmax(z_teacher / tau)) / rows of the example.
 /// `teacher`: flat weights.

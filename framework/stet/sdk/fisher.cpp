@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/fisher.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/fisher.hpp>
 
 #include <utility>
 #include <vector>

@@ -1,5 +1,5 @@
 #include <stet/base/strings.hpp>
-#include <stet/plugin/tools/parameter_selection.hpp>
+#include <stet/sdk/parameter_selection.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/plugin/tools/probe_tools.hpp>
+#include <stet/sdk/probe_tools.hpp>
 
 #include <algorithm>
 #include <limits>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/plugin/probe.hpp>
-#include <stet/plugin/tools/similarity.hpp>
+#include <stet/sdk/similarity.hpp>
 
 #include <cstddef>
 #include <cstdint>

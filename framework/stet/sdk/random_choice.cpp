@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/plugin/tools/random_choice.hpp>
+#include <stet/sdk/random_choice.hpp>
 
 #include <algorithm>
 #include <cstddef>

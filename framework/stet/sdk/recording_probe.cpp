@@ -1,4 +1,4 @@
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <utility>
 

@@ -2,8 +2,8 @@
 // evaluations it wants, without autograd, and what it records for facts is kept until the engine asks for it.
 #pragma once
 
-#include <stet/plugin/tools/probe_tools.hpp>
-#include <stet/plugin/tools/similarity.hpp>
+#include <stet/sdk/probe_tools.hpp>
+#include <stet/sdk/similarity.hpp>
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #include <stet/model/autograd.hpp>
 #include <stet/model/kernels_cpu.hpp>
-#include <stet/plugin/tools/row_losses.hpp>
+#include <stet/sdk/row_losses.hpp>
 
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-#include <stet/plugin/tools/similarity.hpp>
+#include <stet/sdk/similarity.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/plugin/tools/state.hpp>
+#include <stet/sdk/state.hpp>
 
 namespace stet {
 

@@ -1,7 +1,7 @@
 #include <stet/base/error.hpp>
-#include <stet/plugin/tools/random_choice.hpp>
-#include <stet/plugin/tools/state.hpp>
-#include <stet/plugin/tools/teacher.hpp>
+#include <stet/sdk/random_choice.hpp>
+#include <stet/sdk/state.hpp>
+#include <stet/sdk/teacher.hpp>
 
 namespace stet {
 

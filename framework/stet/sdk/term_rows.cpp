@@ -1,4 +1,4 @@
-#include <stet/plugin/tools/term_rows.hpp>
+#include <stet/sdk/term_rows.hpp>
 
 #include <algorithm>
 #include <cstddef>

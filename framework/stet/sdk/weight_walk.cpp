@@ -1,4 +1,4 @@
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 // The plugin of the installation test: a label-smoothing term, because it touches tensors, configuration and errors.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/row_losses.hpp>
+#include <stet/sdk/row_losses.hpp>
 
 namespace {
 

@@ -3,7 +3,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

@@ -1,5 +1,5 @@
 // Rotary positions: stretched frequencies and growing tables.
-#include <stet/model/hugging_face/hugging_face.hpp>
+#include <stet/hugging_face/hugging_face.hpp>
 #include <stet/model/kernels/rope_tables.hpp>
 
 #include <fixtures_folder.hpp>

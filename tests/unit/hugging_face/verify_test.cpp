@@ -1,4 +1,4 @@
-#include <stet/model/hugging_face/verify.hpp>
+#include <stet/hugging_face/verify.hpp>
 
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>

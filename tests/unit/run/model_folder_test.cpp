@@ -4,7 +4,7 @@
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/run/base_model.hpp>
 
 #include <experiment_support.hpp>

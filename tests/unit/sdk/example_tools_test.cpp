@@ -1,8 +1,8 @@
 // What plugins sum over examples, on a linear model: against autograd and sums written out.
 #include "linear_examples.hpp"
 
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/fisher.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/fisher.hpp>
 
 #include <gtest/gtest.h>
 #include <error_of.hpp>

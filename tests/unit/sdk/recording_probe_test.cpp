@@ -1,8 +1,8 @@
 // The frame of a probe and what it reads: when it measures, what it records, facts in groups, states now and then.
 #include "linear_examples.hpp"
 
-#include <stet/plugin/tools/parameter_selection.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/parameter_selection.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <gtest/gtest.h>
 #include <error_of.hpp>

@@ -1,7 +1,7 @@
 // Losses of rows with gradients from one pass: against autograd over the formula, in float64.
 #include "linear_examples.hpp"
 
-#include <stet/plugin/tools/row_losses.hpp>
+#include <stet/sdk/row_losses.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Similarities of vectors and sets: against libtorch's and sets written out.
 #include "linear_examples.hpp"
 
-#include <stet/plugin/tools/similarity.hpp>
+#include <stet/sdk/similarity.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // Whose answers, and on which rows: teachers and rows of a term on outputs.
 #include "linear_examples.hpp"
 
-#include <stet/plugin/tools/random_choice.hpp>
-#include <stet/plugin/tools/teacher.hpp>
-#include <stet/plugin/tools/term_rows.hpp>
+#include <stet/sdk/random_choice.hpp>
+#include <stet/sdk/teacher.hpp>
+#include <stet/sdk/term_rows.hpp>
 
 #include <gtest/gtest.h>
 #include <error_of.hpp>

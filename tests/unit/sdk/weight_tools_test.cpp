@@ -2,9 +2,9 @@
 #include "linear_examples.hpp"
 
 #include <stet/model/transformer.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/state.hpp>
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/state.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 #include <gtest/gtest.h>
 #include <error_of.hpp>

@@ -7,8 +7,8 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/whole_number.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
-#include <stet/model/hugging_face/foreign_export.hpp>
 #include <stet/run/model_folder.hpp>
 #include <stet/text/tokenizer.hpp>
 
