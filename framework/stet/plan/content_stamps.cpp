@@ -1,4 +1,4 @@
-#include <stet/base/content_stamps.hpp>
+#include <stet/plan/content_stamps.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>

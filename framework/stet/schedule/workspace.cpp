@@ -3,7 +3,7 @@
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 
 #include <utility>
 

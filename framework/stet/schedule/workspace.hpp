@@ -9,7 +9,7 @@
 
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/plan/plan.hpp>
-#include <stet/run/task_record.hpp>
+#include <stet/run/record/task_record.hpp>
 
 #include <filesystem>
 #include <optional>

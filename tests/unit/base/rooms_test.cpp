@@ -141,8 +141,8 @@ TEST(Rooms, IncludesFollowTheArrows) {
 }
 
 TEST(Rooms, PluginsUseWhatThePluginRoomMayUse) {
-  Names allowed = closure(the_rooms(), "plugin");
-  allowed.insert("plugin");
+  Names allowed = closure(the_rooms(), "sdk");
+  allowed.insert("sdk");
   check_folder(root / "plugins", allowed);
 }
 

@@ -1,5 +1,5 @@
-#include <stet/base/content_stamps.hpp>
 #include <stet/base/files.hpp>
+#include <stet/plan/content_stamps.hpp>
 #include <temporary_folder.hpp>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Models from every sort of folder, and exported ones read back.
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>

@@ -9,7 +9,7 @@
 #include <stet/base/whole_number.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>

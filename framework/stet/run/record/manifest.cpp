@@ -1,4 +1,4 @@
-#include <stet/run/manifest.hpp>
+#include <stet/run/record/manifest.hpp>
 
 #include <stet/base/hash.hpp>
 #include <stet/train/low_rank.hpp>

@@ -1,4 +1,4 @@
-#include <stet/run/metrics_log.hpp>
+#include <stet/run/record/metrics_log.hpp>
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>

@@ -1,4 +1,4 @@
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>

@@ -1,7 +1,7 @@
-#include <stet/run/task_record.hpp>
+#include <stet/run/record/task_record.hpp>
 
 #include <stet/base/host_identity.hpp>
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 #include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>

@@ -1,9 +1,9 @@
-#include <stet/run/fine_tuning.hpp>
+#include <stet/run/training/fine_tuning.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/plugin/handover.hpp>
-#include <stet/run/trainer_checkpoint.hpp>
+#include <stet/run/training/trainer_checkpoint.hpp>
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include <stet/run/phase_data.hpp>
+#include <stet/run/training/phase_data.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>

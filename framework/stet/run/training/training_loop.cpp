@@ -1,4 +1,4 @@
-#include <stet/run/training_loop.hpp>
+#include <stet/run/training/training_loop.hpp>
 
 namespace stet {
 
