@@ -10,7 +10,7 @@
 //
 // Mine's constructor takes `const Parameters&`. See plugins/confidence_penalty for the smallest complete one.
 //
-// What several plugins need is in <stet/plugin/tools/...>, a header each, which this one does not bring:
+// What several plugins need is in <stet/sdk/...>, a header each, which this one does not bring:
 // recording_probe, probe_tools, similarity (probes); row_losses, teacher, term_rows (terms on outputs);
 // anchored_penalty, fisher, state (penalties on weights); example_tools, weight_walk, parameter_selection,
 // random_choice.

@@ -1,6 +1,6 @@
 // Linear CKA of present and reference hidden states. Formula: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <cmath>
 #include <optional>

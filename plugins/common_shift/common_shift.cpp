@@ -1,6 +1,6 @@
 // Displacement of hidden states, split into what facts have in common and what is their own. Formulae: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // What is said in the place of a forgotten answer, and whose answer is it? Formulae: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <map>
 

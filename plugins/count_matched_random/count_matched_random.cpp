@@ -1,8 +1,8 @@
 // The control to plugins/freeze: as many elements train as a named selection has, but drawn at random. Formula:
 // README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/parameter_selection.hpp>
-#include <stet/plugin/tools/random_choice.hpp>
+#include <stet/sdk/parameter_selection.hpp>
+#include <stet/sdk/random_choice.hpp>
 
 #include <numeric>
 

@@ -1,6 +1,6 @@
 // How far hidden states have turned away from a reference model's, layer by layer. Formula and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 namespace {
 

@@ -1,8 +1,8 @@
 // Elastic weight consolidation (Kirkpatrick et al. 2017). Formula, estimators and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/fisher.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/fisher.hpp>
 
 #include <optional>
 

@@ -1,6 +1,6 @@
 // A freeze strategy by names: which groups, roles, layers or patterns train. Selectors and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/parameter_selection.hpp>
+#include <stet/sdk/parameter_selection.hpp>
 
 #include <algorithm>
 #include <optional>

@@ -1,8 +1,8 @@
 // Cosine and inner product of the gradients of held and new facts. Formulae: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/recording_probe.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 #include <cmath>
 

@@ -1,10 +1,10 @@
 // L2-SP (Li, Grandvalet & Davoine 2018): a quadratic penalty towards a starting point; its strength may be matched to a
 // self-distillation term (arXiv 2604.15574, section 5.2). Formulas and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/state.hpp>
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/state.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 namespace {
 

@@ -1,7 +1,7 @@
 // KL divergence of the present predictions from a reference model's. Formula: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // LoRA as a freeze strategy: named matrices train by a low-rank change alone. Formula and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/parameter_selection.hpp>
+#include <stet/sdk/parameter_selection.hpp>
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // Memory aware synapses (Aljundi et al. 2018). Formula and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/example_tools.hpp>
 
 namespace {
 

@@ -1,6 +1,6 @@
 // Do held and new subjects use the same feed-forward neurons? Formulae: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <algorithm>
 

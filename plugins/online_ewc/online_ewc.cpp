@@ -1,9 +1,9 @@
 // Online EWC (Schwarz et al. 2018): one importance and one anchor that move from phase to phase. Formula and
 // parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
-#include <stet/plugin/tools/fisher.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/example_tools.hpp>
+#include <stet/sdk/fisher.hpp>
 
 namespace {
 

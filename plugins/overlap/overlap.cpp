@@ -1,7 +1,7 @@
 // How alike held and new names are before anything is trained: tokens, input embeddings, hidden states. Formulae:
 // README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/recording_probe.hpp>
+#include <stet/sdk/recording_probe.hpp>
 
 #include <algorithm>
 

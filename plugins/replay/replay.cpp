@@ -1,7 +1,7 @@
 // Replay: a part of every step is training on other texts, real ones or ones that the base wrote itself. Formula and
 // parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/row_losses.hpp>
+#include <stet/sdk/row_losses.hpp>
 
 namespace {
 

@@ -2,9 +2,9 @@
 // itself, or a moving average of itself, answers; or to the same answers without their knowledge. Formula and
 // parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/row_losses.hpp>
-#include <stet/plugin/tools/teacher.hpp>
-#include <stet/plugin/tools/term_rows.hpp>
+#include <stet/sdk/row_losses.hpp>
+#include <stet/sdk/teacher.hpp>
+#include <stet/sdk/term_rows.hpp>
 
 namespace {
 

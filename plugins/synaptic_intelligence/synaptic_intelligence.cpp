@@ -1,9 +1,9 @@
 // Synaptic intelligence (Zenke et al. 2017): importance is what a weight's way has contributed to the fall of the loss.
 // Formula and parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/anchored_penalty.hpp>
-#include <stet/plugin/tools/state.hpp>
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/anchored_penalty.hpp>
+#include <stet/sdk/state.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 namespace {
 

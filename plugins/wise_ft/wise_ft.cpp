@@ -1,7 +1,7 @@
 // WiSE-FT (Wortsman et al. 2022): the weights at the end of a phase are moved towards a snapshot. Formula and
 // parameters: README.md.
 #include <stet/plugin.hpp>
-#include <stet/plugin/tools/weight_walk.hpp>
+#include <stet/sdk/weight_walk.hpp>
 
 #include <optional>
 

@@ -240,9 +240,14 @@ Outcome mpi_stet(int ranks, const fs::path& folder, const Words& arguments,
 
 std::vector<fs::path> find_all(const fs::path& folder, const std::string& name) {
   std::vector<fs::path> found;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().filename() == name) found.push_back(entry.path());
-  }
+  std::error_code vanished;  // a program at work renames and removes folders: then all is looked at again
+  do {
+    found.clear();
+    vanished.clear();
+    for (fs::recursive_directory_iterator at(folder), end; at != end; at.increment(vanished)) {
+      if (at->path().filename() == name) found.push_back(at->path());
+    }
+  } while (vanished);
   std::sort(found.begin(), found.end());
   return found;
 }

@@ -3,8 +3,8 @@
 
 #include "support.hpp"
 
-#include <stet/plugin/tools/probe_tools.hpp>
 #include <stet/run/probe_context.hpp>
+#include <stet/sdk/probe_tools.hpp>
 #include <stet/train/example_store.hpp>
 
 #include <cmath>

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # versions.sh check|update [PLUGINS_FOLDER [LIST [TOOLS_FOLDER]]]: whether a plugin's source changed and its version did not. Results of the
 # installation's plugins are known by their version alone, so that such a change would leave results of the old formula in use.
-# LIST has a line "name version hash" a plugin; the hash is of its *.cpp and *.hpp and of the stet/plugin/tools/*.hpp that it includes, with
+# LIST has a line "name version hash" a plugin; the hash is of its *.cpp and *.hpp and of the stet/sdk/*.hpp that it includes, with
 # those that they include, and the sources beside them.
 # shellcheck disable=SC2046,SC2086  # lists of files without blanks
 set -euo pipefail
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command=${1:?check or update}
 plugins=${2:-$here/../../plugins}
 list=${3:-$here/versions.txt}
-tools=$(cd "${4:-$here/../../framework/stet/plugin/tools}" && pwd)
+tools=$(cd "${4:-$here/../../framework/stet/sdk}" && pwd)
 cd "$plugins"
 
 # The files of tools/ that FILE... include, with theirs, and the sources beside these headers: names within tools/.
@@ -27,7 +27,7 @@ tools_of() {
   done
   printf '%s\n' $files
 }
-included_tools() { sed -n 's/^#include <stet\/plugin\/tools\/\([^>]*\)>.*/\1/p' "$@" | sort -u; }
+included_tools() { sed -n 's/^#include <stet\/sdk\/\([^>]*\)>.*/\1/p' "$@" | sort -u; }
 
 current() {
   local folder name version files used

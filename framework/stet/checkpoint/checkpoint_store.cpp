@@ -6,6 +6,7 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/base/whole_number.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
@@ -16,7 +17,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 namespace stet {
@@ -124,10 +124,8 @@ std::vector<std::filesystem::path> step_folders(const std::filesystem::path& fol
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    std::int64_t step = 0;
     if (!name.starts_with("step-")) continue;
-    const auto [end, status] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
-    if (status == std::errc() && end == name.data() + name.size()) found.emplace_back(step, entry.path());
+    if (const auto step = whole_number<std::int64_t>(name.substr(5))) found.emplace_back(*step, entry.path());
   }
   std::sort(found.rbegin(), found.rend());
   std::vector<std::filesystem::path> folders;

@@ -1,10 +1,11 @@
 #include <stet/cli/control_group.hpp>
 
+#include <stet/base/whole_number.hpp>
+
 #include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -16,11 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A positive whole number; 0 for anything else ("max", "-1").
-std::uint64_t limit_in(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? value : 0;
-}
+std::uint64_t limit_in(std::string_view text) { return whole_number<std::uint64_t>(text).value_or(0); }
 
 std::string word_of(const fs::path& file) {
   std::string text;

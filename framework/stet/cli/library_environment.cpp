@@ -1,17 +1,16 @@
 #include <stet/cli/library_environment.hpp>
 
+#include <stet/base/whole_number.hpp>
+
 #include <algorithm>
-#include <charconv>
 
 namespace stet::launcher {
 namespace {
 
 /// The whole text as a positive number, or nothing.
 std::optional<int> positive(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
-  return number;
+  const std::optional<int> number = whole_number<int>(text);
+  return number.value_or(0) > 0 ? number : std::nullopt;
 }
 
 std::optional<int> positive(const char* text) {

@@ -53,9 +53,10 @@ void add(Cost& cost, const std::filesystem::path& task) {
 void publish_results(const std::filesystem::path& folder, const Plan& plan, const Workspace& workspace,
                      const report::Table& table) {
   Cost runs, bases, labels;
-  for (const PlannedRun& run : plan.runs) add(runs, workspace.run_folder(run));
-  for (const PlannedBase& base : plan.bases) add(bases, workspace.base_folder(base));
-  for (const PlannedLabels& one : plan.labels) add(labels, workspace.labels_folder(one, plan.bases[one.base]));
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    using Kind = PlannedTask::Kind;
+    add(task.kind == Kind::run ? runs : task.kind == Kind::base ? bases : labels, task.folder);
+  }
   const MachineReport machine = inspect_machine(false);
   std::string text = report::to_markdown(table);
   text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", plan.file.string());

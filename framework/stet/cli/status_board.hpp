@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/base/files.hpp>
-#include <stet/run/progress.hpp>
+#include <stet/run/record/progress.hpp>
 
 #include <filesystem>
 #include <optional>

@@ -1,6 +1,8 @@
 #include <stet/comm/detected_launch.hpp>
 
-#include <charconv>
+#include <stet/base/whole_number.hpp>
+
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -10,11 +12,7 @@ namespace {
 /// A positive whole number, or 0 if the variable is not set or is something else.
 int number(const Environment& environment, const char* name) {
   const char* value = environment(name);
-  if (value == nullptr) return 0;
-  const std::string_view text(value);
-  int result = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
-  return error == std::errc() && end == text.data() + text.size() && result > 0 ? result : 0;
+  return value == nullptr ? 0 : std::max(0, whole_number<int>(value).value_or(0));
 }
 }  // namespace
 

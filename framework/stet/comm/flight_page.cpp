@@ -1,11 +1,12 @@
 #include <stet/comm/flight_page.hpp>
 
+#include <stet/base/whole_number.hpp>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <map>
 #include <utility>
 
@@ -62,11 +63,9 @@ std::vector<Flight> FlightRecorder::left_in(const std::filesystem::path& folder)
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    int rank = -1;
-    if (!name.starts_with("rank-")) continue;
-    const auto [end, status] = std::from_chars(name.data() + 5, name.data() + name.size(), rank);
-    if (status != std::errc() || end != name.data() + name.size()) continue;
-    if (std::optional<Flight> flight = read(entry.path())) found.emplace(rank, std::move(*flight));
+    const auto rank = name.starts_with("rank-") ? whole_number<int>(name.substr(5)) : std::nullopt;
+    if (!rank) continue;
+    if (std::optional<Flight> flight = read(entry.path())) found.emplace(*rank, std::move(*flight));
   }
   std::vector<Flight> flights;
   for (auto& [rank, flight] : found) flights.push_back(std::move(flight));

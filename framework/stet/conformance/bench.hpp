@@ -1,12 +1,12 @@
 // The tiny model, data and training run that the conformance kit tries plugins on. It trains as every run does
-// (run/fine_tuning.hpp).
+// (run/training/fine_tuning.hpp).
 #pragma once
 
 #include <stet/comm/communicator.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/model/transformer.hpp>
-#include <stet/run/fine_tuning.hpp>
-#include <stet/run/snapshot_store.hpp>
+#include <stet/run/training/fine_tuning.hpp>
+#include <stet/run/training/snapshot_store.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <cstdint>

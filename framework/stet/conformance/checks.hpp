@@ -43,11 +43,11 @@ struct RegularizerTrial {
   std::optional<Finding> no_off;
   bool is_off = false;  ///< strength 0 as it is
 };
-/// (conformance_trial.cpp) `offer` must outlive the trial.
+/// (trial.cpp) `offer` must outlive the trial.
 [[nodiscard]] RegularizerTrial make_trial(const Offer<Regularizer>& offer, const config::Value& table,
                                           const ConformanceBench& bench, Communicator& alone);
 
-// Keys (conformance_keys.cpp), for every kind of class.
+// Keys (key_checks.cpp), for every kind of class.
 template <class Base>
 [[nodiscard]] Finding check_keys(const Offer<Base>& offer, const config::Value& table);
 /// The class's check(), which plan and run call before anything trains, on the bench as if it were an experiment.
@@ -56,10 +56,12 @@ template <class Base>
 [[nodiscard]] Finding check_before_training(const std::string& owner, const Offer<Base>& offer,
                                             const config::Value& table, const ConformanceBench& bench);
 
-// Gradients (conformance_gradient.cpp): against central finite differences in float64.
+// Gradients (gradient_check.cpp): against central finite differences in float64.
 [[nodiscard]] Finding check_gradient(const RegularizerTrial& trial);
 
-// Training (conformance_training.cpp).
+// Training (training_checks.cpp).
+/// Begins, trains all steps and ends; the run itself.
+BenchRun& whole(BenchRun& run);
 [[nodiscard]] Finding check_repeatable(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_strength_zero(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_acts(const RegularizerTrial& trial);
@@ -67,7 +69,7 @@ template <class Base>
 [[nodiscard]] Finding check_resume(const RegularizerTrial& trial);
 [[nodiscard]] Finding check_frozen(const RegularizerTrial& trial);
 
-// Freeze strategies (conformance_freeze.cpp).
+// Freeze strategies (freeze_checks.cpp).
 [[nodiscard]] Finding check_selection(const ConformanceBench& bench, const Create<FreezeStrategy>& create);
 [[nodiscard]] Finding check_selection_repeatable(const ConformanceBench& bench, const Create<FreezeStrategy>& create);
 [[nodiscard]] Finding check_selection_trains(const ConformanceBench& bench, Communicator& alone,
@@ -75,7 +77,7 @@ template <class Base>
 /// What trains, with its masks, as one hash.
 [[nodiscard]] std::string selection_digest(const TrainableSelection& selection);
 
-// Probes (conformance_probe.cpp).
+// Probes (probe_checks.cpp).
 [[nodiscard]] Finding check_measurements(const ConformanceBench& bench, Communicator& alone,
                                          const Create<Probe>& create);
 [[nodiscard]] Finding check_probe_repeatable(const ConformanceBench& bench, Communicator& alone,

@@ -25,6 +25,12 @@ constexpr const char* kind_of = std::is_same_v<Base, Regularizer>      ? "regula
                                 : std::is_same_v<Base, FreezeStrategy> ? "freeze"
                                                                        : "probe";
 
+/// "KIND/NAME"
+template <class Base>
+std::string key_of(const Offer<Base>& offer) {
+  return fmt::format("{}/{}", kind_of<Base>, offer.name);
+}
+
 template <class Base>
 bool has_field(const Offer<Base>& offer, const std::string& key) {
   return std::any_of(offer.fields.begin(), offer.fields.end(),
@@ -158,10 +164,7 @@ Finding check_ranks(const std::string& class_key, const std::string& alone, cons
 std::string digest_of(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
                       Communicator& communicator) {
   BenchRun run(bench, communicator, offer.create(table));
-  run.begin();
-  run.train(BenchRun::total_steps);
-  run.end();
-  return run.digest();
+  return whole(run).digest();
 }
 std::string digest_of(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
                       Communicator& /*communicator*/) {
@@ -174,51 +177,44 @@ std::string digest_of(const Offer<Probe>& offer, const config::Value& table, con
 
 constexpr const char* not_repeatable = "not repeatable in one process, so nothing can be said";
 
-void run_checks(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
-                Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+// The checks of a class but for that of ranks; whether it was repeatable, without which that one says nothing.
+
+bool run_checks(const Offer<Regularizer>& offer, const config::Value& table, const ConformanceBench& bench,
+                Communicator& alone, Checks& checks) {
   const RegularizerTrial trial = make_trial(offer, table, bench, alone);
   const bool repeatable = checks.run("repeatable", [&] { return check_repeatable(trial); });
-  if (repeatable) {
-    checks.run("gradient", [&] { return check_gradient(trial); });
-  } else {
-    checks.skip("gradient", not_repeatable);
-  }
-  checks.run("strength 0", [&] { return check_strength_zero(trial); });
-  checks.run("frozen", [&] { return check_frozen(trial); });
-  if (!repeatable) {
-    for (const char* name : {"acts", "instances", "resume", "ranks"}) checks.skip(name, not_repeatable);
-    return;
-  }
-  checks.run("acts", [&] { return check_acts(trial); });
-  checks.run("instances", [&] { return check_instances(trial); });
-  checks.run("resume", [&] { return check_resume(trial); });
-  checks.run(
-      "ranks", [&] { return check_ranks("regularizer/" + offer.name, digest_of(offer, table, bench, alone), ranked); },
-      ranked_seconds);
+  const auto run = [&](const char* name, Finding (*check)(const RegularizerTrial&), bool needs_repeatable = true) {
+    if (repeatable || !needs_repeatable) {
+      checks.run(name, [&] { return check(trial); });
+    } else {
+      checks.skip(name, not_repeatable);
+    }
+  };
+  run("gradient", check_gradient);
+  run("strength 0", check_strength_zero, false);
+  run("frozen", check_frozen, false);
+  run("acts", check_acts);
+  run("instances", check_instances);
+  run("resume", check_resume);
+  return repeatable;
 }
 
-void run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
-                Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+bool run_checks(const Offer<FreezeStrategy>& offer, const config::Value& table, const ConformanceBench& bench,
+                Communicator& alone, Checks& checks) {
   const Create<FreezeStrategy> create = [&] { return offer.create(table); };
   const bool repeatable = checks.run("repeatable", [&] { return check_selection_repeatable(bench, create); });
   checks.run("selection", [&] { return check_selection(bench, create); });
   checks.run("frozen", [&] { return check_selection_trains(bench, alone, create); });
-  if (!repeatable) return checks.skip("ranks", not_repeatable);
-  checks.run(
-      "ranks", [&] { return check_ranks("freeze/" + offer.name, digest_of(offer, table, bench, alone), ranked); },
-      ranked_seconds);
+  return repeatable;
 }
 
-void run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
-                Communicator& alone, Checks& checks, const RankedRuns& ranked) {
+bool run_checks(const Offer<Probe>& offer, const config::Value& table, const ConformanceBench& bench,
+                Communicator& alone, Checks& checks) {
   const Create<Probe> create = [&] { return offer.create(table); };
   const bool repeatable = checks.run("repeatable", [&] { return check_probe_repeatable(bench, alone, create); });
   checks.run("measurements", [&] { return check_measurements(bench, alone, create); });
   checks.run("leaves weights", [&] { return check_probe_leaves_weights(bench, alone, create); });
-  if (!repeatable) return checks.skip("ranks", not_repeatable);
-  checks.run(
-      "ranks", [&] { return check_ranks("probe/" + offer.name, digest_of(offer, table, bench, alone), ranked); },
-      ranked_seconds);
+  return repeatable;
 }
 
 }  // namespace
@@ -265,7 +261,10 @@ std::vector<ClassReport> check_conformance(const LoadedPlugin& plugin, std::span
     checks.run("before training", [&] {
       return check_before_training(std::string(kind_of<Base>) + "." + offer.name, offer, table, bench);
     });
-    run_checks(offer, table, bench, *alone, checks, ranked);
+    if (!run_checks(offer, table, bench, *alone, checks)) return checks.skip("ranks", not_repeatable);
+    checks.run(
+        "ranks", [&] { return check_ranks(key_of(offer), digest_of(offer, table, bench, *alone), ranked); },
+        ranked_seconds);
   });
   return reports;
 }
@@ -275,8 +274,7 @@ std::string conformance_digest(const LoadedPlugin& plugin, std::span<const std::
   const ConformanceBench bench;
   std::string digest;
   for_each_class(plugin, [&]<class Base>(const Offer<Base>& offer) {
-    if (class_key == std::string(kind_of<Base>) + "/" + offer.name)
-      digest = digest_of(offer, table_for(offer, overrides), bench, communicator);
+    if (class_key == key_of(offer)) digest = digest_of(offer, table_for(offer, overrides), bench, communicator);
   });
   if (digest.empty()) throw Error(ErrorKind::config, "the plugin has no class '" + class_key + "'");
   const std::vector<std::string> all = communicator.all_gather(digest);

@@ -11,14 +11,6 @@ namespace {
 
 constexpr int steps = BenchRun::total_steps;
 
-/// A whole run.
-BenchRun& whole(BenchRun& run) {
-  run.begin();
-  run.train(steps);
-  run.end();
-  return run;
-}
-
 std::string where_different(const ConformanceBench& bench, const BenchRun& a, const BenchRun& b) {
   const std::string name = first_difference(bench.model().table(), a.weights(), b.weights());
   if (name.empty()) return "the weights are equal, the losses are not";
@@ -27,6 +19,13 @@ std::string where_different(const ConformanceBench& bench, const BenchRun& a, co
 }
 
 }  // namespace
+
+BenchRun& whole(BenchRun& run) {
+  run.begin();
+  run.train(steps);
+  run.end();
+  return run;
+}
 
 Finding check_repeatable(const RegularizerTrial& trial) {
   BenchRun first(trial.bench, trial.alone, trial.create()), second(trial.bench, trial.alone, trial.create());

@@ -2,12 +2,12 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
+#include <stet/base/whole_number.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace stet {
 
@@ -106,12 +106,9 @@ ShardFile ShardFile::open(const std::filesystem::path& path) {
     return found->second;
   };
   const auto number = [&](const std::string& key) {
-    const std::string& digits = text(key);
-    std::uint64_t value = 0;
-    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (code != std::errc() || end != digits.data() + digits.size())
-      throw fail("\"" + key + "\" of the metadata is not a count");
-    return value;
+    const auto value = whole_number<std::uint64_t>(text(key));
+    if (!value) throw fail("\"" + key + "\" of the metadata is not a count");
+    return *value;
   };
   if (text("format") != shard_format)
     throw fail("a shard of another format").expected(shard_format).received(text("format"));

@@ -1,4 +1,5 @@
 #include <stet/base/error.hpp>
+#include <stet/base/whole_number.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
@@ -7,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 namespace stet::report {
@@ -120,12 +120,9 @@ class Reader {
 
 std::uint64_t parse_seed(const Reader& reader) {
   const std::string& text = reader.metadata("seed");
-  std::uint64_t seed = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    fail(reader.where(), "the seed in the metadata is damaged", "a whole number below 2^64", text);
-  }
-  return seed;
+  const auto seed = whole_number<std::uint64_t>(text);
+  if (!seed) fail(reader.where(), "the seed in the metadata is damaged", "a whole number below 2^64", text);
+  return *seed;
 }
 
 /// Whatever no set has asked for: extra arrays of a set, or something that does not belong here.

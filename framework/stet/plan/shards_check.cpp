@@ -1,7 +1,7 @@
 #include <stet/plan/shards_check.hpp>
 
-#include <stet/base/content_stamps.hpp>
 #include <stet/data/shard_set.hpp>
+#include <stet/plan/content_stamps.hpp>
 
 #include <set>
 

@@ -2,10 +2,10 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/base/whole_number.hpp>
 #include <stet/plugin/registrar.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 namespace stet {
@@ -63,9 +63,8 @@ AbiFacts parse_facts(std::string_view text, const std::string& file) {
   AbiFacts facts;
   // The ABI number first: a plugin of another number may have other keys.
   const std::string abi = get("abi");
-  const auto [end, error] = std::from_chars(abi.data(), abi.data() + abi.size(), facts.abi);
-  if (error != std::errc() || end != abi.data() + abi.size() || facts.abi < 0)
-    throw malformed(file, "a whole number for 'abi'", shown(abi));
+  facts.abi = whole_number<decltype(facts.abi)>(abi).value_or(-1);
+  if (facts.abi < 0) throw malformed(file, "a whole number for 'abi'", shown(abi));
   facts.torch = get("torch");
   facts.cxx11_abi = get("cxx11_abi");
   facts.name = get("name");

@@ -1,7 +1,13 @@
 #include <stet/plugin/examples.hpp>
-#include <stet/plugin/tools/example_tools.hpp>
 
 namespace stet {
+
+at::Tensor weights_in_example(const ExampleRows& rows, double total) {
+  std::vector<double> count(rows.sequence_of.size()), weight;  // no more examples than rows
+  for (const std::int32_t s : rows.sequence_of) ++count[static_cast<std::size_t>(s)];
+  for (const std::int32_t s : rows.sequence_of) weight.push_back(total / count[static_cast<std::size_t>(s)]);
+  return at::tensor(weight);
+}
 
 at::Tensor cross_entropy_gradient(const ExampleRows& rows) {
   const at::NoGradGuard guard;

@@ -67,6 +67,9 @@ class Examples {
                         const std::function<void(const ExampleRows& rows)>& visit) const = 0;
 };
 
+/// [P] kDouble: `total` divided by the number of rows of the row's example. Weights of a mean over each example's rows.
+[[nodiscard]] at::Tensor weights_in_example(const ExampleRows& rows, double total = 1.0);
+
 /// The gradient by its logits of the rows' mean next-token cross-entropy over each example's rows, added over examples:
 /// (softmax - one-hot) / rows of the example. Entry for LogitGradients.
 [[nodiscard]] at::Tensor cross_entropy_gradient(const ExampleRows& rows);

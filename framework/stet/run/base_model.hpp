@@ -5,7 +5,7 @@
 #include <stet/plan/eligible_facts.hpp>
 #include <stet/plan/plan.hpp>
 #include <stet/plan/world_source.hpp>
-#include <stet/run/progress.hpp>
+#include <stet/run/record/progress.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/train/training_data.hpp>
 #include <stet/world/world.hpp>

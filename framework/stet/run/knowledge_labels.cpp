@@ -6,8 +6,8 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
+#include <stet/run/record/task_record.hpp>
 #include <stet/run/stopping.hpp>
-#include <stet/run/task_record.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

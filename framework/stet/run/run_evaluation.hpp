@@ -4,9 +4,9 @@
 #include <stet/comm/communicator.hpp>
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/plan/plan.hpp>
-#include <stet/run/fine_tuning.hpp>
 #include <stet/run/run_probes.hpp>
 #include <stet/run/run_state.hpp>
+#include <stet/run/training/fine_tuning.hpp>
 
 #include <cstdint>
 #include <optional>

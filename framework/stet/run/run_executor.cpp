@@ -4,9 +4,9 @@
 #include <stet/base/fault.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/run/fact_covariates.hpp>
-#include <stet/run/manifest.hpp>
-#include <stet/run/phase_data.hpp>
+#include <stet/run/record/manifest.hpp>
 #include <stet/run/run_examples.hpp>
+#include <stet/run/training/phase_data.hpp>
 
 #include <optional>
 #include <utility>

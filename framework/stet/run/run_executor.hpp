@@ -3,14 +3,14 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
-#include <stet/run/fine_tuning.hpp>
 #include <stet/run/knowledge_labels.hpp>
-#include <stet/run/metrics_log.hpp>
-#include <stet/run/progress.hpp>
+#include <stet/run/record/metrics_log.hpp>
+#include <stet/run/record/progress.hpp>
 #include <stet/run/run_evaluation.hpp>
 #include <stet/run/run_sets.hpp>
 #include <stet/run/run_state.hpp>
-#include <stet/run/training_loop.hpp>
+#include <stet/run/training/fine_tuning.hpp>
+#include <stet/run/training/training_loop.hpp>
 
 #include <filesystem>
 #include <string>

@@ -9,8 +9,8 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
-#include <stet/run/model_folder.hpp>
-#include <stet/run/task_record.hpp>
+#include <stet/run/record/model_folder.hpp>
+#include <stet/run/record/task_record.hpp>
 
 #include <algorithm>
 #include <string>

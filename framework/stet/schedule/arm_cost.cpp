@@ -6,12 +6,12 @@
 #include <stet/outcomes/outcomes.hpp>
 #include <stet/plan/pretraining_data.hpp>
 #include <stet/run/base_model.hpp>
-#include <stet/run/fine_tuning.hpp>
 #include <stet/run/knowledge_labels.hpp>
-#include <stet/run/phase_data.hpp>
 #include <stet/run/probe_context.hpp>
 #include <stet/run/run_examples.hpp>
 #include <stet/run/run_sets.hpp>
+#include <stet/run/training/fine_tuning.hpp>
+#include <stet/run/training/phase_data.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>

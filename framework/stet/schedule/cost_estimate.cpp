@@ -21,9 +21,7 @@ const Cost& measured_once(std::map<std::string, Cost>& measured, const std::stri
 }  // namespace
 
 CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
-                           const std::function<bool(const PlannedBase&)>& left_base,
-                           const std::function<bool(const PlannedRun&)>& left_run,
-                           const std::function<bool(const PlannedLabels&)>& left_labels, double seconds) {
+                           const std::function<bool(const std::string& identity)>& left, double seconds) {
   STET_ASSERT(!plan.runs.empty());
   std::map<std::string, ArmCost> arms;
   std::map<std::string, BaseCost> kinds;  // bases that differ by their index alone cost the same
@@ -43,16 +41,16 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
   remember(estimate.first_base, estimate.first);
   estimate.left.resize(plan.bases.size());
   for (const PlannedRun& run : plan.runs) {
-    if (!left_run(run)) continue;
+    if (!left(run.identity)) continue;
     const ArmCost& arm = arm_of(run);
     const BaseCost& base = base_of(run);
     estimate.left[run.base].runs.push_back(arm.run_seconds);
-    if (left_base(plan.bases[run.base])) estimate.left[run.base].base = base.seconds;
+    if (left(plan.bases[run.base].identity)) estimate.left[run.base].base = base.seconds;
     remember(base, arm);
   }
   std::map<std::string, double> labels;  // as bases: those that differ by the base alone cost the same
   for (const PlannedLabels& one : plan.labels) {
-    if (!left_labels(one)) continue;
+    if (!left(one.identity)) continue;
     const std::string kind =
         config::config_hash(base_identity_of(one.config)) + config::config_hash(labels_identity_of(one.config));
     estimate.left[one.base].labels += measured_once(labels, kind, [&] { return measure_labels(one.config); });

@@ -6,6 +6,7 @@
 #include <stet/schedule/work_left.hpp>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace stet {
@@ -18,11 +19,9 @@ struct CostEstimate {
 };
 
 /// Measures every arm with a run left (the first arm always), and every kind of base once, for about `seconds` a part.
-/// `left_base`, `left_run` and `left_labels` tell what is still to do.
+/// `left` tells of a task's identity whether it is still to do.
 [[nodiscard]] CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
-                                         const std::function<bool(const PlannedBase&)>& left_base,
-                                         const std::function<bool(const PlannedRun&)>& left_run,
-                                         const std::function<bool(const PlannedLabels&)>& left_labels,
+                                         const std::function<bool(const std::string& identity)>& left,
                                          double seconds = 0.25);
 
 }  // namespace stet

@@ -6,26 +6,16 @@ namespace stet {
 
 PlanStatus status_of(const Plan& plan, const Workspace& workspace, const std::string& session) {
   PlanStatus status;
-  const auto look = [&](const std::filesystem::path& folder, const std::string& name, int& finished) {
-    if (task::finished(folder)) {
-      ++finished;
-    } else if (const std::optional<task::Failure> failure = task::failure(folder, session)) {
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    const bool finished = task::finished(task.folder);
+    if (task.kind == PlannedTask::Kind::base) ++status.bases, status.bases_finished += finished ? 1 : 0;
+    if (task.kind == PlannedTask::Kind::run) ++status.runs, status.runs_finished += finished ? 1 : 0;
+    if (finished) continue;
+    if (const std::optional<task::Failure> failure = task::failure(task.folder, session)) {
       ++status.failed;
-      status.failures.push_back(name + ": " + failure->message);
+      status.failures.push_back(task.name + ": " + failure->message);
       if (status.first_error == 0) status.first_error = failure->exit_code;
     }
-  };
-  for (const PlannedBase& base : plan.bases) {
-    ++status.bases;
-    look(workspace.base_folder(base), task_name(base), status.bases_finished);
-  }
-  for (const PlannedLabels& labels : plan.labels) {
-    int finished = 0;  // not part of what is counted
-    look(workspace.labels_folder(labels, plan.bases[labels.base]), task_name(labels), finished);
-  }
-  for (const PlannedRun& run : plan.runs) {
-    ++status.runs;
-    look(workspace.run_folder(run), task_name(run), status.runs_finished);
   }
   return status;
 }

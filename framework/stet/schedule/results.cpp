@@ -43,18 +43,14 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
   write_file_atomically(workspace.folder() / "table.csv", report::to_csv(table));
   write_file_atomically(workspace.folder() / "plan.toml", config::to_toml(plan.document));
   std::string certification = "Table 0: what the base models recall (greedy exact match, %).\n";
-  for (const PlannedBase& base : plan.bases) {
-    const std::filesystem::path file = workspace.base_folder(base) / "certification.md";
-    if (std::filesystem::exists(file))
-      certification +=
-          fmt::format("\nBase model {} ({})\n\n{}", base.index + 1, base.identity.substr(0, 10), read_file(file));
-  }
-  for (const PlannedLabels& labels : plan.labels) {
-    const PlannedBase& base = plan.bases[labels.base];
-    const std::filesystem::path file = workspace.labels_folder(labels, base) / "slick.md";
-    if (std::filesystem::exists(file))
-      certification += fmt::format("\nBase model {} ({}), by SLiCK\n\n{}", base.index + 1, base.identity.substr(0, 10),
-                                   read_file(file));
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    if (task.kind == PlannedTask::Kind::run) continue;
+    const bool labels = task.kind == PlannedTask::Kind::labels;
+    const std::filesystem::path file = task.folder / (labels ? "slick.md" : "certification.md");
+    if (!std::filesystem::exists(file)) continue;
+    const PlannedBase& base = plan.bases[task.base];
+    certification += fmt::format("\nBase model {} ({}){}\n\n{}", base.index + 1, base.identity.substr(0, 10),
+                                 labels ? ", by SLiCK" : "", read_file(file));
   }
   write_file_atomically(workspace.folder() / "certification.md", certification);
 }

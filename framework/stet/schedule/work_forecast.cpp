@@ -98,27 +98,17 @@ Forecast forecast(std::span<const ForecastTask> tasks, std::span<const Progress>
 
 WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::string session)
     : session_(std::move(session)) {
-  const auto add = [&](ForecastTask task, std::filesystem::path folder) {
-    tasks_.push_back(std::move(task));
-    folders_.push_back(std::move(folder));
-  };
-  const auto size = [](const RunConfig& config) {
-    return fmt::format("{} x {}, {} epochs", config.model.width, config.model.layers, config.pretrain.epochs);
-  };
-  using Kind = ForecastTask::Kind;
-  for (std::size_t i = 0; i < plan.bases.size(); ++i) {
-    const PlannedBase& base = plan.bases[i];
-    add({.kind = Kind::base, .identity = base.identity, .like = size(base.config), .base = i},
-        workspace.base_folder(base));
-  }
-  for (const PlannedLabels& labels : plan.labels) {
-    add({.kind = Kind::labels, .identity = labels.identity, .like = size(labels.config), .base = labels.base},
-        workspace.labels_folder(labels, plan.bases[labels.base]));
-  }
-  for (const PlannedRun& run : plan.runs) {
-    const std::filesystem::path folder = workspace.run_folder(run);
-    const bool copied = !task::finished(folder) && workspace.finished_elsewhere(run);
-    add({.kind = Kind::run, .identity = run.identity, .like = run.arm, .costs = !copied, .base = run.base}, folder);
+  for (PlannedTask& task : workspace.tasks(plan)) {
+    const RunConfig& config = *task.config;
+    const std::string size =
+        fmt::format("{} x {}, {} epochs", config.model.width, config.model.layers, config.pretrain.epochs);
+    const bool copied = task.run != nullptr && !task::finished(task.folder) && workspace.finished_elsewhere(*task.run);
+    tasks_.push_back({.kind = task.kind,
+                      .identity = std::move(task.identity),
+                      .like = task.run != nullptr ? task.run->arm : size,
+                      .costs = !copied,
+                      .base = task.base});
+    folders_.push_back(std::move(task.folder));
   }
 }
 

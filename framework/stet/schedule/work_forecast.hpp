@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/plan/plan.hpp>
-#include <stet/run/progress.hpp>
+#include <stet/run/record/progress.hpp>
 #include <stet/run/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 
@@ -18,7 +18,7 @@ namespace stet {
 
 /// A base model, its labels, or a run.
 struct ForecastTask {
-  enum class Kind { base, labels, run };
+  using Kind = PlannedTask::Kind;
   Kind kind = Kind::run;
   std::string identity;             ///< as in Progress
   std::string like;                 ///< tasks of a kind that share it should cost the same: of one arm, of one size

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <stet/plan/plan.hpp>
-#include <stet/run/progress.hpp>
+#include <stet/run/record/progress.hpp>
 #include <stet/run/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 

@@ -3,7 +3,7 @@
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 
 #include <utility>
 
@@ -21,6 +21,23 @@ std::filesystem::path Workspace::labels_folder(const PlannedLabels& labels, cons
 }
 std::filesystem::path Workspace::run_folder(const PlannedRun& run) const {
   return folder_ / "runs" / run.folder_name();
+}
+
+std::vector<PlannedTask> Workspace::tasks(const Plan& plan) const {
+  using Kind = PlannedTask::Kind;
+  std::vector<PlannedTask> tasks;
+  tasks.reserve(plan.bases.size() + plan.labels.size() + plan.runs.size());
+  const auto add = [&tasks](Kind kind, std::size_t base, const auto& planned, std::filesystem::path folder) {
+    tasks.push_back({kind, base, planned.identity, task_name(planned), std::move(folder), &planned.config, nullptr});
+  };
+  for (std::size_t i = 0; i < plan.bases.size(); ++i) add(Kind::base, i, plan.bases[i], base_folder(plan.bases[i]));
+  for (const PlannedLabels& one : plan.labels)
+    add(Kind::labels, one.base, one, labels_folder(one, plan.bases[one.base]));
+  for (const PlannedRun& run : plan.runs) {
+    add(Kind::run, run.base, run, run_folder(run));
+    tasks.back().run = &run;
+  }
+  return tasks;
 }
 
 void Workspace::announce(const PlannedRun& run) const {

@@ -9,13 +9,26 @@
 
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/plan/plan.hpp>
-#include <stet/run/task_record.hpp>
+#include <stet/run/record/task_record.hpp>
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace stet {
+
+/// One task of a plan, and where it is done.
+struct PlannedTask {
+  enum class Kind { base, labels, run };
+  Kind kind = Kind::base;
+  std::size_t base = 0;  ///< number of the base model that it is, or stands on
+  std::string identity;
+  std::string name;  ///< task_name()
+  std::filesystem::path folder;
+  const RunConfig* config = nullptr;
+  const PlannedRun* run = nullptr;  ///< null unless it is one
+};
 
 class Workspace {
  public:
@@ -27,6 +40,9 @@ class Workspace {
   /// Beside the base, in its folder.
   [[nodiscard]] std::filesystem::path labels_folder(const PlannedLabels& labels, const PlannedBase& base) const;
   [[nodiscard]] std::filesystem::path run_folder(const PlannedRun& run) const;
+
+  /// Bases, then labels, then runs, each in the plan's order. The plan must outlive them.
+  [[nodiscard]] std::vector<PlannedTask> tasks(const Plan& plan) const;
 
   /// Makes a finished run known to other experiments under the same root.
   void announce(const PlannedRun& run) const;

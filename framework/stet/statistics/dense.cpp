@@ -5,14 +5,13 @@
 
 namespace stet::report {
 
-Cholesky::Cholesky(std::span<const double> matrix, std::size_t n, double tolerance)
-    : n_(n), factor_(matrix.begin(), matrix.end()) {
+Cholesky::Cholesky(std::span<const double> matrix, std::size_t n) : n_(n), factor_(matrix.begin(), matrix.end()) {
   STET_ASSERT(matrix.size() == n * n);
+  constexpr double tolerance = 1e-11;
   for (std::size_t j = 0; j < n; ++j) {
     double pivot = factor_[j * n + j];
     for (std::size_t k = 0; k < j; ++k) pivot -= factor_[j * n + k] * factor_[j * n + k];
     const bool kept = pivot > tolerance * std::abs(matrix[j * n + j]) && pivot > 0;
-    full_rank_ = full_rank_ && kept;
     const double diagonal = kept ? std::sqrt(pivot) : 0.0;
     factor_[j * n + j] = diagonal;
     for (std::size_t i = j + 1; i < n; ++i) {

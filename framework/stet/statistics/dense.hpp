@@ -1,4 +1,5 @@
-// The little linear algebra that a regression with a few dozen covariates needs.
+// The little linear algebra that a regression with a few dozen covariates needs. Not by Eigen: of columns that depend
+// on each other its pivoting leaves out the smallest, and not the last, so results would be others.
 #pragma once
 
 #include <cstddef>
@@ -7,22 +8,20 @@
 
 namespace stet::report {
 
-/// Cholesky factor of a symmetric matrix [n, n] (row-major; the lower triangle is read). A pivot below `tolerance`
+/// Cholesky factor of a symmetric matrix [n, n] (row-major; the lower triangle is read). A pivot below 1e-11
 /// times its diagonal element marks a column that the ones before it determine: it is left out (its row and column of
 /// the factor are 0, and its element of every solution is 0).
 class Cholesky {
  public:
-  Cholesky(std::span<const double> matrix, std::size_t n, double tolerance = 1e-11);
+  Cholesky(std::span<const double> matrix, std::size_t n);
 
   [[nodiscard]] std::vector<double> solve(std::span<const double> right) const;
-  [[nodiscard]] bool full_rank() const noexcept { return full_rank_; }
   /// Diagonal of the inverse; 0 at columns that were left out.
   [[nodiscard]] std::vector<double> inverse_diagonal() const;
 
  private:
   std::size_t n_;
   std::vector<double> factor_;  // [n, n], lower
-  bool full_rank_ = true;
 };
 
 }  // namespace stet::report

@@ -1,5 +1,6 @@
 // The plugin of the installation test: a label-smoothing term, because it touches tensors, configuration and errors.
 #include <stet/plugin.hpp>
+#include <stet/sdk/row_losses.hpp>
 
 namespace {
 
@@ -15,6 +16,7 @@ class Smoothing final : public stet::Regularizer {
 
   /// strength times the cross-entropy against the uniform distribution.
   [[nodiscard]] at::Tensor output_loss(const stet::OutputContext& context) override {
+    if (strength_ == 0) return stet::no_term();
     const at::Tensor uniform = -at::log_softmax(context.logits, -1).mean(-1);
     return strength_ * (context.row_weights * uniform).sum();
   }

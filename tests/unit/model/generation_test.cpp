@@ -1,8 +1,8 @@
 // Cached generation against the plain loop that reads everything again for every token.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/model/generation.hpp>
-#include <stet/model/hugging_face/foreign_weights.hpp>
 #include <stet/model/token_sampler.hpp>
 
 #include <fixtures_folder.hpp>

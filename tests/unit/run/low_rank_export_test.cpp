@@ -1,7 +1,7 @@
 // A model that was trained by low-rank changes, exported in Hugging Face's layout and read back: merged, with nothing
 // left over.
-#include <stet/model/hugging_face/foreign_export.hpp>
-#include <stet/run/model_folder.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
+#include <stet/run/record/model_folder.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <experiment_support.hpp>

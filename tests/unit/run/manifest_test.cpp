@@ -1,4 +1,4 @@
-#include <stet/run/manifest.hpp>
+#include <stet/run/record/manifest.hpp>
 
 #include <experiment_support.hpp>
 #include <stet/model/transformer.hpp>

@@ -1,10 +1,10 @@
 // Models from every sort of folder, and exported ones read back.
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/model/hugging_face/foreign_export.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/run/base_model.hpp>
 
 #include <experiment_support.hpp>

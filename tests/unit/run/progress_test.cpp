@@ -1,4 +1,4 @@
-#include <stet/run/progress.hpp>
+#include <stet/run/record/progress.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include <stet/run/trainer_checkpoint.hpp>
+#include <stet/run/training/trainer_checkpoint.hpp>
 
 #include <gtest/gtest.h>
 

@@ -36,8 +36,7 @@ double memory_of(const std::string& more) {
                                           more),
       {}, registry);
   return estimate_cost(
-             plan, registry, [](const PlannedBase&) { return true; }, [](const PlannedRun&) { return true; },
-             [](const PlannedLabels&) { return true; }, 0.02)
+             plan, registry, [](const std::string&) { return true; }, 0.02)
       .memory_bytes;
 }
 

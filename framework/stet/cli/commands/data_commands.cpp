@@ -125,7 +125,8 @@ int data_build_command(const Options& options, Session& session) {
     result = build_shards(world, build, [&](const ShardBuildProgress& progress) {
       if (!display) return;
       const std::string whose = world.size() > 1 ? fmt::format(" (rank 0 of {})", world.size()) : "";
-      display->update(static_cast<double>(progress.bytes_done), static_cast<double>(progress.bytes_all),
+      const double fraction = static_cast<double>(progress.bytes_done) / static_cast<double>(progress.bytes_all);
+      display->update(fraction, fraction > 0 ? watch.seconds() * (1 / fraction - 1) : 0,
                       fmt::format("{} of {}{}", format_bytes(static_cast<double>(progress.bytes_done)),
                                   format_bytes(static_cast<double>(progress.bytes_all)), whose),
                       static_cast<double>(progress.tokens) / std::max(watch.seconds(), 1e-3));

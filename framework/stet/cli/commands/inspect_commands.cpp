@@ -6,7 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/cli/machine.hpp>
-#include <stet/model/hugging_face/verify.hpp>
+#include <stet/hugging_face/verify.hpp>
 #include <stet/plugin/registry.hpp>
 
 #include <fmt/format.h>

@@ -6,15 +6,15 @@
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/base/whole_number.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
-#include <stet/model/hugging_face/foreign_export.hpp>
-#include <stet/run/model_folder.hpp>
+#include <stet/run/record/model_folder.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace stet {
 
@@ -37,14 +37,13 @@ std::vector<std::int32_t> read_ids(const std::string& text) {
   std::vector<std::int32_t> ids;
   for (const std::string& word : split(text, ' ')) {
     if (word.empty()) continue;
-    std::int32_t id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || end != word.data() + word.size()) {
+    const auto id = whole_number<std::int32_t>(word);
+    if (!id) {
       throw Error(ErrorKind::config, "the folder has no tokenizer.json, so the prompt must be token ids")
           .expected("--prompt \"12 7 301\"")
           .received(word);
     }
-    ids.push_back(id);
+    ids.push_back(*id);
   }
   return ids;
 }

@@ -25,14 +25,13 @@ namespace {
 /// Times steps of every arm and says what is left.
 void print_costs(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
                  const PlanStatus& status) {
-  const CostEstimate estimate = estimate_cost(
-      plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
-      [&](const PlannedRun& run) {
-        return !task::finished(workspace.run_folder(run)) && !workspace.finished_elsewhere(run);
-      },
-      [&](const PlannedLabels& labels) {
-        return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base]));
-      });
+  std::set<std::string> left;
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    if (!task::finished(task.folder) && (task.run == nullptr || !workspace.finished_elsewhere(*task.run)))
+      left.insert(task.identity);
+  }
+  const CostEstimate estimate =
+      estimate_cost(plan, registry, [&left](const std::string& identity) { return left.contains(identity); });
   const int workers = worker_count(options.jobs, status);
   const double elapsed = elapsed_seconds(estimate.left, workers);
   const double busy = total_seconds(estimate.left) / workers;  // if all could be divided

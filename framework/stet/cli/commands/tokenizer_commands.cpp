@@ -5,6 +5,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
+#include <stet/base/whole_number.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
@@ -15,7 +16,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -94,10 +94,8 @@ void add_file(BpeTrainer& trainer, const std::filesystem::path& file, double& by
 }
 
 TokenId parse_id(std::string_view text, const Tokenizer& tokenizer) {
-  TokenId id = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size() || id < 0 ||
-      static_cast<std::size_t>(id) >= tokenizer.vocabulary_size()) {
+  const TokenId id = whole_number<TokenId>(text).value_or(-1);
+  if (id < 0 || static_cast<std::size_t>(id) >= tokenizer.vocabulary_size()) {
     throw Error(ErrorKind::config, "no token has this id")
         .expected(fmt::format("a number from 0 to {}", tokenizer.vocabulary_size() - 1))
         .received(mend_utf8(text));

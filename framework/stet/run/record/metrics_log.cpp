@@ -1,0 +1,80 @@
+#include <stet/run/record/metrics_log.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/log.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace stet {
+
+namespace {
+[[noreturn]] void fail_metrics(const std::filesystem::path& path, int reason) {
+  auto error = Error(ErrorKind::data, std::string("cannot write metrics: ") + std::strerror(reason)).at(path.string());
+  if (reason == ENOSPC) error.hint("the disk is full; free some space and run again");
+  throw error;
+}
+}  // namespace
+
+MetricsLog::MetricsLog(std::filesystem::path path, bool writes) : path_(std::move(path)), writes_(writes) {}
+
+MetricsLog::~MetricsLog() {
+  if (descriptor_ < 0) return;
+  flush();
+  ::close(descriptor_);
+}
+
+void MetricsLog::cut(std::uint64_t bytes) {
+  if (!writes_) return;
+  STET_ASSERT(descriptor_ < 0);
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  struct stat there {};
+  if (descriptor_ < 0 || ::fstat(descriptor_, &there) != 0) fail_metrics(path_, errno);
+  size_ = std::min(bytes, static_cast<std::uint64_t>(there.st_size));
+  if (size_ < bytes)
+    log::warning("{} is shorter than the checkpoint knew it: lines of earlier steps are lost", path_.string());
+  if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) fail_metrics(path_, errno);
+}
+
+void MetricsLog::append(std::string_view line) noexcept {
+  if (!writes_) return;
+  waiting_.append(line).push_back('\n');
+  const double now = unix_now();
+  if (now >= flushed_ && now - flushed_ < 1) return;
+  flush();
+  flushed_ = now;
+}
+
+std::uint64_t MetricsLog::sync() {
+  if (!writes_) return 0;
+  STET_ASSERT(descriptor_ >= 0);
+  flush();
+  if (failure_ == 0 && ::fsync(descriptor_) != 0) failure_ = errno;
+  if (failure_ != 0) fail_metrics(path_, failure_);
+  return size_;
+}
+
+void MetricsLog::flush() noexcept {
+  std::size_t done = 0;
+  while (done < waiting_.size() && failure_ == 0) {
+    const ssize_t written =
+        ::pwrite(descriptor_, waiting_.data() + done, waiting_.size() - done, static_cast<off_t>(size_));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      failure_ = errno;
+      break;
+    }
+    done += static_cast<std::size_t>(written);
+    size_ += static_cast<std::uint64_t>(written);
+  }
+  waiting_.clear();
+}
+
+}  // namespace stet

@@ -1,0 +1,136 @@
+#include <stet/run/record/task_record.hpp>
+
+#include <stet/base/host_identity.hpp>
+#include <stet/run/record/model_folder.hpp>
+#include <stet/text/json.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace stet::task {
+
+namespace {
+/// Temporary files of AtomicFile. Whoever calls holds the task's lock, so they are nobody's.
+void remove_half_written(const std::filesystem::path& task) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(task)) {
+    if (entry.is_regular_file() && entry.path().filename().string().find(".tmp.") != std::string::npos)
+      files.push_back(entry.path());
+  }
+  for (const std::filesystem::path& file : files) std::filesystem::remove(file);
+}
+}  // namespace
+
+bool holds_model(const std::filesystem::path& task) {
+  return std::all_of(own_model_files.begin(), own_model_files.end(),
+                     [&](const char* name) { return std::filesystem::exists(task / name); });
+}
+
+bool finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
+
+std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session) {
+  if (!std::filesystem::exists(task / "failed.json")) return std::nullopt;
+  try {
+    const auto json = nlohmann::json::parse(read_file(task / "failed.json"));
+    if (json.at("session").get<std::string>() != session) return std::nullopt;
+    return Failure{json.at("message").get<std::string>(), json.at("exit_code").get<int>()};
+  } catch (const std::exception&) {
+    return std::nullopt;  // written half by a dying process: not a failure of this session
+  }
+}
+
+bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock) {
+  std::string got;
+  collectively(communicator, [&] {
+    if (communicator.rank() != 0) return;
+    std::filesystem::create_directories(task);
+    lock = FileLock::try_acquire(task / "lock");
+    got = lock ? "yes" : "";
+    if (lock) remove_half_written(task);
+  });
+  return !communicator.broadcast_text(got, 0).empty();
+}
+
+void tidy(const std::filesystem::path& task) noexcept {
+  try {
+    if (!finished(task) || !std::filesystem::exists(task / "checkpoints")) return;
+    if (const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock"))
+      std::filesystem::remove_all(task / "checkpoints");
+  } catch (const std::exception&) {
+    // Untidy is not wrong, and one rank alone calls this: it must not fail alone.
+  }
+}
+
+namespace {
+
+/// What `read` makes of a task's finished.json.
+template <class Read>
+auto read_record(const std::filesystem::path& task, const Read& read) {
+  const std::filesystem::path file = task / "finished.json";
+  const char* const again = "it was altered; remove it, and the task is made again";
+  try {
+    return read(parse_json(read_file(file), file.string()));
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what())
+        .at(file.string())
+        .hint(again);
+  } catch (Error& error) {
+    error.hint(again);
+    throw;
+  }
+}
+
+void write_record(const std::filesystem::path& task, const nlohmann::json& record) {
+  write_file_atomically(task / "finished.json", record.dump(1) + "\n");
+}
+
+}  // namespace
+
+Record record(const std::filesystem::path& task) {
+  return read_record(task, [](const nlohmann::json& json) -> Record {
+    const auto wall = json.at("seconds").get<double>();
+    // A task of an older stet knows its time of the wall alone.
+    return {{wall, json.value("processor_seconds", wall)},
+            json.at("ranks").get<int>(),
+            json.value("ended", 0.0),
+            json.value("outcomes", std::string())};
+  });
+}
+
+void copy_record(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& outcomes) {
+  write_record(to, read_record(from, [&](nlohmann::json json) {
+                 json["outcomes"] = outcomes;
+                 return json;
+               }));
+}
+
+void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks, const std::string& outcomes) {
+  std::error_code ignored;
+  std::filesystem::remove(task / "failed.json", ignored);
+  nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor},
+                      {"ranks", ranks},        {"time", utc_now()},
+                      {"ended", unix_now()},   {"host", host_name()}};
+  if (!outcomes.empty()) json["outcomes"] = outcomes;
+  write_record(task, json);
+}
+
+void mark_failed(const std::filesystem::path& task, const std::string& session, const Error& error) {
+  nlohmann::json json{{"session", session},
+                      {"message", error.what()},
+                      {"exit_code", error.exit_code()},
+                      {"time", utc_now()},
+                      {"host", host_name()}};
+  const std::pair<const char*, const std::string&> parts[] = {
+      {"what", error.message()},      {"where", error.where()}, {"expected", error.expected()},
+      {"received", error.received()}, {"hint", error.hint()},   {"detail", error.detail()}};
+  for (const auto& [name, part] : parts) {
+    if (!part.empty()) json[name] = part;
+  }
+  write_file_atomically(task / "failed.json",
+                        json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace stet::task

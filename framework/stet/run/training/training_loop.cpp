@@ -1,0 +1,28 @@
+#include <stet/run/training/training_loop.hpp>
+
+namespace stet {
+
+void run_training_loop(const TrainingSpan& span, const std::string& phase, const std::int64_t& step,
+                       std::uint64_t& position, Trainer& trainer, StepBoundary& boundary, Communicator& communicator,
+                       const TrainingHooks& hooks) {
+  const std::uint64_t end = span.end();
+  const std::int64_t total_steps = span.total_steps();
+  bool goes_on = true;
+  while (position < end && goes_on) {
+    const BatchRange range = batch_at(position, span.data.epoch_size, span.batch_size);
+    communicator.recorder().step(phase, step);
+    const StepReport report = trainer.step(span.data, span.sampler, range, total_steps);
+    position = range.end;
+    if (hooks.stepped) hooks.stepped(report);
+    if (hooks.epoch_ended && position % span.data.epoch_size == 0)
+      goes_on = hooks.epoch_ended(position / span.data.epoch_size);
+    const StepBoundary::Due due = boundary.look();
+    if (due.save) {
+      if (hooks.save) hooks.save();
+      boundary.saved();
+    }
+    if (due.stop) throw Stopped{};
+  }
+}
+
+}  // namespace stet
