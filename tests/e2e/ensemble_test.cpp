@@ -143,7 +143,7 @@ TEST_F(EnsembleTest, AGroupsFailureIsItsRunsFailureAlone) {
 TEST_F(EnsembleTest, AStoppedJobGoesOnWithOtherGroups) {
   Process job(on_ranks(2, run_words({"--ranks-per-run", "1"})), mine_.path());
   wait_for(3, job);
-  job.signal(SIGUSR1);  // mpirun passes it on
+  job.signal(SIGUSR2);  // mpirun passes it on
   ASSERT_TRUE(ended_with(job.wait(), 75));
   const Outcome rest = stet(mine_.path(), run_words());
   ASSERT_TRUE(ended_with(rest, 0));

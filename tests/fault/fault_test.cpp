@@ -187,7 +187,7 @@ TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
   std::size_t next = 0;
   for (const int milliseconds : {0, 20, 60, 150, 300, 600, 1000}) {
     for (const Words& more : {Words{"--jobs", "1"}, Words{"--worker"}}) {
-      const int number = std::array{SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT}[next++ % 5];
+      const int number = std::array{SIGTERM, SIGHUP, SIGUSR2, SIGINT}[next++ % 4];
       Process process(stet_words(run_words(more)), mine_.path());
       std::this_thread::sleep_for(
           std::chrono::milliseconds(milliseconds + 15));  // the test's own fork, the launcher's first line
@@ -198,6 +198,30 @@ TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
     }
   }
   finish_and_compare();
+}
+
+TEST_F(FaultTest, ACheckpointMayBeAskedForAndTheRunGoesOn) {
+  Process process(stet_words(run_words({"--jobs", "1", "--set", "checkpoint.seconds=1e6"})), mine_.path());
+  bool seen = false;
+  while (process.running() && !seen) {
+    process.signal(SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    seen = !checkpoints_in(mine_.path()).empty();
+  }
+  EXPECT_TRUE(seen);
+  const Outcome finished = process.wait();
+  ASSERT_TRUE(ended_with(finished, 0));
+  EXPECT_EQ(finished.out, first_->out);
+}
+
+TEST_F(FaultTest, TheClockStopsARun) {
+  const Outcome stopped = Process(stet_words(run_words()), mine_.path(), {{"STET_STOP_AT", "1764500000"}}).wait();
+  ASSERT_TRUE(ended_with(stopped, 75));
+  EXPECT_TRUE(has(stopped.err, "stopped by the clock (STET_STOP_AT)"));
+  finish_and_compare();
+  const Outcome wrong = Process(stet_words(run_words()), mine_.path(), {{"STET_STOP_AT", "soon"}}).wait();
+  ASSERT_TRUE(ended_with(wrong, 2));
+  EXPECT_TRUE(has(wrong.err, "bad environment variable STET_STOP_AT"));
 }
 
 TEST_F(FaultTest, MetricsGrowWhileTheRunGoesOnAndAreNoPartOfACheckpoint) {
@@ -294,7 +318,7 @@ TEST_F(FaultTest, ASignalThatTheLauncherPassesOnStopsAllRanks) {
   while (process.running() && (!fs::exists(mine_ / "runs") || checkpoints_in(mine_ / "runs").empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  process.signal(SIGUSR1);  // what Slurm sends before the time is up; mpirun forwards it
+  process.signal(SIGUSR2);  // what Slurm sends before the time is up; mpirun forwards it
   const Outcome stopped = process.wait();
   ASSERT_TRUE(ended_with(stopped, 75));
   EXPECT_EQ(count_of(stopped.err, "the same command goes on from here"), 1U);
