@@ -44,7 +44,7 @@ TEST(JobScript, SaysWhatSlurmIsAskedFor) {
                            "margin=75 requeue=yes most_idle=3\n"}) {
     EXPECT_TRUE(has(script, line));
   }
-  EXPECT_FALSE(has(script, "--array"));
+  EXPECT_FALSE(has(script, "#SBATCH --array"));
 }
 
 TEST(JobScript, AnArrayHasALogATask) {

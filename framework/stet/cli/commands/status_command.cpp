@@ -79,10 +79,12 @@ void print_tasks(const fs::path& folder, const batch::Submission& last, Session&
   const Plan plan = make_plan(last.file, last.overrides, registry);
   const Workspace workspace(folder.parent_path().empty() ? "." : folder.parent_path(), plan.name);
   Count bases, labels, runs;
-  for (const PlannedBase& base : plan.bases) bases.add(workspace.base_folder(base), task_name(base));
-  for (const PlannedLabels& one : plan.labels)
-    labels.add(workspace.labels_folder(one, plan.bases[one.base]), task_name(one));
-  for (const PlannedRun& run : plan.runs) runs.add(workspace.run_folder(run), task_name(run));
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    Count& count = task.kind == PlannedTask::Kind::base     ? bases
+                   : task.kind == PlannedTask::Kind::labels ? labels
+                                                            : runs;
+    count.add(task.folder, task.name);
+  }
   const std::size_t failed = bases.failed.size() + labels.failed.size() + runs.failed.size();
   const std::size_t running = bases.running.size() + labels.running.size() + runs.running.size();
   fmt::print("  finished: {}/{} bases, {}/{} runs; {} tasks under way, {} failed\n", bases.finished, bases.all,

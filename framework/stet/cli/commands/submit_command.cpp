@@ -24,6 +24,7 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -71,12 +72,12 @@ Needs measure(const Plan& plan, const Workspace& workspace, PluginRegistry& regi
               int processes) {
   const TemporaryFolder answer;
   run_in_child(world, [&] {  // plugins' hooks are called
-    const CostEstimate estimate = estimate_cost(
-        plan, registry, [&](const PlannedBase& base) { return !task::finished(workspace.base_folder(base)); },
-        [&](const PlannedRun& run) { return !task::finished(workspace.run_folder(run)); },
-        [&](const PlannedLabels& labels) {
-          return !task::finished(workspace.labels_folder(labels, plan.bases[labels.base]));
-        });
+    std::set<std::string> left;
+    for (const PlannedTask& task : workspace.tasks(plan)) {
+      if (!task::finished(task.folder)) left.insert(task.identity);
+    }
+    const CostEstimate estimate =
+        estimate_cost(plan, registry, [&left](const std::string& identity) { return left.contains(identity); });
     const double checkpoint =
         static_cast<double>(estimate.first_base.parameters) * 4 * 4 + estimate.first.snapshot_bytes;
     write_file_atomically(
