@@ -101,18 +101,28 @@ same "$status" 0 "a single test: $out"
 run "$project/stet" test -L nosuch
 [ "$status" != 0 ] || die "no test at all passes: $out"
 
+# A missing package that nobody may install: the line to type. One of the tests alone is asked for by `test` alone.
+mkdir "$scratch/bin"
+printf '#!/bin/sh\necho 1000\n' >"$scratch/bin/id"
+printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/sudo"
+chmod +x "$scratch/bin/id" "$scratch/bin/sudo"
+if command -v dpkg-query >/dev/null; then
+  printf '#:tests\nstet-no-such-test-package\n' >>"$project/docker/packages.txt"
+  run env PATH="$scratch/bin:$PATH" "$project/stet" build
+  same "$status" 0 "a missing package of the tests"
+  run env PATH="$scratch/bin:$PATH" "$project/stet" test
+  same "$status" 2 "a missing package of the tests, for a test"
+  grep -q 'apt-get install -y --no-install-recommends stet-no-such-test-package' "$scratch/errors" || die "no line to type: $(cat "$scratch/errors")"
+fi
+printf 'bash\n' >"$project/docker/packages.txt"
+
 # A mistake in the source: status 2, and the compiler's words.
 echo 'int mistake = ;' >>"$project/main.c"
 run "$project/stet"
 same "$status" 2 "a failing build"
 grep -q "int mistake" "$scratch/errors" || die "the compiler's words are not shown: $(cat "$scratch/errors")"
 
-# A missing package that nobody may install: the line to type.
 echo stet-no-such-package >>"$project/docker/packages.txt"
-mkdir "$scratch/bin"
-printf '#!/bin/sh\necho 1000\n' >"$scratch/bin/id"
-printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/sudo"
-chmod +x "$scratch/bin/id" "$scratch/bin/sudo"
 if command -v dpkg-query >/dev/null; then
   run env PATH="$scratch/bin:$PATH" "$project/stet"
   same "$status" 2 "a missing package"

@@ -26,6 +26,8 @@
 #   LAB_PROCTRACK, LAB_TASK   default linuxproc and task/none: no cgroups
 #
 # It runs as root or as an ordinary user; jobs run as that same user.
+# shellcheck disable=SC2015,SC2016,SC2086,SC2119,SC2120  # lists in plain variables; "a, or else b" on purpose
+set -euo pipefail
 set -euo pipefail
 
 LAB_DIR=${LAB_DIR:-${TMPDIR:-/tmp}/slurmlab.$(id -u)}

@@ -12,7 +12,7 @@
 #   lost_node        a node's slurmd is killed, and the node set down
 #   stopped_rank     a rank is stopped: the watchdog ends the life, the next goes on
 #   array            three tasks share the runs, behind a job for the base model
-#   no_progress      a job whose runs cannot get further is not requeued for ever
+#   no_progress      a job whose process dies again and again is not requeued for ever
 set -euo pipefail
 program=$1 work=$2 name=$3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,7 +34,7 @@ out=$work/$name folder=$work/$name/slurm
 rm -rf "$out"
 mkdir -p "$out"
 LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/stet-lab.XXXX")/lab
-export LAB_DIR LAB_REQUEUE_DELAY=3 LAB_KILLWAIT=5
+export LAB_DIR LAB_REQUEUE_DELAY=5 LAB_KILLWAIT=5
 # One node of many cores: the story is about jobs, not about who gets which core.
 export LAB_CPUS=4
 if [ "$name" = preemption ]; then
@@ -43,7 +43,10 @@ if [ "$name" = preemption ]; then
 fi
 end() {
   status=$?
-  if [ "$status" != 0 ]; then tail -n +1 "$folder"/slurm/*.out "$out"/submit.log 2>/dev/null | tail -n 80 >&2 || true; fi
+  if [ "$status" != 0 ]; then
+    { squeue -l; sinfo -N -l; grep -v debug "$LAB_DIR/log/slurmctld.log" | tail -n 30; } >&2 || true
+    tail -n +1 "$folder"/slurm/*.out "$out"/submit.log 2>/dev/null | tail -n 80 >&2 || true
+  fi
   "$here/lab.sh" stop || true
   rm -rf "$(dirname "$LAB_DIR")"
   exit "$status"
@@ -81,12 +84,10 @@ done_and_same() {
   ! compgen -G "$folder/runs/*/*.tmp*" >/dev/null || fail "a half-written file was left"
   echo "the same table, after $(lives) lives"
 }
-rank_pid() {  # of the rank on node N: its step's processes have the node's name in their environment
+rank_pid() { # of the rank on node N
   local p
-  for p in $(pgrep -f "stet-engine.*$experiment\|$experiment" || pgrep stet-engine); do
-    if tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "SLURMD_NODENAME=$1" &&
-      tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "SLURM_CONF=$SLURM_CONF" &&
-      [ "$(cat "/proc/$p/comm")" = stet-engine ]; then
+  for p in $(pgrep -x stet-engine || true); do
+    if tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | grep -cx "SLURMD_NODENAME=$1\|SLURM_CONF=$SLURM_CONF" | grep -qx 2; then
       echo "$p"
       return
     fi
@@ -103,8 +104,8 @@ case $name in
     grep -q "1/1 bases, 4/4 runs" "$out/status" || fail "status"
     ;;
   time_limit)
-    # 60 s a life, stopped 50 s before its end.
-    "$program" submit "$experiment" --out "$out" --time 1 --margin 52
+    # 60 s a life, stopped 55 s before its end.
+    "$program" submit "$experiment" --out "$out" --time 1 --margin 55 --cores 1
     done_and_same
     second_life || fail "one life was enough: the clock was not heard"
     log | grep -q "stopped by the clock" || fail "no word of the clock"
@@ -164,11 +165,11 @@ case $name in
     for run in "$folder"/runs/*; do [ -s "$run/finished.json" ] || fail "$run is not finished"; done
     ;;
   no_progress)
-    # Stopped before it can do anything, every time.
-    submit --margin 1799 >/dev/null
-    until_true 60 "its end" is "$(job)" FAILED
-    [ "$(lives)" = 3 ] || fail "$(lives) lives"
+    # Its process dies at the first step of every run, in every life.
+    STET_FAULT=run.step:1 submit --ranks-per-node 1
+    until_true 120 "its end" is "$(job)" FAILED
     log | grep -q "3 lives got no further: not requeued" || fail "no word of why"
+    [ "$(lives)" -le 5 ] || fail "$(lives) lives"
     ;;
   *) fail "no scenario '$name'" ;;
 esac

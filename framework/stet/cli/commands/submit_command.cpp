@@ -188,7 +188,7 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
     if (most && *most < job.minutes) job.minutes = *most;
   }
   if (job.margin == 0) job.margin = 60;
-  job.margin = std::min(job.margin, std::max<std::int64_t>(job.minutes * 60 - 10, 1));
+  job.margin = std::min(job.margin, std::max<std::int64_t>(job.minutes * 60 - 5, 1));
   if (tasks == 0) return {job};
   std::vector<JobRequest> requests;
   if (left.bases > 0 || !plan.labels.empty()) {
