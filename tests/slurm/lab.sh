@@ -28,7 +28,6 @@
 # It runs as root or as an ordinary user; jobs run as that same user.
 # shellcheck disable=SC2015,SC2016,SC2086,SC2119,SC2120  # lists in plain variables; "a, or else b" on purpose
 set -euo pipefail
-set -euo pipefail
 
 LAB_DIR=${LAB_DIR:-${TMPDIR:-/tmp}/slurmlab.$(id -u)}
 LAB_NODES=${LAB_NODES:-2}
