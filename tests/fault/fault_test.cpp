@@ -18,7 +18,7 @@ Words run_words(const Words& more = {}) {
   return words;
 }
 
-/// What must be the same however a run came about. Not metrics and finished.json: they hold times.
+/// What must be the same however a run came about. Not finished.json: it holds times.
 std::map<std::string, std::string> results(const fs::path& folder) {
   std::map<std::string, std::string> all;
   for (const std::string name : {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml",
