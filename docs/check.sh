@@ -36,7 +36,7 @@ check_links() {
 
 check_shell() {
   command -v shellcheck >/dev/null || { echo "shellcheck is not installed" >&2; return 1; }
-  local scripts=(stet .ci/run)
+  local scripts=(stet .ci/run experiments/slurm/make)
   while read -r script; do scripts+=("$script"); done < <(files_of '*.sh')
   shellcheck "${scripts[@]}"
 }

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace stet::batch {
 
 namespace {
@@ -77,8 +79,11 @@ std::string job_script(const JobRequest& r) {
   } else {
     start.insert(start.end(), {"--mpi=none", "--ntasks=1", "--nodes=1"});
   }
+  std::string made_by = r.made_by;
+  std::replace_if(
+      made_by.begin(), made_by.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');  // one comment
   std::string text =
-      "#!/bin/bash\n# Made by: " + r.made_by +
+      "#!/bin/bash\n# Made by: " + made_by +
       "\n# It may be kept, changed, and submitted again with sbatch: what is finished is not done twice.\n";
   text += directives(r);
   text += "\nfolder=" + quoted(r.folder.string()) + "\n";

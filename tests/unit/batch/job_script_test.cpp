@@ -18,7 +18,7 @@ JobRequest request() {
   r.script = r.folder / "slurm/table2.sbatch";
   r.program = "/opt/stet/bin/stet";
   r.run = {"run", "/home/a/it's.toml", "--set", "data.path=\"/data/x y\""};
-  r.made_by = "stet submit it's.toml";
+  r.made_by = "stet submit it's.toml\nrm -rf";
   r.minutes = 90;
   r.margin = 75;
   return r;
@@ -34,7 +34,7 @@ TEST(JobScript, SaysWhatSlurmIsAskedFor) {
   r.avoid = {"n7", "n9"};
   r.options = {"--partition=gpu", "-A me"};
   const std::string script = job_script(r);
-  EXPECT_TRUE(script.starts_with("#!/bin/bash\n# Made by: stet submit it's.toml\n"));
+  EXPECT_TRUE(script.starts_with("#!/bin/bash\n# Made by: stet submit it's.toml rm -rf\n"));
   for (const char* line : {"#SBATCH --job-name=table2\n", "#SBATCH --nodes=2\n", "#SBATCH --ntasks-per-node=4\n",
                            "#SBATCH --cpus-per-task=3\n", "#SBATCH --mem-per-cpu=700M\n", "#SBATCH --time=90\n",
                            "#SBATCH --signal=USR2@75\n", "#SBATCH --requeue\n", "#SBATCH --open-mode=append\n",

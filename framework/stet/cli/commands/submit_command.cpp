@@ -164,7 +164,6 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
     const std::int64_t wanted = options.array ? 1 : tasks;
     job.cores_per_rank = options.cores > 0 ? options.cores : largest > 0 ? std::min(wanted, largest) : wanted;
     processes = job.cores_per_rank;
-    job.run.insert(job.run.end(), {"--jobs", std::to_string(job.cores_per_rank)});
   }
   std::int64_t tasks = 0;
   if (options.array) {
@@ -189,27 +188,38 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
   }
   if (job.margin == 0) job.margin = 60;
   job.margin = std::min(job.margin, std::max<std::int64_t>(job.minutes * 60 - 5, 1));
-  if (tasks == 0) return {job};
+  const auto with_workers = [](JobRequest request) {
+    if (!request.ranks) request.run.insert(request.run.end(), {"--jobs", std::to_string(request.cores_per_rank)});
+    return request;
+  };
+  if (tasks == 0) return {with_workers(job)};
   std::vector<JobRequest> requests;
   if (left.bases > 0 || !plan.labels.empty()) {
     JobRequest bases = job;
     bases.name += "-bases";
     bases.run.emplace_back("--bases-only");
-    requests.push_back(std::move(bases));
+    if (options.cores == 0) {
+      bases.cores_per_rank = std::max<std::int64_t>(left.bases, 1);
+      if (largest > 0) bases.cores_per_rank = std::min(bases.cores_per_rank, largest);
+    }
+    requests.push_back(with_workers(std::move(bases)));
   }
   job.run.emplace_back("--leave");
   const std::int64_t most = slurm == nullptr ? tasks : slurm->largest_array().value_or(tasks);
   for (std::int64_t begin = 0; begin < tasks; begin += most) {
     JobRequest part = job;
     part.array_tasks = std::min(most, tasks - begin);
-    requests.push_back(std::move(part));
+    requests.push_back(with_workers(std::move(part)));
   }
   return requests;
 }
 
 std::string what_it_is(const JobRequest& request) {
   if (request.array_tasks > 0) return fmt::format("array of {}", request.array_tasks);
-  return request.name.ends_with("-bases") && request.run.back() == "--bases-only" ? "base models" : "all that is left";
+  return request.name.ends_with("-bases") &&
+                 std::find(request.run.begin(), request.run.end(), "--bases-only") != request.run.end()
+             ? "base models"
+             : "all that is left";
 }
 
 std::string size_of(const JobRequest& r) {
