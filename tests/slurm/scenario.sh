@@ -79,7 +79,7 @@ second_life() { [ "$(lives)" -ge 2 ]; }
 finished() { [ -s "$folder/table.csv" ] && ! squeue -h -t RUNNING,PENDING,COMPLETING | grep -q .; }
 
 done_and_same() {
-  until_true 150 "the table" finished
+  until_true 400 "the table" finished
   cmp "$folder/table.csv" "$reference" || fail "another table than that of the uninterrupted run"
   ! compgen -G "$folder/runs/*/*.tmp*" >/dev/null || fail "a half-written file was left"
   echo "the same table, after $(lives) lives"
@@ -112,50 +112,50 @@ case $name in
     ;;
   requeue)
     submit --nodes 2
-    until_true 60 "a checkpoint" begun
+    until_true 180 "a checkpoint" begun
     scontrol requeue "$(job)"
-    until_true 60 "a second life" second_life
+    until_true 180 "a second life" second_life
     done_and_same
     ;;
   preemption)
     submit
-    until_true 60 "a checkpoint" begun
+    until_true 180 "a checkpoint" begun
     sbatch --parsable --partition=high --exclusive --nodes=2 --time=1 --output=/dev/null --wrap "sleep 3"
-    until_true 60 "a second life" second_life
+    until_true 180 "a second life" second_life
     done_and_same
     ;;
   scancel)
     submit --nodes 2
-    until_true 60 "a checkpoint" begun
+    until_true 180 "a checkpoint" begun
     "$program" cancel "$folder" | grep cancelled
-    until_true 30 "the end of the job" is "$(job)" CANCELLED
+    until_true 120 "the end of the job" is "$(job)" CANCELLED
     "$program" cancel "$folder" | grep "no job is in the queue"
     submit --nodes 2
     done_and_same
     ;;
   killed_rank)
     submit --nodes 2
-    until_true 60 "a checkpoint" begun
+    until_true 180 "a checkpoint" begun
     kill -KILL "$(rank_pid n2)"
-    until_true 60 "a second life" second_life
+    until_true 180 "a second life" second_life
     done_and_same
     grep -qx n2 "$folder/slurm/nodes-that-killed" || fail "the node that killed a rank was not noted"
     ;;
   lost_node)
     submit
-    until_true 60 "a checkpoint" begun
+    until_true 180 "a checkpoint" begun
     node=$(squeue -h -j "$(job)" -o %N)
     kill -KILL "$(cat "$LAB_DIR/run/$node.pid")"
     scontrol update nodename="$node" state=down reason=test
-    until_true 60 "a second life" second_life
+    until_true 180 "a second life" second_life
     done_and_same
     ;;
   stopped_rank)
     submit --nodes 2 --hang-timeout 5
-    until_true 60 "a checkpoint" begun
+    until_true 180 "a checkpoint" begun
     pid=$(rank_pid n2)
     kill -STOP "$pid"
-    until_true 90 "a second life" second_life
+    until_true 240 "a second life" second_life
     kill -KILL "$pid" 2>/dev/null || true
     done_and_same
     ;;
@@ -167,7 +167,7 @@ case $name in
   no_progress)
     # Its process dies at the first step of every run, in every life.
     STET_FAULT=run.step:1 submit --ranks-per-node 1
-    until_true 120 "its end" is "$(job)" FAILED
+    until_true 300 "its end" is "$(job)" FAILED
     log | grep -q "3 lives got no further: not requeued" || fail "no word of why"
     [ "$(lives)" -le 5 ] || fail "$(lives) lives"
     ;;
