@@ -183,6 +183,40 @@ TEST_F(FaultTest, ATerminatedRunGoesOn) {
   finish_and_compare();
 }
 
+TEST_F(FaultTest, CheckpointsAreVerifiedAndCompared) {
+  Process process(stet_words(run_words({"--jobs", "1", "--set", "checkpoint.seconds=0.01"})), mine_.path());
+  while (process.running() && (!fs::exists(mine_ / "runs") || checkpoints_in(mine_ / "runs").size() < 2)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  process.signal(SIGTERM);
+  ASSERT_TRUE(ended_with(process.wait(), 75));
+  const std::vector<fs::path> two = checkpoints_in(mine_ / "runs");
+  ASSERT_EQ(two.size(), 2U);
+  const auto checkpoint = [&](const Words& words) {
+    Words all = {"checkpoint"};
+    all.insert(all.end(), words.begin(), words.end());
+    return stet(mine_.path(), all);
+  };
+  const Outcome whole = checkpoint({"verify", "runs"});
+  EXPECT_TRUE(ended_with(whole, 0));
+  EXPECT_TRUE(has(whole.out, "2 whole, 0 broken"));
+  const Outcome same = checkpoint({"diff", two[0].string(), two[0].string()});
+  EXPECT_TRUE(ended_with(same, 0));
+  EXPECT_TRUE(has(same.out, "bit for bit"));
+  const Outcome other = checkpoint({"diff", two[0].string(), two[1].string()});
+  EXPECT_TRUE(ended_with(other, 1));
+  EXPECT_TRUE(has(other.out, "values differ, by at most"));
+  const fs::path part = find_all(two[0], "part-0-of-1.safetensors").front();
+  std::string bytes = read(part);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write(part, bytes);
+  const Outcome broken = checkpoint({"verify", "runs"});
+  EXPECT_TRUE(ended_with(broken, 5));
+  EXPECT_TRUE(has(broken.out, "1 whole, 1 broken"));
+  EXPECT_TRUE(ended_with(checkpoint({"verify", (mine_ / "nowhere").string()}), 5));
+  finish_and_compare();  // from the other one
+}
+
 TEST_F(FaultTest, ASignalAtAnyMomentOfTheStartIsHeard) {
   std::size_t next = 0;
   for (const int milliseconds : {0, 20, 60, 150, 300, 600, 1000}) {
@@ -204,7 +238,7 @@ TEST_F(FaultTest, ACheckpointMayBeAskedForAndTheRunGoesOn) {
   Process process(stet_words(run_words({"--jobs", "1", "--set", "checkpoint.seconds=1e6"})), mine_.path());
   bool seen = false;
   while (process.running() && !seen) {
-    process.signal(SIGUSR1);
+    if (fs::exists(mine_ / "runs")) process.signal(SIGUSR1);  // else the test's own fork may still get it
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     seen = !checkpoints_in(mine_.path()).empty();
   }

@@ -32,6 +32,8 @@ int dispatch(const stet::Options& options, stet::Session& session) {
     case Command::plugin_check: return stet::plugin_check_command(options, session);
     case Command::doctor: return speaks ? stet::doctor_command(options) : 0;
     case Command::checkpoint_inspect: return speaks ? stet::checkpoint_inspect_command(options) : 0;
+    case Command::checkpoint_verify: return speaks ? stet::checkpoint_verify_command(options) : 0;
+    case Command::checkpoint_diff: return speaks ? stet::checkpoint_diff_command(options) : 0;
     case Command::model_verify: return speaks ? stet::model_verify_command(options) : 0;
     case Command::model_export: return speaks ? stet::export_command(options) : 0;
     case Command::generate: return speaks ? stet::generate_command(options) : 0;

@@ -115,6 +115,13 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* inspect = checkpoint->add_subcommand("inspect", "verify a checkpoint and show what is in it");
   inspect->add_option("folder", o.file, "a step-N folder, or the folder above it")->required();
   inspect->callback([&o] { o.command = Options::Command::checkpoint_inspect; });
+  auto* whole = checkpoint->add_subcommand("verify", "read every checkpoint below a folder and check every checksum");
+  whole->add_option("folder", o.file, "a step-N folder, or any folder above some")->required();
+  whole->callback([&o] { o.command = Options::Command::checkpoint_verify; });
+  auto* diff = checkpoint->add_subcommand("diff", "where two checkpoints differ; exit code 1 if they do");
+  diff->add_option("first", o.file, "as for inspect")->required();
+  diff->add_option("second", o.destination, "as for inspect")->required();
+  diff->callback([&o] { o.command = Options::Command::checkpoint_diff; });
 
   auto* model = app.add_subcommand("model", "models");
   model->require_subcommand(1);

@@ -20,6 +20,8 @@ struct Options {
     plugin_info,
     doctor,
     checkpoint_inspect,
+    checkpoint_verify,
+    checkpoint_diff,
     model_verify,
     model_export,
     generate,

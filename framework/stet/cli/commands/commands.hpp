@@ -20,6 +20,10 @@ namespace stet {
 [[nodiscard]] int plugin_check_command(const Options& options, Session& session);
 [[nodiscard]] int doctor_command(const Options& options);
 [[nodiscard]] int checkpoint_inspect_command(const Options& options);
+/// Every checkpoint below a folder; exit code 5 if one is broken.
+[[nodiscard]] int checkpoint_verify_command(const Options& options);
+/// Exit code 0 if all tensors have the same bits and all texts are the same, else 1.
+[[nodiscard]] int checkpoint_diff_command(const Options& options);
 [[nodiscard]] int model_verify_command(const Options& options);
 [[nodiscard]] int export_command(const Options& options);
 [[nodiscard]] int generate_command(const Options& options);

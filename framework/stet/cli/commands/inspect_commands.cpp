@@ -1,10 +1,7 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/files.hpp>
-#include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/hugging_face/verify.hpp>
 #include <stet/plugin/registry.hpp>
@@ -12,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 namespace stet {
 
@@ -68,29 +64,6 @@ int doctor_command(const Options& options) {
   fmt::print("plugin search path:\n");
   for (const auto& folder : PluginRegistry::usual_search({})) {
     fmt::print("  {}{}\n", folder.string(), std::filesystem::is_directory(folder) ? "" : " (absent)");
-  }
-  return 0;
-}
-
-int checkpoint_inspect_command(const Options& options) {
-  std::filesystem::path folder = options.file;
-  if (!std::filesystem::exists(folder / "manifest.json")) {  // a folder of checkpoints: what a resume would take
-    std::optional<Error> reason;
-    const std::optional<std::filesystem::path> newest = newest_checkpoint(folder, [&reason](const Error& error) {
-      log::warning("skipped: {}", error.what());
-      if (!reason) reason = error;
-    });
-    if (!newest && reason) throw *reason;  // of the newest
-    if (newest) folder = *newest;
-  }
-  const CheckpointSummary summary = verify_checkpoint(folder);
-  fmt::print("{}: whole; step {}, written by {} ranks, {}\n", folder.string(), summary.step, summary.ranks,
-             format_bytes(static_cast<double>(summary.bytes)));
-  for (const auto& [name, shape] : summary.shapes) fmt::print("  {} [{}]\n", name, fmt::join(shape, ", "));
-  for (const auto& [key, value] : summary.metadata) {
-    const std::string first_line = value.substr(0, std::min<std::size_t>(100, value.find('\n')));
-    fmt::print("  {} = {}{}\n", key, first_line,
-               value.size() > first_line.size() ? fmt::format("... ({} characters)", value.size()) : "");
   }
   return 0;
 }
