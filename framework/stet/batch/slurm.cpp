@@ -58,10 +58,12 @@ bool JobState::alive() const {
 }
 
 Slurm::Slurm() {
-  if (call({"sbatch", "--version"}).code != 0)
-    throw Error(ErrorKind::config, "Slurm's commands are not here")
-        .expected("sbatch, squeue, scontrol and scancel in PATH")
-        .hint("submit from a login node of the cluster; `stet submit --dry` writes the script anywhere");
+  const CapturedProcess sbatch = call({"sbatch", "--version"});
+  if (sbatch.code == 0) return;
+  Error error(ErrorKind::config, sbatch.code == 127 ? "Slurm's commands are not here" : "Slurm does not answer");
+  error.expected("sbatch, squeue, scontrol and scancel in PATH");
+  if (const std::string said = trimmed(sbatch.err + sbatch.out); !said.empty()) error.received(said);
+  throw error.hint("submit from a login node of the cluster; `stet submit --dry` writes the script anywhere");
 }
 
 std::string Slurm::submit(const std::filesystem::path& script, const std::vector<std::string>& options) const {

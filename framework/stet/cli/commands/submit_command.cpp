@@ -15,6 +15,7 @@
 #include <stet/plan/plan_check.hpp>
 #include <stet/plan/shards_check.hpp>
 #include <stet/schedule/cost_estimate.hpp>
+#include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/work_left.hpp>
 
@@ -247,7 +248,8 @@ int submit_command(const Options& options, Session& session) {
       make_requests(options, plan, workspace, registry, world, slurm ? &*slurm : nullptr);
   const std::int64_t ranks = requests.front().ranks ? requests.front().nodes * requests.front().ranks_per_node : 1;
   const std::int64_t together = options.ranks_per_run.value_or(plan.ranks_per_run);
-  check_plan(plan, registry, static_cast<int>(requests.front().ranks && together > 0 ? together : ranks));
+  const int groups = requests.front().ranks ? group_count(static_cast<int>(ranks), together) : 1;
+  check_plan(plan, registry, static_cast<int>(ranks) / groups);
   if (left_of(plan, workspace).runs == 0) {
     log::info("{}: all {} runs are finished; stet table {} shows the table", plan.title, plan.runs.size(),
               plan.file.string());
