@@ -1,10 +1,13 @@
-// Small text helpers: nearest name ("did you mean"), joining, durations and counts as people read them.
+// Small text helpers: nearest name ("did you mean"), joining, durations and counts as people read them, whole numbers.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace stet {
@@ -30,5 +33,15 @@ namespace stet {
 [[nodiscard]] std::string json_string(std::string_view text);
 /// fnmatch(3) pattern: '*', '?' and '[...]' over the whole text; '*' also crosses dots.
 [[nodiscard]] bool matches_pattern(const std::string& pattern, const std::string& text);
+
+/// The number that the whole text is, in decimal; nothing where it is anything else (blanks or a plus sign around it,
+/// out of the type's range).
+template <class Integer>
+[[nodiscard]] std::optional<Integer> whole_number(std::string_view text) {
+  Integer value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 }  // namespace stet

@@ -6,7 +6,6 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/base/whole_number.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

@@ -1,6 +1,6 @@
 #include <stet/cli/control_group.hpp>
 
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 
 #include <sched.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #include <stet/cli/library_environment.hpp>
 
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 
 #include <algorithm>
 

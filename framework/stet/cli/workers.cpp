@@ -94,4 +94,14 @@ void WorkerProcesses::signal(int number) const {
   for (const pid_t pid : running_) ::kill(pid, number);
 }
 
+int Replacements::wanted(const std::vector<WorkerProcesses::Ended>& ended, const StatusBoard& board,
+                         const PlanStatus& status) {
+  int early = 0;
+  for (; seen_ < ended.size(); ++seen_) early += board.accounted(std::to_string(ended[seen_].process)) ? 0 : 1;
+  if (status.runs_finished + status.failed >= status.runs) return 0;
+  early = std::min(early, left_);
+  left_ -= early;
+  return early;
+}
+
 }  // namespace stet

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
+#include <stet/cli/status_board.hpp>
 #include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/worker.hpp>
 
@@ -45,6 +46,21 @@ class WorkerProcesses {
   std::map<pid_t, double> stopped_;  // seconds seen so
   Stopwatch since_look_;
   std::vector<Ended> ended_;
+};
+
+/// How many workers that died, or left because their task hung, are to be replaced: all as long as something is open,
+/// but not without end.
+class Replacements {
+ public:
+  /// A task is given up after two deaths; some more are for those who die outside of any.
+  explicit Replacements(int tasks) : left_(2 * tasks + 2) {}
+
+  [[nodiscard]] int wanted(const std::vector<WorkerProcesses::Ended>& ended, const StatusBoard& board,
+                           const PlanStatus& status);
+
+ private:
+  std::size_t seen_ = 0;
+  int left_;
 };
 
 }  // namespace stet

@@ -1,6 +1,6 @@
 #include <stet/comm/detected_launch.hpp>
 
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 
 #include <algorithm>
 #include <cstdlib>

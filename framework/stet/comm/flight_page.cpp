@@ -1,6 +1,6 @@
 #include <stet/comm/flight_page.hpp>
 
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>

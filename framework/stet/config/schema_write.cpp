@@ -5,6 +5,19 @@
 
 namespace stet::config::detail {
 
+Entry::Entry() = default;
+Entry::Entry(const Entry& other) = default;
+Entry::Entry(Entry&& other) noexcept = default;
+Entry& Entry::operator=(const Entry& other) = default;
+Entry& Entry::operator=(Entry&& other) noexcept = default;
+Entry::~Entry() = default;
+Core::Core(std::string name, std::string help) : name_(std::move(name)), help_(std::move(help)) {}
+Core::Core(const Core& other) = default;
+Core::Core(Core&& other) noexcept = default;
+Core& Core::operator=(const Core& other) = default;
+Core& Core::operator=(Core&& other) noexcept = default;
+Core::~Core() = default;
+
 namespace {
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 }

@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/hash.hpp>
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 #include <stet/base/error.hpp>
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>

@@ -2,7 +2,6 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/base/whole_number.hpp>
 #include <stet/plugin/registrar.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include <stet/base/whole_number.hpp>
+#include <stet/base/strings.hpp>
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,6 @@
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/base/whole_number.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
 #include <stet/run/record/model_folder.hpp>

@@ -84,28 +84,6 @@ void report_use(int processes, const std::string& kind, double busy) {
     log::info("{} {} were busy {:.1f} % of the time until their last task ended", processes, kind, 100 * busy);
 }
 
-/// How many workers that died, or left because their task hung, are to be replaced: all as long as something is open,
-/// but not without end.
-class Replacements {
- public:
-  /// A task is given up after two deaths; some more are for those who die outside of any.
-  explicit Replacements(int tasks) : left_(2 * tasks + 2) {}
-
-  [[nodiscard]] int wanted(const std::vector<WorkerProcesses::Ended>& ended, const StatusBoard& board,
-                           const PlanStatus& status) {
-    int early = 0;
-    for (; seen_ < ended.size(); ++seen_) early += board.accounted(std::to_string(ended[seen_].process)) ? 0 : 1;
-    if (status.runs_finished + status.failed >= status.runs) return 0;
-    early = std::min(early, left_);
-    left_ -= early;
-    return early;
-  }
-
- private:
-  std::size_t seen_ = 0;
-  int left_;
-};
-
 /// Starts workers on the experiment and watches the folder until they are done.
 int run_with_workers(const Options& options, const Plan& plan, const Workspace& workspace, int jobs) {
   const std::string session = session_name();

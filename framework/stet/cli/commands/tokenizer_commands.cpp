@@ -5,7 +5,6 @@
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
-#include <stet/base/whole_number.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
 #include <stet/text/encoder.hpp>
 #include <stet/text/json.hpp>
