@@ -51,11 +51,12 @@ check_format() {
 # All but what includes libtorch through headers of ours anyway are compiled without a precompiled header; those have that one header, and what it
 # includes, precompiled: 2 s a file instead of 7. A header that its source includes first is compiled alone with it.
 check_alone() {
-  local build=${STET_BUILD_DIR:-build} scratch torch=stet/model/torch.hpp compiler flags files
+  local build=${STET_BUILD_DIR:-build} scratch torch=stet/model/torch.hpp compiler flags files made
   # The flags of the program: all rooms' include folders, and all warnings.
   compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
   flags=$(sed -n '/stet-engine\.dir/ {s/^ *"command": "//; s/\\//g; s/",*$//; p; q}' "$build/compile_commands.json")
   [ -n "$flags" ] || { echo "no flags in $build/compile_commands.json: configure a build there" >&2; return 1; }
+  for made in "$build"/framework/*/; do flags+=" -I$made"; done  # headers that CMake makes
   compiler+=$(sed -E 's/ -(Winvalid-pch|g|O[0-3s])( |$)/ /g; s/ -(include|o|c) [^ ]+//g' <<<" ${flags#*" $compiler "}" | sed "s|^ $compiler||")
   scratch=$(mktemp -d)
   # shellcheck disable=SC2064  # this folder
