@@ -67,7 +67,8 @@ case $rc in
     exit 0
     ;;
   75) again "was stopped and has a checkpoint" ;;
-  7 | 13[4-9] | 14[0-9])
+  [1-6]) ;; # what stet itself refuses
+  *) # 7, a signal's number, or what a launcher makes of the ranks that were left
     tail -n "+$first_line" "$log" 2>/dev/null |
       sed -n 's/^srun: error: \([^ :]*\): task.*: \(Killed\|Segmentation fault\|Bus error\|Aborted\).*/\1/p' |
       LC_ALL=C sort -u >>"$folder/slurm/nodes-that-killed"
