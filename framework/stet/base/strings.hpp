@@ -22,6 +22,8 @@ namespace stet {
 [[nodiscard]] std::string suggestion(std::string_view word, std::span<const std::string> candidates);
 
 [[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
+/// Without blanks and line breaks at both ends; of `text`.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
 /// Pieces between separators; empty pieces are kept.
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 [[nodiscard]] std::string format_duration(double seconds);  ///< "4.2 s", "3 min 05 s", "2 h 10 min"

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 
 namespace stet::batch {
@@ -18,18 +17,6 @@ namespace {
 constexpr double patience = 60;  // seconds; a busy controller answers slowly
 
 CapturedProcess call(const std::vector<std::string>& words) { return run_captured(words, {}, patience); }
-
-std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \n\r\t");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \n\r\t") - first + 1);
-}
-
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end == text.data()) return std::nullopt;
-  return value;
-}
 
 /// The value of `Key=value` or `Key = value` in what scontrol prints.
 std::string value_of(const std::string& text, std::string_view key) {
@@ -62,7 +49,8 @@ Slurm::Slurm() {
   if (sbatch.code == 0) return;
   Error error(ErrorKind::config, sbatch.code == 127 ? "Slurm's commands are not here" : "Slurm does not answer");
   error.expected("sbatch, squeue, scontrol and scancel in PATH");
-  if (const std::string said = trimmed(sbatch.err + sbatch.out); !said.empty()) error.received(said);
+  const std::string said = sbatch.err + sbatch.out;
+  if (!trimmed(said).empty()) error.received(std::string(trimmed(said)));
   throw error.hint("submit from a login node of the cluster; `stet submit --dry` writes the script anywhere");
 }
 
@@ -72,10 +60,10 @@ std::string Slurm::submit(const std::filesystem::path& script, const std::vector
   words.push_back(script.string());
   const CapturedProcess sbatch = call(words);
   const std::string id = sbatch.out.substr(0, sbatch.out.find_first_of(";\n"));
-  if (sbatch.code != 0 || !number(id)) {
+  if (sbatch.code != 0 || !whole_number<std::int64_t>(id)) {
     throw Error(ErrorKind::config, "sbatch refuses the job")
         .at(script.string())
-        .received(sbatch.timed_out ? "no answer" : trimmed(sbatch.err.empty() ? sbatch.out : sbatch.err))
+        .received(sbatch.timed_out ? "no answer" : std::string(trimmed(sbatch.err.empty() ? sbatch.out : sbatch.err)))
         .hint("options of sbatch go behind --: stet submit FILE -- --partition=NAME --account=NAME");
   }
   return id;
@@ -106,11 +94,11 @@ void Slurm::cancel(const std::vector<std::string>& jobs) const {
   std::vector<std::string> words = {"scancel"};
   words.insert(words.end(), jobs.begin(), jobs.end());
   const CapturedProcess scancel = call(words);
-  if (scancel.code != 0) throw Error(ErrorKind::config, "scancel failed").received(trimmed(scancel.err));
+  if (scancel.code != 0) throw Error(ErrorKind::config, "scancel failed").received(std::string(trimmed(scancel.err)));
 }
 
 std::optional<std::int64_t> Slurm::largest_array() const {
-  return number(value_of(call({"scontrol", "show", "config"}).out, "MaxArraySize"));
+  return whole_number<std::int64_t>(value_of(call({"scontrol", "show", "config"}).out, "MaxArraySize"));
 }
 
 bool Slurm::has_pmix() const {
@@ -123,7 +111,8 @@ std::optional<std::int64_t> Slurm::cores_of_a_node(const std::string& partition)
   for (const std::string& option : of_partition(partition)) words.push_back(option);
   std::optional<std::int64_t> most;
   for (const std::string& line : split(call(words).out, '\n')) {
-    const std::optional<std::int64_t> cores = number(line);
+    const std::optional<std::int64_t> cores =
+        whole_number<std::int64_t>(line.substr(0, line.find('+')));  // "4+": of nodes that differ
     if (cores && (!most || *cores > *most)) most = cores;
   }
   return most;
@@ -144,13 +133,13 @@ std::optional<std::int64_t> minutes_of(const std::string& time) {
   const std::size_t dash = time.find('-');
   std::int64_t days = 0;
   if (dash != std::string::npos) {
-    const std::optional<std::int64_t> value = number(time);
+    const std::optional<std::int64_t> value = whole_number<std::int64_t>(time.substr(0, dash));
     if (!value) return std::nullopt;
     days = *value;
   }
   std::vector<std::int64_t> parts;
   for (const std::string& part : split(dash == std::string::npos ? time : time.substr(dash + 1), ':')) {
-    const std::optional<std::int64_t> value = number(part);
+    const std::optional<std::int64_t> value = whole_number<std::int64_t>(part);
     if (!value) return std::nullopt;
     parts.push_back(*value);
   }

@@ -15,12 +15,6 @@ struct Assignment {
   std::string value;
 };
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(blanks);
-  return begin == std::string_view::npos ? "" : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
-
 Error malformed(const std::string& where, std::string message) {
   return Error(ErrorKind::config, std::move(message)).at(where).expected("key.key=VALUE");
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 namespace stet {
@@ -56,6 +57,15 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
     estimate.left[one.base].labels += measured_once(labels, kind, [&] { return measure_labels(one.config); });
   }
   return estimate;
+}
+
+CostEstimate estimate_cost(const Plan& plan, const Workspace& workspace, PluginRegistry& registry) {
+  std::set<std::string> left;
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    if (!task::finished(task.folder) && (task.run == nullptr || !workspace.finished_elsewhere(*task.run)))
+      left.insert(task.identity);
+  }
+  return estimate_cost(plan, registry, [&left](const std::string& identity) { return left.contains(identity); });
 }
 
 }  // namespace stet

@@ -4,6 +4,7 @@
 #include <stet/plan/plan.hpp>
 #include <stet/schedule/arm_cost.hpp>
 #include <stet/schedule/work_left.hpp>
+#include <stet/schedule/workspace.hpp>
 
 #include <functional>
 #include <string>
@@ -23,5 +24,8 @@ struct CostEstimate {
 [[nodiscard]] CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
                                          const std::function<bool(const std::string& identity)>& left,
                                          double seconds = 0.25);
+
+/// Of all that is neither finished nor to be copied from another experiment under the root.
+[[nodiscard]] CostEstimate estimate_cost(const Plan& plan, const Workspace& workspace, PluginRegistry& registry);
 
 }  // namespace stet

@@ -25,13 +25,7 @@ namespace {
 /// Times steps of every arm and says what is left.
 void print_costs(const Options& options, const Plan& plan, const Workspace& workspace, PluginRegistry& registry,
                  const PlanStatus& status) {
-  std::set<std::string> left;
-  for (const PlannedTask& task : workspace.tasks(plan)) {
-    if (!task::finished(task.folder) && (task.run == nullptr || !workspace.finished_elsewhere(*task.run)))
-      left.insert(task.identity);
-  }
-  const CostEstimate estimate =
-      estimate_cost(plan, registry, [&left](const std::string& identity) { return left.contains(identity); });
+  const CostEstimate estimate = estimate_cost(plan, workspace, registry);
   const int workers = worker_count(options.jobs, status);
   const double elapsed = elapsed_seconds(estimate.left, workers);
   const double busy = total_seconds(estimate.left) / workers;  // if all could be divided

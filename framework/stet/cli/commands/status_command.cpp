@@ -10,7 +10,6 @@
 #include <stet/batch/submission.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -50,26 +49,17 @@ bool under_way(const fs::path& task) {
   return age.count() < 5 * FileLock::beat_seconds;
 }
 
-/// The first line of what the task failed of; nothing if it did not fail.
-std::optional<std::string> failure_of(const fs::path& task) {
-  if (!fs::exists(task / "failed.json")) return std::nullopt;
-  const nlohmann::json json = nlohmann::json::parse(read_file(task / "failed.json"), nullptr, false);
-  if (!json.is_object() || !json.contains("message") || !json["message"].is_string()) return "(unreadable)";
-  const auto message = json["message"].get<std::string>();
-  return message.substr(0, message.find('\n'));
-}
-
 struct Count {
   int finished = 0, all = 0;
   std::vector<std::string> running, failed;  // names; failures with their message
-  void add(const fs::path& task, const std::string& name) {
+  void add(const fs::path& folder, const std::string& name) {
     ++all;
-    if (fs::exists(task / "finished.json")) {
+    if (task::finished(folder)) {
       ++finished;
-    } else if (under_way(task)) {
+    } else if (under_way(folder)) {
       running.push_back(name);
-    } else if (const std::optional<std::string> failure = failure_of(task)) {
-      failed.push_back(name + ": " + *failure);
+    } else if (const std::optional<task::Failure> failure = task::last_failure(folder)) {
+      failed.push_back(name + ": " + failure->message.substr(0, failure->message.find('\n')));
     }
   }
 };

@@ -22,10 +22,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -37,18 +35,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using batch::JobRequest;
-
-/// What is left of the experiment.
-struct Left {
-  std::int64_t bases = 0, runs = 0;
-};
-
-Left left_of(const Plan& plan, const Workspace& workspace) {
-  Left left;
-  for (const PlannedBase& base : plan.bases) left.bases += task::finished(workspace.base_folder(base)) ? 0 : 1;
-  for (const PlannedRun& run : plan.runs) left.runs += task::finished(workspace.run_folder(run)) ? 0 : 1;
-  return left;
-}
 
 /// What a job needs, measured here: the submitting machine stands for the nodes.
 struct Needs {
@@ -69,23 +55,18 @@ double write_speed(const fs::path& folder) {
   return static_cast<double>(size) / seconds;
 }
 
-Needs measure(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world,
+Needs measure(const Plan& plan, const Workspace& workspace, PluginRegistry& registry, Communicator& world, bool dry,
               int processes) {
   const TemporaryFolder answer;
   run_in_child(world, [&] {  // plugins' hooks are called
-    std::set<std::string> left;
-    for (const PlannedTask& task : workspace.tasks(plan)) {
-      if (!task::finished(task.folder)) left.insert(task.identity);
-    }
-    const CostEstimate estimate =
-        estimate_cost(plan, registry, [&left](const std::string& identity) { return left.contains(identity); });
+    const CostEstimate estimate = estimate_cost(plan, workspace, registry);
     const double checkpoint =
         static_cast<double>(estimate.first_base.parameters) * 4 * 4 + estimate.first.snapshot_bytes;
     write_file_atomically(
         answer.path() / "needs",
         fmt::format("{} {} {}", elapsed_seconds(estimate.left, processes), estimate.memory_bytes,
                     20 + 2 * (std::max(estimate.first_base.step_seconds, estimate.first.step_seconds) +
-                              checkpoint / write_speed(workspace.folder()))));
+                              checkpoint / write_speed(dry ? answer.path() : workspace.folder()))));
   });
   Needs needs;
   std::istringstream(read_file(answer.path() / "needs")) >> needs.seconds >> needs.memory_bytes >> needs.margin_seconds;
@@ -125,10 +106,20 @@ std::vector<std::string> run_arguments(const Options& options, const Plan& plan)
   return words;
 }
 
+bool asks_for_ranks(const Options& options) {
+  return options.nodes > 1 || options.ranks_per_node > 0 || options.ranks_per_run.has_value();
+}
+
+std::int64_t ranks_a_node(const Options& options) {
+  if (options.ranks_per_node > 0) return options.ranks_per_node;
+  return options.nodes == 1 ? std::max<std::int64_t>(1, options.ranks_per_run.value_or(1)) : 1;
+}
+
 /// One job, or an array with its job for the base models; sized by what is left.
 std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, const Workspace& workspace,
-                                      PluginRegistry& registry, Communicator& world, const batch::Slurm* slurm) {
-  const Left left = left_of(plan, workspace);
+                                      const PlanStatus& status, PluginRegistry& registry, Communicator& world,
+                                      const batch::Slurm* slurm) {
+  const std::int64_t open_bases = status.bases - status.bases_finished, open_runs = status.runs - status.runs_finished;
   const std::vector<std::string> given = joined_options(options.scheduler_options);
   const std::string partition = partition_of(given);
   JobRequest job;
@@ -137,7 +128,7 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
   job.program = (fs::read_symlink("/proc/self/exe").parent_path() / "stet").string();
   job.run = run_arguments(options, plan);
   job.made_by = options.command_line;
-  job.ranks = options.nodes > 1 || options.ranks_per_node > 0 || options.ranks_per_run.has_value();
+  job.ranks = asks_for_ranks(options);
   if (job.ranks && options.array)
     throw Error(ErrorKind::config, "an array is made of jobs of one process each")
         .received("--array together with --nodes, --ranks-per-node or --ranks-per-run");
@@ -151,25 +142,21 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
   job.options = given;
   job.avoid = batch::nodes_that_killed(job.folder);
   const std::int64_t largest = slurm == nullptr ? 0 : slurm->cores_of_a_node(partition).value_or(0);
+  const auto on_a_node = [largest](std::int64_t cores) { return largest > 0 ? std::min(cores, largest) : cores; };
   std::int64_t processes = 0;
   if (job.ranks) {
-    job.ranks_per_node = options.ranks_per_node > 0
-                             ? options.ranks_per_node
-                             : std::max<std::int64_t>(1, options.nodes == 1 ? options.ranks_per_run.value_or(1) : 1);
+    job.ranks_per_node = ranks_a_node(options);
     job.cores_per_rank = std::max<std::int64_t>(options.cores, 1);
     processes = job.nodes * job.ranks_per_node;
     if (options.ranks_per_run)
       job.run.insert(job.run.end(), {"--ranks-per-run", std::to_string(*options.ranks_per_run)});
   } else {
-    const std::int64_t tasks = std::max<std::int64_t>(left.runs, 1);
-    const std::int64_t wanted = options.array ? 1 : tasks;
-    job.cores_per_rank = options.cores > 0 ? options.cores : largest > 0 ? std::min(wanted, largest) : wanted;
+    job.cores_per_rank = options.cores > 0 ? options.cores : on_a_node(options.array ? 1 : open_runs);
     processes = job.cores_per_rank;
   }
   std::int64_t tasks = 0;
   if (options.array) {
-    tasks = *options.array > 0 ? std::min(*options.array, std::max<std::int64_t>(left.runs, 1))
-                               : std::max<std::int64_t>(left.runs, 1);
+    tasks = *options.array > 0 ? std::min(*options.array, open_runs) : open_runs;
     processes = tasks * job.cores_per_rank;
     job.array_at_once = options.array_at_once;
     if (job.array_at_once > 0) processes = std::min(processes, job.array_at_once * job.cores_per_rank);
@@ -177,8 +164,8 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
   job.minutes = options.minutes;
   job.margin = options.margin;
   if (options.minutes == 0) {
-    const Needs needs =
-        measure(plan, workspace, registry, world, static_cast<int>(std::min<std::int64_t>(processes, 1 << 20)));
+    const Needs needs = measure(plan, workspace, registry, world, options.dry,
+                                static_cast<int>(std::min<std::int64_t>(processes, 1 << 20)));
     if (job.margin == 0) job.margin = static_cast<std::int64_t>(std::ceil(needs.margin_seconds));
     job.minutes =
         static_cast<std::int64_t>(std::ceil((1.5 * needs.seconds + 120 + static_cast<double>(job.margin)) / 60));
@@ -195,14 +182,11 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
   };
   if (tasks == 0) return {with_workers(job)};
   std::vector<JobRequest> requests;
-  if (left.bases > 0 || !plan.labels.empty()) {
+  if (open_bases > 0 || !plan.labels.empty()) {
     JobRequest bases = job;
     bases.name += "-bases";
     bases.run.emplace_back("--bases-only");
-    if (options.cores == 0) {
-      bases.cores_per_rank = std::max<std::int64_t>(left.bases, 1);
-      if (largest > 0) bases.cores_per_rank = std::min(bases.cores_per_rank, largest);
-    }
+    if (options.cores == 0) bases.cores_per_rank = on_a_node(std::max<std::int64_t>(open_bases, 1));
     requests.push_back(with_workers(std::move(bases)));
   }
   job.run.emplace_back("--leave");
@@ -242,28 +226,29 @@ int submit_command(const Options& options, Session& session) {
   const Workspace workspace(options.out, plan.name);
   check_data_present(plan);
   check_shards(plan, Workspace::inputs_file(options.out));
-  std::optional<batch::Slurm> slurm;
-  if (!options.dry) slurm.emplace();
-  std::vector<JobRequest> requests =
-      make_requests(options, plan, workspace, registry, world, slurm ? &*slurm : nullptr);
-  const std::int64_t ranks = requests.front().ranks ? requests.front().nodes * requests.front().ranks_per_node : 1;
-  const std::int64_t together = options.ranks_per_run.value_or(plan.ranks_per_run);
-  const int groups = requests.front().ranks ? group_count(static_cast<int>(ranks), together) : 1;
-  check_plan(plan, registry, static_cast<int>(ranks) / groups);
-  if (left_of(plan, workspace).runs == 0) {
-    log::info("{}: all {} runs are finished; stet table {} shows the table", plan.title, plan.runs.size(),
+  int ranks_together = 1;
+  if (asks_for_ranks(options)) {
+    const auto ranks = static_cast<int>(options.nodes * ranks_a_node(options));
+    ranks_together = ranks / group_count(ranks, options.ranks_per_run.value_or(plan.ranks_per_run));
+  }
+  check_plan(plan, registry, ranks_together);
+  const PlanStatus status = status_of(plan, workspace, "");
+  if (status.runs_finished == status.runs) {
+    log::info("{}: all {} runs are finished; stet table {} shows the table", plan.title, status.runs,
               plan.file.string());
     return 0;
   }
-  std::string waits_for;
+  std::optional<batch::Slurm> slurm;
+  if (!options.dry) slurm.emplace();
+  std::vector<JobRequest> requests =
+      make_requests(options, plan, workspace, status, registry, world, slurm ? &*slurm : nullptr);
+  std::string first;  // job
   for (std::size_t i = 0; i < requests.size(); ++i) {
     JobRequest& request = requests[i];
     request.script = request.folder / "slurm" /
                      (request.name + (request.array_tasks > 0 ? fmt::format("-array{}", i) : "") + ".sbatch");
     const std::string script = batch::job_script(request);
-    std::vector<std::string> depends;
     const bool after_bases = i > 0 && requests.front().array_tasks == 0;
-    if (after_bases && !waits_for.empty()) depends = {"--dependency=afterok:" + waits_for};
     if (options.dry) {
       fmt::print("{}\n# {}\n# sbatch {}{}\n\n", script, size_of(request),
                  after_bases ? "--dependency=afterok:ID_OF_THE_FIRST " : "", request.script.string());
@@ -271,8 +256,10 @@ int submit_command(const Options& options, Session& session) {
     }
     fs::create_directories(request.script.parent_path());
     write_file_atomically(request.script, script);
-    const std::string job = slurm->submit(request.script, depends);
-    if (i == 0 && request.array_tasks == 0) waits_for = job;
+    const std::string job =
+        slurm->submit(request.script, after_bases ? std::vector<std::string>{"--dependency=afterok:" + first}
+                                                  : std::vector<std::string>{});
+    if (i == 0) first = job;
     batch::remember(request.folder, {job, what_it_is(request), request.script, fs::absolute(plan.file),
                                      options.overrides, request.array_tasks > 0});
     log::info("job {}: {} of {} ({}); log {}", job, what_it_is(request), plan.title, size_of(request),

@@ -31,15 +31,20 @@ bool holds_model(const std::filesystem::path& task) {
 
 bool finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
 
-std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session) {
+std::optional<Failure> last_failure(const std::filesystem::path& task) {
   if (!std::filesystem::exists(task / "failed.json")) return std::nullopt;
   try {
     const auto json = nlohmann::json::parse(read_file(task / "failed.json"));
-    if (json.at("session").get<std::string>() != session) return std::nullopt;
-    return Failure{json.at("message").get<std::string>(), json.at("exit_code").get<int>()};
+    return Failure{json.at("message").get<std::string>(), json.at("exit_code").get<int>(),
+                   json.at("session").get<std::string>()};
   } catch (const std::exception&) {
-    return std::nullopt;  // written half by a dying process: not a failure of this session
+    return std::nullopt;  // written half by a dying process
   }
+}
+
+std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session) {
+  std::optional<Failure> last = last_failure(task);
+  return last && last->session == session ? last : std::nullopt;
 }
 
 bool claim(Communicator& communicator, const std::filesystem::path& task, std::optional<FileLock>& lock) {

@@ -20,7 +20,10 @@ namespace stet::task {
 struct Failure {
   std::string message;
   int exit_code = 1;
+  std::string session;
 };
+/// The last failure, of whatever session, if there was one; nothing if its record was half written.
+[[nodiscard]] std::optional<Failure> last_failure(const std::filesystem::path& task);
 /// A failure in this session, if there was one. A later session tries again.
 [[nodiscard]] std::optional<Failure> failure(const std::filesystem::path& task, const std::string& session);
 
