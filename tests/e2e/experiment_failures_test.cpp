@@ -1,24 +1,11 @@
 // The same experiment where something goes wrong or is left in the middle, and on several ranks.
 #include "miniature.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <cmath>
 #include <csignal>
-#include <sstream>
 
 namespace stet::e2e {
 namespace {
-
-/// The first numbers of one kind in metrics.jsonl.
-std::vector<double> first_losses(const fs::path& metrics, std::size_t count) {
-  std::vector<double> losses;
-  std::istringstream lines(read(metrics));
-  for (std::string line; losses.size() < count && std::getline(lines, line);)
-    losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
-  EXPECT_EQ(losses.size(), count) << metrics;
-  return losses;
-}
 
 TEST_F(MiniatureTest, ARunThatDivergesFailsAloneAndIsTriedAgain) {
   copy_results({"sft", "l2_sp"});

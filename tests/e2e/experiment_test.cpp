@@ -8,16 +8,6 @@
 namespace stet::e2e {
 namespace {
 
-/// The first numbers of one kind in metrics.jsonl.
-std::vector<double> first_losses(const fs::path& metrics, std::size_t count) {
-  std::vector<double> losses;
-  std::istringstream lines(read(metrics));
-  for (std::string line; losses.size() < count && std::getline(lines, line);)
-    losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
-  EXPECT_EQ(losses.size(), count) << metrics;
-  return losses;
-}
-
 TEST_F(MiniatureTest, TheBaseIsExportedAndContinued) {
   const std::vector<fs::path> weights = find_all(*shared_ / "runs" / ".bases", "model.safetensors");
   ASSERT_FALSE(weights.empty());

@@ -3,8 +3,12 @@
 
 #include "program.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <map>
+#include <sstream>
 #include <string>
+#include <vector>
 
 namespace stet::e2e {
 
@@ -54,6 +58,16 @@ class MiniatureTest : public ::testing::Test {
     for (const fs::path& path : find_all(folder, "finished.json"))
       times[fs::relative(path, folder).string()] = fs::last_write_time(path);
     return times;
+  }
+
+  /// The first losses in metrics.jsonl.
+  static std::vector<double> first_losses(const fs::path& metrics, std::size_t count) {
+    std::vector<double> losses;
+    std::istringstream lines(read(metrics));
+    for (std::string line; losses.size() < count && std::getline(lines, line);)
+      losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
+    EXPECT_EQ(losses.size(), count) << metrics;
+    return losses;
   }
 
   static std::string csv() { return read(*shared_ / "runs" / "miniature" / "table.csv"); }

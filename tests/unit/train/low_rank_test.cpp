@@ -1,6 +1,6 @@
 // LoRA in the trainer: gradients against finite differences and autograd, whole steps against an independent
 // composition, and what it promises about the start, the merged weights, clipping, decay and resuming.
-#include "training.hpp"
+#include "trainer_fixture.hpp"
 
 #include <stet/base/error.hpp>
 
@@ -18,13 +18,11 @@ using testing::error_of;
 using testing::MapSnapshots;
 using testing::Pull;
 
-class LowRankTest : public ::testing::Test {
+class LowRankTest : public testing::SmallTraining {
  protected:
   LowRankTest() {
     snapshots_.weights["base"] = initial_values(table_, model_.config(), 2, at::kDouble);
     options_.batch_size = 6;
-    options_.learning_rate = 1e-2;
-    options_.clip = 0;
     options_.weight_decay = 0;
     // A square matrix, one wider than high and one higher than wide, of different ranks and scales.
     selection_.trains.assign(table_.size(), false);
@@ -86,18 +84,6 @@ class LowRankTest : public ::testing::Test {
     return weights;
   }
 
-  static double deviation(const at::Tensor& a, const at::Tensor& b) {
-    return ((a - b).abs().max() / b.abs().max()).item<double>();
-  }
-
-  const Transformer model_{testing::small_model()};
-  const ParameterTable& table_ = model_.table();
-  const at::Tensor start_ = initial_values(table_, model_.config(), 1, at::kDouble);
-  const TrainingData data_ = testing::small_data();
-  const Sampler sampler_{13, 5};
-  const std::unique_ptr<Communicator> alone_ = make_single_process();
-  MapSnapshots snapshots_;
-  TrainOptions options_;
   TrainableSelection selection_;
 };
 

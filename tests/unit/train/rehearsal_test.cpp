@@ -1,6 +1,7 @@
 // What the trainer offers to regularizers beside output_loss on the batch: rehearsed sequences, and the hooks after a
 // step and after a phase.
 #include "examples.hpp"
+#include "trainer_fixture.hpp"
 
 #include <error_of.hpp>
 
@@ -17,13 +18,11 @@ using testing::MapSnapshots;
 using testing::Pull;
 using testing::Rehearse;
 
-class RehearsalTest : public ::testing::Test {
+class RehearsalTest : public testing::SmallTraining {
  protected:
   RehearsalTest() {
     snapshots_.weights["base"] = start_;
     options_.batch_size = 5;
-    options_.learning_rate = 1e-2;
-    options_.clip = 0;
   }
 
   struct Result {
@@ -53,17 +52,6 @@ class RehearsalTest : public ::testing::Test {
       batch.push_back(data_.sequence(0, sampler_.index(position)));
     return batch;
   }
-  static double deviation(const at::Tensor& a, const at::Tensor& b) {
-    return ((a - b).abs().max() / b.abs().max()).item<double>();
-  }
-
-  const Transformer model_{testing::small_model()};
-  const at::Tensor start_ = initial_values(model_.table(), model_.config(), 1, at::kDouble);
-  const TrainingData data_ = testing::small_data();
-  const Sampler sampler_{13, 5};
-  const std::unique_ptr<Communicator> alone_ = make_single_process();
-  MapSnapshots snapshots_;
-  TrainOptions options_;
 };
 
 TEST_F(RehearsalTest, ThePenaltyIsTheMeanOverTheRehearsedSequences) {

@@ -11,13 +11,33 @@
 
 namespace stet::testing {
 
-class TrainerTest : public ::testing::Test {
+/// What tests of the trainer share: a model in float64, data, one process.
+class SmallTraining : public ::testing::Test {
+ protected:
+  SmallTraining() {
+    options_.learning_rate = 1e-2;
+    options_.clip = 0;
+  }
+
+  static double deviation(const at::Tensor& a, const at::Tensor& b) {
+    return ((a - b).abs().max() / b.abs().max()).item<double>();
+  }
+
+  const Transformer model_{testing::small_model()};
+  const ParameterTable& table_ = model_.table();
+  const at::Tensor start_ = initial_values(table_, model_.config(), 1, at::kDouble);
+  const TrainingData data_ = testing::small_data();
+  const Sampler sampler_{13, 5};
+  const std::unique_ptr<Communicator> alone_ = make_single_process();
+  MapSnapshots snapshots_;
+  TrainOptions options_;
+};
+
+class TrainerTest : public SmallTraining {
  protected:
   TrainerTest() {
     snapshots_.weights["base"] = start_;
     options_.batch_size = 6;
-    options_.learning_rate = 1e-2;
-    options_.clip = 0;
     options_.replica_check_steps = 1;
   }
 
@@ -43,19 +63,6 @@ class TrainerTest : public ::testing::Test {
     }
     return result;
   }
-
-  static double deviation(const at::Tensor& a, const at::Tensor& b) {
-    return ((a - b).abs().max() / b.abs().max()).item<double>();
-  }
-
-  const Transformer model_{testing::small_model()};
-  const ParameterTable& table_ = model_.table();
-  const at::Tensor start_ = initial_values(table_, model_.config(), 1, at::kDouble);
-  const TrainingData data_ = testing::small_data();
-  const Sampler sampler_{13, 5};
-  const std::unique_ptr<Communicator> alone_ = make_single_process();
-  MapSnapshots snapshots_;
-  TrainOptions options_;
 };
 
 }  // namespace stet::testing
