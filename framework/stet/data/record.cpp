@@ -14,7 +14,7 @@ namespace stet {
 
 namespace {
 
-constexpr char shape[] =
+constexpr char record_shape[] =
     "exactly {\"prompt\": text, \"completion\": text}, {\"messages\": [{\"role\": ..., \"content\": text}, ...]} or "
     "{\"text\": text}";
 
@@ -71,7 +71,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     if (name == "messages") return !has_messages_ || twice();
     static const std::vector<std::string> keys = {"prompt", "completion", "messages", "text"};
     const std::string near = nearest(name, keys);
-    return refuse("a key that does not belong here", shape, shown(name),
+    return refuse("a key that does not belong here", record_shape, shown(name),
                   near.empty() ? "" : "did you mean \"" + near + "\"?");
   }
   bool end_object() override {
@@ -110,7 +110,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   /// After the whole line.
   [[nodiscard]] Record finish() {
     const int parts = (prompt_ || completion_ ? 1 : 0) + (has_messages_ ? 1 : 0) + (text_ ? 1 : 0);
-    if (parts != 1) fail(parts == 0 ? "a record without any key" : "a record of two kinds", shape, keys());
+    if (parts != 1) fail(parts == 0 ? "a record without any key" : "a record of two kinds", record_shape, keys());
     Record record;
     if (has_messages_) {
       record.kind = RecordKind::messages;
@@ -153,7 +153,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   bool twice() { return refuse("a key that occurs twice", "each key once", shown(key_)); }
   /// A value of a type that is wrong wherever it stands.
   bool value(const std::string& received) {
-    if (place_ == Place::line) return refuse("a line that is not an object", shape, received);
+    if (place_ == Place::line) return refuse("a line that is not an object", record_shape, received);
     if (place_ == Place::list) return refuse("a message that is not an object", "{\"role\", \"content\"}", received);
     return refuse(fmt::format("\"{}\" is of another type", key_),
                   key_ == "messages" ? "a list of {\"role\", \"content\"}" : "text", received);
