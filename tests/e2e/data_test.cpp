@@ -66,7 +66,7 @@ TEST_F(DataTest, BuildAndInspect) {
 
 TEST_F(DataTest, ABuildThatWasKilledIsContinued) {
   ASSERT_TRUE(ended_with(run(build("whole")), 0));
-  const Outcome killed = run(build("shards"), {{"STET_FAULT", "data.shard:3"}});
+  const Outcome killed = run(build("shards"), {{"STET_FAULT", "kill:data.shard=3"}});
   EXPECT_EQ(killed.signal, SIGKILL);
   EXPECT_FALSE(fs::exists(folder_ / "shards/index.json"));
   const Outcome refused = run({"data", "inspect", "shards"});

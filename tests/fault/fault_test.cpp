@@ -109,7 +109,7 @@ const Words checkpoint_points = {"checkpoint.begin",  "checkpoint.part",  "check
 
 Words each(const Words& points, const std::string& count) {
   Words faults;
-  for (const std::string& point : points) faults.push_back(point + ":" + count);
+  for (const std::string& point : points) faults.push_back("kill:" + point + "=" + count);
   return faults;
 }
 
@@ -121,8 +121,8 @@ TEST_F(FaultTest, TheBaseSurvivesDeathAtEveryPointOfACheckpoint) {
 
 TEST_F(FaultTest, ARunSurvivesDeathAtEveryPointOfACheckpoint) {
   copy_base();
-  die_at({"checkpoint.begin:1", "checkpoint.part:2", "checkpoint.manifest:1", "checkpoint.rename:1"});
-  die_at({"checkpoint.prune:1", "checkpoint.end:1"});  // the second run's by now
+  die_at({"kill:checkpoint.begin=1", "kill:checkpoint.part=2", "kill:checkpoint.manifest=1", "kill:checkpoint.rename=1"});
+  die_at({"kill:checkpoint.prune=1", "kill:checkpoint.end=1"});  // the second run's by now
   finish_and_compare();
 }
 
@@ -130,15 +130,15 @@ TEST_F(FaultTest, ARunSurvivesDeathBetweenStepsAndBesideItsRecord) {
   copy_base();
   // The first step of all; after a checkpoint; in the second phase; after the record but before it counts, of both
   // runs.
-  die_at({"run.step:1", "run.step:11", "run.step:12", "run.step:3", "run.step:12", "run.record:1", "run.record:1",
-          "run.step:2"});
+  die_at({"kill:run.step=1", "kill:run.step=11", "kill:run.step=12", "kill:run.step=3", "kill:run.step=12", "kill:run.record=1", "kill:run.record=1",
+          "kill:run.step=2"});
   finish_and_compare();
 }
 
 TEST_F(FaultTest, ARunThatKillsEachOfItsWorkersFailsAfterTheSecondAndTheOthersGoOn) {
   copy_base();
   const Outcome killed =
-      stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "run.step:5"}});  // of every worker
+      stet(mine_.path(), run_words({"--jobs", "1"}), {{"STET_FAULT", "kill:run.step=5"}});  // of every worker
   ASSERT_TRUE(ended_with(killed, 7));
   EXPECT_EQ(count_of(killed.err, "it is tried once more"), 2U);
   EXPECT_EQ(count_of(killed.err, "two processes died in this task"), 2U);  // each of the two runs
@@ -318,7 +318,7 @@ TEST_F(FaultTest, AnotherProgramTakesOverWhatAKilledOneHeld) {
 #ifdef STET_MPIEXEC
 TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
   copy_base();
-  for (const std::string fault : {"run.step:13", "checkpoint.rename:1"}) {
+  for (const std::string fault : {"kill:run.step=13", "kill:checkpoint.rename=1"}) {
     const Outcome killed = mpi_stet(2, mine_.path(), run_words(), {{"STET_FAULT", fault}});
     EXPECT_NE(killed.code, 0) << fault;
     ASSERT_FALSE(checkpoints_in(mine_ / "runs").empty()) << fault << "\n" << killed.err;
@@ -326,7 +326,7 @@ TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
   // One rank of two dies in the middle of its part.
   Words alone = {STET_MPIEXEC, "--oversubscribe", "-n", "1", stet_program()};
   for (const std::string& word : run_words()) alone.push_back(word);
-  for (const std::string& word : Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=checkpoint.part:1", stet_program()})
+  for (const std::string& word : Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=kill:checkpoint.part", stet_program()})
     alone.push_back(word);
   for (const std::string& word : run_words()) alone.push_back(word);
   const Outcome half = Process(alone, mine_.path()).wait();

@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 namespace stet {
 namespace {
@@ -120,6 +121,41 @@ TEST_F(MpiCheckpoint, OneRanksFailureToSaveIsEveryonesAndHarmless) {
   expect_equal(store.load_newest(), example(1));
   store.save(example(2));
   expect_equal(store.load_newest(), example(2));
+}
+
+TEST_F(MpiCheckpoint, AsynchronousOnesHoldWhatWasCopiedAndAreFinishedByAll) {
+  CheckpointStore store(*world, folder_);
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    Checkpoint changing = example(step);
+    store.begin(changing);
+    for (auto& [name, tensor] : changing.tensors) tensor.zero_();  // as training goes on
+    EXPECT_TRUE(store.under_way());
+    if (step == 2) continue;  // finished by the next
+    store.finish();
+    EXPECT_FALSE(store.under_way());
+    expect_equal(store.load_newest(), example(step));
+  }
+  store.begin(example(4));
+  store.clear();
+  EXPECT_FALSE(store.load_newest().has_value());
+}
+
+TEST_F(MpiCheckpoint, OneThatCannotBeFinishedFailsOnAllRanksAndIsHarmless) {
+  CheckpointStore store(*world, folder_);
+  store.save(example(1));
+  store.begin(example(2));
+  while (!store.written()) std::this_thread::yield();
+  world->barrier();
+  if (world->rank() == 0) {
+    std::filesystem::create_directories(folder_ / "step-2.tmp" / "manifest.json" / "in the way");
+  }
+  world->barrier();
+  EXPECT_THROW(store.finish(), Error);
+  EXPECT_FALSE(store.under_way());
+  expect_equal(store.load_newest(), example(1));
+  store.begin(example(3));
+  store.finish();
+  expect_equal(store.load_newest(), example(3));
 }
 
 }  // namespace

@@ -166,7 +166,7 @@ case $name in
     ;;
   no_progress)
     # Its process dies at the first step of every run, in every life.
-    STET_FAULT=run.step:1 submit --ranks-per-node 1
+    STET_FAULT=kill:step=1 submit --ranks-per-node 1
     until_true 300 "its end" is "$(job)" FAILED
     log | grep -q "3 lives got no further: not requeued" || fail "no word of why"
     [ "$(lives)" -le 5 ] || fail "$(lives) lives"

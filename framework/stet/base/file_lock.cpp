@@ -1,6 +1,7 @@
 #include <stet/base/file_lock.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/file_calls.hpp>
 #include <stet/base/host_identity.hpp>
 #include <stet/base/repeat.hpp>
 
@@ -166,7 +167,7 @@ bool beats_elsewhere(const std::filesystem::path& path, Owner& owner) {
 }
 
 std::unique_ptr<FileLock::Held> by_flock(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int descriptor = file_calls::open(path, O_RDWR | O_CREAT);
   if (descriptor < 0) throw lock_error("cannot open lock file", path, errno);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;
@@ -206,7 +207,7 @@ bool stale(const std::filesystem::path& held) {
 std::unique_ptr<FileLock::Held> by_file(const std::filesystem::path& path) {
   const std::filesystem::path held = path.string() + ".held";
   for (int tries = 0; tries < 2; ++tries) {
-    const int descriptor = ::open(held.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    const int descriptor = file_calls::open(held, O_RDWR | O_CREAT | O_EXCL);
     if (descriptor >= 0) return std::make_unique<HeldByFile>(descriptor, held);
     if (errno != EEXIST) throw lock_error("cannot make lock file", held, errno);
     if (tries > 0 || !stale(held)) return nullptr;
@@ -245,7 +246,7 @@ std::optional<FileLock> FileLock::acquire_folder(const std::filesystem::path& fo
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = file_calls::open(folder, O_RDONLY | O_DIRECTORY);
   if (descriptor < 0) throw lock_error("cannot open folder", folder, errno);
   std::unique_ptr<Held> held = std::make_unique<HeldByFlock>(descriptor, false);
   while (::flock(descriptor, LOCK_EX) != 0) {

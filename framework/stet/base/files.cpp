@@ -1,6 +1,7 @@
 #include <stet/base/files.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/file_calls.hpp>
 #include <stet/base/host_identity.hpp>
 
 #include <fcntl.h>
@@ -8,8 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -19,14 +18,43 @@ namespace {
 [[noreturn]] void fail(const std::string& what, const std::filesystem::path& path) {
   const int reason = errno;
   auto error = Error(ErrorKind::data, what + ": " + std::strerror(reason)).at(path.string());
-  if (reason == ENOSPC) error.hint("the disk is full; nothing was overwritten, free some space and run again");
+  if (reason == ENOSPC || reason == EDQUOT)
+    error.hint("the disk is full; nothing was overwritten, free some space and run again");
   throw error;
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+/// Gives the file's bytes to `take`, piece by piece.
+template <class Take>
+void read_pieces(const std::filesystem::path& path, const Take& take) {
+  const Descriptor source(file_calls::open(path, O_RDONLY));
+  if (source.number() < 0) fail("cannot read file", path);
+  std::vector<std::byte> piece(std::size_t{1} << 17);
+  while (true) {
+    const ssize_t size = file_calls::read(source.number(), piece);
+    if (size < 0) fail("error while reading file", path);
+    if (size == 0) return;
+    take(std::span<const std::byte>(piece).first(static_cast<std::size_t>(size)));
+  }
 }
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path)
     : path_(std::move(path)), temporary_(path_.string() + ".tmp." + unique_name()) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  descriptor_ = file_calls::open(temporary_, O_WRONLY | O_CREAT | O_TRUNC);
   if (descriptor_ < 0) fail("cannot create file", temporary_);
 }
 
@@ -37,16 +65,11 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("cannot write file", temporary_);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+  if (!file_calls::write(descriptor_, bytes)) fail("cannot write file", temporary_);
 }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) fail("cannot make file durable", temporary_);
+  if (!file_calls::sync(descriptor_)) fail("cannot make file durable", temporary_);
   const auto give_up = [this](const char* what) {
     const int reason = errno;
     ::unlink(temporary_.c_str());
@@ -54,7 +77,12 @@ void AtomicFile::commit() {
     fail(what, temporary_);
   };
   if (::close(std::exchange(descriptor_, -1)) != 0) give_up("cannot close file");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot rename file");
+  try {
+    file_calls::rename(temporary_, path_);
+  } catch (const std::filesystem::filesystem_error& error) {
+    errno = error.code().value();
+    give_up("cannot rename file");
+  }
   sync_folder(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
 }
 
@@ -65,41 +93,27 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail("cannot read file", path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (in.bad()) fail("error while reading file", path);
-  return std::move(text).str();
+  std::string text;
+  read_pieces(path, [&](std::span<const std::byte> piece) {
+    text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  });
+  return text;
 }
 
 void sync_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = file_calls::open(folder, O_RDONLY | O_DIRECTORY);
   if (descriptor < 0) fail("cannot open folder", folder);
-  const int result = ::fsync(descriptor);
+  const bool durable = file_calls::sync(descriptor);
+  const int reason = errno;
   ::close(descriptor);
-  if (result != 0 && errno != EINVAL) fail("cannot make folder durable", folder);  // EINVAL: not supported there
+  errno = reason;
+  if (!durable && reason != EINVAL) fail("cannot make folder durable", folder);  // EINVAL: not supported there
 }
 
 void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to) {
-  const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-  if (source < 0) fail("cannot read file", from);
-  try {
-    AtomicFile file(to);
-    std::vector<std::byte> piece(std::size_t{1} << 20);
-    while (true) {
-      const ssize_t size = ::read(source, piece.data(), piece.size());
-      if (size < 0 && errno == EINTR) continue;
-      if (size < 0) fail("error while reading file", from);
-      if (size == 0) break;
-      file.write(std::span(piece).first(static_cast<std::size_t>(size)));
-    }
-    file.commit();
-  } catch (...) {
-    ::close(source);
-    throw;
-  }
-  ::close(source);
+  AtomicFile file(to);
+  read_pieces(from, [&](std::span<const std::byte> piece) { file.write(piece); });
+  file.commit();
 }
 
 }  // namespace stet

@@ -2,11 +2,11 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
+#include <stet/base/file_calls.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <nlohmann/json.hpp>
@@ -14,45 +14,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <utility>
 
 namespace stet {
 
 namespace {
 
 using Json = nlohmann::json;
-constexpr int format_version = 1;
-
-struct TypeName {
-  at::ScalarType type;
-  DType file;
-};
-constexpr TypeName types[] = {{at::kFloat, DType::f32},
-                              {at::kDouble, DType::f64},
-                              {at::kLong, DType::i64},
-                              {at::kInt, DType::i32},
-                              {at::kByte, DType::u8}};
-
-DType file_type(at::ScalarType type) {
-  for (const TypeName& t : types) {
-    if (t.type == type) return t.file;
-  }
-  throw Error(ErrorKind::checkpoint,
-              std::string("a tensor of type ") + c10::toString(type) + " cannot go into a checkpoint");
-}
-
-std::string part_name(int rank, int ranks) { return fmt::format("part-{}-of-{}.safetensors", rank, ranks); }
-
-/// Elements [begin, end) of a tensor of `count` that rank `rank` of `ranks` keeps.
-std::pair<std::int64_t, std::int64_t> share(std::int64_t count, int rank, int ranks) {
-  return {count * rank / ranks, count * (rank + 1) / ranks};
-}
-
-Error broken(const std::filesystem::path& folder, const std::string& what) {
-  return Error(ErrorKind::checkpoint, "the checkpoint is not whole: " + what).at(folder.string());
-}
 
 /// Work whose every failure is one of the checkpoint, whatever the files or the disk said.
 template <class Work>
@@ -73,38 +44,14 @@ void checkpointing(const std::filesystem::path& folder, const Work& work) {
 void replace_folder(const std::filesystem::path& temporary, const std::filesystem::path& final_folder) {
   if (std::filesystem::exists(final_folder)) {
     // The same step was saved before. Exchanged, not removed first: at no instant is there none.
+    file_calls::refuse_if_due("rename", temporary);
     if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), RENAME_EXCHANGE) == 0) {
-      std::filesystem::remove_all(temporary);
+      file_calls::remove_all(temporary);
       return;
     }
-    std::filesystem::remove_all(final_folder);  // a file system that cannot exchange
+    file_calls::remove_all(final_folder);  // a file system that cannot exchange
   }
-  std::filesystem::rename(temporary, final_folder);
-}
-
-/// The manifest, after every file it names was verified. It carries a checksum of itself: positions and counters are in
-/// it.
-Json read_manifest(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "manifest.json";
-  if (!std::filesystem::exists(file)) throw broken(folder, "no manifest.json");
-  try {
-    Json manifest = Json::parse(read_file(file));
-    if (manifest.at("format").get<int>() != format_version) throw broken(folder, "written by another version of stet");
-    const std::string hash = manifest.at("hash").get<std::string>();
-    manifest.erase("hash");
-    if (hash_hex(manifest.dump()) != hash) throw broken(folder, "manifest.json has another checksum");
-    for (const auto& [name, entry] : manifest.at("files").items()) {
-      const std::filesystem::path part = folder / name;
-      std::error_code error;
-      const std::uint64_t size = std::filesystem::file_size(part, error);
-      if (error) throw broken(folder, name + " is missing");
-      if (size != entry.at("bytes").get<std::uint64_t>()) throw broken(folder, name + " has the wrong size");
-      if (hash_file(part) != entry.at("hash").get<std::string>()) throw broken(folder, name + " has another checksum");
-    }
-    return manifest;
-  } catch (const Json::exception& error) {
-    throw broken(folder, std::string("manifest.json: ") + error.what());
-  }
+  file_calls::rename(temporary, final_folder);
 }
 
 /// step-N.tmp folders: what processes left that were killed while they saved.
@@ -114,108 +61,166 @@ void remove_leftovers(const std::filesystem::path& folder) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("step-") && name.ends_with(".tmp")) leftovers.push_back(entry.path());
   }
-  for (const std::filesystem::path& path : leftovers) std::filesystem::remove_all(path);
-}
-
-/// step-N folders, newest first.
-std::vector<std::filesystem::path> step_folders(const std::filesystem::path& folder) {
-  std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("step-")) continue;
-    if (const auto step = whole_number<std::int64_t>(name.substr(5))) found.emplace_back(*step, entry.path());
-  }
-  std::sort(found.rbegin(), found.rend());
-  std::vector<std::filesystem::path> folders;
-  for (auto& [step, path] : found) folders.push_back(std::move(path));
-  return folders;
+  for (const std::filesystem::path& path : leftovers) file_calls::remove_all(path);
 }
 
 }  // namespace
+
+class CheckpointStore::Writing {
+ public:
+  /// `copies`: the tensors may change before they are written.
+  Writing(const Checkpoint& checkpoint, std::filesystem::path final_folder, int rank, int ranks, bool copies)
+      : folder_(std::move(final_folder)),
+        part_(temporary() / checkpoint_part_name(rank, ranks)),
+        manifest_{{"format", checkpoint_format},
+                  {"step", checkpoint.step},
+                  {"ranks", ranks},
+                  {"metadata", checkpoint.metadata},
+                  {"tensors", Json::object()}} {
+    for (const auto& [name, tensor] : checkpoint.tensors) {
+      const auto [begin, end] = checkpoint_share(tensor.numel(), rank, ranks);
+      at::Tensor value = tensor.detach().contiguous().view({-1}).narrow(0, begin, end - begin);
+      values_.push_back(copies ? value.clone() : value);
+      specs_.push_back({name, checkpoint_type(tensor.scalar_type()), {static_cast<std::uint64_t>(end - begin)}});
+      manifest_["tensors"][name] = {{"shape", tensor.sizes().vec()}};
+    }
+  }
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  [[nodiscard]] std::filesystem::path temporary() const { return folder_.string() + ".tmp"; }
+  /// Of the whole checkpoint, but for the files.
+  [[nodiscard]] Json& manifest() { return manifest_; }
+
+  void write() {
+    TensorFileWriter writer(part_, specs_);
+    for (const at::Tensor& value : values_) {
+      writer.write(std::span(static_cast<const std::byte*>(value.data_ptr()), value.nbytes()));
+    }
+    fault_point("checkpoint.part");
+    writer.commit();
+    fault_point("checkpoint.written");
+    result_ = fmt::format("{} {}", std::filesystem::file_size(part_), hash_file(part_));
+  }
+
+  void start() {
+    thread_ = std::jthread([this] {
+      try {
+        write();
+      } catch (...) {
+        failure_ = std::current_exception();
+      }
+      written_.store(true);
+    });
+  }
+  [[nodiscard]] bool written() const noexcept { return written_.load(); }
+
+  /// "BYTES HASH" of this rank's part. Waits, and throws what the writing threw.
+  [[nodiscard]] const std::string& result() {
+    if (thread_.joinable()) thread_.join();
+    if (failure_) std::rethrow_exception(failure_);
+    return result_;
+  }
+
+ private:
+  std::filesystem::path folder_, part_;
+  Json manifest_;
+  std::vector<TensorSpec> specs_;
+  std::vector<at::Tensor> values_;
+  std::string result_;
+  std::exception_ptr failure_;
+  std::atomic<bool> written_{false};
+  std::jthread thread_;  // last: it uses all of the above
+};
 
 CheckpointStore::CheckpointStore(Communicator& communicator, std::filesystem::path folder, int keep)
     : communicator_(communicator), folder_(std::move(folder)), keep_(keep) {
   STET_ASSERT(keep >= 1);
 }
 
-void CheckpointStore::save(const Checkpoint& checkpoint) {
-  const int rank = communicator_.rank(), ranks = communicator_.size();
+CheckpointStore::~CheckpointStore() = default;
+
+std::unique_ptr<CheckpointStore::Writing> CheckpointStore::prepare(const Checkpoint& checkpoint, bool copies) {
+  finish();
   const std::filesystem::path final_folder = folder_ / fmt::format("step-{}", checkpoint.step);
-  const std::filesystem::path temporary = final_folder.string() + ".tmp";
+  std::unique_ptr<Writing> writing;
+  collectively(communicator_, [&] {
+    checkpointing(final_folder, [&] {
+      writing = std::make_unique<Writing>(checkpoint, final_folder, communicator_.rank(), communicator_.size(), copies);
+      if (communicator_.rank() != 0) return;
+      file_calls::make_folders(folder_);
+      file_calls::remove_all(writing->temporary());
+      file_calls::make_folders(writing->temporary());
+    });
+  });
+  fault_point("checkpoint.begin");
+  return writing;
+}
+
+void CheckpointStore::save(const Checkpoint& checkpoint) {
+  const std::unique_ptr<Writing> writing = prepare(checkpoint, false);
+  collectively(communicator_, [&] { checkpointing(writing->folder(), [&] { writing->write(); }); });
+  commit(*writing);
+}
+
+void CheckpointStore::begin(const Checkpoint& checkpoint) {
+  std::unique_ptr<Writing> writing = prepare(checkpoint, true);
+  collectively(communicator_, [&] { checkpointing(writing->folder(), [&] { writing->start(); }); });
+  under_way_ = std::move(writing);
+}
+
+bool CheckpointStore::written() const noexcept { return under_way_ != nullptr && under_way_->written(); }
+
+void CheckpointStore::finish() {
+  if (const std::unique_ptr<Writing> writing = std::move(under_way_)) commit(*writing);
+}
+
+void CheckpointStore::commit(Writing& writing) {
+  const std::filesystem::path& final_folder = writing.folder();
   const auto together = [&](const auto& work) {
     collectively(communicator_, [&] { checkpointing(final_folder, work); });
   };
-  together([&] {
-    if (rank != 0) return;
-    std::filesystem::create_directories(folder_);
-    std::filesystem::remove_all(temporary);
-    std::filesystem::create_directory(temporary);
-  });
-  fault_point("checkpoint.begin");
   std::string mine;
-  together([&] {
-    std::vector<TensorSpec> specs;
-    std::vector<at::Tensor> values;
-    for (const auto& [name, tensor] : checkpoint.tensors) {
-      const auto [begin, end] = share(tensor.numel(), rank, ranks);
-      values.push_back(tensor.detach().contiguous().view({-1}).narrow(0, begin, end - begin));
-      specs.push_back({name, file_type(tensor.scalar_type()), {static_cast<std::uint64_t>(end - begin)}});
-    }
-    const std::filesystem::path part = temporary / part_name(rank, ranks);
-    TensorFileWriter writer(part, specs);
-    for (const at::Tensor& value : values) {
-      writer.write(std::span(static_cast<const std::byte*>(value.data_ptr()), value.nbytes()));
-    }
-    fault_point("checkpoint.part");
-    writer.commit();
-    mine = fmt::format("{} {}", std::filesystem::file_size(part), hash_file(part));
-  });
+  together([&] { mine = writing.result(); });
   const std::vector<std::string> parts = communicator_.all_gather(mine);
   together([&] {
-    if (rank != 0) return;
-    Json manifest{
-        {"format", format_version}, {"step", checkpoint.step}, {"ranks", ranks}, {"metadata", checkpoint.metadata}};
-    manifest["tensors"] = Json::object();
-    for (const auto& [name, tensor] : checkpoint.tensors) {
-      manifest["tensors"][name] = {{"shape", tensor.sizes().vec()}};
-    }
-    for (int r = 0; r < ranks; ++r) {
+    if (communicator_.rank() != 0) return;
+    Json& manifest = writing.manifest();
+    for (int r = 0; r < communicator_.size(); ++r) {
       const std::vector<std::string> fields = split(parts[static_cast<std::size_t>(r)], ' ');
-      manifest["files"][part_name(r, ranks)] = {{"bytes", std::stoull(fields[0])}, {"hash", fields[1]}};
+      manifest["files"][checkpoint_part_name(r, communicator_.size())] = {{"bytes", std::stoull(fields[0])},
+                                                                          {"hash", fields[1]}};
     }
     manifest["hash"] = hash_hex(manifest.dump());
     fault_point("checkpoint.manifest");
-    write_file_atomically(temporary / "manifest.json", manifest.dump(1));
+    write_file_atomically(writing.temporary() / "manifest.json", manifest.dump(1));
     fault_point("checkpoint.rename");
-    replace_folder(temporary, final_folder);
+    replace_folder(writing.temporary(), final_folder);
     sync_folder(folder_);
     fault_point("checkpoint.prune");
-    for (const std::filesystem::path& path : broken_) {
-      if (path != final_folder) std::filesystem::remove_all(path);  // would count as one of those to keep
-    }
-    broken_.clear();
-    const std::vector<std::filesystem::path> all = step_folders(folder_);
-    for (std::size_t i = static_cast<std::size_t>(keep_); i < all.size(); ++i) std::filesystem::remove_all(all[i]);
-    remove_leftovers(folder_);
+    remove_older(final_folder);
     fault_point("checkpoint.end");
   });
+}
+
+void CheckpointStore::remove_older(const std::filesystem::path& newest) {
+  for (const std::filesystem::path& path : broken_) {
+    if (path != newest) file_calls::remove_all(path);  // would count as one of those to keep
+  }
+  broken_.clear();
+  const std::vector<std::filesystem::path> all = checkpoints_in(folder_);
+  for (std::size_t i = static_cast<std::size_t>(keep_); i < all.size(); ++i) file_calls::remove_all(all[i]);
+  remove_leftovers(folder_);
 }
 
 std::optional<Checkpoint> CheckpointStore::load_newest() {
   std::string chosen;
   collectively(communicator_, [&] {
     if (communicator_.rank() != 0) return;
-    for (const std::filesystem::path& folder : step_folders(folder_)) {
-      try {
-        static_cast<void>(read_manifest(folder));
-        chosen = folder.string();
-        break;
-      } catch (const Error& error) {
-        log::warning("checkpoint {} is skipped: {}", folder.string(), error.message());
-        broken_.push_back(folder);
-      }
-    }
+    const auto newest = newest_checkpoint(folder_, [&](const std::filesystem::path& folder, const Error& error) {
+      log::warning("checkpoint {} is skipped: {}", folder.string(), error.message());
+      broken_.push_back(folder);
+    });
+    if (newest) chosen = newest->string();
   });
   chosen = communicator_.broadcast_text(chosen, 0);
   if (chosen.empty()) return std::nullopt;
@@ -224,65 +229,12 @@ std::optional<Checkpoint> CheckpointStore::load_newest() {
   return checkpoint;
 }
 
-std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder,
-                                                       const std::function<void(const Error&)>& skipped) {
-  for (const std::filesystem::path& step : step_folders(folder)) {
-    try {
-      static_cast<void>(read_manifest(step));
-      return step;
-    } catch (const Error& error) {
-      if (skipped) skipped(error);
-    }
-  }
-  return std::nullopt;
-}
-
 void CheckpointStore::clear() {
+  under_way_.reset();
   collectively(communicator_, [&] {
-    if (communicator_.rank() == 0) std::filesystem::remove_all(folder_);
+    communicator_.barrier();  // every rank's part is written, or will not be
+    if (communicator_.rank() == 0) file_calls::remove_all(folder_);
   });
-}
-
-CheckpointSummary verify_checkpoint(const std::filesystem::path& folder) {
-  const Json manifest = read_manifest(folder);
-  try {
-    CheckpointSummary summary{manifest.at("step").get<std::int64_t>(), manifest.at("ranks").get<int>(), {}, {}, 0};
-    summary.metadata = manifest.at("metadata").get<std::map<std::string, std::string>>();
-    for (const auto& [name, entry] : manifest.at("tensors").items()) {
-      summary.shapes[name] = entry.at("shape").get<std::vector<std::int64_t>>();
-    }
-    for (const auto& [name, entry] : manifest.at("files").items())
-      summary.bytes += entry.at("bytes").get<std::uint64_t>();
-    return summary;
-  } catch (const Json::exception& error) {
-    throw broken(folder, std::string("manifest.json: ") + error.what());
-  }
-}
-
-Checkpoint read_checkpoint(const std::filesystem::path& folder) {
-  const CheckpointSummary summary = verify_checkpoint(folder);
-  Checkpoint checkpoint{summary.step, {}, summary.metadata};
-  for (int rank = 0; rank < summary.ranks; ++rank) {
-    const TensorFile part = TensorFile::open(folder / part_name(rank, summary.ranks));
-    for (const auto& [name, shape] : summary.shapes) {
-      const TensorInfo& info = part.require(name);
-      at::Tensor& tensor = checkpoint.tensors[name];
-      if (!tensor.defined()) {
-        const auto type =
-            std::find_if(std::begin(types), std::end(types), [&](const TypeName& t) { return t.file == info.dtype; });
-        if (type == std::end(types)) throw broken(folder, "tensor " + name + " has an unexpected type");
-        tensor = at::empty(shape, type->type);
-      }
-      const auto [begin, end] = share(tensor.numel(), rank, summary.ranks);
-      const std::span<const std::byte> bytes = part.bytes(info);
-      const auto element = static_cast<std::int64_t>(tensor.element_size());
-      if (static_cast<std::int64_t>(bytes.size()) != (end - begin) * element)
-        throw broken(folder, "tensor " + name + " has the wrong size");
-      if (!bytes.empty())
-        std::memcpy(static_cast<std::byte*>(tensor.data_ptr()) + begin * element, bytes.data(), bytes.size());
-    }
-  }
-  return checkpoint;
 }
 
 }  // namespace stet

@@ -1,5 +1,6 @@
 // The program `stet-engine`; the launcher `stet` starts it with the libraries' environment set.
 #include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
 #include <stet/base/log.hpp>
 #include <stet/cli/commands/commands.hpp>
 #include <stet/cli/library_environment.hpp>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <string>
 
 namespace {
 
@@ -80,10 +82,12 @@ int main(int argc, char** argv) {
   if (options.command == stet::Options::Command::none) return code;
   std::unique_ptr<stet::Session> session;
   try {
+    const std::string faults = stet::check_faults();
     session = std::make_unique<stet::Session>();
     stet::log::set_level(session->world().rank() != 0 ? stet::log::Level::error
                          : options.verbose            ? stet::log::Level::debug
                                                       : stet::log::Level::info);
+    if (!faults.empty()) stet::log::warning("faults are made on purpose: STET_FAULT={}", faults);
     code = dispatch(options, *session);
     std::fflush(
         stdout);  // before MPI ends: when the first rank exits with an error, Open MPI 5 kills the others at once

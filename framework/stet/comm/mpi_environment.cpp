@@ -1,6 +1,7 @@
 #include <stet/comm/mpi_environment.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
 #include <stet/comm/mpi_communicator.hpp>
 
 namespace stet {
@@ -19,6 +20,9 @@ MpiEnvironment::MpiEnvironment() {
         .received(provided == MPI_THREAD_FUNNELED ? "MPI_THREAD_FUNNELED" : "MPI_THREAD_SINGLE")
         .hint(name + " was built without thread support: use another build of it");
   }
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
+  set_fault_rank(rank);
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 

@@ -108,6 +108,8 @@ config::IdentitySchema<CheckpointConfig> checkpoint_schema() {
   config::IdentitySchema<CheckpointConfig> schema("checkpoint", "how often");
   schema.field("seconds", &CheckpointConfig::seconds, no_part, "between checkpoints", Limits{.min = 0, .unit = "s"})
       .field("keep", &CheckpointConfig::keep, no_part, "whole checkpoints kept", Limits{.min = 1})
+      .field("asynchronous", &CheckpointConfig::asynchronous, no_part,
+             "train on while a checkpoint is written, from a copy in memory")
       .field("keep_weights", &CheckpointConfig::keep_weights, no_part,
              "a finished run keeps its model, for `stet export` and `stet generate`");
   return schema;

@@ -58,6 +58,7 @@ struct EvaluateConfig {
 struct CheckpointConfig {
   double seconds = 15;  ///< at most so much work is lost to a kill; checked after evaluations and every few steps
   std::int64_t keep = 2;
+  bool asynchronous = true;   ///< training goes on while a checkpoint is written, from a copy
   bool keep_weights = false;  ///< a finished run keeps its model, as `stet export` and `stet generate` read it
 };
 

@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
@@ -194,7 +195,7 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
     TimeSpent all = before;
     return all += watch.spent();
   };
-  const auto save = [&] {
+  const auto save = [&](bool last) {
     const TimeSpent so_far = spent();
     collectively(communicator, [&] { losses_bytes = losses.sync(); });
     Checkpoint checkpoint{trainer.optimizer().step,
@@ -205,7 +206,11 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
                            {"losses_bytes", std::to_string(losses_bytes)},
                            {"model", shape}}};
     save_trainer(trainer, weights, checkpoint);
-    store.save(checkpoint);
+    if (base.config.checkpoint.asynchronous && !last) {
+      store.begin(checkpoint);
+    } else {
+      store.save(checkpoint);
+    }
   };
   StepBoundary boundary(communicator, base.config.checkpoint.seconds);
   ProgressMeter meter(communicator.rank() == 0 ? progress : ProgressSink(), task_name(base), base.identity);
@@ -216,8 +221,10 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
     meter.stepped(
         static_cast<double>(report.tokens),
         [&] { return static_cast<double>(position) / static_cast<double>(span.end()); }, [&] { return spent().wall; });
+    fault_point("base.step");
   };
   hooks.save = save;
+  hooks.store = &store;
   try {
     run_training_loop(span, "pre-training", trainer.optimizer().step, position, trainer, boundary, communicator, hooks);
   } catch (Error& error) {
@@ -234,6 +241,7 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
     if (communicator.rank() != 0) return;
     write_base(folder, base, model, weights, tokenizer, knowledge, certification);
     losses.sync();
+    fault_point("base.record");
     task::mark_finished(folder, spent(), communicator.size());
   });
   store.clear();

@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
@@ -102,6 +103,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
   bool advanced = false;  // since the last checkpoint
   const auto report = [&](double share) {
     advanced = true;
+    fault_point("label.batch");
     if (progress && communicator.rank() == 0)
       progress({task_name(labels), share, 0, watch.spent().wall, labels.identity});
   };

@@ -1,5 +1,7 @@
 #include <stet/run/run_evaluation.hpp>
 
+#include <stet/base/fault.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -21,6 +23,7 @@ SetScore RunEvaluation::score_set(const TokenizedSet& set) const {
 }
 
 void RunEvaluation::evaluate(RunState& state, float epoch, bool at_end, std::optional<SetScore> validation) {
+  fault_point("run.evaluate");
   std::vector<SetScore> scores;
   for (const TokenizedSet& set : sets_) {
     scores.push_back(validation && set.name == report::validation_set ? std::move(*validation) : score_set(set));

@@ -67,6 +67,7 @@ std::string RunExecutor::place() const {
 }
 
 void RunExecutor::run() {
+  fault_point("run.begin");
   if (!resume()) {
     record_covariates(base_, world_, sets_.sets, communicator_, state_.outcomes);
     evaluation_.evaluate(state_, 0, false);
@@ -82,10 +83,12 @@ void RunExecutor::run() {
   collectively(communicator_, [&] {
     if (communicator_.rank() == 0) write_record();
   });
+  fault_point("run.clear");
   store_.clear();
 }
 
 void RunExecutor::begin_phase() {
+  fault_point("run.phase");
   const bool resumed = state_.in_phase;
   communicator_.recorder().step(phase().name, state_.step);
   tuning_.begin_phase(phase().name, resumed);
@@ -110,11 +113,13 @@ void RunExecutor::train_phase() {
       evaluation_.evaluate(state_, static_cast<float>(epoch), at_end, std::move(validation));
     return !state_.phase_over;
   };
-  hooks.save = [this] { checkpoint(); };
+  hooks.save = [this](bool last) { checkpoint(last); };
+  hooks.store = &store_;
   if (!state_.phase_over) {
     run_training_loop(span, phase().name, state_.step, state_.position, tuning_.trainer(), boundary_, communicator_,
                       hooks);
   }
+  fault_point("run.replace");
   const std::vector<std::string> replaced = tuning_.replace_weights();
   state_.acted.insert(replaced.begin(), replaced.end());
   if (replaced.empty()) return;

@@ -41,7 +41,7 @@ class RunExecutor {
   /// A line in the manifest and the log for each regularizer that changed nothing in the whole run although it is not
   /// off.
   void warn_of_silence();
-  void checkpoint();
+  void checkpoint(bool last);
   bool resume();
   void write_record();
 

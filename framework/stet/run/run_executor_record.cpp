@@ -18,7 +18,7 @@
 
 namespace stet {
 
-void RunExecutor::checkpoint() {
+void RunExecutor::checkpoint(bool last) {
   Checkpoint checkpoint;
   tuning_.save(checkpoint);
   state_.spent += watch_.spent();
@@ -28,7 +28,11 @@ void RunExecutor::checkpoint() {
   checkpoint.metadata["identity"] = run_.identity;
   checkpoint.metadata["manifest"] = manifest_;
   checkpoint.metadata["model"] = model_shape_text(base_.model.config());
-  store_.save(checkpoint);
+  if (run_.config.checkpoint.asynchronous && !last) {
+    store_.begin(checkpoint);
+  } else {
+    store_.save(checkpoint);
+  }
 }
 
 bool RunExecutor::resume() {

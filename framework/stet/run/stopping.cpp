@@ -82,12 +82,12 @@ std::string stop_reason() {
   return stop.load() ? "request" : stop_requested() ? "the clock (STET_STOP_AT)" : "";
 }
 
-StepBoundary::Due StepBoundary::look() {
+StepBoundary::Due StepBoundary::look(bool writes) {
   if (++steps_ < next_) return {};
   const double step_seconds = since_look_.seconds() / static_cast<double>(steps_);
   const bool asked = take_save_request();
   std::vector<double> said = {asked || (communicator_.rank() == 0 && since_saved_.seconds() > interval_) ? 1.0 : 0.0,
-                              stop_requested() ? 1.0 : 0.0, step_seconds};
+                              stop_requested() ? 1.0 : 0.0, step_seconds, writes ? 1.0 : 0.0};
   if (communicator_.size() > 1) {
     communicator_.all_reduce_max(std::span<double>(said));
     // Twice as many as before at the most: the first steps may have been unlike the others.
@@ -95,7 +95,7 @@ StepBoundary::Due StepBoundary::look() {
   }
   steps_ = 0;
   since_look_.restart();
-  return {said[0] > 0 || said[1] > 0, said[1] > 0};
+  return {said[0] > 0 || said[1] > 0, said[1] > 0, said[3] == 0};
 }
 
 }  // namespace stet

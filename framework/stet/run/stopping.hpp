@@ -48,9 +48,10 @@ class StepBoundary {
   struct Due {
     bool save = false;  ///< a checkpoint is due, or a stop was asked for
     bool stop = false;
+    bool written = false;  ///< no rank writes any more
   };
-  /// After each step. Collective.
-  [[nodiscard]] Due look();
+  /// After each step. Collective. `writes`: this rank's part of a checkpoint is not on the disk yet.
+  [[nodiscard]] Due look(bool writes = false);
   /// A checkpoint was written.
   void saved() noexcept { since_saved_.restart(); }
 

@@ -1,5 +1,6 @@
 #include <stet/schedule/results.hpp>
 
+#include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
@@ -40,6 +41,7 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
   const std::optional<FileLock> alone = FileLock::acquire_folder(workspace.folder());
   write_file_atomically(workspace.folder() / "table.md", report::to_markdown(table));
   write_file_atomically(workspace.folder() / "table.tex", report::to_latex(table));
+  fault_point("report.table");
   write_file_atomically(workspace.folder() / "table.csv", report::to_csv(table));
   write_file_atomically(workspace.folder() / "plan.toml", config::to_toml(plan.document));
   std::string certification = "Table 0: what the base models recall (greedy exact match, %).\n";

@@ -1,5 +1,6 @@
 #include <stet/schedule/task_deaths.hpp>
 
+#include <stet/base/file_calls.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/comm/flight_recorder.hpp>
@@ -63,7 +64,7 @@ std::optional<Error> judge_last_death(const std::filesystem::path& task, const s
   const std::filesystem::path folder = flight_folder(task);
   if (!std::filesystem::exists(folder)) return std::nullopt;
   const std::vector<Flight> flights = FlightRecorder::left_in(folder);
-  std::filesystem::remove_all(folder);
+  file_calls::remove_all(folder);
   if (flights.empty()) return std::nullopt;
   const std::size_t rank = first_to_die(flights);
   const Flight& flight = flights[rank];

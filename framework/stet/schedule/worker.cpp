@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/comm/watchdog.hpp>
@@ -174,6 +175,7 @@ class Worker {
       return failed(folder, name, current_error(ErrorKind::data));
     }
     if (agreed(task::finished(folder))) return Turn::done;  // by another process, between the look and the claim
+    fault_point("schedule.claim");
     const double begin = watch_.seconds();
     bool stopped = false;
     std::optional<Error> failure;
@@ -209,6 +211,7 @@ class Worker {
     if (stopped) throw Stopped{};
     result_.busy_seconds += result_.span_seconds - begin;
     if (!failure) {
+      fault_point("schedule.done");
       ++result_.finished;
       if (communicator_.rank() == 0) log::debug("finished: {}", name);
       return Turn::worked;

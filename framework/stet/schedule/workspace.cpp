@@ -1,5 +1,6 @@
 #include <stet/schedule/workspace.hpp>
 
+#include <stet/base/file_calls.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
@@ -11,8 +12,8 @@ namespace stet {
 
 Workspace::Workspace(std::filesystem::path root, std::string experiment)
     : root_(std::move(root)), folder_(root_ / experiment) {
-  std::filesystem::create_directories(folder_ / "runs");
-  std::filesystem::create_directories(root_ / ".bases");
+  file_calls::make_folders(folder_ / "runs");
+  file_calls::make_folders(root_ / ".bases");
 }
 
 std::filesystem::path Workspace::base_folder(const PlannedBase& base) const { return root_ / ".bases" / base.identity; }
@@ -41,7 +42,7 @@ std::vector<PlannedTask> Workspace::tasks(const Plan& plan) const {
 }
 
 void Workspace::announce(const PlannedRun& run) const {
-  std::filesystem::create_directories(root_ / ".runs");
+  file_calls::make_folders(root_ / ".runs");
   write_file_atomically(root_ / ".runs" / run.identity,
                         (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
   if (run.inputs.members().empty()) return;
@@ -80,7 +81,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
   const std::filesystem::path &theirs = *found, mine = run_folder(run);
   report::OutcomeRecord outcomes = finished_outcomes(theirs);
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
-  std::filesystem::create_directories(mine);
+  file_calls::make_folders(mine);
   for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
     if (std::filesystem::exists(theirs / name)) copy_file_atomically(theirs / name, mine / name);
   }

@@ -1,6 +1,7 @@
 #include <stet/tensorfile/tensor_file.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/file_calls.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/tensorfile/tensor_header.hpp>
 
@@ -35,7 +36,7 @@ std::string mistaken_for(std::string_view start) {
 class TensorFile::Mapping {
  public:
   explicit Mapping(const std::filesystem::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // not waiting for pipes
+    const int descriptor = file_calls::open(path, O_RDONLY | O_NONBLOCK);  // not waiting for pipes
     if (descriptor < 0) throw file_error(path, std::string("cannot open file: ") + std::strerror(errno));
     struct stat status {};
     const bool known = ::fstat(descriptor, &status) == 0;

@@ -1,12 +1,14 @@
 #include <stet/train/trainer.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
 #include <stet/plugin/handover.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -36,6 +38,14 @@ void Trainer::begin_phase(const TrainableSelection& chosen, const std::vector<Ac
   snapshots_ = &snapshots;
   loss_.begin_phase(update_.trains(), snapshots);
 }
+
+namespace {
+/// The lowest bit of a number in the middle: the smallest damage there is.
+void flip_bit(const at::Tensor& weights) {
+  auto* const bytes = static_cast<std::byte*>(weights.data_ptr());
+  bytes[weights.numel() / 2 * static_cast<std::int64_t>(weights.element_size())] ^= std::byte{1};
+}
+}  // namespace
 
 StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, BatchRange range, std::int64_t total_steps) {
   const auto shards = static_cast<std::uint64_t>(reducer_.shards());
@@ -94,7 +104,9 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
     sums.back().push_back(shard.task);
     sums.back().push_back(failure ? 1.0 : 0.0);
   }
+  fault_point("train.reduce");
   const at::Tensor& gradient = reducer_.finish();
+  if (nan_is_due("train.reduce")) gradient.view({-1})[0].fill_(std::numeric_limits<double>::quiet_NaN());
   std::vector<double> totals = reducer_.sum(sums);
   if (totals.back() > 0) {
     collectively(communicator_, [&] {
@@ -106,12 +118,14 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   totals.pop_back();
   report.penalties = std::move(totals);
 
+  fault_point("train.update");
   // Hooks that every rank calls alike may yet fail on one.
   if (regularizers_.empty()) {
     update(gradient, report, total_steps);
   } else {
     collectively(communicator_, [&] { update(gradient, report, total_steps); });
   }
+  if (flip_is_due("train.update")) flip_bit(weights_);
   if (options_.replica_check_steps > 0 && update_.optimizer().step % options_.replica_check_steps == 0)
     check_replicas();
   return report;

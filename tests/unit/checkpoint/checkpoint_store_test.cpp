@@ -2,58 +2,15 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/base/philox.hpp>
+#include <unit/checkpoint/examples.hpp>
 #include <unit/tensorfile/temporary.hpp>
 
 #include <gtest/gtest.h>
 
-#include <csignal>
-#include <cstdlib>
-#include <limits>
 #include <set>
 
 namespace stet {
 namespace {
-
-/// Tensors of every type a checkpoint may hold, in awkward shapes; different for every step.
-Checkpoint example(std::int64_t step) {
-  Random random(static_cast<std::uint64_t>(step), "checkpoint test");
-  const auto fill = [&random](at::IntArrayRef shape, at::ScalarType type) {
-    at::Tensor tensor = at::empty(shape, type);
-    auto* bytes = static_cast<unsigned char*>(tensor.data_ptr());
-    for (std::size_t i = 0; i < tensor.nbytes(); ++i) bytes[i] = static_cast<unsigned char>(random.bits32());
-    return tensor;
-  };
-  Checkpoint checkpoint;
-  checkpoint.step = step;
-  // Random bytes: nan, infinities and denormals among them. A checkpoint copies bits, not numbers.
-  checkpoint.tensors = {{"f32", fill({3, 5, 7}, at::kFloat)},
-                        {"f64", fill({11}, at::kDouble)},
-                        {"i64", fill({2, 3}, at::kLong)},
-                        {"i32", fill({1, 1, 13}, at::kInt)},
-                        {"u8", fill({257}, at::kByte)},
-                        {"scalar", fill({}, at::kDouble)},
-                        {"one", fill({1}, at::kFloat)},
-                        {"empty", at::empty({0}, at::kLong)},
-                        {"no rows", at::empty({0, 4}, at::kFloat)}};
-  checkpoint.metadata = {
-      {"position", std::to_string(step * 17)}, {"text", "two\nlines, \"quoted\", \xC3\xA9"}, {"nothing", ""}};
-  return checkpoint;
-}
-
-void expect_equal(const Checkpoint& found, const Checkpoint& wanted) {
-  EXPECT_EQ(found.step, wanted.step);
-  EXPECT_EQ(found.metadata, wanted.metadata);
-  ASSERT_EQ(found.tensors.size(), wanted.tensors.size());
-  for (const auto& [name, tensor] : wanted.tensors) {
-    ASSERT_TRUE(found.tensors.contains(name)) << name;
-    const at::Tensor& other = found.tensors.at(name);
-    ASSERT_EQ(other.scalar_type(), tensor.scalar_type()) << name;
-    ASSERT_EQ(other.sizes(), tensor.sizes()) << name;
-    const at::Tensor whole = tensor.contiguous();
-    EXPECT_TRUE(whole.numel() == 0 || std::memcmp(other.data_ptr(), whole.data_ptr(), whole.nbytes()) == 0) << name;
-  }
-}
 
 std::set<std::string> names_in(const std::filesystem::path& folder) {
   std::set<std::string> names;
@@ -239,61 +196,6 @@ TEST_F(CheckpointStoreTest, AFailureToSaveIsACheckpointErrorAndLeavesTheOlderOne
   EXPECT_EQ(place.kind(), ErrorKind::checkpoint);
   EXPECT_NE(std::string(place.what()).find("file/below"), std::string::npos) << place.what();
 }
-
-/// A child saves step 1, and is killed by a fault point while it saves step 2. (GoogleTest runs death tests first, and
-/// this process itself must not have passed a fault point: it reads STET_FAULT once.)
-class CheckpointStoreDeathTest : public CheckpointStoreTest,
-                                 public ::testing::WithParamInterface<std::pair<const char*, std::int64_t>> {};
-
-TEST_P(CheckpointStoreDeathTest, AWholeCheckpointIsLeftWheneverTheProcessDies) {
-  const auto [point, loads] = GetParam();
-  for (const int keep : {1, 2}) {
-    const std::string fault = std::string(point) + ":2";
-    EXPECT_EXIT(
-        {
-          ::setenv("STET_FAULT", fault.c_str(), 1);
-          CheckpointStore store(*alone_, folder_.path(), keep);
-          store.save(example(1));
-          store.save(example(2));
-        },
-        ::testing::KilledBySignal(SIGKILL), "");
-    expect_loads(loads);
-    // And the next process goes on in the same folder.
-    EXPECT_EXIT(
-        {
-          CheckpointStore store(*alone_, folder_.path(), keep);
-          if (!store.load_newest()) std::_Exit(1);
-          store.save(example(2));
-          store.save(example(3));
-          std::_Exit(0);
-        },
-        ::testing::ExitedWithCode(0), "");
-    expect_loads(3);
-    EXPECT_EQ(names_in(folder_.path()).size(), static_cast<std::size_t>(keep));  // no leftovers
-    std::filesystem::remove_all(folder_.path());
-  }
-}
-
-TEST_P(CheckpointStoreDeathTest, TheSameStepAgainIsNeverLostEither) {
-  const auto [point, loads] = GetParam();
-  const std::string fault = std::string(point) + ":2";
-  EXPECT_EXIT(
-      {
-        ::setenv("STET_FAULT", fault.c_str(), 1);
-        CheckpointStore store(*alone_, folder_.path(), 1);
-        store.save(example(1));
-        store.save(example(1));
-      },
-      ::testing::KilledBySignal(SIGKILL), "");
-  expect_loads(1);
-}
-
-// Before the rename the old one is what is left, from then on the new one.
-INSTANTIATE_TEST_SUITE_P(Points, CheckpointStoreDeathTest,
-                         ::testing::Values(std::pair{"checkpoint.begin", 1}, std::pair{"checkpoint.part", 1},
-                                           std::pair{"checkpoint.manifest", 1}, std::pair{"checkpoint.rename", 1},
-                                           std::pair{"checkpoint.prune", 2}, std::pair{"checkpoint.end", 2}),
-                         [](const auto& point) { return std::string(point.param.first).substr(11); });
 
 }  // namespace
 }  // namespace stet

@@ -24,10 +24,11 @@ namespace {
 std::filesystem::path checkpoint_at(std::filesystem::path folder) {
   if (std::filesystem::exists(folder / "manifest.json")) return folder;
   std::optional<Error> reason;
-  const std::optional<std::filesystem::path> newest = newest_checkpoint(folder, [&reason](const Error& error) {
-    log::warning("skipped: {}", error.what());
-    if (!reason) reason = error;
-  });
+  const std::optional<std::filesystem::path> newest =
+      newest_checkpoint(folder, [&reason](const auto&, const Error& error) {
+        log::warning("skipped: {}", error.what());
+        if (!reason) reason = error;
+      });
   if (!newest && reason) throw *reason;
   return newest.value_or(folder);
 }

@@ -2,6 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file_calls.hpp>
 #include <stet/base/log.hpp>
 
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
 
 namespace stet {
@@ -18,7 +20,7 @@ namespace stet {
 namespace {
 [[noreturn]] void fail_metrics(const std::filesystem::path& path, int reason) {
   auto error = Error(ErrorKind::data, std::string("cannot write metrics: ") + std::strerror(reason)).at(path.string());
-  if (reason == ENOSPC) error.hint("the disk is full; free some space and run again");
+  if (reason == ENOSPC || reason == EDQUOT) error.hint("the disk is full; free some space and run again");
   throw error;
 }
 }  // namespace
@@ -34,13 +36,13 @@ MetricsLog::~MetricsLog() {
 void MetricsLog::cut(std::uint64_t bytes) {
   if (!writes_) return;
   STET_ASSERT(descriptor_ < 0);
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  descriptor_ = file_calls::open(path_, O_WRONLY | O_CREAT);
   struct stat there {};
   if (descriptor_ < 0 || ::fstat(descriptor_, &there) != 0) fail_metrics(path_, errno);
   size_ = std::min(bytes, static_cast<std::uint64_t>(there.st_size));
   if (size_ < bytes)
     log::warning("{} is shorter than the checkpoint knew it: lines of earlier steps are lost", path_.string());
-  if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) fail_metrics(path_, errno);
+  if (!file_calls::resize(descriptor_, size_)) fail_metrics(path_, errno);
 }
 
 void MetricsLog::append(std::string_view line) noexcept {
@@ -56,23 +58,18 @@ std::uint64_t MetricsLog::sync() {
   if (!writes_) return 0;
   STET_ASSERT(descriptor_ >= 0);
   flush();
-  if (failure_ == 0 && ::fsync(descriptor_) != 0) failure_ = errno;
+  if (failure_ == 0 && !file_calls::sync(descriptor_)) failure_ = errno;
   if (failure_ != 0) fail_metrics(path_, failure_);
   return size_;
 }
 
 void MetricsLog::flush() noexcept {
-  std::size_t done = 0;
-  while (done < waiting_.size() && failure_ == 0) {
-    const ssize_t written =
-        ::pwrite(descriptor_, waiting_.data() + done, waiting_.size() - done, static_cast<off_t>(size_));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
+  if (failure_ == 0 && !waiting_.empty()) {
+    if (file_calls::write(descriptor_, std::as_bytes(std::span(waiting_)), static_cast<off_t>(size_))) {
+      size_ += waiting_.size();
+    } else {
       failure_ = errno;
-      break;
     }
-    done += static_cast<std::size_t>(written);
-    size_ += static_cast<std::uint64_t>(written);
   }
   waiting_.clear();
 }

@@ -1,5 +1,6 @@
 #include <stet/run/record/task_record.hpp>
 
+#include <stet/base/file_calls.hpp>
 #include <stet/base/host_identity.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/text/json.hpp>
@@ -51,7 +52,7 @@ bool claim(Communicator& communicator, const std::filesystem::path& task, std::o
   std::string got;
   collectively(communicator, [&] {
     if (communicator.rank() != 0) return;
-    std::filesystem::create_directories(task);
+    file_calls::make_folders(task);
     lock = FileLock::try_acquire(task / "lock");
     got = lock ? "yes" : "";
     if (lock) remove_half_written(task);
@@ -63,7 +64,7 @@ void tidy(const std::filesystem::path& task) noexcept {
   try {
     if (!finished(task) || !std::filesystem::exists(task / "checkpoints")) return;
     if (const std::optional<FileLock> lock = FileLock::try_acquire(task / "lock"))
-      std::filesystem::remove_all(task / "checkpoints");
+      file_calls::remove_all(task / "checkpoints");
   } catch (const std::exception&) {
     // Untidy is not wrong, and one rank alone calls this: it must not fail alone.
   }

@@ -16,9 +16,11 @@ void run_training_loop(const TrainingSpan& span, const std::string& phase, const
     if (hooks.stepped) hooks.stepped(report);
     if (hooks.epoch_ended && position % span.data.epoch_size == 0)
       goes_on = hooks.epoch_ended(position / span.data.epoch_size);
-    const StepBoundary::Due due = boundary.look();
+    const bool under_way = hooks.store != nullptr && hooks.store->under_way();
+    const StepBoundary::Due due = boundary.look(under_way && !hooks.store->written());
+    if (under_way && due.written && !due.save) hooks.store->finish();
     if (due.save) {
-      if (hooks.save) hooks.save();
+      if (hooks.save) hooks.save(due.stop);
       boundary.saved();
     }
     if (due.stop) throw Stopped{};

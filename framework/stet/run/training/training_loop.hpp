@@ -1,6 +1,7 @@
 // The one loop in which steps are made: of a base model's pre-training and of a run's phases.
 #pragma once
 
+#include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/data/sampler.hpp>
 #include <stet/run/stopping.hpp>
 #include <stet/train/trainer.hpp>
@@ -28,7 +29,9 @@ struct TrainingSpan {
 struct TrainingHooks {
   std::function<void(const StepReport&)> stepped;        ///< `position` is behind the step's batch
   std::function<bool(std::uint64_t epoch)> epoch_ended;  ///< epochs done; false ends the loop
-  std::function<void()> save;                            ///< a checkpoint is due, or a stop was asked for
+  /// A checkpoint is due. `last`: a stop was asked for, and it must be whole when this returns.
+  std::function<void(bool last)> save;
+  CheckpointStore* store = nullptr;  ///< whose checkpoint under way is finished once all ranks' parts are written
 };
 
 /// Collective. Steps from `position` on, which is all the state that there is, to the span's end. `phase` and `step`,
