@@ -37,10 +37,10 @@ TEST_F(MiniatureTest, ADivergingBaseEndsTheExperiment) {
 
 TEST_F(MiniatureTest, ACheckpointCanBeInspectedAndTheRunGoesOnFromIt) {
   copy_results({"l2_sp"});
-  const Outcome killed =
-      stet(mine_.path(), {"run", file, "--set", "checkpoint.seconds=0", "--set", "checkpoint.keep=1", "--set",
-            "checkpoint.asynchronous=false", "--worker"},
-           {{"STET_FAULT", "kill:step=15"}});
+  const Outcome killed = stet(mine_.path(),
+                              {"run", file, "--set", "checkpoint.seconds=0", "--set", "checkpoint.keep=1", "--set",
+                               "checkpoint.asynchronous=false", "--worker"},
+                              {{"STET_FAULT", "kill:step=15"}});
   ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
   const std::vector<fs::path> checkpoints = find_all(mine_ / "runs", "checkpoints");
   ASSERT_EQ(checkpoints.size(), 1U);

@@ -1,5 +1,5 @@
 // Killed at every bad moment and started again: the results are those of a run that was never disturbed, to the byte.
-#include <e2e/program.hpp>
+#include "undisturbed.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,100 +9,6 @@
 
 namespace stet::e2e {
 namespace {
-
-const std::string file = STET_SOURCE_DIR "/tests/fault/fault.toml";
-
-Words run_words(const Words& more = {}) {
-  Words words = {"run", file};
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
-/// What must be the same however a run came about. Not finished.json: it holds times.
-std::map<std::string, std::string> results(const fs::path& folder) {
-  std::map<std::string, std::string> all;
-  for (const std::string name : {"table.csv", "outcomes.safetensors", "measurements.csv", "manifest.txt", "run.toml",
-                                 "model.safetensors", "knowledge.safetensors", "certification.md"}) {
-    all.merge(files_named(folder / "runs", name));
-  }
-  return all;
-}
-
-class FaultTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    reference_ = new Folder;
-    const auto start = std::chrono::steady_clock::now();
-    first_ = new Outcome(stet(reference_->path(), run_words()));
-    duration_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    undisturbed_ = new std::map<std::string, std::string>(results(reference_->path()));
-  }
-  static void TearDownTestSuite() {
-    delete undisturbed_;
-    delete first_;
-    delete reference_;
-  }
-  void SetUp() override {
-    ASSERT_TRUE(ended_with(*first_, 0));
-    ASSERT_EQ(undisturbed_->size(),
-              13U);  // table, four files of each of two runs, three of the base, the copy of its Table 0
-  }
-
-  /// Starts from the finished base model, so that faults meet the runs.
-  void copy_base() const {
-    fs::create_directories(mine_ / "runs");
-    fs::copy(*reference_ / "runs" / ".bases", mine_ / "runs" / ".bases", fs::copy_options::recursive);
-  }
-
-  void expect_undisturbed() const {
-    const std::map<std::string, std::string> mine = results(mine_.path());
-    for (const auto& [name, bytes] : *undisturbed_) {
-      ASSERT_TRUE(mine.contains(name)) << name;
-      EXPECT_TRUE(mine.at(name) == bytes) << name << " differs";
-    }
-    EXPECT_EQ(mine.size(), undisturbed_->size());
-    EXPECT_TRUE(find_all(mine_ / "runs", "checkpoints").empty());
-    EXPECT_TRUE(find_all(mine_ / "runs", "failed.json").empty());
-    for (const auto& entry : fs::recursive_directory_iterator(mine_ / "runs")) {
-      const std::string name = entry.path().filename().string();
-      EXPECT_FALSE(name.starts_with(".status")) << entry.path();
-      // A table that was half written when its process was killed may lie beside the table; nothing may beside a
-      // result.
-      EXPECT_FALSE(contains(name, ".tmp") && entry.path().parent_path() != mine_ / "runs" / "fault") << entry.path();
-    }
-  }
-
-  void finish_and_compare() const {
-    const Outcome finished = stet(mine_.path(), run_words());
-    ASSERT_TRUE(ended_with(finished, 0));
-    EXPECT_EQ(finished.out, first_->out);
-    expect_undisturbed();
-  }
-
-  /// A worker process dies at the fault. All of them, one after the other, in one folder: each finds what the one
-  /// before left.
-  void die_at(const Words& faults) const {
-    for (const std::string& fault : faults) {
-      const Outcome killed = stet(mine_.path(), run_words({"--worker"}), {{"STET_FAULT", fault}});
-      ASSERT_EQ(killed.signal, SIGKILL) << fault << "\n" << killed.err;
-    }
-  }
-
-  Folder mine_;
-  static inline double duration_ = 0;
-  static inline Folder* reference_ = nullptr;
-  static inline Outcome* first_ = nullptr;
-  static inline std::map<std::string, std::string>* undisturbed_ = nullptr;
-};
-
-/// Whole checkpoints below the folder.
-std::vector<fs::path> checkpoints_in(const fs::path& folder) {
-  std::vector<fs::path> found;
-  for (const fs::path& manifest : find_all(folder, "manifest.json")) {
-    if (!manifest.parent_path().filename().string().ends_with(".tmp")) found.push_back(manifest.parent_path());
-  }
-  return found;
-}
 
 const Words checkpoint_points = {"checkpoint.begin",  "checkpoint.part",  "checkpoint.manifest",
                                  "checkpoint.rename", "checkpoint.prune", "checkpoint.end"};
@@ -121,7 +27,8 @@ TEST_F(FaultTest, TheBaseSurvivesDeathAtEveryPointOfACheckpoint) {
 
 TEST_F(FaultTest, ARunSurvivesDeathAtEveryPointOfACheckpoint) {
   copy_base();
-  die_at({"kill:checkpoint.begin=1", "kill:checkpoint.part=2", "kill:checkpoint.manifest=1", "kill:checkpoint.rename=1"});
+  die_at(
+      {"kill:checkpoint.begin=1", "kill:checkpoint.part=2", "kill:checkpoint.manifest=1", "kill:checkpoint.rename=1"});
   die_at({"kill:checkpoint.prune=1", "kill:checkpoint.end=1"});  // the second run's by now
   finish_and_compare();
 }
@@ -130,8 +37,8 @@ TEST_F(FaultTest, ARunSurvivesDeathBetweenStepsAndBesideItsRecord) {
   copy_base();
   // The first step of all; after a checkpoint; in the second phase; after the record but before it counts, of both
   // runs.
-  die_at({"kill:run.step=1", "kill:run.step=11", "kill:run.step=12", "kill:run.step=3", "kill:run.step=12", "kill:run.record=1", "kill:run.record=1",
-          "kill:run.step=2"});
+  die_at({"kill:run.step=1", "kill:run.step=11", "kill:run.step=12", "kill:run.step=3", "kill:run.step=12",
+          "kill:run.record=1", "kill:run.record=1", "kill:run.step=2"});
   finish_and_compare();
 }
 
@@ -326,7 +233,8 @@ TEST_F(FaultTest, RanksThatDieTogetherOrAloneGoOnWithAnyNumber) {
   // One rank of two dies in the middle of its part.
   Words alone = {STET_MPIEXEC, "--oversubscribe", "-n", "1", stet_program()};
   for (const std::string& word : run_words()) alone.push_back(word);
-  for (const std::string& word : Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=kill:checkpoint.part", stet_program()})
+  for (const std::string& word :
+       Words{":", "-n", "1", "/usr/bin/env", "STET_FAULT=kill:checkpoint.part", stet_program()})
     alone.push_back(word);
   for (const std::string& word : run_words()) alone.push_back(word);
   const Outcome half = Process(alone, mine_.path()).wait();

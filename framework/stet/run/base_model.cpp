@@ -197,6 +197,7 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
   };
   const auto save = [&](bool last) {
     const TimeSpent so_far = spent();
+    trainer.check_replicas();  // or a damaged replica's share of the weights would be resumed from
     collectively(communicator, [&] { losses_bytes = losses.sync(); });
     Checkpoint checkpoint{trainer.optimizer().step,
                           {},

@@ -19,6 +19,7 @@
 namespace stet {
 
 void RunExecutor::checkpoint(bool last) {
+  tuning_.trainer().check_replicas();  // or a damaged replica's share of the weights would be resumed from
   Checkpoint checkpoint;
   tuning_.save(checkpoint);
   state_.spent += watch_.spent();

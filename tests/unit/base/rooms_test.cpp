@@ -40,7 +40,7 @@ Rooms parse_rooms(const std::string& cmake) {
     bool uses = false;
     rooms[room];
     while (words >> word) {
-      if (word == "USES" || word == "LINK" || word == "TORCH") {
+      if (word == "USES" || word == "LINK" || word == "TORCH" || word == "COLD") {
         uses = word == "USES";
       } else if (uses) {
         rooms[room].insert(word);
@@ -149,7 +149,7 @@ TEST(Rooms, PluginsUseWhatThePluginRoomMayUse) {
 TEST(Rooms, TheCheckItselfFindsWhatIsWrong) {
   const Rooms rooms = parse_rooms(
       "# stet_room(ghost USES base)\nfunction(stet_room name)\nstet_room(base LINK fmt::fmt)\n"
-      "stet_room(config USES base\n  LINK toml TORCH)\nstet_room(train USES config TORCH)\nstet_room(base USES "
+      "stet_room(config USES base\n  LINK toml TORCH COLD)\nstet_room(train USES config TORCH)\nstet_room(base USES "
       "train)\n");
   EXPECT_EQ(rooms, (Rooms{{"base", {"train"}}, {"config", {"base"}}, {"train", {"config"}}}));
   EXPECT_EQ(upward(rooms), Names{"base -> train"});
