@@ -134,7 +134,7 @@ class Worker {
     for (const std::filesystem::path& folder : needed) {
       if (const Need is = need(folder); is != Need::ready) return is == Need::open ? Turn::busy : Turn::done;
     }
-    return attempt(workspace_.run_folder(run), task_name(run), [&](const std::filesystem::path& folder) {
+    const Turn turn = attempt(workspace_.run_folder(run), task_name(run), [&](const std::filesystem::path& folder) {
       bool adopted = false;
       collectively(communicator_, [&] {
         if (communicator_.rank() == 0) adopted = workspace_.adopt(run);
@@ -146,10 +146,9 @@ class Worker {
       RunExecutor(run, base, world_of(run.config), labels ? &*labels : nullptr, registry_, communicator_, folder,
                   progress_)
           .execute();
-      collectively(communicator_, [&] {
-        if (communicator_.rank() == 0) workspace_.announce(run);
-      });
     });
+    if (communicator_.rank() == 0 && task::finished(workspace_.run_folder(run))) workspace_.announce(run);
+    return turn;
   }
 
   /// Rank 0's answer, for all: what it sees on disk decides.

@@ -1,7 +1,9 @@
 #include <stet/schedule/workspace.hpp>
 
+#include <stet/base/error.hpp>
 #include <stet/base/file_calls.hpp>
 #include <stet/base/hash.hpp>
+#include <stet/base/log.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/run/record/model_folder.hpp>
@@ -41,15 +43,22 @@ std::vector<PlannedTask> Workspace::tasks(const Plan& plan) const {
   return tasks;
 }
 
-void Workspace::announce(const PlannedRun& run) const {
-  file_calls::make_folders(root_ / ".runs");
-  write_file_atomically(root_ / ".runs" / run.identity,
-                        (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
-  if (run.inputs.members().empty()) return;
-  config::Value alike = config::Value::table();
-  alike.set("identity", run.identity);
-  alike.set("inputs", run.inputs);
-  write_file_atomically(root_ / ".runs" / ("like-" + run.likeness), config::to_toml(alike));
+void Workspace::announce(const PlannedRun& run) const noexcept {
+  try {
+    const std::filesystem::path known = root_ / ".runs";
+    if (std::filesystem::exists(known / run.identity)) return;
+    file_calls::make_folders(known);
+    if (!run.inputs.members().empty()) {
+      config::Value alike = config::Value::table();
+      alike.set("identity", run.identity);
+      alike.set("inputs", run.inputs);
+      write_file_atomically(known / ("like-" + run.likeness), config::to_toml(alike));
+    }
+    write_file_atomically(known / run.identity, (folder_.filename() / "runs" / run.folder_name()).string() + "\n");
+  } catch (const std::exception&) {
+    log::warning("{} is finished, but other experiments will not find it: {}", task_name(run),
+                 current_error(ErrorKind::data).what());
+  }
 }
 
 std::optional<Workspace::Alike> Workspace::last_alike(const PlannedRun& run) const {

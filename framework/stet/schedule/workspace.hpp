@@ -44,8 +44,9 @@ class Workspace {
   /// Bases, then labels, then runs, each in the plan's order. The plan must outlive them.
   [[nodiscard]] std::vector<PlannedTask> tasks(const Plan& plan) const;
 
-  /// Makes a finished run known to other experiments under the same root.
-  void announce(const PlannedRun& run) const;
+  /// Makes a finished run known to other experiments under the same root; nothing if it is. What cannot be announced is
+  /// said, and no less finished.
+  void announce(const PlannedRun& run) const noexcept;
   /// The last run under the root that was announced with this likeness, whatever it was made from.
   struct Alike {
     std::string identity;
