@@ -54,6 +54,14 @@ void replace_folder(const std::filesystem::path& temporary, const std::filesyste
   file_calls::rename(temporary, final_folder);
 }
 
+/// Loses its name before its files: a process that dies here leaves no half of a checkpoint under a whole one's name.
+void retire(const std::filesystem::path& folder) {
+  const std::filesystem::path gone = folder.string() + ".old.tmp";
+  file_calls::remove_all(gone);
+  file_calls::rename(folder, gone);
+  file_calls::remove_all(gone);
+}
+
 /// step-N.tmp folders: what processes left that were killed while they saved.
 void remove_leftovers(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> leftovers;
@@ -204,11 +212,11 @@ void CheckpointStore::commit(Writing& writing) {
 
 void CheckpointStore::remove_older(const std::filesystem::path& newest) {
   for (const std::filesystem::path& path : broken_) {
-    if (path != newest) file_calls::remove_all(path);  // would count as one of those to keep
+    if (path != newest && std::filesystem::exists(path)) retire(path);  // would count as one of those to keep
   }
   broken_.clear();
   const std::vector<std::filesystem::path> all = checkpoints_in(folder_);
-  for (std::size_t i = static_cast<std::size_t>(keep_); i < all.size(); ++i) file_calls::remove_all(all[i]);
+  for (std::size_t i = static_cast<std::size_t>(keep_); i < all.size(); ++i) retire(all[i]);
   remove_leftovers(folder_);
 }
 

@@ -217,8 +217,9 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
   ProgressMeter meter(communicator.rank() == 0 ? progress : ProgressSink(), task_name(base), base.identity);
   TrainingHooks hooks;
   hooks.stepped = [&](const StepReport& report) {
-    losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}}}",
-                              trainer.optimizer().step, report.loss, report.learning_rate, report.gradient_norm));
+    losses.append(fmt::format("{{\"step\":{},\"loss\":{:.9g},\"lr\":{:.6g},\"grad_norm\":{:.6g}{}}}",
+                              trainer.optimizer().step, report.loss, report.learning_rate, report.gradient_norm,
+                              samples_text(report)));
     meter.stepped(
         static_cast<double>(report.tokens),
         [&] { return static_cast<double>(position) / static_cast<double>(span.end()); }, [&] { return spent().wall; });

@@ -137,7 +137,7 @@ void RunExecutor::note_step(const StepReport& report) {
     if (report.penalties[i] != 0) state_.acted.insert(key);
     line += fmt::format(",{}:{:.9g}", json_string(key), report.penalties[i]);
   }
-  metrics_.append(line + "}");
+  metrics_.append(line + samples_text(report) + "}");
   progress_.stepped(
       static_cast<double>(report.tokens), [&] { return fraction_done(); },
       [&] { return state_.spent.wall + watch_.spent().wall; });

@@ -35,6 +35,8 @@ config::IdentitySchema<TrainOptions> TrainOptions::schema() {
              Limits{.min = 0, .open_min = true, .unit = "MB"})
       .choice("loss_mean", &O::loss_mean, every_part, {{"token", LossMean::token}, {"sequence", LossMean::sequence}},
               "what the loss is a mean over")
+      .field("log_samples", &O::log_samples, config::no_part,
+             "each line of metrics.jsonl names the sequences of its step")
       .field("replica_check_steps", &O::replica_check_steps, config::no_part,
              "compare the ranks' weights every so often; 0: never", Limits{.min = 0, .unit = "steps"});
   return schema;

@@ -28,6 +28,7 @@ struct TrainOptions {
   double teacher_cache_megabytes =
       1024;  ///< a rank's cached answers of teachers, all together; the rest is computed again
   LossMean loss_mean = LossMean::token;
+  bool log_samples = false;                ///< each line of metrics.jsonl names the sequences of its step
   std::int64_t replica_check_steps = 200;  ///< all ranks compare a hash of their weights; 0: never
 
   [[nodiscard]] static config::IdentitySchema<TrainOptions> schema();

@@ -72,6 +72,7 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
   attempt([&] {
     for (std::uint64_t place = 0; place < range.end - range.begin; ++place) {
       const std::uint64_t epoch = sampler.epoch(range.begin + place), index = sampler.index(range.begin + place);
+      if (options_.log_samples) report.samples.push_back(index);
       const bool mine = place >= own.begin && place < own.end;
       if (mine) sequences.push_back(data.sequence(epoch, index));
       if (!mine && !data.size) continue;

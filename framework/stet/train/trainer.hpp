@@ -27,7 +27,8 @@ struct StepReport {
   std::vector<double> penalties;  ///< one a regularizer, in their order
   double gradient_norm = 0;       ///< before clipping
   double learning_rate = 0;
-  std::int64_t tokens = 0;  ///< of the global batch
+  std::int64_t tokens = 0;             ///< of the global batch
+  std::vector<std::uint64_t> samples;  ///< of the global batch, by their index in the data; with log_samples alone
 };
 
 class Trainer {

@@ -1,6 +1,12 @@
 #include <stet/run/training/training_loop.hpp>
 
+#include <fmt/ranges.h>
+
 namespace stet {
+
+std::string samples_text(const StepReport& report) {
+  return report.samples.empty() ? "" : fmt::format(",\"samples\":[{}]", fmt::join(report.samples, ","));
+}
 
 void run_training_loop(const TrainingSpan& span, const std::string& phase, const std::int64_t& step,
                        std::uint64_t& position, Trainer& trainer, StepBoundary& boundary, Communicator& communicator,

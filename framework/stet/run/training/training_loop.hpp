@@ -34,6 +34,9 @@ struct TrainingHooks {
   CheckpointStore* store = nullptr;  ///< whose checkpoint under way is finished once all ranks' parts are written
 };
 
+/// For a line of metrics.jsonl: ",\"samples\":[...]" where they are logged, else empty.
+[[nodiscard]] std::string samples_text(const StepReport& report);
+
 /// Collective. Steps from `position` on, which is all the state that there is, to the span's end. `phase` and `step`,
 /// which a hook or the trainer counts up, are what the flight recorder shows. Throws Stopped once a stop was asked for
 /// and saved, and what the trainer throws.
