@@ -90,6 +90,35 @@ TEST_F(FaultTest, ATerminatedRunGoesOn) {
   finish_and_compare();
 }
 
+/// Puts a whole checkpoint into the place of a run's own.
+TEST_F(FaultTest, ACheckpointOfAnotherRunOrModelIsRefusedWithBothValues) {
+  copy_base();
+  const auto killed_at = [&](const Folder& folder, const Words& more) {
+    Words words = run_words({"--worker", "--set", "checkpoint.asynchronous=false"});
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_EQ(stet(folder.path(), words, {{"STET_FAULT", "kill:step=9"}}).signal, SIGKILL);
+    const std::vector<fs::path> all = checkpoints_in(folder.path() / "runs" / "fault");
+    EXPECT_FALSE(all.empty());
+    return all.empty() ? fs::path() : all.front().parent_path();
+  };
+  const fs::path own = killed_at(mine_, {});
+  for (const auto& [set, wanted, found] :
+       {std::array<std::string, 3>{"train.learning_rate=0.0007", "config.train.learning_rate = ", "real 0.0007"},
+        std::array<std::string, 3>{"model.width=48", "model.width = ", "integer 48"}}) {
+    const Folder other;
+    const fs::path theirs = killed_at(other, {"--set", set});
+    fs::remove_all(own);
+    fs::copy(theirs, own, fs::copy_options::recursive);
+    const Outcome refused = stet(mine_.path(), run_words({"--jobs", "1"}));
+    ASSERT_TRUE(ended_with(refused, 5));
+    EXPECT_TRUE(has(refused.err, "the checkpoint is of another experiment, model or plugin"));
+    EXPECT_TRUE(has(refused.err, "expected: " + wanted));
+    EXPECT_TRUE(has(refused.err, "received: " + wanted + found));
+  }
+  fs::remove_all(own);  // the hint
+  finish_and_compare();
+}
+
 TEST_F(FaultTest, CheckpointsAreVerifiedAndCompared) {
   Process process(stet_words(run_words({"--jobs", "1", "--set", "checkpoint.seconds=0.01"})), mine_.path());
   while (process.running() && (!fs::exists(mine_ / "runs") || checkpoints_in(mine_ / "runs").size() < 2)) {

@@ -10,6 +10,7 @@
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/plan/pretraining_data.hpp>
+#include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/metrics_log.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/task_record.hpp>
@@ -165,24 +166,16 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
   TimeSpent before;  // in earlier attempts
   MetricsLog losses(folder / "metrics.jsonl", communicator.rank() == 0);
   std::uint64_t losses_bytes = 0;
-  std::string older_losses;
   if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
+    refuse_other_identity(*checkpoint, base_identity_of(base.config), folder / "checkpoints");
     trainer.optimizer() = load_trainer(*checkpoint, weights);
     position = std::stoull(checkpoint->metadata.at("position"));
     before.wall = before.processor = std::stod(checkpoint->metadata.at("seconds"));
     const auto processor = checkpoint->metadata.find("processor_seconds");  // a checkpoint of an older stet has none
     if (processor != checkpoint->metadata.end()) before.processor = std::stod(processor->second);
-    const auto bytes = checkpoint->metadata.find("losses_bytes");
-    if (bytes != checkpoint->metadata.end()) {
-      losses_bytes = std::stoull(bytes->second);
-    } else {
-      older_losses = checkpoint->metadata.at("losses");  // a checkpoint of an older stet holds the lines themselves
-    }
+    losses_bytes = std::stoull(checkpoint->metadata.at("losses_bytes"));
   }
-  collectively(communicator, [&] {
-    losses.cut(losses_bytes);
-    if (!older_losses.empty()) losses.append(older_losses.substr(0, older_losses.size() - 1));
-  });
+  collectively(communicator, [&] { losses.cut(losses_bytes); });
   const std::string shape = model_shape_text(model.config());
   if (!base.config.pretrain.shards.empty()) {
     const GradientReducer& reducer = trainer.reducer();
@@ -206,6 +199,7 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
                            {"processor_seconds", std::to_string(so_far.processor)},
                            {"losses_bytes", std::to_string(losses_bytes)},
                            {"model", shape}}};
+    write_identity(checkpoint, base_identity_of(base.config));
     save_trainer(trainer, weights, checkpoint);
     if (base.config.checkpoint.asynchronous && !last) {
       store.begin(checkpoint);

@@ -7,6 +7,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
+#include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/task_record.hpp>
 #include <stet/run/stopping.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
@@ -112,6 +113,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
   TimeSpent before;  // in earlier attempts
   std::int64_t saves = 0;
   if (const std::optional<Checkpoint> checkpoint = store.load_newest()) {
+    refuse_other_identity(*checkpoint, labels_identity_of(labels.config), folder / "checkpoints");
     state = {values_of(checkpoint->tensors.at("done")), values_of(checkpoint->tensors.at("right"))};
     before = {std::stod(checkpoint->metadata.at("seconds")), std::stod(checkpoint->metadata.at("processor_seconds"))};
     saves = checkpoint->step;
@@ -130,9 +132,12 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
     result = slick(base.model, base.weights, base.tokenizer, relations, options, communicator, report, pause, &state);
     if (!result.empty() || relations.empty()) break;
     const TimeSpent so_far = spent();
-    store.save({++saves,
-                {{"done", at::tensor(state.done)}, {"right", at::tensor(state.right)}},
-                {{"seconds", std::to_string(so_far.wall)}, {"processor_seconds", std::to_string(so_far.processor)}}});
+    Checkpoint checkpoint{
+        ++saves,
+        {{"done", at::tensor(state.done)}, {"right", at::tensor(state.right)}},
+        {{"seconds", std::to_string(so_far.wall)}, {"processor_seconds", std::to_string(so_far.processor)}}};
+    write_identity(checkpoint, labels_identity_of(labels.config));
+    store.save(checkpoint);
     since_saved.restart();
     advanced = false;
     std::vector<double> stop = {stop_requested() ? 1.0 : 0.0};

@@ -42,6 +42,7 @@ class RunExecutor {
   /// off.
   void warn_of_silence();
   void checkpoint(bool last);
+  [[nodiscard]] config::Value checkpoint_identity() const;
   bool resume();
   void write_record();
 

@@ -9,6 +9,7 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
+#include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/task_record.hpp>
 
@@ -26,7 +27,7 @@ void RunExecutor::checkpoint(bool last) {
   watch_.restart();
   collectively(communicator_, [&] { checkpoint.metadata["metrics_bytes"] = std::to_string(metrics_.sync()); });
   state_.save_to(checkpoint);
-  checkpoint.metadata["identity"] = run_.identity;
+  write_identity(checkpoint, checkpoint_identity());
   checkpoint.metadata["manifest"] = manifest_;
   checkpoint.metadata["model"] = model_shape_text(base_.model.config());
   if (run_.config.checkpoint.asynchronous && !last) {
@@ -36,15 +37,21 @@ void RunExecutor::checkpoint(bool last) {
   }
 }
 
+config::Value RunExecutor::checkpoint_identity() const {
+  // The model first: the run's own identity holds its base by a hash alone.
+  config::Value identity = config::Value::table();
+  identity.set("model", config::parse(model_shape_text(base_.model.config()), "model"));
+  for (const auto& [key, value] : run_.resolved.members()) identity.set(key, value);
+  return identity;
+}
+
 bool RunExecutor::resume() {
   const std::optional<Checkpoint> checkpoint = store_.load_newest();
   if (!checkpoint) {
     collectively(communicator_, [&] { metrics_.cut(0); });
     return false;
   }
-  if (checkpoint->metadata.at("identity") != run_.identity) {
-    throw Error(ErrorKind::checkpoint, "the checkpoint belongs to another run").at((folder_ / "checkpoints").string());
-  }
+  refuse_other_identity(*checkpoint, checkpoint_identity(), folder_ / "checkpoints");
   state_.load_from(*checkpoint);
   collectively(communicator_, [&] {
     const auto bytes = checkpoint->metadata.find("metrics_bytes");
