@@ -34,12 +34,15 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
                          [&] { return measure_base(run.config, seconds); });
   };
   CostEstimate estimate;
-  const auto remember = [&estimate](const BaseCost& base, const ArmCost& arm) {
-    estimate.memory_bytes = std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes);
+  const auto remember = [&estimate](const RunConfig& config, const BaseCost& base, const ArmCost& arm) {
+    // Weights, moments, the phase's start and snapshots once more while a checkpoint is written; on one rank all of it.
+    const double copy =
+        config.checkpoint.asynchronous ? static_cast<double>(base.parameters) * 4 * 4 + arm.snapshot_bytes : 0;
+    estimate.memory_bytes = std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes + copy);
   };
   estimate.first = arm_of(plan.runs.front());
   estimate.first_base = base_of(plan.runs.front());
-  remember(estimate.first_base, estimate.first);
+  remember(plan.runs.front().config, estimate.first_base, estimate.first);
   estimate.left.resize(plan.bases.size());
   for (const PlannedRun& run : plan.runs) {
     if (!left(run.identity)) continue;
@@ -47,7 +50,7 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
     const BaseCost& base = base_of(run);
     estimate.left[run.base].runs.push_back(arm.run_seconds);
     if (left(plan.bases[run.base].identity)) estimate.left[run.base].base = base.seconds;
-    remember(base, arm);
+    remember(run.config, base, arm);
   }
   std::map<std::string, double> labels;  // as bases: those that differ by the base alone cost the same
   for (const PlannedLabels& one : plan.labels) {
