@@ -57,9 +57,10 @@ class Process {
 
   /// This process and all its descendants, parents first.
   [[nodiscard]] std::vector<pid_t> tree() const;
+  /// Waits until all of these are dead.
+  void bury(const std::vector<pid_t>& pids);
 
  private:
-  void bury(const std::vector<pid_t>& pids);
 
   Folder output_;
   pid_t pid_ = -1;

@@ -95,8 +95,15 @@ class Campaign : public ::testing::Test {
     } else {
       // One process: a rank or a worker where there is one, by lot. The others end by themselves, or are ended.
       const std::vector<pid_t> tree = process.tree();
-      if (!tree.empty()) ::kill(tree[std::uniform_int_distribution<std::size_t>(0, tree.size() - 1)(random_)], SIGKILL);
-      static_cast<void>(process.wait());
+      if (tree.empty()) return false;
+      const std::size_t victim = std::uniform_int_distribution<std::size_t>(0, tree.size() - 1)(random_);
+      if (victim == 0) {
+        process.kill_root();
+      } else {
+        ::kill(tree[victim], SIGKILL);
+        static_cast<void>(process.wait());
+        process.bury(tree);  // the others are on their way out
+      }
     }
     return true;
   }
