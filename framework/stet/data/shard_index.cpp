@@ -1,5 +1,6 @@
 #include <stet/data/shard_index.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
@@ -133,7 +134,7 @@ ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
             "make one: stet data build INPUT.jsonl --tokenizer tokenizer.json --out FOLDER; a build that was killed is "
             "continued by the same command");
   }
-  const Json json = parse_json(read_file(file), file);
+  const Json json = parse_json(read_file(stays_within(folder, file)), file);
   const Fields fields(json, file, "");
   if (fields.text("format") != index_format) fields.fail("another format", fields.at("format"));
   if (fields.number("version") != format_version) {

@@ -3,6 +3,7 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
@@ -57,7 +58,7 @@ std::string shares(const World& world, std::span<const SlickRelation> relations,
       for (const SlickLabel& label : labels[r]) {
         if (fresh.contains(label.id) == is_new) group.push_back(label);
       }
-      row(fmt::format("{}, {}", relations[r].name, kind), group);
+      row(fmt::format("{}, {}", markdown_text(relations[r].name), kind), group);
       sum.insert(sum.end(), group.begin(), group.end());
     }
     row(fmt::format("all, {}", kind), sum);

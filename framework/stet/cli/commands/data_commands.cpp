@@ -4,6 +4,7 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/control_group.hpp>
 #include <stet/cli/display.hpp>
@@ -62,14 +63,6 @@ void print_histogram(ShardSet& set) {
   }
 }
 
-/// Text from a file must not command the terminal.
-std::string harmless(std::string text) {
-  for (char& c : text) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) c = '?';
-  }
-  return text;
-}
-
 /// The text with what has loss marked.
 std::string marked(const Tokenizer& tokenizer, const TokenSequence& sequence, bool colour) {
   const std::string begin_mark = colour ? "\033[32m" : "[[", end_mark = colour ? "\033[0m" : "]]";
@@ -79,7 +72,7 @@ std::string marked(const Tokenizer& tokenizer, const TokenSequence& sequence, bo
   const auto add = [&](std::size_t end, bool loss) {
     if (end > at) {
       if (tokenizer.is_word_level() && !text.empty()) text += " ";
-      text += (loss ? begin_mark : "") + harmless(tokenizer.decode(ids.subspan(at, end - at), false)) +
+      text += (loss ? begin_mark : "") + terminal_text(tokenizer.decode(ids.subspan(at, end - at), false)) +
               (loss ? end_mark : "");
     }
     at = end;

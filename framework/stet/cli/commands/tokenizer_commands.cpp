@@ -3,6 +3,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
@@ -13,6 +14,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -139,6 +142,13 @@ int tokenizer_encode_command(const Options& options) {
   return 0;
 }
 
+namespace {
+/// Exactly, for another program; what a terminal would obey is shown.
+void print_text(const std::string& text) {
+  fmt::print("{}\n", ::isatty(STDOUT_FILENO) != 0 ? terminal_text(text) : text);
+}
+}  // namespace
+
 int tokenizer_decode_command(const Options& options) {
   const Tokenizer tokenizer = load_tokenizer(options.file);
   std::vector<TokenId> ids;
@@ -152,10 +162,10 @@ int tokenizer_decode_command(const Options& options) {
   for_each_input(options, [&](const std::string& text) {
     add(text);
     if (!options.inputs.empty()) return;  // the ids of a command line are one text, but every line of the input is one
-    fmt::print("{}\n", tokenizer.decode(ids, !options.special));
+    print_text(tokenizer.decode(ids, !options.special));
     ids.clear();
   });
-  if (!options.inputs.empty()) fmt::print("{}\n", tokenizer.decode(ids, !options.special));
+  if (!options.inputs.empty()) print_text(tokenizer.decode(ids, !options.special));
   return 0;
 }
 
