@@ -20,7 +20,7 @@ fs::path stays_within(const fs::path& folder, const fs::path& file, ErrorKind ki
   // An empty path is the working folder's.
   const fs::path home = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
   if (error) return file;  // whoever opens it says why it cannot
-  const fs::path real = fs::weakly_canonical(file, error);
+  const fs::path real = fs::canonical(file, error);
   if (error || lies_in(home, real)) return file;
   const fs::path snapshots = home.parent_path();
   if (snapshots.filename() == "snapshots" && lies_in(snapshots.parent_path() / "blobs", real)) return file;

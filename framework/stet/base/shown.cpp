@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <system_error>
 
@@ -69,14 +70,14 @@ std::string markdown_text(std::string_view text) {
       out += ' ';
       continue;
     }
+    const char next = i + 1 < harmless.size() ? harmless[i + 1] : ' ';
     // Brackets stay as they are in intervals: they are a link only with what follows here.
-    const bool ends_link_text =
-        c == ']' && i + 1 < harmless.size() && std::string_view("([:").find(harmless[i + 1]) != std::string_view::npos;
-    // Begins a heading, a quotation or a list, where the text begins a line. A sign of a number does not.
-    const bool begins_block =
-        i == 0 && (c == '#' || c == '>' ||
-                   ((c == '-' || c == '+') && harmless.size() > 1 && (harmless[1] == ' ' || harmless[1] == c)));
-    if (std::string_view("\\|*`<_&~$").find(c) != std::string_view::npos || ends_link_text || begins_block) out += '\\';
+    const bool ends_link_text = c == ']' && std::string_view("([:").find(next) != std::string_view::npos;
+    const bool begins_entity = c == '&' && (next == '#' || std::isalnum(static_cast<unsigned char>(next)) != 0);
+    const bool begins_heading = c == '#' && i == 0;
+    if (std::string_view("\\|*`<_~$").find(c) != std::string_view::npos || ends_link_text || begins_entity ||
+        begins_heading)
+      out += '\\';
     out += c;
   }
   return out;

@@ -10,6 +10,7 @@
 #include <stet/comm/mpi_environment.hpp>
 #endif
 
+#include <ATen/Version.h>
 #include <unistd.h>
 
 #include <algorithm>

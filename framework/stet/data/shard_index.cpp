@@ -152,6 +152,13 @@ ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
   for (const Json& item : list) {
     const Fields entry(item, file, fmt::format("shard {}: ", index.shards.size()));
     index.shards.push_back({entry.text("file"), entry.number("bytes"), entry.text("checksum"), entry.counts()});
+    // A sequence and a token take bytes; what is larger would go beyond 64 bits in sums.
+    constexpr std::uint64_t largest = std::uint64_t{1} << 48;
+    const ShardEntry& last = index.shards.back();
+    if (last.bytes > largest) entry.fail("a file of more than 256 TiB", item);
+    if (std::max({last.counts.sequences, last.counts.tokens, last.counts.loss_tokens, last.counts.longest}) >
+        last.bytes)
+      entry.fail("larger counts than its file has bytes", item);
     if (index.shards.back().file != shard_name(index.shards.size() - 1)) {
       throw Error(ErrorKind::data, "a shard that is not in its place")
           .at(file)

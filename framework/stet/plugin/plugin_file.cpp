@@ -141,7 +141,8 @@ PluginFile inspect_plugin(const std::filesystem::path& given) {
     throw Error(ErrorKind::plugin, "a file too large for a plugin")
         .at(result.file.string())
         .expected("at most " + format_bytes(static_cast<double>(largest_plugin)))
-        .received(format_bytes(static_cast<double>(status.st_size)));
+        .received(format_bytes(static_cast<double>(status.st_size)))
+        .hint("name the built plugin, not its source");
   }
   const std::string bytes = read_bytes(opened, static_cast<std::size_t>(status.st_size), result.file);
   result.facts = inspect_bytes(bytes, result.file.string());

@@ -40,7 +40,7 @@ Rooms parse_rooms(const std::string& cmake) {
     bool uses = false;
     rooms[room];
     while (words >> word) {
-      if (word == "USES" || word == "LINK" || word == "TORCH") {
+      if (word == "USES" || word == "LINK" || word == "TORCH" || word == "COLD") {
         uses = word == "USES";
       } else if (uses) {
         rooms[room].insert(word);
