@@ -78,7 +78,7 @@ TEST_F(SecurityTest, SecretsOfTheEnvironmentAreWrittenNowhere) {
   expect_silent(stet(folder_.path(), {"plan", "experiment.toml", "--resolved"}, secrets), 0);
   // One that fails: its record has an error with its details.
   expect_silent(
-      stet(folder_.path(), {"run", "experiment.toml", "--set", "arm.broken.train.learning_rate=1e30"}, secrets), 6);
+      stet(folder_.path(), {"run", "experiment.toml", "--set", "arm.broken.train.weight_decay=1e38"}, secrets), 6);
   EXPECT_FALSE(files_named(folder_.path(), "failed.json").empty());
   expect_silent(stet(folder_.path(), {"run", "experiment.toml", "--results", "published", "-j", "2"}, secrets), 0);
   EXPECT_TRUE(fs::exists(folder_ / "published/small.md"));
@@ -148,6 +148,35 @@ TEST_F(SecurityTest, ATableFromSeveralProcessorsSaysSo) {
   EXPECT_TRUE(has(table(""), "3 runs on Abacus"));  // the base alone is of another kind
   set_processor(bases[0], "Abacus");
   EXPECT_FALSE(contains(table(""), note));
+}
+
+TEST_F(SecurityTest, StatusShowsWhatAFailureSaidHarmlessly) {
+  const Words broken = {"--set", "arm.broken.train.weight_decay=1e38"};
+  Words run = {"run", "experiment.toml"}, submit = {"submit", "experiment.toml", "--time", "5"};
+  run.insert(run.end(), broken.begin(), broken.end());
+  submit.insert(submit.end(), broken.begin(), broken.end());
+  ASSERT_TRUE(ended_with(stet(folder_.path(), run), 6));
+  const std::map<std::string, std::string> environment = with_fake_slurm({});
+  ASSERT_TRUE(ended_with(stet(folder_.path(), submit, environment), 0));
+  for (const fs::path& file : find_all(folder_ / "runs", "failed.json")) {
+    auto json = nlohmann::json::parse(read(file));
+    json["message"] = "gone \x1b[2J\xe2\x80\xae";
+    write(file, json.dump());
+  }
+  const Outcome status = stet(folder_.path(), {"status"}, environment);
+  ASSERT_TRUE(ended_with(status, 0));
+  EXPECT_TRUE(has(status.out, "gone \\x1b[2J\\u{202e}"));
+  EXPECT_FALSE(contains(status.out, "\x1b"));
+  // A job's name that scancel would obey.
+  const fs::path list = folder_ / "runs/small/slurm/submissions.jsonl";
+  auto line = nlohmann::json::parse(read(list));
+  line["job"] = "--user=root";
+  write(list, line.dump() + "\n");
+  for (const char* command : {"status", "cancel"}) {
+    const Outcome refused = stet(folder_.path(), {command}, environment);
+    EXPECT_TRUE(ended_with(refused, 3)) << command;
+    EXPECT_TRUE(has(refused.err, "submissions.jsonl:1"));
+  }
 }
 
 TEST_F(SecurityTest, AModelsWordsCommandNoTerminal) {

@@ -111,7 +111,8 @@ void check_access(const std::filesystem::path& path, const struct stat& status, 
         .at(path.string())
         .expected("write permission for its owner alone, or for a group of the owner's own too")
         .received(received + "; " + facts)
-        .hint(std::string("chmod ") + mend + " " + path.string());
+        .hint(std::string("chmod ") + mend + " " + path.string() +
+              (status.st_uid == ::geteuid() ? "" : " (its owner can), or move to a folder that you alone can write"));
   };
   if ((status.st_mode & S_IWOTH) != 0) {
     refuse("everyone", (status.st_mode & S_IWGRP) != 0 ? "go-w" : "o-w",

@@ -1,6 +1,7 @@
 #include <stet/run/knowledge_labels.hpp>
 
 #include <stet/base/clock.hpp>
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/shown.hpp>
@@ -164,7 +165,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
 }
 
 KnowledgeLabels load_labels(const std::filesystem::path& folder) {
-  const TensorFile file = TensorFile::open(folder / "labels.safetensors");
+  const TensorFile file = TensorFile::open(stays_within(folder, folder / "labels.safetensors"));
   const auto ids = file.values<std::int64_t>("id");
   const auto greedy = file.values<std::int32_t>("greedy_right"), sampled = file.values<std::int32_t>("samples_right");
   const auto category = file.values<std::uint8_t>("category");
@@ -179,7 +180,7 @@ KnowledgeLabels load_labels(const std::filesystem::path& folder) {
     const auto id = static_cast<std::uint64_t>(ids[i]);
     labels.of.emplace(id, SlickLabel{id, greedy[i], sampled[i], static_cast<KnowledgeCategory>(category[i])});
   }
-  labels.table = read_file(folder / "slick.md");
+  labels.table = read_file(stays_within(folder, folder / "slick.md"));
   return labels;
 }
 

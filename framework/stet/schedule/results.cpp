@@ -1,5 +1,6 @@
 #include <stet/schedule/results.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
@@ -96,7 +97,7 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
     if (!std::filesystem::exists(file)) continue;
     const PlannedBase& base = plan.bases[task.base];
     certification += fmt::format("\nBase model {} ({}){}\n\n{}", base.index + 1, base.identity.substr(0, 10),
-                                 labels ? ", by SLiCK" : "", read_file(file));
+                                 labels ? ", by SLiCK" : "", read_file(stays_within(task.folder, file)));
   }
   write_file_atomically(workspace.folder() / "certification.md", certification);
 }

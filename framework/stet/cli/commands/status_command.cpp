@@ -5,6 +5,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/file_lock.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/batch/slurm.hpp>
@@ -118,9 +119,16 @@ int status_command(const Options& options, Session& session) {
   } catch (const Error& error) {
     no_slurm = error.message();
   }
+  int code = 0;
   for (const fs::path& folder : folders) {
-    const std::vector<batch::Submission> submitted = batch::submissions(folder);
     print_shown("{}\n", folder.string());
+    std::vector<batch::Submission> submitted;
+    try {
+      submitted = batch::submissions(folder);
+    } catch (const Error& error) {  // the others' are told all the same
+      log::error("{}", error.what());
+      code = error.exit_code();
+    }
     if (submitted.empty()) continue;
     try {
       print_tasks(fs::absolute(folder).lexically_normal(), submitted.back(), session);
@@ -133,7 +141,7 @@ int status_command(const Options& options, Session& session) {
       print_shown("  {} jobs were submitted; {}\n", submitted.size(), no_slurm);
     }
   }
-  return 0;
+  return code;
 }
 
 int cancel_command(const Options& options) {

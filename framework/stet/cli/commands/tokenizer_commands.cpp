@@ -2,6 +2,7 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/clock.hpp>
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
@@ -27,7 +28,7 @@ namespace stet {
 namespace {
 
 Tokenizer load_tokenizer(const std::filesystem::path& path) {
-  return Tokenizer::load(std::filesystem::is_directory(path) ? path / "tokenizer.json" : path);
+  return Tokenizer::load(std::filesystem::is_directory(path) ? stays_within(path, path / "tokenizer.json") : path);
 }
 
 /// Bytes as a line of a terminal can show them: control characters, quotes and parts of characters are escaped.

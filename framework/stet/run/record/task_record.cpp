@@ -1,5 +1,6 @@
 #include <stet/run/record/task_record.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/host_identity.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/model/arithmetic.hpp>
@@ -123,7 +124,7 @@ auto read_record(const std::filesystem::path& task, const Read& read) {
   const std::filesystem::path file = task / "finished.json";
   const char* const again = "it was altered; remove it, and the task is made again";
   try {
-    return read(parse_json(read_file(file), file.string()));
+    return read(parse_json(read_file(stays_within(task, file)), file.string()));
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what())
         .at(file.string())
@@ -159,6 +160,8 @@ void copy_record(const std::filesystem::path& from, const std::filesystem::path&
                  json["outcomes"] = outcomes;
                  return json;
                }));
+  std::error_code ignored;
+  std::filesystem::remove(to / machines_file, ignored);
 }
 
 void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks, const std::string& outcomes) {
