@@ -3,8 +3,10 @@
 // library.
 #include "refusal.hpp"
 
+#include <stet/plugin/plugin_access.hpp>
 #include <stet/plugin/plugin_file.hpp>
 
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +16,17 @@ namespace stet::testing {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// A group that is no user's own, and that this user may give files to: root any, others one of theirs.
+gid_t others_group() {
+  if (::geteuid() == 0) return 7777777;
+  std::vector<gid_t> groups(256);
+  groups.resize(static_cast<std::size_t>(std::max(::getgroups(256, groups.data()), 0)));
+  for (const gid_t group : groups) {
+    if (!is_private_group(group, ::geteuid())) return group;
+  }
+  return ::getegid();
+}
 
 // The trace must be one that a loaded plugin leaves, or its absence would prove nothing.
 TEST_F(Refusal, TheTraceIsLeftByAPluginThatLoads) {
@@ -154,7 +167,7 @@ TEST_F(Refusal, FactsWithControlCharacters) {
 TEST_F(Refusal, WorldWritableFile) {
   fs::copy_file(good_, folder_ / "open.so");
   fs::permissions(folder_ / "open.so", fs::perms::others_write, fs::perm_options::add);
-  refused_unrun(folder_ / "open.so", {"the plugin is writable by everyone", "its owner and group alone",
+  refused_unrun(folder_ / "open.so", {"the plugin is writable by everyone", "write permission for its owner alone",
                                       "permission for all", "chmod o-w "});
 }
 TEST_F(Refusal, WorldWritableFolder) {
@@ -166,9 +179,9 @@ TEST_F(Refusal, WorldWritableFolder) {
     const Error error = error_of([&] { registry_.load(shared / "open.so"); });
     expect_message(
         error, shared.string(),
-        {"the plugin's folder is writable by everyone", "its owner and group alone",
+        {"the plugin's folder is writable by everyone", "write permission for its owner alone",
          sticky == fs::perms::none ? "permission for all" : "the sticky bit does not keep others from adding files",
-         "chmod o-w " + shared.string()});
+         "chmod go-w " + shared.string()});
   }
   EXPECT_FALSE(fs::exists(trace_));
   fs::permissions(shared, fs::perms::owner_all);
@@ -181,7 +194,7 @@ TEST_F(Refusal, LinkIntoAWorldWritableFolder) {
   fs::copy_file(good_, shared / "good.so");
   fs::create_symlink(shared / "good.so", folder_ / "link.so");
   fs::permissions(shared, fs::perms::all);
-  EXPECT_TRUE(has(error_of([&] { registry_.load(folder_ / "link.so"); }), "chmod o-w " + shared.string()));
+  EXPECT_TRUE(has(error_of([&] { registry_.load(folder_ / "link.so"); }), "chmod go-w " + shared.string()));
   EXPECT_FALSE(fs::exists(trace_));
 }
 TEST_F(Refusal, LinkOutOfAWorldWritableFolder) {
@@ -189,7 +202,7 @@ TEST_F(Refusal, LinkOutOfAWorldWritableFolder) {
   fs::create_directory(shared);
   fs::create_symlink(good_, shared / "link.so");
   fs::permissions(shared, fs::perms::all);
-  EXPECT_TRUE(has(error_of([&] { registry_.load(shared / "link.so"); }), "chmod o-w " + shared.string()));
+  EXPECT_TRUE(has(error_of([&] { registry_.load(shared / "link.so"); }), "chmod go-w " + shared.string()));
   EXPECT_FALSE(fs::exists(trace_));
 }
 TEST_F(Refusal, LinkToAGoodPluginIsAllowed) {
@@ -200,21 +213,97 @@ TEST_F(Refusal, LinkToAGoodPluginIsAllowed) {
   registry_.load(good_);  // the same file: nothing happens
   EXPECT_EQ(registry_.loaded().size(), 1U);
 }
+TEST_F(Refusal, GroupWritableFileAndFolder) {
+  const auto give = [](const fs::path& path) {
+    fs::permissions(path, fs::perms::owner_all | fs::perms::group_all);
+    ASSERT_EQ(::chown(path.c_str(), static_cast<uid_t>(-1), others_group()), 0);
+  };
+  fs::copy_file(good_, folder_ / "group.so");
+  give(folder_ / "group.so");
+  fs::create_directory(folder_ / "shared");
+  fs::copy_file(good_, folder_ / "shared/good.so");
+  give(folder_ / "shared");
+  if (is_private_group(others_group(), ::geteuid())) {  // a user who has no group with others
+    EXPECT_NO_THROW(registry_.load(folder_ / "group.so"));
+    return;
+  }
+  refused_unrun(folder_ / "group.so",
+                {"the plugin is writable by its group", "its owner alone", "mode 0770, owner ", "chmod g-w "});
+  EXPECT_TRUE(
+      has(error_of([&] { registry_.load(folder_ / "shared/good.so"); }), "chmod g-w " + (folder_ / "shared").string()));
+}
+TEST_F(Refusal, AFolderFarAboveThatOthersCanWrite) {
+  const fs::path above = folder_ / "above", far = above / "a/b";
+  fs::create_directories(far);
+  fs::copy_file(good_, far / "good.so");
+  fs::permissions(above, fs::perms::all);
+  const Error error = error_of([&] { registry_.load(far / "good.so"); });
+  expect_message(error, above.string(),
+                 {"a folder above the plugin is writable by everyone", "its owner alone", "mode 0777, owner ",
+                  "chmod go-w " + above.string()});
+  EXPECT_FALSE(fs::exists(trace_));
+  fs::permissions(above, fs::perms::all | fs::perms::sticky_bit);  // as /tmp: nobody can rename what is not his
+  registry_.load(far / "good.so");
+  EXPECT_EQ(registry_.loaded().size(), 1U);
+}
+
+struct stat status_of(mode_t mode, uid_t owner, gid_t group) {
+  struct stat status {};
+  status.st_mode = mode;
+  status.st_uid = owner;
+  status.st_gid = group;
+  return status;
+}
+
 TEST_F(Refusal, AnotherUsersFile) {
   const std::vector<uid_t> trusted = {0, 1000, 55};
-  for (const uid_t owner : trusted) EXPECT_NO_THROW(check_access("a.so", S_IFREG | 0755, owner, trusted));
-  expect_message(error_of([&] { check_access("/x/a.so", S_IFREG | 0755, 1001, trusted); }), "/x/a.so",
-                 {"the plugin belongs to another user", "this program's owner: 0, 1000, 55", "owner 1001",
-                  "a folder of your own"});
-  expect_message(
-      error_of([&] { check_access("/x", S_IFDIR | 0755, 1001, trusted); }), "/x",
-      {"the plugin's folder belongs to another user", "this program's owner", "owner 1001", "a folder of your own"});
+  for (const uid_t owner : trusted)
+    EXPECT_NO_THROW(check_access("a.so", status_of(S_IFREG | 0755, owner, 7), PluginPart::file, trusted));
+  const auto refused = [&](mode_t mode, PluginPart part) {
+    return error_of([&] { check_access("/x", status_of(mode, 1001, 7), part, trusted); });
+  };
+  const Parts parts = {"the plugin belongs to another user", "of a folder above it: 0, 1000, 55",
+                       "owner 1001; mode 0755", "a folder of your own"};
+  expect_message(refused(S_IFREG | 0755, PluginPart::file), "/x", parts);
+  for (const auto& [part, what] : {std::pair{PluginPart::folder, "the plugin's folder belongs to another user"},
+                                   {PluginPart::above, "a folder above the plugin belongs to another user"}}) {
+    for (const mode_t mode : {0755U, 01777U})
+      expect_message(refused(S_IFDIR | mode, part), "/x", {what, parts.expected, "owner 1001", parts.hint});
+  }
 }
-TEST_F(Refusal, TrustedAreRootThisUserAndTheProgramsOwner) {
+TEST_F(Refusal, AGroupOfTheOwnersOwnMayWrite) {
+  const std::vector<uid_t> trusted = {0, 1000};
+  const auto check = [&](bool private_group, PluginPart part, mode_t mode) {
+    check_access("/x", status_of(mode, 1000, 1000), part, trusted, [&](gid_t group, uid_t user) {
+      EXPECT_EQ(group, 1000U);
+      EXPECT_EQ(user, 1000U);
+      return private_group;
+    });
+  };
+  for (const PluginPart part : {PluginPart::file, PluginPart::folder, PluginPart::above}) {
+    EXPECT_NO_THROW(check(true, part, S_IFDIR | 0775));
+    EXPECT_TRUE(has(error_of([&] { check(false, part, S_IFDIR | 0775); }), "chmod g-w /x"));
+    EXPECT_TRUE(has(error_of([&] { check(true, part, S_IFDIR | 0777); }), "chmod go-w /x"));
+  }
+}
+TEST_F(Refusal, PrivateGroups) {
+  EXPECT_FALSE(is_private_group(7777777, 0));
+  EXPECT_FALSE(is_private_group(0, 12345678));  // nobody's
+}
+TEST_F(Refusal, TrustedAreRootThisUserAndWhoCanReplaceTheProgram) {
+  std::set<uid_t> expected = {0, ::geteuid()};
+  for (fs::path part = fs::canonical("/proc/self/exe"); part != part.parent_path(); part = part.parent_path()) {
+    struct stat status {};
+    ASSERT_EQ(::stat(part.c_str(), &status), 0);
+    expected.insert(status.st_uid);
+  }
   const std::vector<uid_t> trusted = trusted_owners();
-  struct stat program {};
-  ASSERT_EQ(::stat("/proc/self/exe", &program), 0);
-  EXPECT_EQ(std::set<uid_t>(trusted.begin(), trusted.end()), (std::set<uid_t>{0, ::geteuid(), program.st_uid}));
+  EXPECT_EQ(std::set<uid_t>(trusted.begin(), trusted.end()), expected);
+}
+TEST_F(Refusal, AFileOfAnySizeIsNotReadWhole) {
+  fs::copy_file(good_, folder_ / "sparse.so");
+  fs::resize_file(folder_ / "sparse.so", std::uintmax_t{1} << 40);
+  refused_unrun(folder_ / "sparse.so", {"a file too large for a plugin", "at most 4.3 GB", "1.1 TB", "its source"});
 }
 
 // --- what only the loader or the plugin's code can tell

@@ -1,5 +1,7 @@
 #include <stet/base/error.hpp>
 
+#include <stet/base/shown.hpp>
+
 #include <cxxabi.h>
 
 #include <algorithm>
@@ -67,6 +69,7 @@ void Error::compose() {
   add("expected", expected_);
   add("received", received_);
   add("hint", hint_);
+  text_ = terminal_text(text_);  // names and texts of files are part of it
 }
 
 namespace {

@@ -1,5 +1,7 @@
 #include <stet/base/log.hpp>
 
+#include <stet/base/shown.hpp>
+
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -37,7 +39,7 @@ void set_prefix(std::string_view prefix) { logger().set_pattern(fmt::format("{}%
 
 void write(Level level, std::string_view line) {
   const std::string_view label = level == Level::warning ? "warning: " : level == Level::error ? "error: " : "";
-  logger().log(to_spdlog(level), "{}{}", label, line);
+  logger().log(to_spdlog(level), "{}{}", label, terminal_text(line));
   logger().flush();
 }
 

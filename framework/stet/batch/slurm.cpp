@@ -3,6 +3,7 @@
 #include <stet/base/captured_process.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/batch/secrets.hpp>
 
 #include <fmt/format.h>
 
@@ -55,7 +56,10 @@ Slurm::Slurm() {
 }
 
 std::string Slurm::submit(const std::filesystem::path& script, const std::vector<std::string>& options) const {
-  std::vector<std::string> words = {"sbatch", "--parsable"};
+  // sbatch keeps a copy of the environment with the job, and hands it to every node.
+  std::vector<std::string> words = {"env"};
+  for (const std::string& name : secrets_in_environment()) words.insert(words.end(), {"-u", name});
+  words.insert(words.end(), {"sbatch", "--parsable"});
   words.insert(words.end(), options.begin(), options.end());
   words.push_back(script.string());
   const CapturedProcess sbatch = call(words);

@@ -38,13 +38,26 @@ void remember(const std::filesystem::path& folder, const Submission& submission)
 
 std::vector<Submission> submissions(const std::filesystem::path& folder) {
   std::vector<Submission> list;
+  std::size_t number = 0;
   for (const std::string& line : split(text_of(list_of(folder)), '\n')) {
+    ++number;
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object()) continue;
     try {
-      list.push_back({json.at("job").get<std::string>(), json.at("what").get<std::string>(),
-                      json.at("script").get<std::string>(), json.at("file").get<std::string>(),
-                      json.at("overrides").get<std::vector<std::string>>(), json.at("array").get<bool>()});
+      const auto job = json.at("job").get<std::string>();
+      // It becomes an argument of squeue and scancel.
+      if (!whole_number<std::uint64_t>(job)) {
+        throw Error(ErrorKind::data, "the list of submitted jobs was altered")
+            .at(list_of(folder).string(), number)
+            .expected("the number of a job")
+            .received("'" + job + "'")
+            .hint("remove the line");
+      }
+      // Its name alone, so that it is the folder's, wherever that was moved to.
+      const std::filesystem::path script = json.at("script").get<std::string>();
+      list.push_back({job, json.at("what").get<std::string>(), folder / "slurm" / script.filename(),
+                      json.at("file").get<std::string>(), json.at("overrides").get<std::vector<std::string>>(),
+                      json.at("array").get<bool>()});
     } catch (const nlohmann::json::exception&) {
       continue;
     }
@@ -59,7 +72,10 @@ std::filesystem::path log_file(const std::filesystem::path& folder, const std::s
 std::vector<std::string> nodes_that_killed(const std::filesystem::path& folder) {
   std::set<std::string> nodes;
   for (const std::string& line : split(text_of(folder / "slurm" / "nodes-that-killed"), '\n')) {
-    if (!line.empty()) nodes.insert(line);
+    // Into a directive of a script: what cannot be a node's name was not written by a job.
+    const bool name = line.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+                      std::string::npos;
+    if (!line.empty() && name) nodes.insert(line);
   }
   return {nodes.begin(), nodes.end()};
 }

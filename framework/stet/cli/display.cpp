@@ -1,5 +1,6 @@
 #include <stet/cli/display.hpp>
 
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 
 #include <fmt/format.h>
@@ -24,7 +25,7 @@ void Display::update(double fraction, std::optional<double> left, const std::str
   const double interval = terminal_ ? 0.2 : 30;
   if (since_drawn_.seconds() < interval && (drawn_ || !terminal_)) return;
   since_drawn_.restart();
-  std::string line = fmt::format("{:3.0f} %  {}", 100 * fraction, text);
+  std::string line = fmt::format("{:3.0f} %  {}", 100 * fraction, terminal_text(text));
   if (tokens_per_second > 0) line += fmt::format("  {} tokens/s", format_count(tokens_per_second));
   if (left && *left > 0) line += fmt::format("  about {} left", format_duration(*left));
   if (terminal_) {
@@ -41,7 +42,7 @@ void Display::update(double fraction, std::optional<double> left, const std::str
 
 void Display::line(const std::string& text) {
   clear();
-  fmt::print(stderr, "{}\n", text);
+  fmt::print(stderr, "{}\n", terminal_text(text));
   std::fflush(stderr);
 }
 

@@ -4,14 +4,13 @@
 #include <stet/cli/library_environment.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/comm/detected_launch.hpp>
-#include <stet/model/kernels_cpu.hpp>
+#include <stet/model/arithmetic.hpp>
 #include <stet/model/torch.hpp>
 #ifdef STET_HAVE_MPI
 #include <stet/comm/mpi_environment.hpp>
 #endif
 
 #include <ATen/Version.h>
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,69 +26,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The rest of the first line that begins with `key`, without leading colon and blanks.
-std::string line_after(const fs::path& file, std::string_view key) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    const std::size_t start = line.find_first_not_of(": \t", key.size());
-    return start == std::string::npos ? std::string() : line.substr(start);
-  }
-  return {};
-}
-
-/// The text between `start` and the next of `ends`, in a text of libtorch's.
-std::string piece(const std::string& text, std::string_view start, const char* ends) {
-  const std::size_t at = text.find(start);
-  if (at == std::string::npos) return {};
-  const std::size_t from = at + start.size();
-  return text.substr(from, text.find_first_of(ends, from) - from);
-}
-
 std::uint64_t number(std::string_view text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
 
-/// The shared object that a symbol of the process comes from; empty if there is no such symbol.
-std::string home_of(const char* symbol) {
-  Dl_info info{};
-  void* address = dlsym(RTLD_DEFAULT, symbol);
-  if (address == nullptr || dladdr(address, &info) == 0 || info.dli_fname == nullptr) return {};
-  std::error_code error;
-  const fs::path real = fs::canonical(info.dli_fname, error);
-  return error ? std::string(info.dli_fname) : real.string();
-}
-
-std::string call_text(const char* symbol) {
-  using Function = const char* (*)();
-  const auto function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, symbol));
-  const char* text = function == nullptr ? nullptr : function();
-  return text == nullptr ? std::string() : std::string(text);
-}
-
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-void inspect_blas(MachineReport& report) {
-  report.blas_file = home_of("sgemm_");
-  const std::string config = call_text("openblas_get_config"), core = call_text("openblas_get_corename");
-  if (at::hasMKL()) {
-    report.blas = "MKL";
-  } else if (!config.empty() &&
-             (contains(report.blas_file, "openblas") || report.blas_file == home_of("openblas_get_config"))) {
-    // "OpenBLAS 0.3.21 DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64"
-    report.blas = config.substr(0, config.find(' ', config.find(' ') + 1)) + " (" + core + " kernels)";
-  } else if (contains(report.blas_file, "blis")) {
-    report.blas = "BLIS";
-  } else if (contains(report.blas_file, "mkl")) {
-    report.blas = "MKL";
-  } else if (contains(report.blas_file, "/blas/libblas.so") || contains(report.blas_file, "libblas.so")) {
-    report.blas = "reference BLAS";
-    report.reference_blas = true;
-  } else {
-    report.blas = "unknown BLAS";
-  }
+void list_blas(MachineReport& report) {
   std::ifstream maps("/proc/self/maps");
   std::set<std::string> files;
   for (std::string line; std::getline(maps, line);) {
@@ -105,11 +48,8 @@ void inspect_blas(MachineReport& report) {
 }
 
 void inspect_processor(MachineReport& report) {
-  report.cpu = line_after("/proc/cpuinfo", "model name");
   const launcher::CpuFeatures features = launcher::detect_cpu();
   report.cpu_simd = features.avx512 ? "AVX-512" : features.avx2 ? "AVX2" : "less than AVX2";
-  report.aten_simd = piece(at::show_config(), "CPU capability usage: ", "\n");
-  report.kernel_simd = kernels::compiled_for();
   const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   report.cores = bound_cores();
   report.threads = at::get_num_threads();
@@ -144,10 +84,17 @@ MachineReport inspect_machine(bool measure) {
 #else
   report.compiler = "g++ " __VERSION__;
 #endif
-  report.torch_version = TORCH_VERSION;
-  const std::string blas_info = piece(at::show_config(), "BLAS_INFO=", ",\n ");
+  const Arithmetic arithmetic = inspect_arithmetic();
+  report.cpu = arithmetic.cpu;
+  report.aten_simd = arithmetic.aten_simd;
+  report.kernel_simd = arithmetic.kernel_simd;
+  report.torch_version = arithmetic.torch_version;
+  report.blas = arithmetic.blas;
+  report.blas_file = arithmetic.blas_file;
+  report.reference_blas = arithmetic.reference_blas;
+  const std::string blas_info = text_between(at::show_config(), "BLAS_INFO=", ",\n ");
   if (!blas_info.empty()) report.torch_blas = "BLAS_INFO=" + blas_info;
-  inspect_blas(report);
+  list_blas(report);
   inspect_processor(report);
   const ControlGroupLimits limits = control_group_limits();
   report.memory_limit = limits.memory;

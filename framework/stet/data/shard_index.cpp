@@ -1,5 +1,6 @@
 #include <stet/data/shard_index.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
@@ -133,7 +134,7 @@ ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
             "make one: stet data build INPUT.jsonl --tokenizer tokenizer.json --out FOLDER; a build that was killed is "
             "continued by the same command");
   }
-  const Json json = parse_json(read_file(file), file);
+  const Json json = parse_json(read_file(stays_within(folder, file)), file);
   const Fields fields(json, file, "");
   if (fields.text("format") != index_format) fields.fail("another format", fields.at("format"));
   if (fields.number("version") != format_version) {
@@ -151,6 +152,13 @@ ShardIndex ShardIndex::read(const std::filesystem::path& folder) {
   for (const Json& item : list) {
     const Fields entry(item, file, fmt::format("shard {}: ", index.shards.size()));
     index.shards.push_back({entry.text("file"), entry.number("bytes"), entry.text("checksum"), entry.counts()});
+    // A sequence and a token take bytes; what is larger would go beyond 64 bits in sums.
+    constexpr std::uint64_t largest = std::uint64_t{1} << 48;
+    const ShardEntry& last = index.shards.back();
+    if (last.bytes > largest) entry.fail("a file of more than 256 TiB", item);
+    if (std::max({last.counts.sequences, last.counts.tokens, last.counts.loss_tokens, last.counts.longest}) >
+        last.bytes)
+      entry.fail("larger counts than its file has bytes", item);
     if (index.shards.back().file != shard_name(index.shards.size() - 1)) {
       throw Error(ErrorKind::data, "a shard that is not in its place")
           .at(file)

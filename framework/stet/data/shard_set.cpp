@@ -1,5 +1,6 @@
 #include <stet/data/shard_set.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 
 #include <fmt/format.h>
@@ -58,7 +59,7 @@ std::shared_ptr<ShardSet::Open> ShardSet::acquire(std::size_t number) {
 
 void ShardSet::open_shard(std::size_t number) {
   const ShardEntry& entry = index_.shards[number];
-  const std::filesystem::path path = folder_ / entry.file;
+  const std::filesystem::path path = contained_path(folder_, entry.file, (folder_ / "index.json").string());
   const auto fail = [&](const char* what, const std::string& expected, const std::string& received, const char* hint) {
     throw Error(ErrorKind::data, what).at(path.string()).expected(expected).received(received).hint(hint);
   };

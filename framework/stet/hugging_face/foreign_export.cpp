@@ -1,5 +1,6 @@
 #include <stet/hugging_face/foreign_export.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
@@ -74,17 +75,18 @@ bool holds_weights(const std::filesystem::path& file) {
 
 /// Every other file, in subfolders too: tokenizer, chat templates, licence, ... Hidden ones are the tools', not the
 /// model's.
-void copy_companions(const std::filesystem::path& source, const std::filesystem::path& destination) {
+void copy_companions(const std::filesystem::path& root, const std::filesystem::path& source,
+                     const std::filesystem::path& destination) {
   for (const auto& entry : std::filesystem::directory_iterator(source)) {
     const std::filesystem::path name = entry.path().filename();
     if (name.string().starts_with(".") || name == "config.json") continue;
     if (entry.is_directory() && !entry.is_symlink()) {
       std::error_code ignored;
       if (std::filesystem::equivalent(entry.path(), destination, ignored)) continue;
-      copy_companions(entry.path(), destination / name);
+      copy_companions(root, entry.path(), destination / name);
     } else if (entry.is_regular_file() && !holds_weights(name)) {  // a hub's cache holds links to files
       std::filesystem::create_directories(destination);
-      write_file_atomically(destination / name, read_file(entry.path()));
+      write_file_atomically(destination / name, read_file(stays_within(root, entry.path())));
     }
   }
 }
@@ -129,7 +131,7 @@ void export_like(const std::filesystem::path& source, const ForeignModel& model,
     out.commit();
   }
   if (files.sharded()) write_file_atomically(destination / weights_index_file, read_file(source / weights_index_file));
-  copy_companions(source, destination);
+  copy_companions(source, source, destination);
   write_file_atomically(destination / "config.json",
                         read_file(source / "config.json"));  // last: a folder without it is not taken for a model
 }

@@ -1,5 +1,6 @@
 #include <stet/hugging_face/foreign_weights.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
@@ -83,11 +84,11 @@ ForeignFiles ForeignFiles::open(const std::filesystem::path& folder) {
   std::map<std::string, std::string> map;
   if (std::filesystem::exists(folder / single_weights_file)) {
     result.where_ = (folder / single_weights_file).string();
-    result.files_.push_back(TensorFile::open(folder / single_weights_file));
+    result.files_.push_back(TensorFile::open(stays_within(folder, folder / single_weights_file)));
   } else if (std::filesystem::exists(folder / weights_index_file)) {
     result.sharded_ = true;
     result.where_ = (folder / weights_index_file).string();
-    map = read_index(folder / weights_index_file);
+    map = read_index(stays_within(folder, folder / weights_index_file));
     std::set<std::string> names;
     for (const auto& [tensor, file] : map) names.insert(file);
     NameLists absent;
@@ -95,7 +96,8 @@ ForeignFiles ForeignFiles::open(const std::filesystem::path& folder) {
       if (!std::filesystem::exists(folder / name)) absent.add("missing files", name);
     }
     absent.throw_if_any("files of the index are not there", result.where_);
-    for (const std::string& name : names) result.files_.push_back(TensorFile::open(folder / name));
+    for (const std::string& name : names)
+      result.files_.push_back(TensorFile::open(contained_path(folder, name, result.where_)));
   } else {
     throw Error(ErrorKind::data, "the folder holds no weights")
         .at(folder.string())

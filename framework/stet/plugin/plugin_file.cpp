@@ -4,12 +4,12 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/plugin/elf_file.hpp>
+#include <stet/plugin/plugin_access.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -17,6 +17,8 @@
 namespace stet {
 
 namespace {
+
+constexpr off_t largest_plugin = off_t{1} << 32;  // it is read whole: a sparse file may claim any size
 
 /// An open file, closed at the end.
 class Descriptor {
@@ -64,12 +66,6 @@ std::string read_bytes(const Descriptor& file, std::size_t size, const std::file
   return bytes;
 }
 
-void check_folder(const std::filesystem::path& folder) {
-  struct stat status {};
-  if (::stat(folder.c_str(), &status) != 0) throw unreadable(folder, std::strerror(errno));
-  check_access(folder, status.st_mode, status.st_uid, trusted_owners());
-}
-
 void compare(const std::string& what, const std::string& host, const std::string& plugin, const std::string& name) {
   if (host == plugin) return;
   throw Error(ErrorKind::plugin, "the plugin was built for another " + what)
@@ -80,39 +76,6 @@ void compare(const std::string& what, const std::string& host, const std::string
 }
 
 }  // namespace
-
-void check_access(const std::filesystem::path& path, mode_t mode, uid_t owner, std::span<const uid_t> trusted) {
-  const std::string what = S_ISDIR(mode) ? "the plugin's folder" : "the plugin";
-  if ((mode & S_IWOTH) != 0) {
-    throw Error(ErrorKind::plugin, what + " is writable by everyone")
-        .at(path.string())
-        .expected("write permission for its owner and group alone")
-        .received((mode & S_ISVTX) != 0 && S_ISDIR(mode)
-                      ? "permission for all; the sticky bit does not keep others from adding files"
-                      : "permission for all")
-        .hint("chmod o-w " + path.string());
-  }
-  if (std::find(trusted.begin(), trusted.end(), owner) == trusted.end()) {
-    std::vector<std::string> users;
-    for (const uid_t user : trusted) users.push_back(std::to_string(user));
-    throw Error(ErrorKind::plugin, what + " belongs to another user")
-        .at(path.string())
-        .expected("owner root, this user, or this program's owner: " + join(users, ", "))
-        .received("owner " + std::to_string(owner))
-        .hint("copy the plugin into a folder of your own");
-  }
-}
-
-std::vector<uid_t> trusted_owners() {
-  std::vector<uid_t> users = {0};
-  const auto add = [&users](uid_t user) {
-    if (std::find(users.begin(), users.end(), user) == users.end()) users.push_back(user);
-  };
-  add(::geteuid());
-  struct stat program {};
-  if (::stat("/proc/self/exe", &program) == 0) add(program.st_uid);
-  return users;
-}
 
 namespace {
 /// "1.13" of "1.13.0".
@@ -167,9 +130,20 @@ PluginFile inspect_plugin(const std::filesystem::path& given) {
   if (opened.number() < 0 || ::fstat(opened.number(), &status) != 0)
     throw unreadable(result.file, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) throw unreadable(result.file, sort_of(status.st_mode));
-  check_access(result.real, status.st_mode, status.st_uid, trusted_owners());
-  check_folder(result.real.parent_path());
-  if (result.file.parent_path() != result.real.parent_path()) check_folder(result.file.parent_path());
+  const std::vector<uid_t> trusted = trusted_owners();
+  check_access(result.real, status, PluginPart::file, trusted);
+  check_folders(result.real.parent_path(), trusted);
+  // Who can write where a link stands decides which of the plugins it is.
+  const std::filesystem::path asked = std::filesystem::canonical(result.file.parent_path(), error);
+  if (error) throw unreadable(result.file, error.message());
+  if (asked != result.real.parent_path()) check_folders(asked, trusted);
+  if (status.st_size > largest_plugin) {
+    throw Error(ErrorKind::plugin, "a file too large for a plugin")
+        .at(result.file.string())
+        .expected("at most " + format_bytes(static_cast<double>(largest_plugin)))
+        .received(format_bytes(static_cast<double>(status.st_size)))
+        .hint("name the built plugin, not its source");
+  }
   const std::string bytes = read_bytes(opened, static_cast<std::size_t>(status.st_size), result.file);
   result.facts = inspect_bytes(bytes, result.file.string());
   result.hash = hash_hex(std::as_bytes(std::span(bytes)));

@@ -1,4 +1,5 @@
-// CSV after RFC 4180.
+// CSV after RFC 4180, without formulas.
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/report/render.hpp>
 #include <stet/report/render_parts.hpp>
@@ -30,7 +31,7 @@ std::string to_csv(const Table& table) {
   const auto add = [&line](const Record& record) {
     line([&record](std::string_view column) {
       const auto found = record.fields().find(column);
-      return found == record.fields().end() ? "" : csv_field(found->second);
+      return found == record.fields().end() ? "" : csv_field(spreadsheet_text(terminal_text(found->second)));
     });
   };
   line([](std::string_view column) { return column; });

@@ -1,4 +1,5 @@
 // Markdown and LaTeX.
+#include <stet/base/shown.hpp>
 #include <stet/report/render.hpp>
 #include <stet/report/render_parts.hpp>
 
@@ -8,22 +9,9 @@ namespace stet::report {
 
 namespace {
 
-std::string escape_markdown(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') {
-      out += ' ';
-      continue;
-    }
-    if (std::string_view("\\|*`<_").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 void add_markdown(std::string& out, const Part& part) {
   const auto line = [&](const std::vector<std::string>& cells) {
-    for (const std::string& cell : cells) out += "| " + escape_markdown(cell) + " ";
+    for (const std::string& cell : cells) out += "| " + markdown_text(cell) + " ";
     out += "|\n";
   };
   line(part.header);
@@ -34,7 +22,7 @@ void add_markdown(std::string& out, const Part& part) {
 
 std::string escape_latex(const std::string& text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : terminal_text(text)) {
     switch (c) {
       case '\\': out += "\\textbackslash{}"; break;
       case '~': out += "\\textasciitilde{}"; break;
@@ -53,7 +41,7 @@ std::string escape_latex(const std::string& text) {
         out += c;
         break;
       case '\n':
-      case '\r': out += ' '; break;
+      case '\t': out += ' '; break;
       default: out += c;
     }
   }
@@ -93,17 +81,17 @@ void add_latex(std::string& out, const Part& part) {
 }  // namespace
 
 std::string to_markdown(const Table& table) {
-  std::string out = "### " + escape_markdown(table.spec.title) + "\n\n";
+  std::string out = "### " + markdown_text(table.spec.title) + "\n\n";
   bool first = true;
   for (const Part& part : parts_of(table)) {
     if (part.rows.empty()) continue;
     if (!first) out += "\n";
     first = false;
     add_markdown(out, part);
-    if (!part.legend.empty()) out += "\n" + escape_markdown(part.legend) + "\n";
+    if (!part.legend.empty()) out += "\n" + markdown_text(part.legend) + "\n";
   }
   if (!table.notes.empty()) out += "\n";
-  for (const std::string& note : table.notes) out += "- " + escape_markdown(note) + "\n";
+  for (const std::string& note : table.notes) out += "- " + markdown_text(note) + "\n";
   return out;
 }
 

@@ -1,4 +1,5 @@
 // Aligned plain text for a terminal of at least 110 columns.
+#include <stet/base/shown.hpp>
 #include <stet/base/utf8.hpp>
 #include <stet/report/render.hpp>
 #include <stet/report/render_parts.hpp>
@@ -13,7 +14,8 @@ constexpr std::size_t page_width = 110;
 constexpr std::size_t gap = 2;
 
 /// Lines of at most `width` columns, broken at spaces where possible.
-std::vector<std::string> wrap(const std::string& text, std::size_t width) {
+std::vector<std::string> wrap(const std::string& given, std::size_t width) {
+  const std::string text = terminal_text(given);
   std::vector<std::string> lines{""};
   std::size_t used = 0;
   std::size_t begin = 0;
@@ -81,7 +83,7 @@ class Layout {
  private:
   [[nodiscard]] std::vector<std::string> lines_of(const std::string& cell, std::size_t column, bool header) const {
     // Numbers are never broken.
-    if (column >= part_.text_columns && !header) return {cell};
+    if (column >= part_.text_columns && !header) return {terminal_text(cell)};
     return wrap(cell, column < part_.text_columns ? limit_ : std::size_t{22});
   }
   [[nodiscard]] std::vector<std::size_t> measure_columns() const {

@@ -1,6 +1,7 @@
 #include <stet/run/base_model.hpp>
 
 #include <stet/base/clock.hpp>
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
@@ -246,6 +247,9 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
 namespace {
 
 std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder) {
+  for (const char* name :
+       {"base.toml", "tokenizer.json", "model.safetensors", "knowledge.safetensors", "certification.md"})
+    static_cast<void>(stays_within(folder, folder / name));
   const std::filesystem::path made_from = folder / "base.toml";
   if (!(config::load(made_from) == base_identity_of(base.config))) {
     throw Error(ErrorKind::data, "the base was made from another world, or otherwise, than this experiment asks for")

@@ -1,9 +1,11 @@
 #include <stet/run/knowledge_labels.hpp>
 
 #include <stet/base/clock.hpp>
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
@@ -59,7 +61,7 @@ std::string shares(const World& world, std::span<const SlickRelation> relations,
       for (const SlickLabel& label : labels[r]) {
         if (fresh.contains(label.id) == is_new) group.push_back(label);
       }
-      row(fmt::format("{}, {}", relations[r].name, kind), group);
+      row(fmt::format("{}, {}", markdown_text(relations[r].name), kind), group);
       sum.insert(sum.end(), group.begin(), group.end());
     }
     row(fmt::format("all, {}", kind), sum);
@@ -170,7 +172,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
 }
 
 KnowledgeLabels load_labels(const std::filesystem::path& folder) {
-  const TensorFile file = TensorFile::open(folder / "labels.safetensors");
+  const TensorFile file = TensorFile::open(stays_within(folder, folder / "labels.safetensors"));
   const auto ids = file.values<std::int64_t>("id");
   const auto greedy = file.values<std::int32_t>("greedy_right"), sampled = file.values<std::int32_t>("samples_right");
   const auto category = file.values<std::uint8_t>("category");
@@ -185,7 +187,7 @@ KnowledgeLabels load_labels(const std::filesystem::path& folder) {
     const auto id = static_cast<std::uint64_t>(ids[i]);
     labels.of.emplace(id, SlickLabel{id, greedy[i], sampled[i], static_cast<KnowledgeCategory>(category[i])});
   }
-  labels.table = read_file(folder / "slick.md");
+  labels.table = read_file(stays_within(folder, folder / "slick.md"));
   return labels;
 }
 

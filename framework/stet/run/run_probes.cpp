@@ -1,5 +1,6 @@
 #include <stet/run/run_probes.hpp>
 
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/plugin/guard.hpp>
 #include <stet/plugin/handover.hpp>
@@ -10,6 +11,11 @@
 #include <algorithm>
 
 namespace stet {
+
+namespace {
+/// Names that a plugin gives, for who reads the file in a spreadsheet.
+std::string cell(const std::string& text) { return csv_field(spreadsheet_text(text)); }
+}  // namespace
 
 RunProbes::RunProbes(const PlannedRun& run, const Transformer& model, const at::Tensor& weights,
                      PluginRegistry& registry, Communicator& communicator)
@@ -49,9 +55,8 @@ void RunProbes::measure(RunState& state, float epoch, bool at_end, const Snapsho
       };
       for (const Measurement& m :
            hook("measure", [&, &probe = probe] { return measured(*probe, context, snapshots); })) {
-        state.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", csv_field(use->key), csv_field(m.name),
-                                                 csv_field(m.set), m.layer, state.step, csv_field(phase), epoch,
-                                                 m.value));
+        state.measurements.push_back(fmt::format("{},{},{},{},{},{},{},{:.9g}", cell(use->key), cell(m.name),
+                                                 cell(m.set), m.layer, state.step, cell(phase), epoch, m.value));
       }
       for (const FactMeasurement& m :
            hook("measure_facts", [&, &probe = probe] { return measured_facts(*probe, context, sets); })) {

@@ -1,14 +1,60 @@
 #include <stet/schedule/results.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/report/render.hpp>
 
 #include <fmt/format.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 namespace stet {
+
+namespace {
+
+/// Bits are the same on one kind of processor and libraries alone: a table from several says so. Tasks of an older stet
+/// did not record theirs; they are no kind of their own.
+void note_machines(const Plan& plan, const Workspace& workspace, report::Table& table) {
+  struct Count {
+    std::size_t runs = 0, others = 0;  // base models and labels
+  };
+  std::map<std::string, Count> kinds;
+  std::size_t unknown = 0;
+  for (const PlannedTask& task : workspace.tasks(plan)) {
+    if (!task::finished(task.folder)) continue;
+    const bool run = task.kind == PlannedTask::Kind::run;
+    std::string machine;
+    try {
+      machine = task::record(task.folder).machine;
+    } catch (const Error&) {
+      if (run) throw;  // whoever reads an altered base says so; the table does not need it
+    }
+    if (machine.empty()) {
+      ++unknown;
+    } else {
+      ++(run ? kinds[machine].runs : kinds[machine].others);
+    }
+  }
+  if (kinds.size() < 2) return;
+  std::vector<std::string> parts;
+  for (const auto& [machine, count] : kinds) {
+    parts.push_back(fmt::format("{} run{}{} on {}", count.runs, count.runs == 1 ? "" : "s",
+                                count.others > 0 ? fmt::format(" and {} of the bases and labels", count.others) : "",
+                                machine));
+  }
+  if (unknown > 0) parts.push_back(fmt::format("{} where was not recorded", unknown));
+  table.notes.push_back(
+      fmt::format("Made on {} kinds of processor and libraries, between which the last bits differ: {}.", kinds.size(),
+                  join(parts, "; ")));
+}
+
+}  // namespace
 
 report::Table compute_results(const Plan& plan, const Workspace& workspace) {
   std::vector<report::RunOutcome> outcomes;
@@ -30,6 +76,7 @@ report::Table compute_results(const Plan& plan, const Workspace& workspace) {
     outcomes.push_back(std::move(outcome));
   }
   report::Table table = report::compute_table(plan.table, outcomes);
+  note_machines(plan, workspace, table);
   if (missing > 0)
     table.notes.push_back(
         fmt::format("{} of {} runs are not finished; `stet run` goes on with them.", missing, plan.runs.size()));
@@ -52,7 +99,7 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
     if (!std::filesystem::exists(file)) continue;
     const PlannedBase& base = plan.bases[task.base];
     certification += fmt::format("\nBase model {} ({}){}\n\n{}", base.index + 1, base.identity.substr(0, 10),
-                                 labels ? ", by SLiCK" : "", read_file(file));
+                                 labels ? ", by SLiCK" : "", read_file(stays_within(task.folder, file)));
   }
   write_file_atomically(workspace.folder() / "certification.md", certification);
 }

@@ -1,5 +1,6 @@
 #include <stet/schedule/workspace.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/file_calls.hpp>
 #include <stet/base/hash.hpp>
@@ -69,6 +70,14 @@ std::optional<Workspace::Alike> Workspace::last_alike(const PlannedRun& run) con
   if (identity == nullptr || inputs == nullptr) return std::nullopt;
   PlannedRun other = run;
   other.identity = identity->as_string();
+  // It becomes part of a path.
+  if (other.identity.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw Error(ErrorKind::data, "the record of a run's inputs was altered")
+        .at(known.string())
+        .expected("an identity of hexadecimal digits")
+        .received("'" + other.identity + "'")
+        .hint("remove the file");
+  }
   if (!task::finished(run_folder(other)) && !finished_elsewhere(other)) return std::nullopt;
   return Alike{other.identity, *inputs};
 }
@@ -78,8 +87,9 @@ std::optional<std::filesystem::path> Workspace::finished_elsewhere(const Planned
   if (!std::filesystem::exists(known)) return std::nullopt;
   std::string line = read_file(known);
   line.resize(line.find_last_not_of('\n') + 1);
-  const std::filesystem::path theirs = root_ / line;
-  if (line.empty() || theirs == run_folder(run) || !task::finished(theirs)) return std::nullopt;
+  if (line.empty()) return std::nullopt;
+  const std::filesystem::path theirs = contained_path(root_, line, known.string());
+  if (theirs == run_folder(run) || !task::finished(theirs)) return std::nullopt;
   if (run.config.checkpoint.keep_weights && !task::holds_model(theirs)) return std::nullopt;
   return theirs;
 }
@@ -92,13 +102,13 @@ bool Workspace::adopt(const PlannedRun& run) const {
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
   file_calls::make_folders(mine);
   for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
-    if (std::filesystem::exists(theirs / name)) copy_file_atomically(theirs / name, mine / name);
+    if (std::filesystem::exists(theirs / name)) copy_file_atomically(stays_within(theirs, theirs / name), mine / name);
   }
   if (run.config.checkpoint.keep_weights) {
-    for (const char* name : own_model_files) copy_file_atomically(theirs / name, mine / name);
+    for (const char* name : own_model_files) copy_file_atomically(stays_within(theirs, theirs / name), mine / name);
     // Says which token ends a text, where that token has an unusual name.
     if (std::filesystem::exists(theirs / "tokenizer_config.json"))
-      copy_file_atomically(theirs / "tokenizer_config.json", mine / "tokenizer_config.json");
+      copy_file_atomically(stays_within(theirs, theirs / "tokenizer_config.json"), mine / "tokenizer_config.json");
   }
   report::save_outcomes(mine / "outcomes.safetensors", outcomes);
   task::copy_record(theirs, mine, hash_file(mine / "outcomes.safetensors"));  // which have another arm's name
@@ -108,7 +118,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
 report::OutcomeRecord finished_outcomes(const std::filesystem::path& run) {
   const std::filesystem::path file = run / "outcomes.safetensors";
   try {
-    report::OutcomeRecord outcomes = report::load_outcomes(file);
+    report::OutcomeRecord outcomes = report::load_outcomes(stays_within(run, file));
     const std::string hash = task::record(run).outcomes;
     if (!hash.empty() && hash_file(file) != hash) {
       throw Error(ErrorKind::data, "the outcomes of a finished run were altered")

@@ -1,5 +1,6 @@
 #include <stet/text/end_token.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
@@ -21,7 +22,7 @@ constexpr const char* tokenizer_config = "tokenizer_config.json";
 /// The object in a file; an empty one if there is no such file.
 json read_object(const fs::path& file) {
   if (!fs::exists(file)) return json::object();
-  json value = parse_json(read_file(file), file.string(), NonFinite::as_text);
+  json value = parse_json(read_file(stays_within(file.parent_path(), file)), file.string(), NonFinite::as_text);
   if (!value.is_object())
     throw Error(ErrorKind::data, "the file is not a JSON object").at(file.string()).received(excerpt(value));
   return value;

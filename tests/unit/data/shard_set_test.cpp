@@ -292,6 +292,34 @@ TEST_F(ShardsTest, AnIndexThatLiesIsFound) {
   EXPECT_NE(lying.checksum(), ShardIndex::read(folder_ / "shards").checksum() + "x");
 }
 
+TEST_F(ShardsTest, AnIndexThatClaimsTerabytesAllocatesNothing) {
+  build();
+  const ShardIndex honest = ShardIndex::read(options_.out);
+  ShardIndex lying = honest;
+  lying.shards[0].counts.sequences = std::uint64_t{1} << 44;
+  lying.write(options_.out);
+  EXPECT_NE(error_of([&] { (void)ShardSet::open(options_.out); }).message().find("than its file has bytes"),
+            std::string::npos);
+  lying.shards[0].bytes = std::uint64_t{1} << 45;  // consistent with itself
+  lying.write(options_.out);
+  EXPECT_EQ(ShardSet::open(options_.out).size() >> 44U, 1U);
+  EXPECT_EQ(reading_error().message(), "a shard of another size than the index says");
+  lying.shards[0].bytes = ~std::uint64_t{0};  // sums would begin again at 0
+  lying.write(options_.out);
+  EXPECT_NE(error_of([&] { (void)ShardSet::open(options_.out); }).message().find("256 TiB"), std::string::npos);
+}
+
+TEST_F(ShardsTest, LinksOutOfTheFolderAreNotFollowed) {
+  build();
+  std::filesystem::rename(shard(1), folder_ / "elsewhere");
+  std::filesystem::create_symlink(folder_ / "elsewhere", shard(1));
+  EXPECT_EQ(reading_error().message(), "a symbolic link leads out of its folder");
+  const auto index = options_.out / "index.json";
+  std::filesystem::rename(index, folder_ / "index.json");
+  std::filesystem::create_symlink(folder_ / "index.json", index);
+  EXPECT_EQ(error_of([&] { (void)ShardSet::open(options_.out); }).where(), index.string());
+}
+
 TEST_F(ShardsTest, AnotherTokenizerIsRefused) {
   build();
   const ShardSet set = ShardSet::open(options_.out);

@@ -95,6 +95,59 @@ TEST_F(ForeignFolder, EndTokensAreThoseOfGenerationConfigIfItSays) {
   EXPECT_TRUE(says(error_of([&] { (void)ends(); }), "eos_token_id"));
 }
 
+TEST_F(ForeignFolder, LinksOutOfTheFolderAreNotFollowed) {
+  Folder other;
+  fs::copy_file(fixture("llama3-tiny") / "model.safetensors", other / "model.safetensors");
+  config("llama3-tiny");
+  fs::create_symlink(other / "model.safetensors", folder_ / "model.safetensors");
+  EXPECT_TRUE(says(error_of([&] { (void)load(); }), "a symbolic link leads out of its folder"));
+  fs::rename(folder_ / "model.safetensors", folder_ / "part.safetensors");
+  Json index = {{"weight_map", Json::object()}};
+  for (const Stored& tensor : tensors_of("llama3-tiny")) index["weight_map"][tensor.name] = "part.safetensors";
+  put(folder_ / "model.safetensors.index.json", index.dump());
+  EXPECT_TRUE(says(error_of([&] { (void)load(); }), "a symbolic link leads out of its folder"));
+  for (const char* name : {"../x.safetensors", "/etc/x.safetensors", "..", ""}) {
+    index["weight_map"].begin().value() = name;
+    put(folder_ / "model.safetensors.index.json", index.dump());
+    EXPECT_TRUE(says(error_of([&] { (void)load(); }), "does not lie in its folder")) << name;
+  }
+}
+
+TEST_F(ForeignFolder, AnExportDoesNotCopyWhatALinkLeadsTo) {
+  Folder other, out;
+  put(other / "secret", "s");
+  config("llama3-tiny");
+  fs::copy_file(fixture("llama3-tiny") / "model.safetensors", folder_ / "model.safetensors");
+  fs::create_symlink(other / "secret", folder_ / "LICENSE");
+  const ForeignModel model = read_foreign_config(folder_.path());
+  const at::Tensor weights = load(at::kFloat);
+  EXPECT_TRUE(
+      says(error_of([&] { export_like(folder_.path(), model, ParameterTable(model.config), weights, out / "copy"); }),
+           "a symbolic link leads out of its folder"));
+  EXPECT_FALSE(fs::exists(out / "copy/LICENSE"));
+}
+
+TEST_F(ForeignFolder, ATinyFolderThatClaimsTerabytesIsRefusedBeforeAnythingIsAllocated) {
+  config("llama3-tiny", {{"hidden_size", 1 << 22},
+                         {"num_attention_heads", 4096},
+                         {"num_key_value_heads", 4096},
+                         {"head_dim", 1024},
+                         {"vocab_size", 1 << 27},
+                         {"intermediate_size", 1 << 22},
+                         {"num_hidden_layers", 4096},
+                         {"max_position_embeddings", 1 << 28}});
+  fs::copy_file(fixture("llama3-tiny") / "model.safetensors", folder_ / "model.safetensors");
+  const ForeignModel model = read_foreign_config(folder_.path());
+  EXPECT_GT(ParameterTable(model.config).total(), std::int64_t{1} << 48);
+  EXPECT_TRUE(says(error_of([&] { (void)load(); }), "the tensors are not those of config.json"));
+  for (const char* key : {"hidden_size", "num_hidden_layers", "vocab_size", "max_position_embeddings"}) {
+    config("llama3-tiny", {{key, std::int64_t{1} << 60}});
+    EXPECT_NE(std::string(error_of([&] { (void)read_foreign_config(folder_.path()); }).what()).find("out of range"),
+              std::string::npos)
+        << key;
+  }
+}
+
 TEST_F(ForeignFolder, InfinityMattersOnlyWhereItIsRead) {
   const std::string text = read_file(fixture("llama3-tiny") / "config.json");
   const auto with = [&](const std::string& member) {
@@ -146,9 +199,8 @@ TEST_F(ForeignFolder, ExportCarriesEveryFileButWeightsOfOtherFormats) {
     companions[name] = name == "tokenizer.model" ? std::string("\x0a\0\xff", 3) : "{\"of\": \"" + name + "\"}";
     folder_.write(name, companions[name]);
   }
-  Folder elsewhere;  // as a hub's cache has it
-  put(elsewhere / "blob", "notice");
-  fs::create_symlink(elsewhere / "blob", folder_ / "NOTICE");
+  folder_.write(".cache/blob", "notice");  // links are followed within the folder, and in a hub's cache
+  fs::create_symlink(".cache/blob", folder_ / "NOTICE");
   companions["NOTICE"] = "notice";
   for (const std::string name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.gguf",
                                  "expected.safetensors", ".gitattributes", "onnx/model.onnx"})

@@ -218,6 +218,21 @@ TEST(Csv, Golden) {
   EXPECT_EQ(to_csv(sample()), expected);
 }
 
+TEST(Rendering, TextsOfOthersCommandNothing) {
+  Table table = sample();
+  table.spec.arms[0].second = "=1+1\x1b[2J\u202e";
+  table.notes = {"\x1b]0;owned\x07", "# [x](http://y)"};
+  for (const std::string& text : {to_terminal(table), to_markdown(table), to_latex(table), to_csv(table)}) {
+    for (const char* control : {"\x1b", "\x07", "\u202e"}) EXPECT_EQ(text.find(control), std::string::npos) << text;
+  }
+  EXPECT_NE(to_terminal(table).find("=1+1\\x1b[2J\\u{202e}"), std::string::npos);
+  EXPECT_NE(to_latex(table).find("\\textbackslash{}x1b"), std::string::npos);
+  EXPECT_NE(to_markdown(table).find("- \\# [x\\](http://y)"), std::string::npos);
+  const std::string csv = to_csv(table);
+  EXPECT_NE(csv.find("cell,sd,'=1+1"), std::string::npos) << csv;
+  EXPECT_NE(csv.find(",-0.1,-0.2,-0.03,"), std::string::npos);  // numbers are no formulas
+}
+
 TEST(Csv, IsRectangular) {
   Table table = sample();
   table.notes.push_back("a, b\n\"c\"");

@@ -38,6 +38,23 @@ void write_own(const Folder& folder, const std::string& toml, const ModelConfig&
   write_file_atomically(folder / toml, config::to_toml(document));
 }
 
+TEST(ModelFolderTest, LinksOutOfTheFolderAreNotFollowed) {
+  const ModelConfig config = small();
+  const at::Tensor weights = initial_values(ParameterTable(config), config, 3, at::kFloat);
+  const Folder folder, other;
+  write_own(folder, "model.toml", config, weights);
+  write_file_atomically(other / "secret", "{}");
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "model.toml", "model.safetensors"}) {
+    std::filesystem::remove(folder / name);
+    std::filesystem::create_symlink(other / "secret", folder / name);
+    const Error error = error_of([&] { (void)open_model_folder(folder.path()); });
+    EXPECT_EQ(error.message(), "a symbolic link leads out of its folder");
+    EXPECT_EQ(error.where(), folder / name);
+    std::filesystem::remove(folder / name);
+    write_own(folder, "model.toml", config, weights);
+  }
+}
+
 TEST(ModelFolderTest, OurOwnFolders) {
   const ModelConfig config = small();
   const at::Tensor weights = initial_values(ParameterTable(config), config, 3, at::kFloat);

@@ -1,5 +1,7 @@
 #include <stet/schedule/workspace.hpp>
 
+#include <stet/base/hash.hpp>
+#include <stet/model/arithmetic.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 
 #include <experiment_support.hpp>
@@ -20,7 +22,8 @@ class WorkspaceTest : public ::testing::Test {
     std::filesystem::create_directories(run);
     report::save_outcomes(run / "outcomes.safetensors", {3, "sft", {0}, {0.0F}, {0}, {"facts"}, {}});
   }
-  testing::Folder folder_;
+  using Folder = testing::Folder;
+  Folder folder_;
   const std::unique_ptr<Communicator> alone_ = make_single_process();
   const std::filesystem::path task_ = folder_ / "task";
 };
@@ -88,6 +91,67 @@ TEST_F(WorkspaceTest, ARunThatKeepsItsModelAdoptsOneWithItsModelAlone) {
   run.config.checkpoint.keep_weights = false;
   ASSERT_TRUE(second.adopt(run));
   EXPECT_FALSE(task::holds_model(mine));
+}
+
+TEST_F(WorkspaceTest, WhatNamesAnotherRunStaysUnderTheRoot) {
+  const Folder outside;
+  const Workspace first(folder_ / "root", "first"), second(folder_ / "root", "second");
+  PlannedRun run = planned();
+  run.inputs = config::Value::table();
+  run.inputs.set("data", "one");
+  run.likeness = "abc";
+  leave_outcomes(outside / "run");
+  task::mark_finished(outside / "run", {1, 1}, 1);
+  first.announce(run);
+  for (const std::string& line : {(outside / "run").string(), "../../" + outside.path().filename().string() + "/run"}) {
+    static_cast<void>(folder_.write("root/.runs/" + run.identity, line + "\n"));
+    const Error error = testing::error_of([&] { (void)second.adopt(run); });
+    EXPECT_EQ(error.where(), folder_ / ("root/.runs/" + run.identity));
+  }
+  std::filesystem::create_directory_symlink(outside / "run", folder_ / "root/link");
+  static_cast<void>(folder_.write("root/.runs/" + run.identity, "link\n"));
+  EXPECT_EQ(testing::error_of([&] { (void)second.adopt(run); }).message(), "a symbolic link leads out of its folder");
+  static_cast<void>(folder_.write("root/.runs/like-abc", "identity = \"../../../x\"\n[inputs]\ndata = \"two\"\n"));
+  EXPECT_EQ(testing::error_of([&] { (void)first.last_alike(run); }).message(),
+            "the record of a run's inputs was altered");
+}
+
+TEST_F(WorkspaceTest, OutcomesAreTheFoldersOwn) {
+  const Folder outside;
+  leave_outcomes(outside.path());
+  std::filesystem::create_directories(task_);
+  std::filesystem::create_symlink(outside / "outcomes.safetensors", task_ / "outcomes.safetensors");
+  task::mark_finished(task_, {1, 1}, 1, hash_file(task_ / "outcomes.safetensors"));
+  EXPECT_EQ(testing::error_of([&] { (void)finished_outcomes(task_); }).message(),
+            "a symbolic link leads out of its folder");
+}
+
+TEST_F(WorkspaceTest, ARecordHoldsWhatComputedTheTask) {
+  std::optional<FileLock> lock;
+  ASSERT_TRUE(task::claim(*alone_, task_, lock));
+  task::mark_finished(task_, {1, 1}, 1);
+  EXPECT_EQ(task::record(task_).machine, kind_of(inspect_arithmetic()));
+  EXPECT_FALSE(std::filesystem::exists(task_ / "machines"));
+  // Went on from a checkpoint of another machine.
+  std::filesystem::remove(task_ / "finished.json");
+  lock.reset();
+  static_cast<void>(folder_.write("task/machines", "Abacus, kernels none\n"));
+  std::filesystem::create_directories(task_ / "checkpoints/step-3");
+  ASSERT_TRUE(task::claim(*alone_, task_, lock));
+  task::mark_finished(task_, {1, 1}, 1);
+  EXPECT_EQ(task::record(task_).machine, "Abacus, kernels none, then " + kind_of(inspect_arithmetic()));
+  // Began there, and left nothing to go on with.
+  std::filesystem::remove(task_ / "finished.json");
+  std::filesystem::remove_all(task_ / "checkpoints");
+  lock.reset();
+  static_cast<void>(folder_.write("task/machines", "Abacus, kernels none\n"));
+  ASSERT_TRUE(task::claim(*alone_, task_, lock));
+  task::mark_finished(task_, {1, 1}, 1);
+  EXPECT_EQ(task::record(task_).machine, kind_of(inspect_arithmetic()));
+  static_cast<void>(folder_.write("task/finished.json", R"({"seconds": 1, "ranks": 2})"));
+  EXPECT_EQ(task::record(task_).machine, "");  // an older stet's
+  static_cast<void>(folder_.write("task/finished.json", R"({"seconds": 1, "ranks": 2, "machine": {"processor": 3}})"));
+  EXPECT_NE(testing::error_of([&] { (void)task::record(task_); }).hint().find("made again"), std::string::npos);
 }
 
 TEST_F(WorkspaceTest, ATaskHasOneOwnerAtATime) {

@@ -3,6 +3,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 
@@ -49,13 +50,13 @@ std::string difference(const at::Tensor& a, const at::Tensor& b) {
 int checkpoint_inspect_command(const Options& options) {
   const std::filesystem::path folder = checkpoint_at(options.file);
   const CheckpointSummary summary = verify_checkpoint(folder);
-  fmt::print("{}: whole; step {}, written by {} ranks, {}\n", folder.string(), summary.step, summary.ranks,
-             format_bytes(static_cast<double>(summary.bytes)));
-  for (const auto& [name, shape] : summary.shapes) fmt::print("  {} [{}]\n", name, fmt::join(shape, ", "));
+  print_shown("{}: whole; step {}, written by {} ranks, {}\n", folder.string(), summary.step, summary.ranks,
+              format_bytes(static_cast<double>(summary.bytes)));
+  for (const auto& [name, shape] : summary.shapes) print_shown("  {} [{}]\n", name, fmt::join(shape, ", "));
   for (const auto& [key, value] : summary.metadata) {
     const std::string first_line = value.substr(0, std::min<std::size_t>(100, value.find('\n')));
-    fmt::print("  {} = {}{}\n", key, first_line,
-               value.size() > first_line.size() ? fmt::format("... ({} characters)", value.size()) : "");
+    print_shown("  {} = {}{}\n", key, first_line,
+                value.size() > first_line.size() ? fmt::format("... ({} characters)", value.size()) : "");
   }
   return 0;
 }
@@ -78,14 +79,14 @@ int checkpoint_verify_command(const Options& options) {
   for (const std::filesystem::path& folder : folders) {
     try {
       const CheckpointSummary summary = verify_checkpoint(folder);
-      fmt::print("{}: whole; step {}, {}\n", folder.string(), summary.step,
-                 format_bytes(static_cast<double>(summary.bytes)));
+      print_shown("{}: whole; step {}, {}\n", folder.string(), summary.step,
+                  format_bytes(static_cast<double>(summary.bytes)));
     } catch (const Error& error) {
       ++broken;
-      fmt::print("{}: BROKEN: {}\n", folder.string(), error.what());
+      print_shown("{}: BROKEN: {}\n", folder.string(), error.what());
     }
   }
-  fmt::print("{} whole, {} broken\n", folders.size() - broken, broken);
+  print_shown("{} whole, {} broken\n", folders.size() - broken, broken);
   return broken == 0 ? 0 : static_cast<int>(ErrorKind::checkpoint);
 }
 
@@ -95,7 +96,7 @@ int checkpoint_diff_command(const Options& options) {
   std::size_t differences = 0;
   const auto say = [&differences](const std::string& what, const std::string& how) {
     ++differences;
-    fmt::print("  {}: {}\n", what, how);
+    print_shown("  {}: {}\n", what, how);
   };
   if (a.step != b.step) say("step", fmt::format("{} and {}", a.step, b.step));
   for (const auto& [name, tensor] : a.tensors) {
@@ -113,7 +114,7 @@ int checkpoint_diff_command(const Options& options) {
   for (const auto& [key, value] : b.metadata) {
     if (!a.metadata.contains(key)) say(key, "in the second alone");
   }
-  if (differences == 0) fmt::print("the same: {} tensors, bit for bit\n", a.tensors.size());
+  if (differences == 0) print_shown("the same: {} tensors, bit for bit\n", a.tensors.size());
   return differences == 0 ? 0 : 1;
 }
 

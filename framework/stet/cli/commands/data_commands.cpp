@@ -4,6 +4,7 @@
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/permutation.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/control_group.hpp>
 #include <stet/cli/display.hpp>
@@ -30,19 +31,19 @@ void print_summary(const std::filesystem::path& folder, const ShardIndex& index)
   const auto share = [](std::uint64_t part, std::uint64_t whole) {
     return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(whole, 1));
   };
-  fmt::print("{}: {} shards, {}\n", folder.string(), index.shards.size(), format_bytes(static_cast<double>(bytes)));
-  fmt::print("  {} sequences, {} tokens (mean {:.1f}, longest {}), {} with loss ({:.1f} %) in {} spans\n",
-             totals.sequences, totals.tokens,
-             static_cast<double>(totals.tokens) / static_cast<double>(std::max<std::uint64_t>(totals.sequences, 1)),
-             totals.longest, totals.loss_tokens, share(totals.loss_tokens, totals.tokens), totals.loss_spans);
+  print_shown("{}: {} shards, {}\n", folder.string(), index.shards.size(), format_bytes(static_cast<double>(bytes)));
+  print_shown("  {} sequences, {} tokens (mean {:.1f}, longest {}), {} with loss ({:.1f} %) in {} spans\n",
+              totals.sequences, totals.tokens,
+              static_cast<double>(totals.tokens) / static_cast<double>(std::max<std::uint64_t>(totals.sequences, 1)),
+              totals.longest, totals.loss_tokens, share(totals.loss_tokens, totals.tokens), totals.loss_spans);
   std::vector<std::string> kinds;
   for (std::size_t kind = 0; kind < record_kinds; ++kind) {
     if (totals.records[kind] > 0)
       kinds.push_back(fmt::format("{} {}", totals.records[kind], name_of(static_cast<RecordKind>(kind))));
   }
-  fmt::print("  records: {}; {} texts cut at {} tokens, {} longer completions or conversations left out\n",
-             join(kinds, ", "), totals.cut, index.context, totals.dropped);
-  fmt::print("  tokenizer {} ({} ids), checksum {}\n", index.tokenizer, index.vocabulary, index.checksum());
+  print_shown("  records: {}; {} texts cut at {} tokens, {} longer completions or conversations left out\n",
+              join(kinds, ", "), totals.cut, index.context, totals.dropped);
+  print_shown("  tokenizer {} ({} ids), checksum {}\n", index.tokenizer, index.vocabulary, index.checksum());
 }
 
 void print_histogram(ShardSet& set) {
@@ -52,22 +53,14 @@ void print_histogram(ShardSet& set) {
     if (counts.size() <= bin) counts.resize(bin + 1);
     ++counts[bin];
   }
-  fmt::print("  tokens a sequence:\n");
+  print_shown("  tokens a sequence:\n");
   const std::uint64_t most = *std::max_element(counts.begin(), counts.end());
   for (std::size_t bin = 0; bin < counts.size(); ++bin) {
     if (counts[bin] == 0) continue;
     const std::uint64_t high = std::uint64_t{1} << bin, low = bin == 0 ? 1 : high / 2 + 1;
-    fmt::print("    {:>13}  {:>10}  {}\n", low == high ? std::to_string(high) : fmt::format("{}-{}", low, high),
-               counts[bin], std::string(static_cast<std::size_t>((counts[bin] * 40 + most - 1) / most), '#'));
+    print_shown("    {:>13}  {:>10}  {}\n", low == high ? std::to_string(high) : fmt::format("{}-{}", low, high),
+                counts[bin], std::string(static_cast<std::size_t>((counts[bin] * 40 + most - 1) / most), '#'));
   }
-}
-
-/// Text from a file must not command the terminal.
-std::string harmless(std::string text) {
-  for (char& c : text) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) c = '?';
-  }
-  return text;
 }
 
 /// The text with what has loss marked.
@@ -79,7 +72,7 @@ std::string marked(const Tokenizer& tokenizer, const TokenSequence& sequence, bo
   const auto add = [&](std::size_t end, bool loss) {
     if (end > at) {
       if (tokenizer.is_word_level() && !text.empty()) text += " ";
-      text += (loss ? begin_mark : "") + harmless(tokenizer.decode(ids.subspan(at, end - at), false)) +
+      text += (loss ? begin_mark : "") + terminal_text(tokenizer.decode(ids.subspan(at, end - at), false)) +
               (loss ? end_mark : "");
     }
     at = end;
@@ -134,11 +127,11 @@ int data_build_command(const Options& options, Session& session) {
   }
   if (!speaks) return 0;
   print_summary(options.out, result.index);
-  fmt::print("  from {} of input in {} ({:.1f} MB/s, {}), {} shards kept from an earlier build\n",
-             format_bytes(static_cast<double>(result.input_bytes)), format_duration(watch.seconds()),
-             static_cast<double>(result.input_bytes) / 1e6 / std::max(watch.seconds(), 1e-6),
-             world.size() > 1 ? fmt::format("{} ranks", world.size()) : fmt::format("{} threads", build.threads),
-             result.reused);
+  print_shown("  from {} of input in {} ({:.1f} MB/s, {}), {} shards kept from an earlier build\n",
+              format_bytes(static_cast<double>(result.input_bytes)), format_duration(watch.seconds()),
+              static_cast<double>(result.input_bytes) / 1e6 / std::max(watch.seconds(), 1e-6),
+              world.size() > 1 ? fmt::format("{} ranks", world.size()) : fmt::format("{} threads", build.threads),
+              result.reused);
   return 0;
 }
 
@@ -150,7 +143,7 @@ int data_inspect_command(const Options& options) {
   print_summary(options.file, set.index());
   if (options.verify) {
     for (std::size_t shard = 0; shard < set.index().shards.size(); ++shard) set.verify(shard);
-    fmt::print("  verified: every shard has its checksum\n");
+    print_shown("  verified: every shard has its checksum\n");
   }
   print_histogram(set);
   print_samples(set, tokenizer, options.shown_samples, options.seed);

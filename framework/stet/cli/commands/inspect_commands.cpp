@@ -1,6 +1,7 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/hugging_face/verify.hpp>
@@ -16,13 +17,13 @@ namespace {
 template <class Base>
 void print_offers(const char* kind, const std::vector<Offer<Base>>& offers, bool fields) {
   for (const Offer<Base>& offer : offers) {
-    fmt::print("  {} {}: {}\n", kind, offer.name, offer.help);
-    if (fields) fmt::print("{}", config::format_fields(offer.fields));
+    print_shown("  {} {}: {}\n", kind, offer.name, offer.help);
+    if (fields) print_shown("{}", config::format_fields(offer.fields));
   }
 }
 
 void print_plugin(const LoadedPlugin& plugin, bool fields) {
-  fmt::print("{} {} by {} ({})\n", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
+  print_shown("{} {} by {} ({})\n", plugin.facts.name, plugin.facts.version, plugin.facts.author, plugin.file.string());
   print_offers("regularizer", plugin.offers.regularizers, fields);
   print_offers("freeze strategy", plugin.offers.freeze_strategies, fields);
   print_offers("probe", plugin.offers.probes, fields);
@@ -36,10 +37,10 @@ int plugin_list_command(Session& /*session*/) {
   PluginRegistry registry(*alone, search);
   const std::vector<std::string> failures = registry.load_all();
   for (const auto& plugin : registry.loaded()) print_plugin(*plugin, false);
-  for (const std::string& failure : failures) fmt::print("refused: {}\n", failure);
+  for (const std::string& failure : failures) print_shown("refused: {}\n", failure);
   std::vector<std::string> folders;
   for (const auto& folder : search) folders.push_back(folder.string());
-  if (registry.loaded().empty()) fmt::print("no plugin found in: {}\n", join(folders, ", "));
+  if (registry.loaded().empty()) print_shown("no plugin found in: {}\n", join(folders, ", "));
   return failures.empty() ? 0 : static_cast<int>(ErrorKind::plugin);
 }
 
@@ -52,7 +53,7 @@ int plugin_info_command(const Options& options, Session& /*session*/) {
     names.push_back(plugin->facts.name);
     if (plugin->facts.name != options.name && registry.origin(options.name) != plugin.get()) continue;
     print_plugin(*plugin, true);
-    fmt::print("  ABI {}, libtorch {}, file hash {}\n", plugin->facts.abi, plugin->facts.torch, plugin->hash);
+    print_shown("  ABI {}, libtorch {}, file hash {}\n", plugin->facts.abi, plugin->facts.torch, plugin->hash);
     return 0;
   }
   throw Error(ErrorKind::plugin, "no plugin '" + options.name + "' is known").hint(suggestion(options.name, names));
@@ -60,10 +61,10 @@ int plugin_info_command(const Options& options, Session& /*session*/) {
 
 int doctor_command(const Options& options) {
   const MachineReport report = inspect_machine(options.measure);
-  fmt::print("{}", format(report));
-  fmt::print("plugin search path:\n");
+  print_shown("{}", format(report));
+  print_shown("plugin search path:\n");
   for (const auto& folder : PluginRegistry::usual_search({})) {
-    fmt::print("  {}{}\n", folder.string(), std::filesystem::is_directory(folder) ? "" : " (absent)");
+    print_shown("  {}{}\n", folder.string(), std::filesystem::is_directory(folder) ? "" : " (absent)");
   }
   return 0;
 }
@@ -72,11 +73,11 @@ int model_verify_command(const Options& options) {
   bool passed = true;
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
     const Verification result = verify_model(options.file, type);
-    fmt::print("{} in {}: {} values compared, tolerance {:.0e} relative: {}\n", result.architecture,
-               type == at::kDouble ? "float64" : "float32", result.deviations.size(), result.tolerance,
-               result.passed() ? "agrees" : "DIFFERS");
+    print_shown("{} in {}: {} values compared, tolerance {:.0e} relative: {}\n", result.architecture,
+                type == at::kDouble ? "float64" : "float32", result.deviations.size(), result.tolerance,
+                result.passed() ? "agrees" : "DIFFERS");
     for (std::size_t i = 0; i < std::min<std::size_t>(5, result.deviations.size()); ++i) {
-      fmt::print("  {:.2e}  {}\n", result.deviations[i].relative, result.deviations[i].name);
+      print_shown("  {:.2e}  {}\n", result.deviations[i].relative, result.deviations[i].name);
     }
     passed = passed && result.passed();
   }

@@ -5,6 +5,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
@@ -75,10 +76,10 @@ int export_command(const Options& options) {
     export_as_foreign(model.config, table, model.weights, end, options.destination);
   }
   if (tokenizer) write_file_atomically(options.destination / "tokenizer.json", read_file(*tokenizer));
-  fmt::print("{}: {}, {} parameters in {} tensors{}\n", options.destination.string(), architecture,
-             format_count(static_cast<double>(table.total())),
-             foreign_layout({architecture, model.config}, table).size(),
-             tokenizer ? ", with its tokenizer" : ", without a tokenizer");
+  print_shown("{}: {}, {} parameters in {} tensors{}\n", options.destination.string(), architecture,
+              format_count(static_cast<double>(table.total())),
+              foreign_layout({architecture, model.config}, table).size(),
+              tokenizer ? ", with its tokenizer" : ", without a tokenizer");
   return 0;
 }
 
@@ -123,9 +124,9 @@ int generate_command(const Options& options) {
       text = fmt::format("{}", fmt::join(ids, " "));
     }
     if (results[0].size() == 1) {
-      fmt::print("{}\n", text);
+      print_shown("{}\n", text);
     } else {
-      fmt::print("[{}] {}\n", i + 1, text);
+      print_shown("[{}] {}\n", i + 1, text);
     }
   }
   log::debug("{} tokens in {:.2f} s, {:.0f} tokens/s", tokens, watch.seconds(),

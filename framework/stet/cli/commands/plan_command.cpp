@@ -1,5 +1,6 @@
 #include <stet/cli/commands/commands.hpp>
 
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/child_process.hpp>
 #include <stet/cli/workers.hpp>
@@ -32,20 +33,20 @@ void print_costs(const Options& options, const Plan& plan, const Workspace& work
   double labels = 0;
   bool any_base = false;
   for (const WorkLeft& of : estimate.left) labels += of.labels, any_base = any_base || of.base > 0;
-  fmt::print("  model: {} parameters; memory of one process about {}\n",
-             format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
-  fmt::print("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
-             format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
+  print_shown("  model: {} parameters; memory of one process about {}\n",
+              format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
+  print_shown("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
+              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
   if (!plan.labels.empty())
-    fmt::print("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(labels));
-  fmt::print(
+    print_shown("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(labels));
+  print_shown(
       "  time: {} a base model, {} a run of the first arm; about {} for what is left with {} worker processes (a phase "
       "that ends at a plateau counted half way between its shortest and longest)\n",
       format_duration(estimate.first_base.seconds), format_duration(estimate.first.run_seconds),
       format_duration(elapsed), workers);
   if (elapsed > 1.25 * busy && workers > 1) {
-    fmt::print("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
-               any_base ? "a base model" : "a run", workers, 100 * busy / elapsed);
+    print_shown("  a task is one worker's: {} cannot be divided, so {} workers are busy {:.0f} % of that time\n",
+                any_base ? "a base model" : "a run", workers, 100 * busy / elapsed);
   }
 }
 
@@ -80,31 +81,31 @@ int plan_command(const Options& options, Session& session) {
       all.erase(key);
     }
     all.set("arm", arms);
-    fmt::print("{}", config::to_toml(all));
+    print_shown("{}", config::to_toml(all));
     return 0;
   }
   const Workspace workspace(options.out, plan.name);
   settle_inputs(options, plan, workspace, *make_single_process());  // rank 0 alone comes here
   const PlanStatus status = status_of(plan, workspace, "");
-  fmt::print("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
-  fmt::print("  base models: {} ({} finished)\n", status.bases, status.bases_finished);
+  print_shown("{}\n  file {}, results {}\n", plan.title, plan.file.string(), workspace.folder().string());
+  print_shown("  base models: {} ({} finished)\n", status.bases, status.bases_finished);
   for (const PlannedBase& base : plan.bases) {
-    fmt::print("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10),
-               task::finished(workspace.base_folder(base)) ? "finished" : "to train");
+    print_shown("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10),
+                task::finished(workspace.base_folder(base)) ? "finished" : "to train");
   }
-  fmt::print("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
+  print_shown("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
   for (const PlannedRun& run : plan.runs) {
     const bool finished = task::finished(workspace.run_folder(run));
     const std::optional<std::filesystem::path> elsewhere = finished ? std::nullopt : workspace.finished_elsewhere(run);
-    fmt::print("    {} {}\n", run.folder_name(),
-               finished    ? "finished"
-               : elsewhere ? "to copy from " + elsewhere->string()
-                           : "to run");
+    print_shown("    {} {}\n", run.folder_name(),
+                finished    ? "finished"
+                : elsewhere ? "to copy from " + elsewhere->string()
+                            : "to run");
   }
   std::set<std::uint64_t> seeds;
   for (const PlannedRun& run : plan.runs) seeds.insert(run.seed);
   if (seeds.size() < report::least_seeds && report::claims_anything(plan.table)) {
-    fmt::print("  seeds: {}; the table's claims get a verdict from {} on\n", seeds.size(), report::least_seeds);
+    print_shown("  seeds: {}; the table's claims get a verdict from {} on\n", seeds.size(), report::least_seeds);
   }
   if (options.no_estimate) return 0;
   const auto time_steps = [&] { print_costs(options, plan, workspace, registry, status); };

@@ -2,6 +2,7 @@
 // the runs on 2 and 4 ranks that the kit asks for, which are this program again under mpirun (--digest).
 #include <stet/base/captured_process.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/temporary_folder.hpp>
 #include <stet/cli/commands/commands.hpp>
@@ -84,7 +85,7 @@ std::string title_of(const LoadedPlugin& plugin) {
 }
 
 int show(const std::string& title, const std::vector<ClassReport>& reports) {
-  fmt::print("{}\n{}", title, format_conformance(reports));
+  print_shown("{}\n{}", title, format_conformance(reports));
   if (reports.empty()) throw Error(ErrorKind::plugin, "the plugin registers nothing").at(title);
   return all_passed(reports) ? 0 : static_cast<int>(ErrorKind::plugin);
 }
@@ -129,8 +130,8 @@ int check_in_processes(const Options& options) {
   constexpr double longest = 86400;  // a check that does not let itself be ended by SIGALRM
   for (;;) {
     const CapturedProcess process = run_captured(words, {}, longest);
-    std::fputs(process.out.c_str(), stdout);
-    std::fputs(process.err.c_str(), stderr);
+    print_shown("{}", process.out);
+    std::fputs(terminal_text(process.err).c_str(), stderr);
     CheckJournal journal(file);
     if (journal.gave_up()) return process.code;
     if (journal.title()) return show(*journal.title(), journal.reports());
@@ -155,7 +156,7 @@ int plugin_check_command(const Options& options, Session& session) {
     PluginRegistry registry(session.world(), PluginRegistry::usual_search({}));
     const std::string digest =
         conformance_digest(registry.load_named(options.name), options.overrides, options.digest, session.world());
-    if (session.world().rank() == 0) fmt::print("{}{}\n", mark, digest);
+    if (session.world().rank() == 0) print_shown("{}{}\n", mark, digest);
     return 0;
   }
   if (session.world().rank() != 0) return 0;  // rank 0 checks; it needs no help

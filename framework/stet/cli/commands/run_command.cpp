@@ -2,6 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/log.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/display.hpp>
 #include <stet/cli/published_results.hpp>
@@ -269,7 +270,7 @@ int run_command(const Options& options, Session& session) {
   const report::Table table = compute_results(plan, workspace);
   write_results(plan, workspace, table);
   if (!options.results.empty()) publish_results(options.results, plan, workspace, table);
-  fmt::print("{}", report::to_terminal(table));
+  print_shown("{}", report::to_terminal(table));
   log::info("table.md, table.tex and table.csv are in {}", workspace.folder().string());
   return code;
 }

@@ -1,4 +1,6 @@
 #include <stet/cli/commands/commands.hpp>
+
+#include <stet/base/shown.hpp>
 #include <stet/cli/display.hpp>
 #include <stet/plan/data_present.hpp>
 #include <stet/plan/plan_check.hpp>
@@ -43,8 +45,8 @@ int slick_command(const Options& options, Session& session) {
   if (world.rank() != 0) return 0;
   for (const PlannedLabels& labels : plan.labels) {
     const std::filesystem::path folder = workspace.labels_folder(labels, plan.bases[labels.base]);
-    fmt::print("base {}\n\n{}\n{}\n\n", labels.base + 1, load_labels(folder).table,
-               (folder / "labels.safetensors").string());
+    print_shown("base {}\n\n{}\n{}\n\n", labels.base + 1, load_labels(folder).table,
+                (folder / "labels.safetensors").string());
   }
   return 0;
 }

@@ -5,6 +5,8 @@
 #include <stet/base/error.hpp>
 #include <stet/base/file_lock.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/batch/slurm.hpp>
 #include <stet/batch/submission.hpp>
@@ -77,11 +79,11 @@ void print_tasks(const fs::path& folder, const batch::Submission& last, Session&
   }
   const std::size_t failed = bases.failed.size() + labels.failed.size() + runs.failed.size();
   const std::size_t running = bases.running.size() + labels.running.size() + runs.running.size();
-  fmt::print("  finished: {}/{} bases, {}/{} runs; {} tasks under way, {} failed\n", bases.finished, bases.all,
-             runs.finished, runs.all, running, failed);
+  print_shown("  finished: {}/{} bases, {}/{} runs; {} tasks under way, {} failed\n", bases.finished, bases.all,
+              runs.finished, runs.all, running, failed);
   for (const Count* count : {&bases, &labels, &runs}) {
-    if (!count->running.empty()) fmt::print("  under way: {}\n", join(count->running, ", "));
-    for (const std::string& text : count->failed) fmt::print("  failed: {}\n", text);
+    if (!count->running.empty()) print_shown("  under way: {}\n", join(count->running, ", "));
+    for (const std::string& text : count->failed) print_shown("  failed: {}\n", text);
   }
 }
 
@@ -97,13 +99,13 @@ void print_jobs(const fs::path& folder, const std::vector<batch::Submission>& su
       const std::string name = submission.script.stem().string();
       const fs::path log =
           batch::log_file(folder, submission.array ? name.substr(0, name.rfind("-array")) : name, job.id);
-      fmt::print("  job {:<10} {:<10} {}{}{}{}\n", job.id, job.state, submission.what,
-                 job.reason.empty() ? "" : " (" + job.reason + ")", job.nodes.empty() ? "" : " on " + job.nodes,
-                 job.state == "RUNNING" && !job.time_left.empty() ? ", " + job.time_left + " left" : "");
-      if (fs::exists(log)) fmt::print("      {}\n", log.string());
+      print_shown("  job {:<10} {:<10} {}{}{}{}\n", job.id, job.state, submission.what,
+                  job.reason.empty() ? "" : " (" + job.reason + ")", job.nodes.empty() ? "" : " on " + job.nodes,
+                  job.state == "RUNNING" && !job.time_left.empty() ? ", " + job.time_left + " left" : "");
+      if (fs::exists(log)) print_shown("      {}\n", log.string());
     }
   }
-  if (over > 0) fmt::print("  ({} older jobs are over)\n", over);
+  if (over > 0) print_shown("  ({} older jobs are over)\n", over);
 }
 
 }  // namespace
@@ -117,22 +119,29 @@ int status_command(const Options& options, Session& session) {
   } catch (const Error& error) {
     no_slurm = error.message();
   }
+  int code = 0;
   for (const fs::path& folder : folders) {
-    const std::vector<batch::Submission> submitted = batch::submissions(folder);
-    fmt::print("{}\n", folder.string());
+    print_shown("{}\n", folder.string());
+    std::vector<batch::Submission> submitted;
+    try {
+      submitted = batch::submissions(folder);
+    } catch (const Error& error) {  // the others' are told all the same
+      log::error("{}", error.what());
+      code = error.exit_code();
+    }
     if (submitted.empty()) continue;
     try {
       print_tasks(fs::absolute(folder).lexically_normal(), submitted.back(), session);
     } catch (const Error& error) {
-      fmt::print("  its tasks cannot be counted: {}\n", error.message());
+      print_shown("  its tasks cannot be counted: {}\n", error.message());
     }
     if (slurm) {
       print_jobs(fs::absolute(folder).lexically_normal(), submitted, *slurm);
     } else {
-      fmt::print("  {} jobs were submitted; {}\n", submitted.size(), no_slurm);
+      print_shown("  {} jobs were submitted; {}\n", submitted.size(), no_slurm);
     }
   }
-  return 0;
+  return code;
 }
 
 int cancel_command(const Options& options) {
@@ -145,12 +154,12 @@ int cancel_command(const Options& options) {
         jobs.push_back(submission.job);
     }
     if (jobs.empty()) {
-      fmt::print("{}: no job is in the queue\n", folder.string());
+      print_shown("{}: no job is in the queue\n", folder.string());
       continue;
     }
     slurm.cancel(jobs);
-    fmt::print("{}: cancelled {}; what is done stays, and stet submit goes on from there\n", folder.string(),
-               join(jobs, ", "));
+    print_shown("{}: cancelled {}; what is done stays, and stet submit goes on from there\n", folder.string(),
+                join(jobs, ", "));
   }
   return 0;
 }

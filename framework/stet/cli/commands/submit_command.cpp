@@ -8,6 +8,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/base/temporary_folder.hpp>
 #include <stet/batch/job_script.hpp>
+#include <stet/batch/secrets.hpp>
 #include <stet/batch/slurm.hpp>
 #include <stet/batch/submission.hpp>
 #include <stet/cli/child_process.hpp>
@@ -242,6 +243,9 @@ int submit_command(const Options& options, Session& session) {
   if (!options.dry) slurm.emplace();
   std::vector<JobRequest> requests =
       make_requests(options, plan, workspace, status, registry, world, slurm ? &*slurm : nullptr);
+  const std::vector<std::string> secrets = batch::secrets_in_environment();
+  if (!options.dry && !secrets.empty())
+    log::info("not given to the job, since they look like secrets: {}", join(secrets, ", "));
   std::string first;  // job
   for (std::size_t i = 0; i < requests.size(); ++i) {
     JobRequest& request = requests[i];

@@ -2,7 +2,9 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/clock.hpp>
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
@@ -14,6 +16,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -24,7 +28,7 @@ namespace stet {
 namespace {
 
 Tokenizer load_tokenizer(const std::filesystem::path& path) {
-  return Tokenizer::load(std::filesystem::is_directory(path) ? path / "tokenizer.json" : path);
+  return Tokenizer::load(std::filesystem::is_directory(path) ? stays_within(path, path / "tokenizer.json") : path);
 }
 
 /// Bytes as a line of a terminal can show them: control characters, quotes and parts of characters are escaped.
@@ -139,6 +143,13 @@ int tokenizer_encode_command(const Options& options) {
   return 0;
 }
 
+namespace {
+/// Exactly, for another program; what a terminal would obey is shown.
+void print_text(const std::string& text) {
+  fmt::print("{}\n", ::isatty(STDOUT_FILENO) != 0 ? terminal_text(text) : text);
+}
+}  // namespace
+
 int tokenizer_decode_command(const Options& options) {
   const Tokenizer tokenizer = load_tokenizer(options.file);
   std::vector<TokenId> ids;
@@ -152,10 +163,10 @@ int tokenizer_decode_command(const Options& options) {
   for_each_input(options, [&](const std::string& text) {
     add(text);
     if (!options.inputs.empty()) return;  // the ids of a command line are one text, but every line of the input is one
-    fmt::print("{}\n", tokenizer.decode(ids, !options.special));
+    print_text(tokenizer.decode(ids, !options.special));
     ids.clear();
   });
-  if (!options.inputs.empty()) fmt::print("{}\n", tokenizer.decode(ids, !options.special));
+  if (!options.inputs.empty()) print_text(tokenizer.decode(ids, !options.special));
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include <stet/run/record/model_folder.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
@@ -108,6 +109,9 @@ ModelConfig read_model_shape(const std::string& text, const std::string& where) 
 
 ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
   ModelFolder result;
+  for (const char* name : {"config.json", "generation_config.json", single_weights_file, weights_index_file,
+                           tokenizer_file, "tokenizer_config.json", "special_tokens_map.json", shape_file, "base.toml"})
+    static_cast<void>(stays_within(folder, folder / name));
   if (fs::exists(folder / "config.json")) {
     result.foreign = read_foreign_config(folder);
     result.config = result.foreign->config;

@@ -1,7 +1,10 @@
 #include <stet/run/record/task_record.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/file_calls.hpp>
 #include <stet/base/host_identity.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/model/arithmetic.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/text/json.hpp>
 
@@ -23,6 +26,48 @@ void remove_half_written(const std::filesystem::path& task) {
   }
   for (const std::filesystem::path& file : files) std::filesystem::remove(file);
 }
+}  // namespace
+
+namespace {
+
+constexpr const char* machines_file = "machines";
+
+/// What computed the task so far, in its order.
+std::vector<std::string> machines_of(const std::filesystem::path& task) {
+  if (!std::filesystem::exists(task / machines_file)) return {};
+  std::vector<std::string> lines = split(read_file(task / machines_file), '\n');
+  std::erase(lines, "");
+  return lines;
+}
+
+/// A task may go on elsewhere from its checkpoint: whoever finishes it must know where it was before.
+void note_machine(const std::filesystem::path& task) {
+  const std::filesystem::path checkpoints = task / "checkpoints";
+  const bool goes_on = std::filesystem::exists(checkpoints) && !std::filesystem::is_empty(checkpoints);
+  const std::vector<std::string> known = machines_of(task);
+  std::vector<std::string> now = goes_on ? known : std::vector<std::string>{};
+  const std::string here = kind_of(inspect_arithmetic());
+  if (std::find(now.begin(), now.end(), here) == now.end()) now.push_back(here);
+  if (now != known) write_file_atomically(task / machines_file, join(now, "\n") + "\n");
+}
+
+/// Record::machine.
+std::string machine_of(const nlohmann::json& record) {
+  const auto machine = record.find("machine");
+  if (machine == record.end()) return "";
+  const auto text = [&machine](const char* key) { return machine->at(key).get<std::string>(); };
+  std::string kinds;
+  for (const std::string& before : record.value("machines_before", std::vector<std::string>()))
+    kinds += before + ", then ";
+  Arithmetic there;
+  there.cpu = text("processor");
+  there.kernel_simd = text("kernels");
+  there.torch_version = text("libtorch");
+  there.aten_simd = text("libtorch_kernels");
+  there.blas = text("blas");
+  return kinds + kind_of(there);
+}
+
 }  // namespace
 
 bool holds_model(const std::filesystem::path& task) {
@@ -55,7 +100,9 @@ bool claim(Communicator& communicator, const std::filesystem::path& task, std::o
     file_calls::make_folders(task);
     lock = FileLock::try_acquire(task / "lock");
     got = lock ? "yes" : "";
-    if (lock) remove_half_written(task);
+    if (!lock) return;
+    remove_half_written(task);
+    if (!finished(task)) note_machine(task);
   });
   return !communicator.broadcast_text(got, 0).empty();
 }
@@ -78,7 +125,7 @@ auto read_record(const std::filesystem::path& task, const Read& read) {
   const std::filesystem::path file = task / "finished.json";
   const char* const again = "it was altered; remove it, and the task is made again";
   try {
-    return read(parse_json(read_file(file), file.string()));
+    return read(parse_json(read_file(stays_within(task, file)), file.string()));
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::data, std::string("the record of a finished task cannot be read: ") + error.what())
         .at(file.string())
@@ -90,7 +137,9 @@ auto read_record(const std::filesystem::path& task, const Read& read) {
 }
 
 void write_record(const std::filesystem::path& task, const nlohmann::json& record) {
-  write_file_atomically(task / "finished.json", record.dump(1) + "\n");
+  // A processor's name is its maker's: it need not be UTF-8.
+  write_file_atomically(task / "finished.json",
+                        record.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace
@@ -102,6 +151,7 @@ Record record(const std::filesystem::path& task) {
     return {{wall, json.value("processor_seconds", wall)},
             json.at("ranks").get<int>(),
             json.value("ended", 0.0),
+            machine_of(json),
             json.value("outcomes", std::string())};
   });
 }
@@ -111,6 +161,8 @@ void copy_record(const std::filesystem::path& from, const std::filesystem::path&
                  json["outcomes"] = outcomes;
                  return json;
                }));
+  std::error_code ignored;
+  std::filesystem::remove(to / machines_file, ignored);
 }
 
 void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks, const std::string& outcomes) {
@@ -119,6 +171,16 @@ void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, in
   nlohmann::json json{{"seconds", spent.wall}, {"processor_seconds", spent.processor},
                       {"ranks", ranks},        {"time", utc_now()},
                       {"ended", unix_now()},   {"host", host_name()}};
+  const Arithmetic here = inspect_arithmetic();
+  json["machine"] = {{"processor", here.cpu},
+                     {"kernels", here.kernel_simd},
+                     {"libtorch", here.torch_version},
+                     {"libtorch_kernels", here.aten_simd},
+                     {"blas", here.blas}};
+  std::vector<std::string> before = machines_of(task);
+  std::erase(before, kind_of(here));
+  if (!before.empty()) json["machines_before"] = before;
+  std::filesystem::remove(task / machines_file, ignored);
   if (!outcomes.empty()) json["outcomes"] = outcomes;
   write_record(task, json);
 }

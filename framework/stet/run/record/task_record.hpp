@@ -34,7 +34,8 @@ struct Failure {
 /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
 void tidy(const std::filesystem::path& task) noexcept;
 
-/// `spent`: by rank 0. `outcomes`: hash of the run's outcomes.safetensors; empty for other tasks.
+/// Also records what computes here (model/arithmetic.hpp). `spent`: by rank 0. `outcomes`: hash of the run's
+/// outcomes.safetensors; empty for other tasks.
 void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks,
                    const std::string& outcomes = "");
 /// Of a finished task: what rank 0 spent, and how many ranks there were.
@@ -42,6 +43,8 @@ struct Record {
   TimeSpent spent;
   int ranks = 1;
   double ended = 0;      ///< seconds since 1970
+  std::string machine;   ///< kind_of() what computed it, of rank 0: "A, then B" if it went on elsewhere; empty: an
+                         ///< older stet's
   std::string outcomes;  ///< as given to mark_finished(); empty also for a run that an older stet has finished
 };
 /// Throws Error (data) for a record that was altered.
