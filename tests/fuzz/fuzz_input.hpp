@@ -1,5 +1,5 @@
-// What the fuzz targets have in common: an input as a file, and what may come of it. A target accepts stet::Error alone:
-// every other exception leaves it, and is a finding, as an assertion, a sanitizer's report and a time-out are.
+// What the fuzz targets have in common: an input as a file, and what may come of it. A target accepts stet::Error
+// alone: every other exception leaves it, and is a finding, as an assertion, a sanitizer's report and a time-out are.
 #pragma once
 
 #include <stet/base/error.hpp>

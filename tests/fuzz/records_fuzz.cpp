@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         });
       }
     });
-    for (const stet::TokenSequence& sequence : sequences) STET_ASSERT(sequence.tokens.size() <= 16);
+    for (const stet::TokenSequence& sequence : sequences) STET_ASSERT(sequence.ids.size() <= 16);
   }
   return 0;
 }

@@ -1,6 +1,6 @@
-// replay FOLDER: a fuzz target as a test. Every file of the corpus, and mutations of each that are the same every time (cut off at every n-th byte,
-// bits flipped, bytes put in, parts removed, repeated or taken from elsewhere), in seconds and without libFuzzer. What ends the program is named
-// first, with the file that holds the input.
+// replay FOLDER: a fuzz target as a test. Every file of the corpus, and mutations of each that are the same every time
+// (cut off at every n-th byte, bits flipped, bytes put in, parts removed, repeated or taken from elsewhere), in seconds
+// and without libFuzzer. What ends the program is named first, with the file that holds the input.
 #include "fuzz_input.hpp"
 
 #include <stet/base/philox.hpp>
