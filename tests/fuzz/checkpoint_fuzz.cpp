@@ -3,12 +3,11 @@
 
 #include <stet/base/hash.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
+#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 
 namespace {
-
-using Json = nlohmann::json;
 
 /// A folder with one checkpoint of one rank; the same bytes every time.
 class Whole {
@@ -25,6 +24,7 @@ class Whole {
       const stet::CheckpointSummary summary = stet::verify_checkpoint(folder_.path() / "step-7");
       const stet::Checkpoint checkpoint = stet::read_checkpoint(folder_.path() / "step-7");
       STET_ASSERT(checkpoint.step == summary.step && checkpoint.metadata == summary.metadata);
+      STET_ASSERT(checkpoint.tensors.size() == summary.shapes.size());
     });
     static_cast<void>(stet::newest_checkpoint(folder_.path()));
   }
@@ -38,10 +38,12 @@ class Whole {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Whole whole;
   whole.read(stet::fuzz::text_of(data, size));
-  Json manifest = Json::parse(data, data + size, nullptr, false);
-  if (!manifest.is_object()) return 0;
-  manifest.erase("hash");
-  manifest["hash"] = stet::hash_hex(manifest.dump());
-  whole.read(manifest.dump());
+  stet::fuzz::refuse_or_run([&] {
+    nlohmann::json manifest = stet::parse_json(std::string(stet::fuzz::text_of(data, size)), "manifest.json");
+    if (!manifest.is_object()) return;
+    manifest.erase("hash");
+    manifest["hash"] = stet::hash_hex(manifest.dump());
+    whole.read(manifest.dump());
+  });
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -24,13 +25,16 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-/// Runs `work`; an Error is what hostile input should come to, and must say something.
+/// Runs `work`; an Error is what hostile input should come to, and must say something. With STET_FUZZ_SHOW set, says
+/// it.
 template <class Work>
 void refuse_or_run(const Work& work) {
+  static const bool show = std::getenv("STET_FUZZ_SHOW") != nullptr;
   try {
     work();
   } catch (const Error& error) {
     STET_ASSERT(!error.message().empty());
+    if (show) std::fprintf(stderr, "%s\n", error.what());
   }
 }
 
