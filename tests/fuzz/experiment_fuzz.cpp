@@ -49,7 +49,7 @@ bool opens_files(const stet::RunConfig& config) {
 /// Whether the world that a check makes takes milliseconds.
 bool has_small_world(const stet::RunConfig& config) {
   const stet::SyntheticWorldOptions& world = config.data.synthetic;
-  constexpr std::size_t most = 200;
+  constexpr std::size_t most = 64;
   return world.entities <= most && world.new_entities <= most && world.records <= most && world.answers_max <= most &&
          world.countries <= most && world.first_names <= most && world.last_names <= most;
 }

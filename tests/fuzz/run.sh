@@ -13,9 +13,8 @@ build=${STET_FUZZ_BUILD:-$PWD/build-fuzz}
 cmake --preset fuzz -B "$build" >/dev/null
 cmake --build "$build" -j "${STET_JOBS:-$(nproc)}" --target "${@/#/fuzz_}" | tail -n 1
 
-# Leaks are errors; what libraries keep until the process ends is none of ours.
+# Leaks are errors; nothing is suppressed.
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=0
-export LSAN_OPTIONS=suppressions=$PWD/tests/fuzz/leaks.txt:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
