@@ -8,6 +8,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
+#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace stet {
 
@@ -82,23 +84,40 @@ void replace_folder(const std::filesystem::path& temporary, const std::filesyste
   std::filesystem::rename(temporary, final_folder);
 }
 
+/// With the limits of parse_json(): who hashes a manifest walks it by recursion.
+Json parse_manifest(const std::filesystem::path& folder, const std::filesystem::path& file) {
+  try {
+    return parse_json(read_file(file), file.filename().string());
+  } catch (const Error& error) {
+    throw broken(folder, "manifest.json: " + error.message());
+  }
+}
+
+/// A whole number of the manifest, at least `least`.
+std::int64_t number(const std::filesystem::path& folder, const Json& value, std::int64_t least) {
+  const std::optional<std::int64_t> whole = as_whole(value);
+  if (!whole || *whole < least) throw broken(folder, "manifest.json: " + excerpt(value) + " where a count is expected");
+  return *whole;
+}
+
 /// The manifest, after every file it names was verified. It carries a checksum of itself: positions and counters are in
 /// it.
 Json read_manifest(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "manifest.json";
   if (!std::filesystem::exists(file)) throw broken(folder, "no manifest.json");
   try {
-    Json manifest = Json::parse(read_file(file));
-    if (manifest.at("format").get<int>() != format_version) throw broken(folder, "written by another version of stet");
+    Json manifest = parse_manifest(folder, file);
+    if (manifest.at("format") != format_version) throw broken(folder, "written by another version of stet");
     const std::string hash = manifest.at("hash").get<std::string>();
     manifest.erase("hash");
     if (hash_hex(manifest.dump()) != hash) throw broken(folder, "manifest.json has another checksum");
     for (const auto& [name, entry] : manifest.at("files").items()) {
+      if (name.find('/') != std::string::npos) throw broken(folder, "manifest.json names a file elsewhere");
       const std::filesystem::path part = folder / name;
       std::error_code error;
       const std::uint64_t size = std::filesystem::file_size(part, error);
       if (error) throw broken(folder, name + " is missing");
-      if (size != entry.at("bytes").get<std::uint64_t>()) throw broken(folder, name + " has the wrong size");
+      if (entry.at("bytes") != size) throw broken(folder, name + " has the wrong size");
       if (hash_file(part) != entry.at("hash").get<std::string>()) throw broken(folder, name + " has another checksum");
     }
     return manifest;
@@ -246,13 +265,22 @@ void CheckpointStore::clear() {
 CheckpointSummary verify_checkpoint(const std::filesystem::path& folder) {
   const Json manifest = read_manifest(folder);
   try {
-    CheckpointSummary summary{manifest.at("step").get<std::int64_t>(), manifest.at("ranks").get<int>(), {}, {}, 0};
+    const std::int64_t ranks = number(folder, manifest.at("ranks"), 1);
+    if (!std::in_range<int>(ranks)) throw broken(folder, "manifest.json: more ranks than there can be");
+    CheckpointSummary summary{number(folder, manifest.at("step"), 0), static_cast<int>(ranks), {}, {}, 0};
     summary.metadata = manifest.at("metadata").get<std::map<std::string, std::string>>();
-    for (const auto& [name, entry] : manifest.at("tensors").items()) {
-      summary.shapes[name] = entry.at("shape").get<std::vector<std::int64_t>>();
-    }
     for (const auto& [name, entry] : manifest.at("files").items())
-      summary.bytes += entry.at("bytes").get<std::uint64_t>();
+      summary.bytes += static_cast<std::uint64_t>(number(folder, entry.at("bytes"), 0));
+    for (const auto& [name, entry] : manifest.at("tensors").items()) {
+      // No tensor has more elements than all files have bytes: checked before memory is asked for.
+      std::uint64_t left = std::max<std::uint64_t>(summary.bytes, 1);
+      for (const Json& extent : entry.at("shape")) {
+        summary.shapes[name].push_back(number(folder, extent, 0));
+        left /= static_cast<std::uint64_t>(std::max<std::int64_t>(summary.shapes[name].back(), 1));
+      }
+      if (left == 0) throw broken(folder, "tensor " + name + " is larger than the files");
+      summary.shapes[name];
+    }
     return summary;
   } catch (const Json::exception& error) {
     throw broken(folder, std::string("manifest.json: ") + error.what());
