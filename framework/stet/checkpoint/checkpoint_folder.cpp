@@ -1,14 +1,17 @@
 #include <stet/checkpoint/checkpoint_folder.hpp>
 
+#include <stet/base/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
+#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace stet {
 
@@ -30,33 +33,51 @@ Error broken(const std::filesystem::path& folder, const std::string& what) {
   return Error(ErrorKind::checkpoint, "the checkpoint is not whole: " + what).at(folder.string());
 }
 
+/// With the limits of parse_json(): who hashes a manifest walks it by recursion.
+Json parse_manifest(const std::filesystem::path& folder, const std::filesystem::path& file) {
+  try {
+    return parse_json(read_file(file), file.filename().string());
+  } catch (const Error& error) {
+    throw broken(folder, "manifest.json: " + error.message());
+  }
+}
+
+/// A whole number of the manifest, at least `least`.
+template <class Integer>
+Integer number(const std::filesystem::path& folder, const Json& value, Integer least) {
+  const std::optional<std::int64_t> whole = as_whole(value);
+  if (!whole || !std::in_range<Integer>(*whole) || static_cast<Integer>(*whole) < least)
+    throw broken(folder, "manifest.json: " + excerpt(value) + " where a count is expected");
+  return static_cast<Integer>(*whole);
+}
+
 /// The manifest, after every file it names was verified. It carries a checksum of itself: positions and counters are in
 /// it.
 Json read_manifest(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "manifest.json";
+  const std::filesystem::path file = stays_within(folder, folder / "manifest.json", ErrorKind::checkpoint);
   if (!std::filesystem::exists(file)) throw broken(folder, "no manifest.json");
   try {
-    Json manifest = Json::parse(read_file(file));
-    if (const int format = manifest.at("format").get<int>(); format != checkpoint_format) {
+    Json manifest = parse_manifest(folder, file);
+    if (manifest.at("format") != checkpoint_format) {
       throw broken(folder, "written by another version of stet")
           .expected(fmt::format("format {}", checkpoint_format))
-          .received(fmt::format("format {}", format));
+          .received("format " + excerpt(manifest.at("format")));
     }
     const std::string hash = manifest.at("hash").get<std::string>();
     manifest.erase("hash");
     if (hash_hex(manifest.dump()) != hash) throw broken(folder, "manifest.json has another checksum");
-    const int ranks = manifest.at("ranks").get<int>();
+    const int ranks = number<int>(folder, manifest.at("ranks"), 1);
     const Json& files = manifest.at("files");
-    if (ranks < 1 || files.size() != static_cast<std::size_t>(ranks))
+    if (files.size() != static_cast<std::size_t>(ranks))
       throw broken(folder, "manifest.json names another number of files than of ranks");
     for (int rank = 0; rank < ranks; ++rank) {
       const std::string name = checkpoint_part_name(rank, ranks);
       const Json& entry = files.at(name);
-      const std::filesystem::path part = folder / name;
+      const std::filesystem::path part = stays_within(folder, folder / name, ErrorKind::checkpoint);
       std::error_code error;
       const std::uint64_t size = std::filesystem::file_size(part, error);
       if (error) throw broken(folder, name + " is missing");
-      if (size != entry.at("bytes").get<std::uint64_t>()) throw broken(folder, name + " has the wrong size");
+      if (entry.at("bytes") != size) throw broken(folder, name + " has the wrong size");
       if (hash_file(part) != entry.at("hash").get<std::string>()) throw broken(folder, name + " has another checksum");
     }
     return manifest;
@@ -112,16 +133,15 @@ std::optional<std::filesystem::path> newest_checkpoint(
 CheckpointSummary verify_checkpoint(const std::filesystem::path& folder) {
   const Json manifest = read_manifest(folder);
   try {
-    CheckpointSummary summary{manifest.at("step").get<std::int64_t>(), manifest.at("ranks").get<int>(), {}, {}, 0};
+    CheckpointSummary summary{
+        number<std::int64_t>(folder, manifest.at("step"), 0), number<int>(folder, manifest.at("ranks"), 1), {}, {}, 0};
     summary.metadata = manifest.at("metadata").get<std::map<std::string, std::string>>();
     for (const auto& [name, entry] : manifest.at("tensors").items()) {
       std::vector<std::int64_t>& shape = summary.shapes[name];
-      entry.at("shape").get_to(shape);
-      if (std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; }))
-        throw broken(folder, "tensor " + name + " has an impossible shape");
+      for (const Json& size : entry.at("shape")) shape.push_back(number<std::int64_t>(folder, size, 0));
     }
     for (const auto& [name, entry] : manifest.at("files").items())
-      summary.bytes += entry.at("bytes").get<std::uint64_t>();
+      summary.bytes += number<std::uint64_t>(folder, entry.at("bytes"), 0);
     return summary;
   } catch (const Json::exception& error) {
     throw broken(folder, std::string("manifest.json: ") + error.what());

@@ -130,7 +130,9 @@ std::string read_text(const fs::path& file, const Value* base) {
 
 /// `chain` holds the files that led here, `base` the value that named this one.
 Value load_file(const fs::path& file, std::vector<fs::path>& chain, const Value* base) {
-  const fs::path identity = fs::weakly_canonical(file);
+  std::error_code failed;  // a name that is too long, say: reading it will tell
+  fs::path identity = fs::weakly_canonical(file, failed);
+  if (failed) identity = file;
   if (std::find(chain.begin(), chain.end(), identity) != chain.end()) {
     std::vector<std::string> names;
     for (const fs::path& path : chain) names.push_back(path.filename().string());

@@ -9,8 +9,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 namespace stet {
 
@@ -73,17 +77,42 @@ class ConfigReader {
  private:
   template <class T>
   [[nodiscard]] T convert(const char* key) const {
-    try {
-      return json_[key].get<T>();
-    } catch (const Json::exception&) {
-      throw Error(ErrorKind::data, std::string("field '") + key + "' has the wrong type")
-          .at(file_)
-          .received(json_[key].dump());
+    const Json& value = json_[key];
+    if constexpr (std::is_same_v<T, bool>) {
+      if (value.is_boolean()) return value.get<bool>();
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      if (value.is_string()) return value.get<std::string>();
+    } else if constexpr (std::is_same_v<T, double>) {
+      if (value.is_number()) return value.get<double>();
+    } else {
+      if (const std::optional<std::int64_t> number = as_whole(value)) return *number;
     }
+    throw Error(ErrorKind::data, std::string("field '") + key + "' has the wrong type")
+        .at(file_)
+        .received(value.dump());
   }
   std::string file_;
   Json json_;
 };
+
+/// The numbers whose limits are the model schema's, for files that never meet it.
+void check_numbers(const ModelConfig& c, const std::string& file) {
+  const auto check = [&file](const char* what, bool good, double received) {
+    if (good) return;
+    throw Error(ErrorKind::data, std::string("a value that makes no sense: ") + what)
+        .at(file)
+        .received(std::to_string(received));
+  };
+  check("the share of a head that rotates, not in (0, 1]", c.rope_share > 0 && c.rope_share <= 1, c.rope_share);
+  check("the base of the rotary frequencies, below 1", c.rope_base >= 1, c.rope_base);
+  check("the norm's epsilon, negative", c.norm_epsilon >= 0, c.norm_epsilon);
+  const RopeScaling& scaling = c.rope_scaling;
+  check("the factor of rope_scaling, below 1", scaling.factor >= 1, scaling.factor);
+  check("low_freq_factor of rope_scaling, not positive", scaling.low_factor > 0, scaling.low_factor);
+  check("high_freq_factor of rope_scaling, not positive", scaling.high_factor > 0, scaling.high_factor);
+  check("original_max_position_embeddings, not positive", scaling.original_context >= 1,
+        static_cast<double>(scaling.original_context));
+}
 
 /// `rope_scaling`, or `rope_parameters` of newer files, which also holds the base.
 void read_rope(const ConfigReader& json, ModelConfig& c, bool scaling_allowed) {
@@ -167,7 +196,7 @@ ModelConfig read_gpt2(const ConfigReader& json) {
   c.width = json.get<std::int64_t>("n_embd");
   c.layers = json.get<std::int64_t>("n_layer");
   c.heads = json.get<std::int64_t>("n_head");
-  c.feed_forward = json.get<std::int64_t>("n_inner", 4 * c.width);
+  c.feed_forward = json.get<std::int64_t>("n_inner", 0);  // complete() makes it 4 times the width
   c.context = json.get<std::int64_t>("n_positions");
   c.norm_epsilon = json.get<double>("layer_norm_epsilon", 1e-5);
   c.tied_head = json.get<bool>("tie_word_embeddings", true);
@@ -222,6 +251,7 @@ ForeignModel read_foreign_config(const std::filesystem::path& folder) {
         .expected("model_type gpt2, gpt_neox, llama or qwen2")
         .received(type);
   }
+  check_numbers(model.config, json.file());
   try {
     model.config.complete();
   } catch (Error& error) {

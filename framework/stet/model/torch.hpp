@@ -3,6 +3,9 @@
 // every file half a second. Who writes an autograd function includes autograd.hpp.
 #pragma once
 
+// First: clang 14 needs IValue whole before <ATen/core/List.h> makes vectors of it.
+#include <ATen/core/ivalue.h>
+
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>

@@ -14,6 +14,14 @@ namespace {
 
 using config::Value;
 
+/// Arms and points of sweeps. More would be planned for minutes, and is a slip of the finger.
+constexpr std::size_t most_arms = 1000;
+
+Error too_many(const Value& where) {
+  return error_at_key(where, fmt::format("more than {} arms and points of sweeps", most_arms))
+      .hint("a sweep multiplies: sweep fewer keys together, or fewer values");
+}
+
 constexpr const char* not_of_an_arm[] = {"experiment", "arm", "sweep", "table"};
 
 /// The components of the key of "a.b=VALUE"; quotes are config::apply_override's matter, which has read it before.
@@ -141,6 +149,7 @@ void check_sweep(const std::string& key, const Value& values, const std::vector<
   }
   if (!values.is(Value::Kind::array) || values.items().empty())
     throw error_at(values, "sweep of '" + key + "' is not a list of values");
+  if (values.items().size() > most_arms) throw too_many(values);
   for (std::size_t i = 0; i < values.items().size(); ++i) {
     const Value& value = values.items()[i];
     if (holds_table(value)) {
@@ -188,6 +197,7 @@ std::vector<Arm> expand_arms(const Value& plain, const Value& document, const st
           throw error_at_key(values, fmt::format("'{}' is swept by arm '{}' and by [sweep]", key, arm.name))
               .hint("leave it in one of them");
         }
+        if (points.size() * values.items().size() > most_arms) throw too_many(values);
         std::vector<Arm> next;
         for (const Arm& point : points) {
           for (const Value& value : values.items()) {
@@ -203,6 +213,7 @@ std::vector<Arm> expand_arms(const Value& plain, const Value& document, const st
       }
     }
     result.insert(result.end(), points.begin(), points.end());
+    if (result.size() > most_arms) throw too_many(*document.find("arm"));
   }
   return result;
 }

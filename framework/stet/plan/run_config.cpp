@@ -56,9 +56,11 @@ config::IdentitySchema<DataConfig> data_schema() {
 
 config::IdentitySchema<PretrainConfig> pretrain_schema() {
   config::IdentitySchema<PretrainConfig> schema("pretrain", "training of the base models");
-  schema.field("epochs", &PretrainConfig::epochs, every_part, "passes over the world's facts", Limits{.min = 1})
+  schema
+      .field("epochs", &PretrainConfig::epochs, every_part, "passes over the world's facts",
+             Limits{.min = 1, .max = 1e6})
       .field("texts_per_sequence", &PretrainConfig::texts_per_sequence, every_part,
-             "texts laid end to end as one sequence", Limits{.min = 1})
+             "texts laid end to end as one sequence", Limits{.min = 1, .max = 1e9})
       .field("seed", &PretrainConfig::seed, every_part, "of initial weights and order")
       .field("shards", &PretrainConfig::shards, no_part,
              "folder of token shards (stet data build) added to each epoch; empty: none")
@@ -87,7 +89,8 @@ config::IdentitySchema<PhaseConfig> phase_schema() {
   config::IdentitySchema<PhaseConfig> schema("phase", "a stretch of training");
   schema.field("name", &PhaseConfig::name, every_part, "its name", Limits{.required = true})
       .field("sets", &PhaseConfig::sets, every_part, "fact sets trained on together", Limits{.required = true})
-      .field("epochs", &PhaseConfig::epochs, every_part, "passes; with until = plateau at most", Limits{.min = 1})
+      .field("epochs", &PhaseConfig::epochs, every_part, "passes; with until = plateau at most",
+             Limits{.min = 1, .max = 1e6})
       .choice("until", &PhaseConfig::until, every_part, {{"epochs", Until::epochs}, {"plateau", Until::plateau}},
               "what ends it")
       .field("patience", &PhaseConfig::patience, every_part, "epochs without a better validation accuracy",

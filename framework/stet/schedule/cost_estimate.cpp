@@ -35,9 +35,9 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
   };
   CostEstimate estimate;
   const auto remember = [&estimate](const RunConfig& config, const BaseCost& base, const ArmCost& arm) {
-    // Weights, moments, the phase's start and snapshots once more while a checkpoint is written; on one rank all of it.
-    const double copy =
-        config.checkpoint.asynchronous ? static_cast<double>(base.parameters) * 4 * 4 + arm.snapshot_bytes : 0;
+    // Weights, moments, the phase's start and a snapshot once more while a checkpoint is written; on one rank all of
+    // it.
+    const double copy = config.checkpoint.asynchronous ? static_cast<double>(base.parameters) * 4 * 5 : 0;
     estimate.memory_bytes = std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes + copy);
   };
   estimate.first = arm_of(plan.runs.front());

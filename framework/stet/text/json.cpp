@@ -6,8 +6,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace stet {
@@ -142,7 +143,27 @@ nlohmann::json parse_json(const std::string& given, const std::string& where, No
     throw Error(ErrorKind::data, "malformed JSON")
         .at(where, line_of(text, offset), column_of(text, offset))
         .received(mend_utf8(detail == std::string::npos ? what : what.substr(detail + 2)));
+  } catch (const nlohmann::json::out_of_range& error) {  // 1e999, say; it does not tell where
+    const std::string what = error.what();
+    throw Error(ErrorKind::data, "malformed JSON")
+        .at(where)
+        .expected("numbers that a double can hold")
+        .received(mend_utf8(what.substr(std::min(what.find("] ") + 2, what.size()))));
   }
+}
+
+std::optional<std::int64_t> as_whole(const nlohmann::json& value) {
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    if (!std::in_range<std::int64_t>(number)) return std::nullopt;
+    return static_cast<std::int64_t>(number);
+  }
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  constexpr double largest = 1LL << 53;
+  if (!value.is_number_float()) return std::nullopt;
+  const auto number = value.get<double>();
+  if (!(std::abs(number) <= largest) || std::trunc(number) != number) return std::nullopt;
+  return static_cast<std::int64_t>(number);
 }
 
 std::string excerpt(const nlohmann::json& value) {

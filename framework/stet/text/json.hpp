@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,10 @@ void refuse_duplicate_keys(const std::string& text, const std::string& where);
 
 /// A value as an error message shows it: at most about 80 characters.
 [[nodiscard]] std::string excerpt(const nlohmann::json& value);
+
+/// The whole number that a value is (64.0, too), if 64 bits hold it. The library's own conversion takes true for
+/// 1, 64.5 for 64, and its result is undefined for 1e300.
+[[nodiscard]] std::optional<std::int64_t> as_whole(const nlohmann::json& value);
 
 /// 1-based line of the byte at `offset`.
 [[nodiscard]] std::size_t line_of(std::string_view text, std::size_t offset);

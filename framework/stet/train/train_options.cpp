@@ -11,7 +11,9 @@ config::IdentitySchema<TrainOptions> TrainOptions::schema() {
   using config::Limits;
   using O = TrainOptions;
   config::IdentitySchema<O> schema("train", "optimizer and batches");
-  schema.field("batch_size", &O::batch_size, every_part, "sequences a step, all ranks together", Limits{.min = 1})
+  schema
+      .field("batch_size", &O::batch_size, every_part, "sequences a step, all ranks together",
+             Limits{.min = 1, .max = 1e9})
       .field("learning_rate", &O::learning_rate, every_part, "peak rate of AdamW",
              Limits{.min = 0, .max = 1, .open_min = true})
       .choice("schedule", &O::schedule, every_part, {{"constant", Schedule::constant}, {"cosine", Schedule::cosine}},

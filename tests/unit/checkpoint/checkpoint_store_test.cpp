@@ -154,6 +154,18 @@ TEST_F(CheckpointStoreTest, EveryKindOfDamageIsSkippedForTheReasonThatIsGiven) {
   EXPECT_EQ(refusal("step-77"), "the checkpoint is not whole: no manifest.json");
 }
 
+TEST_F(CheckpointStoreTest, FilesThatAreLinksOutOfTheFolderAreNotRead) {
+  for (const std::string name : {"part-0-of-1.safetensors", "manifest.json"}) {
+    store_.save(example(1));
+    store_.save(example(2));
+    std::filesystem::rename(folder_ / "step-2" / name, folder_ / "elsewhere");
+    std::filesystem::create_symlink(folder_ / "elsewhere", folder_ / "step-2" / name);
+    EXPECT_NE(refusal("step-2").find("link"), std::string::npos) << refusal("step-2");
+    expect_loads(1);
+    std::filesystem::remove_all(folder_.path());
+  }
+}
+
 TEST_F(CheckpointStoreTest, ForeignFoldersAndLeftoversAreNoCheckpoints) {
   store_.save(example(1));
   for (const std::string name : {"step-9.tmp", "step-8x", "step-", "notes", "step-99999999999999999999"}) {

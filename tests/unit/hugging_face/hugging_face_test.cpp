@@ -51,6 +51,16 @@ TEST_F(ForeignFolder, RefusesWhatItCannotComputeByTheFieldsName) {
   refused("pythia-tiny", {{"attention_bias", false}}, "attention_bias");
   refused("pythia-tiny", {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}, "linear");
   refused("pythia-tiny", {{"rotary_pct", 0.2}}, "rope_share");  // three elements of sixteen
+  // What the library would convert: to 64, to 1, to anything.
+  for (const Json& width : {Json(64.5), Json(true), Json(1e300), Json(-1e300), Json(~std::uint64_t{0})}) {
+    refused("qwen2-tiny", {{"hidden_size", width}}, "hidden_size");
+    refused("gpt2-tiny", {{"n_embd", width}}, "n_embd");
+  }
+  refused("gpt2-tiny", {{"n_embd", std::int64_t{1} << 62}}, "width");
+  for (const double share : {2.0, 1e300, 0.0, -0.5})
+    refused("llama3-tiny", {{"partial_rotary_factor", share}}, "share");
+  refused("llama3-tiny", {{"rope_theta", -1.0}}, "base of the rotary");
+  refused("llama3-tiny", {{"rms_norm_eps", -1e-5}}, "epsilon");
   put(folder_ / "config.json", "{");
   EXPECT_TRUE(says(error_of([&] { (void)read_foreign_config(folder_.path()); }), "JSON"));
 }

@@ -251,6 +251,17 @@ TEST_F(PlanTest, MistakesAreErrorsWithTheirPlace) {
   expect(experiment + "[sweep]\n\"train.learning_rate\" = 3\n", file + "27:25", "is not a list of values");
   expect(experiment + "[sweep]\n\"train.learning_rate\" = []\n", file + "27:25", "is not a list of values");
   expect(experiment + "[sweep]\n\"train.learning_rat\" = [1.0]\n", file + "27:25", "did you mean 'learning_rate'?");
+  std::string many = "[0";  // three such keys would be 8e9 arms
+  for (int i = 1; i < 2000; ++i) many += ", " + std::to_string(i);
+  expect(experiment + "[sweep]\n\"train.batch_size\" = " + many + "]\n", file + "27:", "more than 1000 arms");
+  many = many.substr(0, many.find(", 40")) + "]\n";
+  expect(experiment + "[sweep]\n\"train.batch_size\" = " + many + "\"sets.held\" = " + many,
+         file + "28:", "more than 1000 arms");
+  // Steps, their product, would not fit 64 bits.
+  const std::string most = " = 9223372036854775807\n";
+  expect(replaced(experiment, "[train]\n", "[train]\nbatch_size" + most), file + "9:14", "'batch_size'");
+  expect(replaced(experiment, "[[arm]]\n", "epochs" + most + "[[arm]]\n"), file + "13:10", "'phase[0].epochs'");
+  expect(experiment + "[pretrain]\nepochs" + most, file + "27:10", "'epochs'");
   const std::size_t arm = experiment.find("[[arm]]"), table = experiment.find("[table]");
   expect(experiment.substr(0, arm) + experiment.substr(table), file, "no arm");
   expect(experiment.substr(0, table), file, "no [table]");

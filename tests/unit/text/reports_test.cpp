@@ -159,6 +159,12 @@ TEST(Json, PythonsInfinityIsATextWhereItIsAllowed) {
   EXPECT_THROW(static_cast<void>(parse_json("{\"a\": Infinit}", "f", NonFinite::as_text)), Error);
 }
 
+TEST(Json, ANumberBeyondDoublesIsAnErrorOfTheFile) {  // found by fuzzing: the library throws another type for it
+  const Error error = testing::error_of([&] { static_cast<void>(parse_json("{\"a\": [1, 1e999]}", "file.json")); });
+  EXPECT_EQ(error.where(), "file.json");
+  EXPECT_TRUE(error.received().find("1e999") != std::string::npos) << error.what();
+}
+
 TEST(NormalForms, StackedMarksTakeLinearTime) {  // 20,000 pairs took 6 s by utf8proc's sorting
   std::string text = "e", other, buffer;
   for (int i = 0; i < 20000; ++i) text += "\u0301\u0323";  // above, below: classes 230 and 220

@@ -8,9 +8,11 @@
 #include <stet/run/record/model_folder.hpp>
 #include <stet/text/json.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -77,11 +79,20 @@ bool holds_model(const std::filesystem::path& task) {
 
 bool finished(const std::filesystem::path& task) { return std::filesystem::exists(task / "finished.json"); }
 
+namespace {
+/// A number that is small, or a member that is not what it was written as.
+int small_number(const nlohmann::json& record, const char* key) {
+  const std::optional<std::int64_t> number = as_whole(record.at(key));
+  if (number && std::in_range<int>(*number)) return static_cast<int>(*number);
+  throw Error(ErrorKind::data, fmt::format("\"{}\" is not a whole number", key)).received(excerpt(record.at(key)));
+}
+}  // namespace
+
 std::optional<Failure> last_failure(const std::filesystem::path& task) {
   if (!std::filesystem::exists(task / "failed.json")) return std::nullopt;
   try {
     const auto json = nlohmann::json::parse(read_file(task / "failed.json"));
-    return Failure{json.at("message").get<std::string>(), json.at("exit_code").get<int>(),
+    return Failure{json.at("message").get<std::string>(), small_number(json, "exit_code"),
                    json.at("session").get<std::string>()};
   } catch (const std::exception&) {
     return std::nullopt;  // written half by a dying process
@@ -131,6 +142,7 @@ auto read_record(const std::filesystem::path& task, const Read& read) {
         .at(file.string())
         .hint(again);
   } catch (Error& error) {
+    if (error.where().empty()) error.at(file.string());
     error.hint(again);
     throw;
   }
@@ -149,7 +161,7 @@ Record record(const std::filesystem::path& task) {
     const auto wall = json.at("seconds").get<double>();
     // A task of an older stet knows its time of the wall alone.
     return {{wall, json.value("processor_seconds", wall)},
-            json.at("ranks").get<int>(),
+            small_number(json, "ranks"),
             json.value("ended", 0.0),
             machine_of(json),
             json.value("outcomes", std::string())};

@@ -103,7 +103,9 @@ void Bpe::merge_short(std::string_view bytes, std::vector<TokenId>& out) const {
 void Bpe::merge_long(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const {
   STET_ASSERT(bytes.size() < static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
   constexpr TokenId gone = -1;
-  auto& [ids, next, previous, heap] = scratch;
+  std::vector<TokenId>& ids = scratch.ids;
+  std::vector<std::int32_t>&next = scratch.next, &previous = scratch.previous;
+  std::vector<std::uint64_t>& heap = scratch.heap;
   ids.resize(bytes.size());
   const auto size = static_cast<std::int32_t>(start(bytes, ids.data()));
   next.resize(bytes.size());
