@@ -7,7 +7,7 @@
 #include "measure.hpp"
 
 #include <stet/base/clock.hpp>
-#include <stet/base/temporary_folder.hpp>
+#include <stet/base/file/temporary_folder.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 
 #include <cstdio>

@@ -61,7 +61,6 @@ class Process {
   void bury(const std::vector<pid_t>& pids);
 
  private:
-
   Folder output_;
   pid_t pid_ = -1;
   bool ended_ = false;

@@ -2,7 +2,7 @@
 // l2_sp.
 #include "measuring.hpp"
 
-#include <stet/base/temporary_folder.hpp>
+#include <stet/base/file/temporary_folder.hpp>
 #include <stet/conformance/bench.hpp>
 
 namespace stet::testing {

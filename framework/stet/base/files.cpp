@@ -1,8 +1,8 @@
 #include <stet/base/files.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/file_calls.hpp>
-#include <stet/base/host_identity.hpp>
+#include <stet/base/file/file_calls.hpp>
+#include <stet/base/host/host_identity.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // Files that are either whole or not there: temporary name, fsync, rename, fsync of the folder.
 #pragma once
 
-#include <stet/base/file_lock.hpp>
+#include <stet/base/file/file_lock.hpp>
 
 #include <cstddef>
 #include <filesystem>

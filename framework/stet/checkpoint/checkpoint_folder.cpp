@@ -1,6 +1,6 @@
 #include <stet/checkpoint/checkpoint_folder.hpp>
 
-#include <stet/base/contained_path.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>

@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>

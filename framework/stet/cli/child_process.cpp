@@ -1,7 +1,7 @@
 #include <stet/cli/child_process.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/temporary_folder.hpp>
+#include <stet/base/file/temporary_folder.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include <stet/base/clock.hpp>
+#include <stet/base/host/control_group.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/cli/control_group.hpp>
 #include <stet/cli/library_environment.hpp>
 #include <stet/cli/machine.hpp>
 #include <stet/comm/detected_launch.hpp>

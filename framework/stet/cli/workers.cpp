@@ -1,7 +1,7 @@
 #include <stet/cli/workers.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/cli/control_group.hpp>
+#include <stet/base/host/control_group.hpp>
 #include <stet/run/stopping.hpp>
 
 #include <spawn.h>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <stet/base/clock.hpp>
-#include <stet/cli/status_board.hpp>
 #include <stet/schedule/plan_status.hpp>
+#include <stet/schedule/status_board.hpp>
 #include <stet/schedule/worker.hpp>
 
 #include <sys/types.h>

@@ -1,7 +1,7 @@
 #include <stet/comm/flight_page.hpp>
 #include <stet/comm/flight_recorder.hpp>
 
-#include <stet/base/host_identity.hpp>
+#include <stet/base/host/host_identity.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>

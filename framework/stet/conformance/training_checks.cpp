@@ -1,6 +1,6 @@
 // Checks of a regularizer in real training: repeatable, strength 0, instances, resume, frozen.
+#include <stet/base/file/temporary_folder.hpp>
 #include <stet/base/philox.hpp>
-#include <stet/base/temporary_folder.hpp>
 #include <stet/conformance/checks.hpp>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <stet/data/shard_index.hpp>
 
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/text/json.hpp>

@@ -1,7 +1,7 @@
 #include <stet/hugging_face/foreign_weights.hpp>
 
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/text/json.hpp>

@@ -1,9 +1,9 @@
 #include <stet/run/base_model.hpp>
 
 #include <stet/base/clock.hpp>
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>

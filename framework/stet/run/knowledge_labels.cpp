@@ -1,9 +1,9 @@
 #include <stet/run/knowledge_labels.hpp>
 
 #include <stet/base/clock.hpp>
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>

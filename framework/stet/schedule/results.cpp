@@ -1,7 +1,7 @@
 #include <stet/schedule/results.hpp>
 
-#include <stet/base/contained_path.hpp>
 #include <stet/base/fault.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>

@@ -1,4 +1,4 @@
-#include <stet/cli/status_board.hpp>
+#include <stet/schedule/status_board.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>

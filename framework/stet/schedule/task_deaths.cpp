@@ -1,6 +1,6 @@
 #include <stet/schedule/task_deaths.hpp>
 
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/comm/flight_recorder.hpp>

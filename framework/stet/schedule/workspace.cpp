@@ -1,8 +1,8 @@
 #include <stet/schedule/workspace.hpp>
 
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/contained_path.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
 #include <stet/config/document.hpp>

@@ -1,7 +1,7 @@
 #include <stet/tensorfile/tensor_file.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/tensorfile/tensor_header.hpp>
 

@@ -1,4 +1,4 @@
-#include <stet/base/contained_path.hpp>
+#include <stet/base/file/contained_path.hpp>
 
 #include <error_of.hpp>
 #include <temporary_folder.hpp>

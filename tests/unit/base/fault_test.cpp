@@ -1,7 +1,7 @@
 #include <stet/base/fault.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/files.hpp>
 
 #include <child.hpp>

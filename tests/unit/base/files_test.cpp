@@ -1,6 +1,6 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/base/host_identity.hpp>
+#include <stet/base/host/host_identity.hpp>
 
 #include <gtest/gtest.h>
 

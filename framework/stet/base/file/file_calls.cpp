@@ -1,4 +1,4 @@
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/file_calls.hpp>
 
 #include <stet/base/fault.hpp>
 

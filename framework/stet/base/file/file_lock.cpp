@@ -1,8 +1,8 @@
-#include <stet/base/file_lock.hpp>
+#include <stet/base/file/file_lock.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/file_calls.hpp>
-#include <stet/base/host_identity.hpp>
+#include <stet/base/file/file_calls.hpp>
+#include <stet/base/host/host_identity.hpp>
 #include <stet/base/repeat.hpp>
 
 #include <fcntl.h>

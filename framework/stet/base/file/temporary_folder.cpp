@@ -1,4 +1,4 @@
-#include <stet/base/temporary_folder.hpp>
+#include <stet/base/file/temporary_folder.hpp>
 
 #include <stet/base/error.hpp>
 

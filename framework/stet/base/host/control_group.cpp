@@ -1,4 +1,4 @@
-#include <stet/cli/control_group.hpp>
+#include <stet/base/host/control_group.hpp>
 
 #include <stet/base/strings.hpp>
 

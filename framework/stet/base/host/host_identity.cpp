@@ -1,4 +1,4 @@
-#include <stet/base/host_identity.hpp>
+#include <stet/base/host/host_identity.hpp>
 
 #include <stet/base/hash.hpp>
 

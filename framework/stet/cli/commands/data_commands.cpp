@@ -3,10 +3,10 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/host/control_group.hpp>
 #include <stet/base/permutation.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/cli/control_group.hpp>
 #include <stet/cli/display.hpp>
 #include <stet/data/shard_build.hpp>
 #include <stet/data/shard_set.hpp>

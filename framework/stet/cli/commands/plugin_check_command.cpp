@@ -2,9 +2,9 @@
 // the runs on 2 and 4 ranks that the kit asks for, which are this program again under mpirun (--digest).
 #include <stet/base/captured_process.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/temporary_folder.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/base/temporary_folder.hpp>
 #include <stet/cli/commands/commands.hpp>
 #include <stet/conformance/bench.hpp>
 #include <stet/conformance/conformance.hpp>

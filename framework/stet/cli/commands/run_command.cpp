@@ -6,7 +6,6 @@
 #include <stet/base/strings.hpp>
 #include <stet/cli/display.hpp>
 #include <stet/cli/published_results.hpp>
-#include <stet/cli/status_board.hpp>
 #include <stet/cli/workers.hpp>
 #include <stet/plan/data_present.hpp>
 #include <stet/plan/plan_check.hpp>
@@ -17,6 +16,7 @@
 #include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/results.hpp>
+#include <stet/schedule/status_board.hpp>
 #include <stet/schedule/work_forecast.hpp>
 #include <stet/schedule/worker.hpp>
 

@@ -3,7 +3,7 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/error.hpp>
-#include <stet/base/file_lock.hpp>
+#include <stet/base/file/file_lock.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/shown.hpp>

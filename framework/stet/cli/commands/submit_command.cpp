@@ -3,10 +3,10 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/temporary_folder.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/base/temporary_folder.hpp>
 #include <stet/batch/job_script.hpp>
 #include <stet/batch/secrets.hpp>
 #include <stet/batch/slurm.hpp>

@@ -2,8 +2,8 @@
 #include <stet/cli/commands/commands.hpp>
 
 #include <stet/base/clock.hpp>
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>

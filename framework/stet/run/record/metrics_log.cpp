@@ -2,7 +2,7 @@
 
 #include <stet/base/clock.hpp>
 #include <stet/base/error.hpp>
-#include <stet/base/file_calls.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/log.hpp>
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include <stet/run/record/model_folder.hpp>
 
-#include <stet/base/contained_path.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>

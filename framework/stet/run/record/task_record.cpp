@@ -1,8 +1,8 @@
 #include <stet/run/record/task_record.hpp>
 
-#include <stet/base/contained_path.hpp>
-#include <stet/base/file_calls.hpp>
-#include <stet/base/host_identity.hpp>
+#include <stet/base/file/contained_path.hpp>
+#include <stet/base/file/file_calls.hpp>
+#include <stet/base/host/host_identity.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/model/arithmetic.hpp>
 #include <stet/run/record/model_folder.hpp>
