@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # rooms.sh check|update: the picture of the rooms in docs/design.md, made from who includes whom under framework/stet/.
 # An arrow goes from a room to one that it includes; arrows that follow from others are left out. A unit is a header, with its source if
-# it has one, or a source without a header. `check` fails if the page shows another picture; `update` writes it there.
+# it has one, or a source without a header. `check` fails if the page shows another picture, or if a file has over 300 lines, a folder over
+# 15 units, a room over 3,500 lines; `update` writes the picture.
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -44,6 +45,15 @@ case $command in
   check)
     if ! diff <(page_with) "$page" >&2; then
       echo "docs/design.md shows other rooms than framework/stet has: docs/rooms.sh update" >&2
+      exit 1
+    fi
+    large=$(
+      find . -name '*.?pp' -exec wc -l {} + | awk '$2 != "total" && $1 > 300 {print $2 ": " $1 " lines"}'
+      find . -name '*.?pp' | sed 's/\.[ch]pp$//' | sort -u | sed 's/\/[^/]*$//' | uniq -c | awk '$1 > 15 {print $2 ": " $1 " units"}'
+      for room in */; do find "$room" -name '*.?pp' -exec cat {} + | wc -l | awk -v room="$room" '$1 > 3500 {print room ": " $1 " lines"}'; done
+    )
+    if [ -n "$large" ]; then
+      printf 'too large (a file 300 lines, a folder 15 units, a room 3,500 lines):\n%s\n' "$large" >&2
       exit 1
     fi ;;
   *) echo "check or update" >&2; exit 2 ;;

@@ -5,7 +5,7 @@
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/machine.hpp>
-#include <stet/report/render.hpp>
+#include <stet/report/render/render.hpp>
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
-#include <stet/report/render.hpp>
+#include <stet/report/render/render.hpp>
 
 #include <fmt/format.h>
 

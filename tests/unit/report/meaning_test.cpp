@@ -1,5 +1,5 @@
 // Numbers that mean nothing are not shown as numbers, and decide nothing.
-#include <stet/report/render.hpp>
+#include <stet/report/render/render.hpp>
 #include <stet/report/table.hpp>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Matched comparisons, fronts, shares and regressions as parts of a table: computed from runs and rendered.
-#include <stet/report/render.hpp>
+#include <stet/report/render/render.hpp>
 #include <stet/report/table.hpp>
 
 #include <gtest/gtest.h>

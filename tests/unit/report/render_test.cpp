@@ -1,7 +1,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
-#include <stet/report/render.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <gtest/gtest.h>
 

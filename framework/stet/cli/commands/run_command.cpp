@@ -11,7 +11,7 @@
 #include <stet/plan/plan_check.hpp>
 #include <stet/plan/shards_check.hpp>
 #include <stet/plan/table_check.hpp>
-#include <stet/report/render.hpp>
+#include <stet/report/render/render.hpp>
 #include <stet/schedule/changed_inputs.hpp>
 #include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>

@@ -1,8 +1,8 @@
 // CSV after RFC 4180, without formulas.
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/report/render.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <array>
 

@@ -1,7 +1,7 @@
 // Markdown and LaTeX.
 #include <stet/base/shown.hpp>
-#include <stet/report/render.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <fmt/format.h>
 

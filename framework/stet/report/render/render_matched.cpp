@@ -1,6 +1,6 @@
 // The parts of matched comparisons, fronts, shares and regressions.
 #include <stet/base/strings.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <fmt/format.h>
 

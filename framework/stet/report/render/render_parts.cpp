@@ -1,5 +1,5 @@
 #include <stet/base/strings.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // Numbers as readers and as programs see them.
 #include <stet/base/strings.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // Aligned plain text for a terminal of at least 110 columns.
 #include <stet/base/shown.hpp>
 #include <stet/base/utf8.hpp>
-#include <stet/report/render.hpp>
-#include <stet/report/render_parts.hpp>
+#include <stet/report/render/render.hpp>
+#include <stet/report/render/render_parts.hpp>
 
 #include <algorithm>
 
