@@ -255,6 +255,19 @@ struct stat status_of(mode_t mode, uid_t owner, gid_t group) {
   return status;
 }
 
+TEST_F(Refusal, AFolderAboveThatTheProgramLiesInTooIsNotLookedAt) {
+  const testing::Folder project;
+  for (const char* folder : {"stet/bin", "stet/plugins", "projects/plugins"})
+    std::filesystem::create_directories(project / folder);
+  const std::filesystem::path root = std::filesystem::canonical(project.path());
+  ASSERT_EQ(::chmod(root.c_str(), 0777), 0);
+  const std::vector<uid_t> trusted = trusted_owners();
+  check_folders(root / "stet" / "plugins", trusted, root / "stet" / "bin" / "stet-engine");
+  check_folders(root / "projects" / "plugins", trusted, root / "stet" / "bin" / "stet-engine");
+  EXPECT_THROW(check_folders(root / "stet" / "plugins", trusted, "/usr/bin/stet-engine"), Error);
+  EXPECT_THROW(check_folders(root, trusted, root / "stet" / "bin" / "stet-engine"), Error);  // the plugin's own
+}
+
 TEST_F(Refusal, AnotherUsersFile) {
   const std::vector<uid_t> trusted = {0, 1000, 55};
   for (const uid_t owner : trusted)

@@ -56,7 +56,16 @@ bool has_access_list(const std::filesystem::path& path) {
   return ::getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0;
 }
 
+bool is_above(const std::filesystem::path& folder, const std::filesystem::path& file) {
+  return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
+}
+
 }  // namespace
+
+std::filesystem::path this_program() {
+  std::error_code unknown;
+  return std::filesystem::canonical("/proc/self/exe", unknown);
+}
 
 std::vector<uid_t> trusted_owners() {
   std::vector<uid_t> users = {0};
@@ -64,9 +73,8 @@ std::vector<uid_t> trusted_owners() {
     if (std::find(users.begin(), users.end(), user) == users.end()) users.push_back(user);
   };
   add(::geteuid());
-  std::error_code error;
-  std::filesystem::path part = std::filesystem::canonical("/proc/self/exe", error);
-  for (bool last = error || part.empty(); !last; part = part.parent_path()) {
+  std::filesystem::path part = this_program();
+  for (bool last = part.empty(); !last; part = part.parent_path()) {
     struct stat status {};
     if (::stat(part.c_str(), &status) == 0) add(status.st_uid);
     last = part == part.parent_path();
@@ -123,11 +131,13 @@ void check_access(const std::filesystem::path& path, const struct stat& status, 
   if (!private_group(status.st_gid, status.st_uid)) refuse("its group", "g-w", "permission for a group of others");
 }
 
-void check_folders(const std::filesystem::path& folder, std::span<const uid_t> trusted) {
+void check_folders(const std::filesystem::path& folder, std::span<const uid_t> trusted,
+                   const std::filesystem::path& program) {
   std::vector<uid_t> above(trusted.begin(), trusted.end());
   if (const std::optional<uid_t> unmapped = owner_of_unmapped()) above.push_back(*unmapped);
   PluginPart part = PluginPart::folder;
   for (std::filesystem::path at = folder;; at = at.parent_path()) {
+    if (part == PluginPart::above && is_above(at, program)) return;  // and so are all above it
     struct stat status {};
     if (::stat(at.c_str(), &status) != 0) {
       throw Error(ErrorKind::plugin, std::string("cannot look at ") + name_of(part))

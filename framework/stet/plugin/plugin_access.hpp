@@ -11,6 +11,8 @@
 
 namespace stet {
 
+/// Without symbolic links; empty if the system does not tell.
+[[nodiscard]] std::filesystem::path this_program();
 /// The users who can change what this process runs anyway: root, this user, and the owners of this program and of the
 /// folders above it (an installation for several users; a container's root in a checkout of another user).
 [[nodiscard]] std::vector<uid_t> trusted_owners();
@@ -29,9 +31,11 @@ void check_access(const std::filesystem::path& path, const struct stat& status, 
                   std::span<const uid_t> trusted,
                   const std::function<bool(gid_t, uid_t)>& private_group = is_private_group);
 
-/// check_access() of every part of a path without symbolic links, from the plugin's folder up to /. Where user
-/// identities are mapped (containers without root) what belongs to nobody that is mapped is accepted above the folder:
-/// the host's root looks like that.
-void check_folders(const std::filesystem::path& folder, std::span<const uid_t> trusted);
+/// check_access() of every part of a path without symbolic links, from the plugin's folder up to / or to the first
+/// folder above it that `program` lies in too: who can replace that one replaces the program as well. So a project's
+/// folder that its group may write can hold stet with its plugins. Where user identities are mapped (containers without
+/// root) what belongs to nobody that is mapped is accepted above the folder: the host's root looks like that.
+void check_folders(const std::filesystem::path& folder, std::span<const uid_t> trusted,
+                   const std::filesystem::path& program = this_program());
 
 }  // namespace stet
