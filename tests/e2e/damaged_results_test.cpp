@@ -94,6 +94,27 @@ TEST_F(DamagedResults, ABaseThatWasDamagedIsMadeAgain) {
   }
 }
 
+/// Weights that are numbers like any others: only the record's hash tells.
+TEST_F(DamagedResults, ABaseWhoseBitsWereChangedIsNotTrainedOn) {
+  ASSERT_TRUE(ended_with(run(), 0));
+  for (const char* name : {"model.safetensors", "knowledge.safetensors"}) {
+    const fs::path file = find_all(folder_ / "runs/.bases", name).front();
+    const std::string whole = read(file);
+    std::string altered = whole;
+    altered[altered.size() - 5] = static_cast<char>(altered[altered.size() - 5] ^ 1);
+    write(file, altered);
+    fs::remove_all(folder_ / "runs/small");
+    fs::remove_all(folder_ / "runs/.runs");
+    const Outcome refused = run();
+    EXPECT_TRUE(ended_with(refused, 3)) << name;
+    EXPECT_TRUE(has(refused.err, "the files of a finished task were altered"));
+    EXPECT_TRUE(find_all(folder_ / "runs/small", "finished.json").empty());
+    EXPECT_EQ(folder_of_hint(refused.err), fs::relative(file.parent_path(), folder_.path()));
+    write(file, whole);
+    EXPECT_TRUE(ended_with(run(), 0));
+  }
+}
+
 TEST_F(DamagedResults, WhatCannotBeWrittenFailsOnceAndByName) {
   // As on a full disk: writes fail, those of the failure's record too.
   const std::string command = "ulimit -f 8; exec " + stet_program() + " run experiment.toml -j 1";

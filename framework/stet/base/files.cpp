@@ -20,6 +20,8 @@ namespace {
   auto error = Error(ErrorKind::data, what + ": " + std::strerror(reason)).at(path.string());
   if (reason == ENOSPC || reason == EDQUOT)
     error.hint("the disk is full; nothing was overwritten, free some space and run again");
+  if (reason == EIO || reason == ESTALE || reason == EROFS)
+    error.hint("the file system refuses, which may pass: the same command goes on from what is there");
   throw error;
 }
 

@@ -32,8 +32,11 @@ std::string quoted(const std::vector<std::string>& words) {
 
 /// A line `#SBATCH ...`. sbatch splits it at blanks outside of quotation marks.
 std::string directive(const std::string& option) {
-  if (option.find_first_of("\n\r\"") != std::string::npos)
-    throw Error(ErrorKind::config, "an option of sbatch cannot hold a line break or a quotation mark").received(option);
+  if (option.find_first_of("\n\r\"'\\#") != std::string::npos) {
+    throw Error(ErrorKind::config, "an option of sbatch cannot hold a line break, a quotation mark, a backslash or a #")
+        .received(option)
+        .hint("the job's name is the experiment's, and its log lies in the folder of results (--out)");
+  }
   const std::size_t equal = option.find('=');
   if (option.find(' ') == std::string::npos || !option.starts_with("--") || equal == std::string::npos)
     return "#SBATCH " + option + "\n";
@@ -88,6 +91,7 @@ std::string job_script(const JobRequest& r) {
   text += directives(r);
   text += "\nfolder=" + quoted(r.folder.string()) + "\n";
   text += "script=" + quoted(r.script.string()) + "\n";
+  text += "note=" + quoted(r.note) + "\n";
   text += "stet=" + quoted(r.program) + "\n";
   text += "run=(" + quoted(r.run) + ")\n";
   text += "start=(" + quoted(start) + ")\n";

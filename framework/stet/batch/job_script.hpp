@@ -17,6 +17,7 @@ struct JobRequest {
   std::string program;           ///< `stet`, absolute
   std::vector<std::string> run;  ///< its arguments: "run", FILE, ...
   std::string made_by;           ///< the command line that asked for it
+  std::string note;              ///< note_of() its submission
   bool ranks = false;            ///< MPI ranks that train together; else one process a node, which starts workers
   std::int64_t nodes = 1, ranks_per_node = 1, cores_per_rank = 1;
   std::int64_t megabytes_per_core = 0;  ///< memory; 0: what the cluster gives

@@ -89,7 +89,15 @@ std::vector<JobState> Slurm::states(const std::string& job) const {
   if (!states.empty()) return states;
   const CapturedProcess scontrol = call({"scontrol", "show", "job", "-o", job});
   const std::string state = scontrol.code == 0 ? value_of(scontrol.out, "JobState") : "";
-  if (state.empty()) return {{job, "GONE", "", "", ""}};
+  if (state.empty()) {
+    const std::string said = squeue.err + scontrol.err;
+    const bool unknown = said.find("Invalid job id") != std::string::npos;
+    if (unknown || (squeue.code == 0 && scontrol.code == 0)) return {{job, "GONE", "", "", ""}};
+    throw Error(ErrorKind::config, "Slurm does not answer")
+        .expected("what squeue and scontrol know of job " + job)
+        .received(squeue.timed_out ? "nothing in a minute" : std::string(trimmed(said)))
+        .hint("jobs go on meanwhile; try again when `squeue` works");
+  }
   const std::string reason = value_of(scontrol.out, "Reason");
   return {{job, state, reason == "None" ? "" : reason, value_of(scontrol.out, "NodeList"), ""}};
 }

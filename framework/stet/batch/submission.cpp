@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -21,14 +22,21 @@ std::string text_of(const std::filesystem::path& file) {
 }
 }  // namespace
 
+std::string note_of(const Submission& submission) {
+  const nlohmann::json line{{"what", submission.what},
+                            {"script", submission.script},
+                            {"file", submission.file},
+                            {"overrides", submission.overrides},
+                            {"array", submission.array}};
+  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return text.substr(1, text.size() - 2);
+}
+
 void remember(const std::filesystem::path& folder, const Submission& submission) {
   const std::filesystem::path list = list_of(folder);
   std::filesystem::create_directories(list.parent_path());
-  const nlohmann::json line{
-      {"job", submission.job},   {"what", submission.what},           {"script", submission.script},
-      {"file", submission.file}, {"overrides", submission.overrides}, {"array", submission.array}};
   std::ofstream out(list, std::ios::app);
-  out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n' << std::flush;
+  out << R"({"job":")" << submission.job << "\"," << note_of(submission) << "}\n" << std::flush;
   if (!out)
     throw Error(ErrorKind::data, "the submitted job cannot be noted")
         .at(list.string())
@@ -53,6 +61,9 @@ std::vector<Submission> submissions(const std::filesystem::path& folder) {
             .received("'" + job + "'")
             .hint("remove the line");
       }
+      // Noted twice: by `stet submit`, and by the job that began meanwhile.
+      if (std::any_of(list.begin(), list.end(), [&job](const Submission& before) { return before.job == job; }))
+        continue;
       // Its name alone, so that it is the folder's, wherever that was moved to.
       const std::filesystem::path script = json.at("script").get<std::string>();
       list.push_back({job, json.at("what").get<std::string>(), folder / "slurm" / script.filename(),

@@ -16,9 +16,12 @@ struct Submission {
   bool array = false;
 };
 
+/// The line without the job's id, as members of a JSON object: a batch script appends it for a job that stet does not
+/// know of (one that goes on for another, one that was submitted by hand, or whose `stet submit` died).
+[[nodiscard]] std::string note_of(const Submission& submission);
 /// Appends a line. Throws Error (data).
 void remember(const std::filesystem::path& folder, const Submission& submission);
-/// In the order of submission; lines that cannot be read are left out. Empty if nothing was submitted.
+/// In the order of submission, each job once; lines that cannot be read are left out. Empty if nothing was submitted.
 [[nodiscard]] std::vector<Submission> submissions(const std::filesystem::path& folder);
 
 /// Where a job of the experiment writes: of a task of an array, `id` is "12_3".

@@ -28,11 +28,13 @@ using Json = nlohmann::json;
 /// Work whose every failure is one of the checkpoint, whatever the files or the disk said.
 template <class Work>
 void checkpointing(const std::filesystem::path& folder, const Work& work) {
-  constexpr auto hint = "earlier checkpoints are untouched; mend the cause and run the same command again";
+  const std::string hint = "earlier checkpoints are untouched; mend the cause and run the same command again";
   try {
     work();
   } catch (const Error& error) {
-    throw Error(ErrorKind::checkpoint, "cannot save the checkpoint: " + error.message()).at(error.where()).hint(hint);
+    throw Error(ErrorKind::checkpoint, "cannot save the checkpoint: " + error.message())
+        .at(error.where())
+        .hint((error.hint().empty() ? "" : error.hint() + "; ") + hint);
   } catch (const std::exception& error) {
     throw Error(ErrorKind::checkpoint, std::string("cannot save the checkpoint: ") + error.what())
         .at(folder.string())

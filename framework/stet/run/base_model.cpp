@@ -24,6 +24,7 @@
 #include <stet/train/trainer.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace stet {
@@ -121,15 +122,18 @@ std::string certify(const World& world, const Tokenizer& tokenizer, const Transf
   return text;
 }
 
+/// All that a run reads of it.
+constexpr std::array files_of_base = {"model.safetensors", "knowledge.safetensors", "tokenizer.json"};
+
 void write_base(const std::filesystem::path& folder, const PlannedBase& base, const Transformer& model,
                 const at::Tensor& weights, const Tokenizer& tokenizer, const Recall& knowledge,
                 const std::string& certification) {
   save_own_weights(folder, model.table(), weights);
   tokenizer.save(folder / "tokenizer.json");
-  const std::size_t wordings = knowledge.empty() ? 0 : knowledge[0].size();
   std::vector<std::uint8_t> bits;
   for (const std::vector<bool>& row : knowledge) bits.insert(bits.end(), row.begin(), row.end());
-  const std::vector<TensorView> known = {view_of<std::uint8_t>("knowledge", bits, {knowledge.size(), wordings})};
+  const std::vector<TensorView> known = {
+      view_of<std::uint8_t>("knowledge", bits, {knowledge.size(), knowledge.empty() ? 0 : knowledge[0].size()})};
   write_tensor_file(folder / "knowledge.safetensors", known);
   write_file_atomically(folder / "certification.md", certification);
   write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
@@ -171,13 +175,11 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
     refuse_other_identity(*checkpoint, base_identity_of(base.config), folder / "checkpoints");
     trainer.optimizer() = load_trainer(*checkpoint, weights);
     position = std::stoull(checkpoint->metadata.at("position"));
-    before.wall = before.processor = std::stod(checkpoint->metadata.at("seconds"));
-    const auto processor = checkpoint->metadata.find("processor_seconds");  // a checkpoint of an older stet has none
-    if (processor != checkpoint->metadata.end()) before.processor = std::stod(processor->second);
+    before.wall = std::stod(checkpoint->metadata.at("seconds"));
+    before.processor = std::stod(checkpoint->metadata.at("processor_seconds"));
     losses_bytes = std::stoull(checkpoint->metadata.at("losses_bytes"));
   }
   collectively(communicator, [&] { losses.cut(losses_bytes); });
-  const std::string shape = model_shape_text(model.config());
   if (!base.config.pretrain.shards.empty()) {
     const GradientReducer& reducer = trainer.reducer();
     data = read_ahead(
@@ -199,7 +201,7 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
                            {"seconds", std::to_string(so_far.wall)},
                            {"processor_seconds", std::to_string(so_far.processor)},
                            {"losses_bytes", std::to_string(losses_bytes)},
-                           {"model", shape}}};
+                           {"model", model_shape_text(model.config())}}};
     write_identity(checkpoint, base_identity_of(base.config));
     save_trainer(trainer, weights, checkpoint);
     if (base.config.checkpoint.asynchronous && !last) {
@@ -239,7 +241,7 @@ void train_base(const PlannedBase& base, const World& world, const std::filesyst
     write_base(folder, base, model, weights, tokenizer, knowledge, certification);
     losses.sync();
     fault_point("base.record");
-    task::mark_finished(folder, spent(), communicator.size());
+    task::mark_finished(folder, spent(), communicator.size(), task::content_hash(folder, files_of_base));
   });
   store.clear();
 }
@@ -279,6 +281,7 @@ std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const World& world
     const auto row = bits.subspan(i * info.shape[1], info.shape[1]);
     knowledge.emplace_back(row.begin(), row.end());
   }
+  task::refuse_altered(folder, files_of_base);  // last: other damage has an error that says more
   return std::make_unique<BaseModel>(BaseModel{std::move(tokenizer), std::move(model), std::move(weights),
                                                std::move(knowledge), read_file(folder / "certification.md")});
 }
@@ -289,7 +292,8 @@ std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const World& world
   try {
     return read_base(base, world, folder);
   } catch (Error& error) {
-    throw error.hint("remove the folder " + folder.string() + "; the base is then made again");
+    if (error.hint().empty()) error.hint("remove the folder " + folder.string() + "; the base is then made again");
+    throw error;
   }
 }
 

@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <unordered_set>
 
@@ -71,6 +72,8 @@ std::string shares(const World& world, std::span<const SlickRelation> relations,
                       format_duration(1000 * seconds / static_cast<double>(std::max<std::size_t>(all, 1))));
   return text;
 }
+
+constexpr std::array files_of_labels = {"labels.safetensors"};
 
 std::vector<std::int64_t> values_of(const at::Tensor& tensor) {
   return {tensor.data_ptr<std::int64_t>(), tensor.data_ptr<std::int64_t>() + tensor.numel()};
@@ -166,7 +169,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
     write_tensor_file(folder / "labels.safetensors", views);
     write_file_atomically(folder / "slick.md", shares(world, relations, result, options, spent().wall));
     write_file_atomically(folder / "slick.toml", config::to_toml(labels_identity_of(labels.config)));
-    task::mark_finished(folder, spent(), communicator.size());
+    task::mark_finished(folder, spent(), communicator.size(), task::content_hash(folder, files_of_labels));
   });
   store.clear();
 }
@@ -187,6 +190,7 @@ KnowledgeLabels load_labels(const std::filesystem::path& folder) {
     const auto id = static_cast<std::uint64_t>(ids[i]);
     labels.of.emplace(id, SlickLabel{id, greedy[i], sampled[i], static_cast<KnowledgeCategory>(category[i])});
   }
+  task::refuse_altered(folder, files_of_labels);
   labels.table = read_file(stays_within(folder, folder / "slick.md"));
   return labels;
 }

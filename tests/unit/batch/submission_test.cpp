@@ -15,6 +15,9 @@ TEST(Submissions, AreFoundAgainInTheirOrder) {
   remember(folder.path(), {"8", "array of 3", "/r/a-array1.sbatch", "/e/x.toml", {}, true});
   const std::filesystem::path list = folder / "slurm/submissions.jsonl";
   write_file_atomically(list, read_file(list) + "{\"job\": \"9\"}\nhalf a li");  // another version's, and a full disk
+  // As a batch script does it, for a job that it knows of too.
+  std::ofstream(folder / "slurm/submissions.jsonl", std::ios::app)
+      << R"({"job":"8",)" << note_of({"", "array of 3", "/r/a-array1.sbatch", "/e/x.toml", {}, true}) << "}\n";
   const std::vector<Submission> found = submissions(folder.path());
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].job, "7");

@@ -44,9 +44,11 @@ std::vector<fs::path> submitted_under(const fs::path& folder) {
 
 /// Whether some process holds the task now: a lock's file is written anew every few seconds.
 bool under_way(const fs::path& task) {
-  std::error_code error;
+  std::error_code error, none;
   const auto beat = fs::last_write_time(task / "lock", error);
   if (error) return false;
+  const auto failed = fs::last_write_time(task / "failed.json", none);
+  if (!none && failed >= beat) return false;  // its process let go of it after that
   const std::chrono::duration<double> age = fs::file_time_type::clock::now() - beat;
   return age.count() < 5 * FileLock::beat_seconds;
 }
@@ -136,7 +138,12 @@ int status_command(const Options& options, Session& session) {
       print_shown("  its tasks cannot be counted: {}\n", error.message());
     }
     if (slurm) {
-      print_jobs(fs::absolute(folder).lexically_normal(), submitted, *slurm);
+      try {
+        print_jobs(fs::absolute(folder).lexically_normal(), submitted, *slurm);
+      } catch (const Error& error) {
+        log::error("{}", error.what());
+        code = error.exit_code();
+      }
     } else {
       print_shown("  {} jobs were submitted; {}\n", submitted.size(), no_slurm);
     }

@@ -217,6 +217,16 @@ std::string size_of(const JobRequest& r) {
   return text + fmt::format("; {} min a life, stops {} s before its end", r.minutes, r.margin);
 }
 
+void tell_of_jobs_before(const batch::Slurm& slurm, const fs::path& folder) {
+  for (const batch::Submission& before : batch::submissions(folder)) {
+    for (const batch::JobState& state : slurm.states(before.job)) {
+      if (!state.alive()) continue;
+      log::warning("job {} for this folder is {}: it and the new one share what is left", before.job, state.state);
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 int submit_command(const Options& options, Session& session) {
@@ -246,11 +256,15 @@ int submit_command(const Options& options, Session& session) {
   const std::vector<std::string> secrets = batch::secrets_in_environment();
   if (!options.dry && !secrets.empty())
     log::info("not given to the job, since they look like secrets: {}", join(secrets, ", "));
+  if (slurm) tell_of_jobs_before(*slurm, workspace.folder());
   std::string first;  // job
   for (std::size_t i = 0; i < requests.size(); ++i) {
     JobRequest& request = requests[i];
     request.script = request.folder / "slurm" /
                      (request.name + (request.array_tasks > 0 ? fmt::format("-array{}", i) : "") + ".sbatch");
+    const batch::Submission submission{
+        "", what_it_is(request), request.script, fs::absolute(plan.file), options.overrides, request.array_tasks > 0};
+    request.note = batch::note_of(submission);
     const std::string script = batch::job_script(request);
     const bool after_bases = i > 0 && requests.front().array_tasks == 0;
     if (options.dry) {
@@ -264,8 +278,9 @@ int submit_command(const Options& options, Session& session) {
         slurm->submit(request.script, after_bases ? std::vector<std::string>{"--dependency=afterok:" + first}
                                                   : std::vector<std::string>{});
     if (i == 0) first = job;
-    batch::remember(request.folder, {job, what_it_is(request), request.script, fs::absolute(plan.file),
-                                     options.overrides, request.array_tasks > 0});
+    batch::Submission submitted = submission;
+    submitted.job = job;
+    batch::remember(request.folder, submitted);
     log::info("job {}: {} of {} ({}); log {}", job, what_it_is(request), plan.title, size_of(request),
               batch::log_file(request.folder, request.name, job + (request.array_tasks > 0 ? "_*" : "")).string());
   }

@@ -2,6 +2,7 @@
 
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/file/file_calls.hpp>
+#include <stet/base/hash.hpp>
 #include <stet/base/host/host_identity.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/model/arithmetic.hpp>
@@ -166,6 +167,25 @@ Record record(const std::filesystem::path& task) {
             machine_of(json),
             json.value("outcomes", std::string())};
   });
+}
+
+std::string content_hash(const std::filesystem::path& task, std::span<const char* const> files) {
+  if (files.size() == 1) return hash_file(task / files[0]);
+  Hasher hash;
+  for (const char* file : files) hash.add(std::string_view(hash_file(task / file)));
+  return hash.hex();
+}
+
+void refuse_altered(const std::filesystem::path& task, std::span<const char* const> files) {
+  const std::string then = record(task).outcomes;
+  if (then.empty()) return;
+  const std::string now = content_hash(task, files);
+  if (now == then) return;
+  throw Error(ErrorKind::data, "the files of a finished task were altered")
+      .at(task.string())
+      .expected("content " + then)
+      .received("content " + now)
+      .hint("remove the folder " + task.string() + "; the same command then makes the task again");
 }
 
 void copy_record(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& outcomes) {

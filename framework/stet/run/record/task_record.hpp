@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace stet::task {
@@ -34,8 +35,8 @@ struct Failure {
 /// Removes the checkpoints of a finished task, if its process died between saying so and removing them.
 void tidy(const std::filesystem::path& task) noexcept;
 
-/// Also records what computes here (model/arithmetic.hpp). `spent`: by rank 0. `outcomes`: hash of the run's
-/// outcomes.safetensors; empty for other tasks.
+/// Also records what computes here (model/arithmetic.hpp). `spent`: by rank 0. `outcomes`: content_hash() of what
+/// others read of it: a run's outcomes.safetensors, a base model's files, labels.
 void mark_finished(const std::filesystem::path& task, const TimeSpent& spent, int ranks,
                    const std::string& outcomes = "");
 /// Of a finished task: what rank 0 spent, and how many ranks there were.
@@ -45,8 +46,12 @@ struct Record {
   double ended = 0;      ///< seconds since 1970
   std::string machine;   ///< kind_of() what computed it, of rank 0: "A, then B" if it went on elsewhere; empty: an
                          ///< older stet's
-  std::string outcomes;  ///< as given to mark_finished(); empty also for a run that an older stet has finished
+  std::string outcomes;  ///< as given to mark_finished(); empty: an older stet's
 };
+/// Of files in a task's folder; of one file its hash_file(). Throws Error (data) if one cannot be read.
+[[nodiscard]] std::string content_hash(const std::filesystem::path& task, std::span<const char* const> files);
+/// Throws Error (data) if the files of a finished task are not those that it was finished with.
+void refuse_altered(const std::filesystem::path& task, std::span<const char* const> files);
 /// Throws Error (data) for a record that was altered.
 [[nodiscard]] Record record(const std::filesystem::path& task);
 /// Marks `to` as finished with the record of `from`, but for the outcomes' hash. Throws as record().
