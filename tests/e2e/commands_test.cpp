@@ -39,6 +39,23 @@ TEST_F(CommandsTest, HelpAndVersion) {
   EXPECT_TRUE(has(version.out, "0.1"));
 }
 
+TEST_F(CommandsTest, AnOverrideTakesOneWordAndLeavesTheRest) {
+  const Outcome job = run({"submit", "--dry", "--time", "5", "--set", "experiment.seeds=1", miniature, "--set",
+                           "train.clip=2.0", "--", "--comment=mine"});
+  ASSERT_TRUE(ended_with(job, 0));
+  EXPECT_TRUE(has(job.out, "#SBATCH --comment=mine"));
+  EXPECT_TRUE(has(job.out, "--set experiment.seeds=1 --set train.clip=2.0"));
+}
+
+TEST_F(CommandsTest, WhatNoDirectiveOfAJobCanHoldIsRefused) {
+  for (const char* out : {"run#2", "a'b", "a\\b"}) {
+    const Outcome refused = run({"submit", "--dry", "--time", "5", miniature, "--out", out});
+    EXPECT_TRUE(ended_with(refused, 2)) << out;
+    EXPECT_TRUE(has(refused.err, "an option of sbatch cannot hold"));
+    EXPECT_TRUE(has(refused.err, out));
+  }
+}
+
 TEST_F(CommandsTest, AWrongCommandLineIsRefused) {
   const Outcome unknown = run({"tabel", miniature});
   EXPECT_TRUE(ended_with(unknown, 2));

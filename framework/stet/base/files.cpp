@@ -15,13 +15,14 @@
 namespace stet {
 
 namespace {
+constexpr auto no_room = "the disk is full; nothing was overwritten, free some space and run again";
+constexpr auto refuses = "the file system refuses, which may pass: the same command goes on from what is there";
+
 [[noreturn]] void fail(const std::string& what, const std::filesystem::path& path) {
   const int reason = errno;
   auto error = Error(ErrorKind::data, what + ": " + std::strerror(reason)).at(path.string());
-  if (reason == ENOSPC || reason == EDQUOT)
-    error.hint("the disk is full; nothing was overwritten, free some space and run again");
-  if (reason == EIO || reason == ESTALE || reason == EROFS)
-    error.hint("the file system refuses, which may pass: the same command goes on from what is there");
+  if (reason == ENOSPC || reason == EDQUOT) error.hint(no_room);
+  if (reason == EIO || reason == ESTALE || reason == EROFS) error.hint(refuses);
   throw error;
 }
 
@@ -87,6 +88,8 @@ void AtomicFile::commit() {
   }
   sync_folder(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
 }
+
+bool may_pass(const Error& error) { return error.hint() == no_room || error.hint() == refuses; }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);

@@ -1,6 +1,7 @@
 // Files that are either whole or not there: temporary name, fsync, rename, fsync of the folder.
 #pragma once
 
+#include <stet/base/error.hpp>
 #include <stet/base/file/file_lock.hpp>
 
 #include <cstddef>
@@ -29,6 +30,9 @@ class AtomicFile {
   std::filesystem::path path_, temporary_;
   int descriptor_ = -1;
 };
+
+/// Whether an error of these functions is the file system's (no room, an I/O error) and says nothing of what is there.
+[[nodiscard]] bool may_pass(const Error& error);
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 /// In pieces: the file may be larger than memory. Throws Error (data) naming the path and the system's reason.

@@ -34,10 +34,11 @@ CLI::Option* add_literal_list(CLI::App& app, const std::string& name, std::vecto
     for (const std::string& argument : given) target.emplace_back(LiteralArguments::original(argument));
     return true;
   };
+  // An option takes one value each time: where it takes more, it also takes the -- behind it.
   return app.add_option(name, take, help)
       ->type_size(1)
       ->expected(1, CLI::detail::expected_max_vector_size)
-      ->allow_extra_args();
+      ->allow_extra_args(!name.starts_with('-'));
 }
 
 }  // namespace stet

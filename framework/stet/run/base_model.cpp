@@ -292,7 +292,7 @@ std::unique_ptr<BaseModel> load_base(const PlannedBase& base, const World& world
   try {
     return read_base(base, world, folder);
   } catch (Error& error) {
-    if (error.hint().empty()) error.hint("remove the folder " + folder.string() + "; the base is then made again");
+    if (!may_pass(error)) error.hint("remove the folder " + folder.string() + "; the base is then made again");
     throw error;
   }
 }
