@@ -259,9 +259,9 @@ TEST_F(PlanTest, MistakesAreErrorsWithTheirPlace) {
          file + "28:", "more than 1000 arms");
   // Steps, their product, would not fit 64 bits.
   const std::string most = " = 9223372036854775807\n";
-  expect(replaced(experiment, "[train]\n", "[train]\nbatch_size" + most), file + "9:14", "'batch_size'");
+  expect(replaced(experiment, "[train]\n", "[train]\nbatch_size" + most), file + "9:14", "'train.batch_size'");
   expect(replaced(experiment, "[[arm]]\n", "epochs" + most + "[[arm]]\n"), file + "13:10", "'phase[0].epochs'");
-  expect(experiment + "[pretrain]\nepochs" + most, file + "27:10", "'epochs'");
+  expect(experiment + "[pretrain]\nepochs" + most, file + "27:10", "'pretrain.epochs'");
   const std::size_t arm = experiment.find("[[arm]]"), table = experiment.find("[table]");
   expect(experiment.substr(0, arm) + experiment.substr(table), file, "no arm");
   expect(experiment.substr(0, table), file, "no [table]");
