@@ -1,31 +1,12 @@
 // Folders of results in which something was changed, removed or could not be written: found, named, and mended by
 // following the hint.
 #include "program.hpp"
+#include "small_experiment.hpp"
 
 namespace stet::e2e {
 namespace {
 
-const std::string experiment = "base = \"" STET_SOURCE_DIR R"(/tests/e2e/world.toml"
-[experiment]
-name = "small"
-seeds = 2
-[pretrain]
-epochs = 2
-[[phase]]
-name = "facts"
-epochs = 2
-[[arm]]
-name = "sft"
-[[arm]]
-name = "other"
-[arm.train]
-learning_rate = 2e-3
-[table]
-title = "Small"
-[[table.column]]
-label = "Unknown"
-set = "unknown"
-)";
+const std::string experiment = small_experiment("other", "2e-3");
 
 class DamagedResults : public ::testing::Test {
  protected:

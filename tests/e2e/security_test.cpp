@@ -2,6 +2,7 @@
 // others command no terminal.
 #include <fixtures_folder.hpp>
 #include "program.hpp"
+#include "small_experiment.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -10,27 +11,7 @@
 namespace stet::e2e {
 namespace {
 
-const std::string experiment = "base = \"" STET_SOURCE_DIR R"(/tests/e2e/world.toml"
-[experiment]
-name = "small"
-seeds = 2
-[pretrain]
-epochs = 2
-[[phase]]
-name = "facts"
-epochs = 2
-[[arm]]
-name = "sft"
-[[arm]]
-name = "broken"
-[arm.train]
-learning_rate = 1e-3
-[table]
-title = "Small"
-[[table.column]]
-label = "Unknown"
-set = "unknown"
-)";
+const std::string experiment = small_experiment("broken", "1e-3");
 
 const std::string sentinel = "xyzzy-4711-sentinel";
 const std::map<std::string, std::string> secrets = {

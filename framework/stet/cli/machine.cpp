@@ -84,14 +84,7 @@ MachineReport inspect_machine(bool measure) {
 #else
   report.compiler = "g++ " __VERSION__;
 #endif
-  const Arithmetic arithmetic = inspect_arithmetic();
-  report.cpu = arithmetic.cpu;
-  report.aten_simd = arithmetic.aten_simd;
-  report.kernel_simd = arithmetic.kernel_simd;
-  report.torch_version = arithmetic.torch_version;
-  report.blas = arithmetic.blas;
-  report.blas_file = arithmetic.blas_file;
-  report.reference_blas = arithmetic.reference_blas;
+  report.arithmetic = inspect_arithmetic();
   const std::string blas_info = text_between(at::show_config(), "BLAS_INFO=", ",\n ");
   if (!blas_info.empty()) report.torch_blas = "BLAS_INFO=" + blas_info;
   list_blas(report);
@@ -119,19 +112,20 @@ MachineReport inspect_machine(bool measure) {
 
 std::vector<std::string> machine_warnings(const MachineReport& report) {
   std::vector<std::string> warnings;
-  if (report.reference_blas) {
+  if (report.arithmetic.reference_blas) {
     warnings.push_back(
         "the reference BLAS is loaded, some 16 times slower than OpenBLAS; hint: apt-get install libopenblas0-pthread");
   }
   if (report.cpu_simd == "less than AVX2")
     warnings.push_back("this processor has no AVX2: expect a fraction of the speed");
-  if (report.cpu_simd != "less than AVX2" && (report.aten_simd == "NO AVX" || report.aten_simd == "DEFAULT")) {
+  if (report.cpu_simd != "less than AVX2" &&
+      (report.arithmetic.aten_simd == "NO AVX" || report.arithmetic.aten_simd == "DEFAULT")) {
     warnings.push_back("libtorch uses no vector instructions although the processor has " + report.cpu_simd +
                        "; hint: mount /proc and /sys, unset ATEN_CPU_CAPABILITY");
   }
   const auto width = [](const std::string& simd) { return simd == "AVX-512" ? 2 : simd == "AVX2" ? 1 : 0; };
-  if (width(report.kernel_simd) < width(report.cpu_simd)) {
-    warnings.push_back("stet's kernels were compiled for " + report.kernel_simd + ", the processor has " +
+  if (width(report.arithmetic.kernel_simd) < width(report.cpu_simd)) {
+    warnings.push_back("stet's kernels were compiled for " + report.arithmetic.kernel_simd + ", the processor has " +
                        report.cpu_simd + "; hint: build on this machine with -DSTET_NATIVE=ON");
   }
   if (report.memory_available == 0)
@@ -155,18 +149,21 @@ std::string format(const MachineReport& report) {
   };
   const auto cores = [](double count) { return fmt::format("{:g} core{}", count, count == 1 ? "" : "s"); };
   line("stet", report.version + ", " + report.compiler);
-  line("libtorch", report.torch_version + (report.torch_blas.empty() ? "" : " (built with " + report.torch_blas + ")"));
-  line("BLAS", report.blas + (report.blas_file.empty() ? "" : " from " + report.blas_file));
+  line("libtorch",
+       report.arithmetic.torch_version + (report.torch_blas.empty() ? "" : " (built with " + report.torch_blas + ")"));
+  line("BLAS",
+       report.arithmetic.blas + (report.arithmetic.blas_file.empty() ? "" : " from " + report.arithmetic.blas_file));
   for (const std::string& file : report.blas_loaded) {
-    if (file != report.blas_file) line("", "also loaded: " + file);
+    if (file != report.arithmetic.blas_file) line("", "also loaded: " + file);
   }
-  line("processor", fmt::format("{}, {} usable{}", report.cpu.empty() ? "unknown" : report.cpu, cores(report.cores),
+  line("processor", fmt::format("{}, {} usable{}", report.arithmetic.cpu.empty() ? "unknown" : report.arithmetic.cpu,
+                                cores(report.cores),
                                 report.cpu_quota > 0
                                     ? fmt::format(", limited to {}: {} worker processes by default",
                                                   cores(report.cpu_quota), usable_cores(report.cores, report.cpu_quota))
                                     : ""));
-  line("SIMD",
-       fmt::format("processor {}, libtorch {}, stet {}", report.cpu_simd, report.aten_simd, report.kernel_simd));
+  line("SIMD", fmt::format("processor {}, libtorch {}, stet {}", report.cpu_simd, report.arithmetic.aten_simd,
+                           report.arithmetic.kernel_simd));
   line("threads",
        fmt::format("{} a rank, {} rank{} here", report.threads, report.ranks_here, report.ranks_here == 1 ? "" : "s"));
   line("memory",

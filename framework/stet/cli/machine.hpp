@@ -2,6 +2,8 @@
 // are, what one core computes, and what stands in the way of speed. It inspects and changes nothing.
 #pragma once
 
+#include <stet/model/arithmetic.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,22 +16,16 @@ struct MachineReport {
   std::string version;   ///< of stet
   std::string compiler;  ///< "g++ 12.2.0"
 
-  std::string torch_version;             ///< "1.13.0"
+  Arithmetic arithmetic;                 ///< what computes: processor, libtorch, BLAS
   std::string torch_blas;                ///< what libtorch was built for ("BLAS_INFO=generic"); not what is loaded
-  std::string blas;                      ///< what is loaded: "OpenBLAS 0.3.21 (Haswell kernels)", "reference BLAS", ...
-  std::string blas_file;                 ///< the shared object that sgemm comes from
   std::vector<std::string> blas_loaded;  ///< every BLAS in the process, by file
-  bool reference_blas = false;
 
-  std::string cpu;          ///< "AMD EPYC"
-  std::string cpu_simd;     ///< "AVX-512", "AVX2", "less than AVX2"
-  std::string aten_simd;    ///< as libtorch says: "AVX2", "AVX512", "DEFAULT", "NO AVX"
-  std::string kernel_simd;  ///< what our own kernels were compiled for
-  int cores = 0;            ///< that this process may use (affinity)
-  double cpu_quota = 0;     ///< cores that the control group allows; 0: no limit
-  int threads = 0;          ///< of libtorch, a rank
-  int ranks_here = 0;       ///< of this job on this machine
-  int cores_here = 0;       ///< that all of them share
+  std::string cpu_simd;  ///< "AVX-512", "AVX2", "less than AVX2"
+  int cores = 0;         ///< that this process may use (affinity)
+  double cpu_quota = 0;  ///< cores that the control group allows; 0: no limit
+  int threads = 0;       ///< of libtorch, a rank
+  int ranks_here = 0;    ///< of this job on this machine
+  int cores_here = 0;    ///< that all of them share
 
   std::uint64_t memory_available = 0;  ///< bytes
   std::uint64_t memory_limit = 0;      ///< bytes, of the control group; 0: no limit

@@ -71,8 +71,8 @@ void publish_results(const std::filesystem::path& folder, const Plan& plan, cons
       "included)\n",
       format_duration(covered_seconds(std::move(spans))), format_duration(runs.seconds), labelling,
       format_duration(bases.seconds));
-  text +=
-      fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.cpu, machine.cores, machine.torch_version, machine.blas);
+  text += fmt::format("- {}, {} cores, libtorch {}, {}\n", machine.arithmetic.cpu, machine.cores,
+                      machine.arithmetic.torch_version, machine.arithmetic.blas);
   if (plan.table.certification && std::filesystem::exists(workspace.folder() / "certification.md")) {
     text += "\n### Base models\n\n" + read_file(workspace.folder() / "certification.md");
   }

@@ -1,6 +1,7 @@
 #include <stet/plugin/plugin_access.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/file/contained_path.hpp>
 #include <stet/base/strings.hpp>
 
 #include <fmt/format.h>
@@ -54,10 +55,6 @@ const char* name_of(PluginPart part) {
 /// An access control list may let single users write: the mode's group bits then are its mask.
 bool has_access_list(const std::filesystem::path& path) {
   return ::getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0;
-}
-
-bool is_above(const std::filesystem::path& folder, const std::filesystem::path& file) {
-  return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
 }
 
 }  // namespace
@@ -137,7 +134,7 @@ void check_folders(const std::filesystem::path& folder, std::span<const uid_t> t
   if (const std::optional<uid_t> unmapped = owner_of_unmapped()) above.push_back(*unmapped);
   PluginPart part = PluginPart::folder;
   for (std::filesystem::path at = folder;; at = at.parent_path()) {
-    if (part == PluginPart::above && is_above(at, program)) return;  // and so are all above it
+    if (part == PluginPart::above && lies_in(at, program)) return;  // and so are all above it
     struct stat status {};
     if (::stat(at.c_str(), &status) != 0) {
       throw Error(ErrorKind::plugin, std::string("cannot look at ") + name_of(part))

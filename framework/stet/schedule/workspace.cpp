@@ -9,6 +9,7 @@
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/run/record/model_folder.hpp>
 
+#include <array>
 #include <utility>
 
 namespace stet {
@@ -115,16 +116,15 @@ bool Workspace::adopt(const PlannedRun& run) const {
   return true;
 }
 
+namespace {
+constexpr std::array files_of_run = {"outcomes.safetensors"};
+}
+
 report::OutcomeRecord finished_outcomes(const std::filesystem::path& run) {
   const std::filesystem::path file = run / "outcomes.safetensors";
   try {
     report::OutcomeRecord outcomes = report::load_outcomes(stays_within(run, file));
-    const std::string hash = task::record(run).outcomes;
-    if (!hash.empty() && hash_file(file) != hash) {
-      throw Error(ErrorKind::data, "the outcomes of a finished run were altered")
-          .at(file.string())
-          .expected("content " + hash);
-    }
+    task::refuse_altered(run, files_of_run);
     return outcomes;
   } catch (Error& error) {
     throw error.hint("remove the folder " + run.string() + "; `stet run` then makes the run again");

@@ -5,15 +5,11 @@
 
 namespace stet {
 
-namespace {
-
 namespace fs = std::filesystem;
 
 bool lies_in(const fs::path& folder, const fs::path& file) {
   return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
 }
-
-}  // namespace
 
 fs::path stays_within(const fs::path& folder, const fs::path& file, ErrorKind kind) {
   std::error_code error;

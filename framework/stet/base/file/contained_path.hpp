@@ -8,6 +8,9 @@
 
 namespace stet {
 
+/// Whether `file` is `folder` or below it, by their names alone: both without symbolic links.
+[[nodiscard]] bool lies_in(const std::filesystem::path& folder, const std::filesystem::path& file);
+
 /// `folder / name`, where `name` is what the file `named_by` says. Throws Error (`kind`), naming both, for a name that
 /// is empty, absolute, has a part "..", or leads out of the folder through a symbolic link; as stays_within() does.
 [[nodiscard]] std::filesystem::path contained_path(const std::filesystem::path& folder, const std::string& name,

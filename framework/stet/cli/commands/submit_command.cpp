@@ -262,7 +262,7 @@ int submit_command(const Options& options, Session& session) {
     JobRequest& request = requests[i];
     request.script = request.folder / "slurm" /
                      (request.name + (request.array_tasks > 0 ? fmt::format("-array{}", i) : "") + ".sbatch");
-    const batch::Submission submission{
+    batch::Submission submission{
         "", what_it_is(request), request.script, fs::absolute(plan.file), options.overrides, request.array_tasks > 0};
     request.note = batch::note_of(submission);
     const std::string script = batch::job_script(request);
@@ -274,15 +274,14 @@ int submit_command(const Options& options, Session& session) {
     }
     fs::create_directories(request.script.parent_path());
     write_file_atomically(request.script, script);
-    const std::string job =
+    submission.job =
         slurm->submit(request.script, after_bases ? std::vector<std::string>{"--dependency=afterok:" + first}
                                                   : std::vector<std::string>{});
-    if (i == 0) first = job;
-    batch::Submission submitted = submission;
-    submitted.job = job;
-    batch::remember(request.folder, submitted);
-    log::info("job {}: {} of {} ({}); log {}", job, what_it_is(request), plan.title, size_of(request),
-              batch::log_file(request.folder, request.name, job + (request.array_tasks > 0 ? "_*" : "")).string());
+    if (i == 0) first = submission.job;
+    batch::remember(request.folder, submission);
+    log::info(
+        "job {}: {} of {} ({}); log {}", submission.job, what_it_is(request), plan.title, size_of(request),
+        batch::log_file(request.folder, request.name, submission.job + (request.array_tasks > 0 ? "_*" : "")).string());
   }
   if (!options.dry)
     log::info("stet status {} tells how far it is; stet cancel {} ends it", workspace.folder().string(),

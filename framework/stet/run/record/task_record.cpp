@@ -182,7 +182,7 @@ void refuse_altered(const std::filesystem::path& task, std::span<const char* con
   const std::string now = content_hash(task, files);
   if (now == then) return;
   throw Error(ErrorKind::data, "the files of a finished task were altered")
-      .at(task.string())
+      .at(files.size() == 1 ? (task / files[0]).string() : task.string())
       .expected("content " + then)
       .received("content " + now)
       .hint("remove the folder " + task.string() + "; the same command then makes the task again");
