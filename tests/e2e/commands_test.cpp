@@ -56,6 +56,28 @@ TEST_F(CommandsTest, WhatNoDirectiveOfAJobCanHoldIsRefused) {
   }
 }
 
+TEST_F(CommandsTest, AJobKeepsItsNameItsLogAndSomeTime) {
+  const Outcome log = run({"submit", "--dry", "--time", "5", miniature, "--", "--output", "mine.log"});
+  EXPECT_TRUE(ended_with(log, 2));
+  EXPECT_TRUE(has(log.err, "received: --output=mine.log"));
+  EXPECT_TRUE(has(log.err, "--out FOLDER"));
+  const Outcome margin = run({"submit", "--dry", "--time", "1", "--margin", "60", miniature});
+  EXPECT_TRUE(ended_with(margin, 2));
+  EXPECT_TRUE(has(margin.err, "less than the 60 s of a life"));
+}
+
+TEST_F(CommandsTest, WhereThereIsNoCheckpointItSaysSo) {
+  for (const auto& [folder, received] : {std::pair{"nowhere", "nothing of that name"}, {".", "a folder without any"}}) {
+    for (const Words& words : {Words{"verify", folder}, Words{"inspect", folder}, Words{"diff", folder, folder}}) {
+      Words command = {"checkpoint"};
+      command.insert(command.end(), words.begin(), words.end());
+      const Outcome outcome = run(command);
+      EXPECT_TRUE(ended_with(outcome, 5)) << words.front();
+      EXPECT_TRUE(has(outcome.err, received)) << words.front();
+    }
+  }
+}
+
 TEST_F(CommandsTest, AWrongCommandLineIsRefused) {
   const Outcome unknown = run({"tabel", miniature});
   EXPECT_TRUE(ended_with(unknown, 2));
@@ -170,7 +192,8 @@ TEST_F(CommandsTest, ModelsAgreeWithTheirReferenceOrAreFoundOut) {
 }
 
 TEST_F(CommandsTest, ACheckpointThatIsNoneIsRefused) {
-  const Outcome none = run({"checkpoint", "inspect", folder_.path().string()});
+  fs::create_directory(folder_ / "step-5");
+  const Outcome none = run({"checkpoint", "inspect", "step-5"});
   EXPECT_TRUE(ended_with(none, 5));
   EXPECT_TRUE(has(none.err, "no manifest.json"));
 }

@@ -12,6 +12,10 @@
 #   lost_node        a node's slurmd is killed, and the node set down
 #   stopped_rank     a rank is stopped: the watchdog ends the life, the next goes on
 #   array            three tasks share the runs, behind a job for the base model
+#   successor        where requeueing is refused, another job goes on
+#   full_disk        a write finds no room, in every life: each gets further
+#   deaf_controller  slurmctld does not answer: neither status nor cancel takes that for an empty queue; and a job whose
+#                    `stet submit` died before it was noted is known as soon as it begins
 #   no_progress      a job whose process dies again and again is not requeued for ever
 set -euo pipefail
 program=$1 work=$2 name=$3
@@ -37,6 +41,9 @@ LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/stet-lab.XXXX")/lab
 export LAB_DIR LAB_REQUEUE_DELAY=5 LAB_KILLWAIT=5
 # One node of many cores: the story is about jobs, not about who gets which core.
 export LAB_CPUS=4
+if [ "$name" = deaf_controller ]; then
+  export LAB_EXTRA=$'MessageTimeout=2\nSlurmctldTimeout=30'
+fi
 if [ "$name" = preemption ]; then
   export LAB_PART=$'PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE State=UP\nPartitionName=high Nodes=ALL MaxTime=INFINITE PriorityTier=9 PreemptMode=OFF State=UP'
   export LAB_EXTRA=$'PreemptType=preempt/partition_prio\nPreemptMode=REQUEUE'
@@ -163,6 +170,39 @@ case $name in
     submit --array 3 --at-once 2
     done_and_same
     for run in "$folder"/runs/*; do [ -s "$run/finished.json" ] || fail "$run is not finished"; done
+    ;;
+  successor)
+    "$program" submit "$experiment" --out "$out" --time 1 --margin 55 --cores 1 -- --no-requeue
+    done_and_same
+    log | grep -q "requeueing is not allowed here: job [0-9]* goes on" || fail "no word of the next job"
+    [ "$(lives)" -ge 2 ] && [ "$(lives)" = "$(find "$folder/slurm" -name '*.out' | wc -l)" ] || fail "not a job a life"
+    [ "$(grep -c . "$folder/slurm/submissions.jsonl")" = "$(lives)" ] || fail "not every job was noted"
+    ;;
+  full_disk)
+    STET_FAULT=io:ENOSPC:write=150 submit --ranks-per-node 1
+    done_and_same
+    second_life || fail "no write failed"
+    log | grep -q "ended with an error of files or checkpoints (code 3), which may pass" || fail "no word of why"
+    ;;
+  deaf_controller)
+    submit -- --hold
+    id=$(job)
+    rm "$folder/slurm/submissions.jsonl"
+    "$program" status "$folder" && fail "status knows a job that nobody noted"
+    scontrol release "$id"
+    until_true 180 "a checkpoint" begun
+    "$program" status "$folder" | tee "$out/status"
+    grep -q "job $id  *RUNNING" "$out/status" || fail "status does not know the job that noted itself"
+    kill -STOP "$(pgrep -x slurmctld -P "$(cat "$LAB_DIR/run/slurmctld.pid")" || cat "$LAB_DIR/run/slurmctld.pid")"
+    for command in status cancel; do
+      code=0
+      "$program" "$command" "$folder" >"$out/$command" 2>&1 || code=$?
+      cat "$out/$command"
+      [ "$code" = 2 ] || fail "$command ended with $code"
+      grep -q "Slurm does not answer" "$out/$command" || fail "$command does not say so"
+    done
+    kill -CONT "$(pgrep -x slurmctld -P "$(cat "$LAB_DIR/run/slurmctld.pid")" || cat "$LAB_DIR/run/slurmctld.pid")"
+    done_and_same
     ;;
   no_progress)
     # Its process dies at the first step of every run, in every life.

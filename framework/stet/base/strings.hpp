@@ -33,6 +33,8 @@ namespace stet {
 [[nodiscard]] std::string csv_field(std::string_view text);
 /// As a JSON string, quotes included; bytes that are no control characters stay as they are.
 [[nodiscard]] std::string json_string(std::string_view text);
+/// As one word of a POSIX shell's command line: in single quotes where a character needs them.
+[[nodiscard]] std::string shell_word(std::string_view text);
 /// fnmatch(3) pattern: '*', '?' and '[...]' over the whole text; '*' also crosses dots.
 [[nodiscard]] bool matches_pattern(const std::string& pattern, const std::string& text);
 

@@ -13,20 +13,10 @@ namespace stet::batch {
 
 namespace {
 
-/// One word for bash.
-std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789-_./=:,+@%") == std::string::npos;
-  if (plain) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
+/// Words of bash.
 std::string quoted(const std::vector<std::string>& words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + quoted(word);
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + shell_word(word);
   return text;
 }
 
@@ -89,10 +79,10 @@ std::string job_script(const JobRequest& r) {
       "#!/bin/bash\n# Made by: " + made_by +
       "\n# It may be kept, changed, and submitted again with sbatch: what is finished is not done twice.\n";
   text += directives(r);
-  text += "\nfolder=" + quoted(r.folder.string()) + "\n";
-  text += "script=" + quoted(r.script.string()) + "\n";
-  text += "note=" + quoted(r.note) + "\n";
-  text += "stet=" + quoted(r.program) + "\n";
+  text += "\nfolder=" + shell_word(r.folder.string()) + "\n";
+  text += "script=" + shell_word(r.script.string()) + "\n";
+  text += "note=" + shell_word(r.note) + "\n";
+  text += "stet=" + shell_word(r.program) + "\n";
   text += "run=(" + quoted(r.run) + ")\n";
   text += "start=(" + quoted(start) + ")\n";
   text += fmt::format("margin={} requeue={} most_idle={}\n", r.margin, r.requeue ? "yes" : "no", r.idle_lives);

@@ -16,7 +16,7 @@ bool is_secret(std::string_view given) {
   for (const char* ours : {"STET_", "SLURM_", "SBATCH_", "OMPI_", "PMIX_", "PMI_"}) {
     if (name.starts_with(ours)) return false;
   }
-  if (name.starts_with("AWS_") || name.ends_with("_PWD") || name.find("PASSWORD") != std::string::npos) return true;
+  if (name.ends_with("_PWD") || name.find("PASSWORD") != std::string::npos) return true;
   static constexpr std::array<std::string_view, 11> words = {
       "TOKEN", "TOKENS", "KEY", "KEYS", "APIKEY", "SECRET", "SECRETS", "PASS", "PASSWD", "PASSPHRASE", "CREDENTIALS"};
   const std::vector<std::string> parts = split(name, '_');

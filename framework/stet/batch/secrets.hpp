@@ -7,7 +7,7 @@
 
 namespace stet::batch {
 
-/// Whether a variable of this name is likely to hold a secret: AWS_*, *_PWD, a part PASSWORD, or one of TOKEN, KEY,
+/// Whether a variable of this name is likely to hold a secret: *_PWD, a part PASSWORD, or one of TOKEN, KEY,
 /// SECRET, PASS, ... between underscores, in upper or lower case. Not what launchers and stet itself set.
 [[nodiscard]] bool is_secret(std::string_view name);
 

@@ -130,6 +130,18 @@ std::optional<std::int64_t> Slurm::cores_of_a_node(const std::string& partition)
   return most;
 }
 
+std::optional<std::int64_t> Slurm::nodes(const std::string& partition) const {
+  std::vector<std::string> words = {"sinfo", "-h", "-o", "%P|%D"};
+  for (const std::string& option : of_partition(partition)) words.push_back(option);
+  std::optional<std::int64_t> all;
+  for (const std::string& line : split(call(words).out, '\n')) {  // a line a group of nodes in one state
+    const std::vector<std::string> parts = split(line, '|');
+    if (parts.size() != 2 || (partition.empty() && !parts[0].ends_with('*'))) continue;
+    if (const std::optional<std::int64_t> count = whole_number<std::int64_t>(parts[1])) all = all.value_or(0) + *count;
+  }
+  return all;
+}
+
 std::optional<std::int64_t> Slurm::longest_minutes(const std::string& partition) const {
   std::vector<std::string> words = {"sinfo", "-h", "-o", "%P|%l"};
   for (const std::string& option : of_partition(partition)) words.push_back(option);

@@ -36,6 +36,8 @@ class Slurm {
   [[nodiscard]] std::optional<std::int64_t> largest_array() const;
   /// Whether `srun --mpi=pmix` can be asked for.
   [[nodiscard]] bool has_pmix() const;
+  /// Nodes of the partition (the default one if it is empty), in whatever state; nothing if Slurm does not say.
+  [[nodiscard]] std::optional<std::int64_t> nodes(const std::string& partition) const;
   /// Cores of the largest node, and the longest time in minutes of the partition (the default one if it is empty);
   /// nothing where there is no limit.
   [[nodiscard]] std::optional<std::int64_t> cores_of_a_node(const std::string& partition) const;

@@ -35,7 +35,8 @@ void add_batch_options(CLI::App& app, Options& o,
                    "base models")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
   submit->add_option("--at-once", o.array_at_once, "tasks of the array that may run at a time")->check(most);
-  submit->add_flag("!--no-requeue", o.requeue, "leave it to others to submit the job again");
+  submit->add_flag_callback(
+      "--no-requeue", [&o] { o.requeue = false; }, "leave it to others to submit the job again");
   submit->add_option("--hang-timeout", o.hang_timeout, "as of run")->check(CLI::Range(0.0, 1e9));
   submit->add_flag("--trust-versions", o.trust_versions, "as of run");
   add_literal_list(*submit, "sbatch", o.scheduler_options, "options of sbatch, behind --");

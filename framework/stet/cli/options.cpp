@@ -183,7 +183,8 @@ Options parse_options(int argc, char** argv, int& code) {
     for (std::filesystem::path* path : {&o.file, &o.out, &o.results, &o.destination, &o.tokenizer})
       *path = LiteralArguments::original(path->native());
     for (std::string* text : {&o.name, &o.prompt, &o.end_token}) *text = LiteralArguments::original(*text);
-    for (int i = 0; i < argc; ++i) o.command_line += std::string(i == 0 ? "" : " ") + (i == 0 ? "stet" : argv[i]);
+    for (int i = 0; i < argc; ++i)
+      o.command_line += std::string(i == 0 ? "" : " ") + (i == 0 ? "stet" : shell_word(argv[i]));
     code = 0;
   } catch (const CLI::ParseError& error) {
     if (argc > 1 && argv[1][0] != '-') {  // CLI11 only says that it misses a command

@@ -59,7 +59,7 @@ void publish_results(const std::filesystem::path& folder, const Plan& plan, cons
   }
   const MachineReport machine = inspect_machine(false);
   std::string text = report::to_markdown(table);
-  text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", plan.file.string());
+  text += fmt::format("\n### Made by\n\n`stet run {}`\n\n", shell_word(plan.file.string()));
   text += fmt::format("- commit {}\n- {} of {} runs on {} of {} base models\n", commit_of(plan.file, folder),
                       runs.finished, plan.runs.size(), bases.finished, plan.bases.size());
   std::vector<std::pair<double, double>> spans = runs.spans;

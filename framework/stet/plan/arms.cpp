@@ -1,6 +1,7 @@
 #include <stet/plan/arms.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/config/document.hpp>
 
 #include <fmt/format.h>
@@ -107,7 +108,9 @@ std::vector<MergedArm> merge_arms(const Value& plain, const Value& document,
       throw error_at(*name, "two arms are named '" + name->as_string() + "'");
     const Value* label = arm.find("label");
     if (label != nullptr && !is_printable(label->as_string()))
-      throw error_at(*label, "an arm's label has control characters");
+      throw error_at(*label, "an arm's label has control characters")
+          .received(terminal_text(label->as_string()))
+          .hint("it is shown as it is in the table: leave them out");
     Value own = arm;
     own.erase("name");
     own.erase("label");

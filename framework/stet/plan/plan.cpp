@@ -1,6 +1,7 @@
 #include <stet/plan/plan.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/config/schema.hpp>
@@ -158,7 +159,10 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
   if (experiment == nullptr)
     throw error_at(plan.document, "no [experiment] table").expected("[experiment] with a name");
   const Header header = header_schema().read(*experiment);
-  if (!is_printable(header.title)) throw error_at(*experiment, "experiment.title has control characters");
+  if (!is_printable(header.title))
+    throw error_at(*experiment, "experiment.title has control characters")
+        .received(terminal_text(header.title))
+        .hint("it is shown as it is above the table: leave them out");
   if (!is_folder_name(header.name)) {
     throw error_at(*experiment, "experiment.name is not a plain folder name").received("'" + header.name + "'");
   }

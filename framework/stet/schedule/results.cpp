@@ -3,12 +3,14 @@
 #include <stet/base/fault.hpp>
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
+#include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
 #include <stet/report/render/render.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <map>
 #include <string>
@@ -102,6 +104,15 @@ void write_results(const Plan& plan, const Workspace& workspace, const report::T
                                  labels ? ", by SLiCK" : "", read_file(stays_within(task.folder, file)));
   }
   write_file_atomically(workspace.folder() / "certification.md", certification);
+}
+
+void keep_results(const Plan& plan, const Workspace& workspace, const report::Table& table) {
+  try {
+    write_results(plan, workspace, table);
+  } catch (const Error& error) {
+    if (::access(workspace.folder().c_str(), W_OK) == 0) throw;
+    log::warning("the table is not written into {}: {}", workspace.folder().string(), error.message());
+  }
 }
 
 }  // namespace stet

@@ -15,4 +15,7 @@ namespace stet {
 /// Writes table.md, table.tex, table.csv, certification.md and plan.toml into the experiment's folder.
 void write_results(const Plan& plan, const Workspace& workspace, const report::Table& table);
 
+/// write_results(); where one may only read the folder, so that nothing can have been done in it, warns instead.
+void keep_results(const Plan& plan, const Workspace& workspace, const report::Table& table);
+
 }  // namespace stet

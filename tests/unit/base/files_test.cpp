@@ -1,4 +1,6 @@
+#include <error_of.hpp>
 #include <stet/base/error.hpp>
+#include <stet/base/file/file_calls.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/host/host_identity.hpp>
 
@@ -25,6 +27,7 @@ namespace stet {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::error_of;
 
 class Files : public ::testing::Test {
  protected:
@@ -236,6 +239,16 @@ TEST_F(Files, AnotherHostThatFlockDoesNotSeeIsNoticedByItsHeartbeat) {
   }
   over = true;
   other.join();
+}
+
+TEST_F(Files, AFolderBehindALinkThatLeadsNowhereIsNamed) {
+  fs::create_directory_symlink("/nowhere/at/all", folder_ / "link");
+  const std::string error = error_of([&] { file_calls::make_folders(folder_ / "link/deeper"); }).what();
+  EXPECT_NE(error.find("a link leads nowhere"), std::string::npos) << error;
+  EXPECT_NE(error.find((folder_ / "link").string() + "\n"), std::string::npos) << error;
+  EXPECT_NE(error.find("/nowhere/at/all"), std::string::npos) << error;
+  std::ofstream(folder_ / "file") << "x";
+  EXPECT_THROW(file_calls::make_folders(folder_ / "file/deeper"), fs::filesystem_error);
 }
 
 }  // namespace

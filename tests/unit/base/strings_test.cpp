@@ -71,6 +71,13 @@ TEST(Strings, Patterns) {
   EXPECT_FALSE(matches_pattern("weight", "a.weight"));  // the whole text
 }
 
+TEST(Strings, AWordOfAShell) {
+  EXPECT_EQ(shell_word("plain/file-1.toml"), "plain/file-1.toml");
+  EXPECT_EQ(shell_word("my runs/a"), "'my runs/a'");
+  EXPECT_EQ(shell_word("it's $(rm)"), "'it'\\''s $(rm)'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 TEST(Strings, NamesAreEscapedInCsvAndJson) {
   EXPECT_EQ(csv_field("plain"), "plain");
   EXPECT_EQ(csv_field("a,b"), "\"a,b\"");

@@ -12,8 +12,9 @@ TEST(Secrets, AreKnownByTheirNames) {
                            "OPENAI_API_KEY", "WANDB_API_KEY", "DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "CLIENT_SECRET",
                            "hf_token", "GOOGLE_APPLICATION_CREDENTIALS", "SECRET", "GITHUB_TOKEN"})
     EXPECT_TRUE(is_secret(name)) << name;
-  for (const char* name : {"PATH", "PWD", "OLDPWD", "HOME", "TOKENIZERS_PARALLELISM", "KEYBOARD", "LD_LIBRARY_PATH",
-                           "SLURM_JOB_TOKEN", "STET_DATA", "SSH_ASKPASS", "OMP_NUM_THREADS", "MONKEY", ""})
+  for (const char* name :
+       {"PATH", "PWD", "OLDPWD", "HOME", "TOKENIZERS_PARALLELISM", "KEYBOARD", "LD_LIBRARY_PATH", "SLURM_JOB_TOKEN",
+        "AWS_CA_BUNDLE", "AWS_REGION", "STET_DATA", "SSH_ASKPASS", "OMP_NUM_THREADS", "MONKEY", ""})
     EXPECT_FALSE(is_secret(name)) << name;
 }
 

@@ -1,5 +1,6 @@
 #include <stet/base/file/file_calls.hpp>
 
+#include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 
 #include <fcntl.h>
@@ -81,7 +82,19 @@ void rename(const std::filesystem::path& from, const std::filesystem::path& to) 
 
 void make_folders(const std::filesystem::path& folder) {
   refuse_if_due("make", folder);
-  std::filesystem::create_directories(folder);
+  std::error_code refused;
+  std::filesystem::create_directories(folder, refused);
+  if (!refused) return;
+  for (std::filesystem::path part = folder; part.has_relative_path(); part = part.parent_path()) {
+    std::error_code none;
+    if (!std::filesystem::is_symlink(part, none) || std::filesystem::exists(part, none)) continue;
+    throw Error(ErrorKind::data, "a link leads nowhere")
+        .at(part.string())
+        .expected("a folder, or a link to one")
+        .received("a link to " + std::filesystem::read_symlink(part, none).string() + ", which is not there")
+        .hint("mount or make what it leads to, or remove the link");
+  }
+  throw std::filesystem::filesystem_error("cannot make", folder, refused);
 }
 
 void remove_all(const std::filesystem::path& path) {

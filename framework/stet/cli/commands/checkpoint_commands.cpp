@@ -20,18 +20,30 @@ namespace stet {
 
 namespace {
 
+Error no_checkpoint(const std::filesystem::path& folder) {
+  return Error(ErrorKind::checkpoint, "there is no checkpoint")
+      .at(folder.string())
+      .expected("folders named step-N, in it or below it")
+      .received(std::filesystem::is_directory(folder) ? "a folder without any"
+                : std::filesystem::exists(folder)     ? "a file"
+                                                      : "nothing of that name")
+      .hint("those of a run that is under way are in RUNS/NAME/runs/ARM-sSEED-HASH/checkpoints");
+}
+
 /// The step-N folder itself, or of a folder of checkpoints the one that a resume would take. Throws the reason why the
 /// newest is not whole if none is.
 std::filesystem::path checkpoint_at(std::filesystem::path folder) {
-  if (std::filesystem::exists(folder / "manifest.json")) return folder;
+  const bool step = folder.filename().string().starts_with("step-") && std::filesystem::is_directory(folder);
+  if (step || std::filesystem::exists(folder / "manifest.json")) return folder;
   std::optional<Error> reason;
   const std::optional<std::filesystem::path> newest =
       newest_checkpoint(folder, [&reason](const auto&, const Error& error) {
         log::warning("skipped: {}", error.what());
         if (!reason) reason = error;
       });
-  if (!newest && reason) throw *reason;
-  return newest.value_or(folder);
+  if (newest) return *newest;
+  if (reason) throw *reason;
+  throw no_checkpoint(folder);
 }
 
 /// Where two tensors of one name differ; empty if they are the same bits.
@@ -71,10 +83,7 @@ int checkpoint_verify_command(const Options& options) {
     }
   }
   std::sort(folders.begin(), folders.end());
-  if (folders.empty())
-    throw Error(ErrorKind::checkpoint, "there is no checkpoint")
-        .at(options.file.string())
-        .expected("folders named step-N");
+  if (folders.empty()) throw no_checkpoint(options.file);
   std::size_t broken = 0;
   for (const std::filesystem::path& folder : folders) {
     try {

@@ -268,9 +268,9 @@ int run_command(const Options& options, Session& session) {
     }
   }
   const report::Table table = compute_results(plan, workspace);
-  write_results(plan, workspace, table);
+  print_shown("{}", report::to_terminal(table));  // first: the folder may be one that can only be read, or full
+  keep_results(plan, workspace, table);
   if (!options.results.empty()) publish_results(options.results, plan, workspace, table);
-  print_shown("{}", report::to_terminal(table));
   log::info("table.md, table.tex and table.csv are in {}", workspace.folder().string());
   return code;
 }
@@ -285,7 +285,7 @@ int table_command(const Options& options, Session& session) {
   const report::Table table = compute_results(plan, workspace);
   try {
     write_results(plan, workspace, table);
-  } catch (const Error& error) {  // a folder that one may only read can still show its table
+  } catch (const Error& error) {  // a folder that one may only read, or a full disk, can still show its table
     log::warning("the table is not written into {}: {}", workspace.folder().string(), error.message());
   }
   if (!options.results.empty()) publish_results(options.results, plan, workspace, table);

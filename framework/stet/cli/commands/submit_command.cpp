@@ -8,6 +8,7 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/batch/job_script.hpp>
+#include <stet/batch/scheduler_options.hpp>
 #include <stet/batch/secrets.hpp>
 #include <stet/batch/slurm.hpp>
 #include <stet/batch/submission.hpp>
@@ -74,30 +75,6 @@ Needs measure(const Plan& plan, const Workspace& workspace, PluginRegistry& regi
   return needs;
 }
 
-/// The partition that the user's options name; empty: the default one.
-std::string partition_of(const std::vector<std::string>& options) {
-  for (std::size_t i = 0; i < options.size(); ++i) {
-    for (const char* key : {"--partition=", "-p"}) {
-      if (options[i].starts_with(key) && options[i] != key) return options[i].substr(std::string(key).size());
-    }
-    if ((options[i] == "--partition" || options[i] == "-p") && i + 1 < options.size()) return options[i + 1];
-  }
-  return "";
-}
-
-/// "--partition gpu" as the one word that a directive takes.
-std::vector<std::string> joined_options(const std::vector<std::string>& words) {
-  std::vector<std::string> options;
-  for (const std::string& word : words) {
-    if (!word.starts_with('-') && !options.empty() && options.back().find('=') == std::string::npos) {
-      options.back() += (options.back().starts_with("--") ? "=" : " ") + word;
-    } else {
-      options.push_back(word);
-    }
-  }
-  return options;
-}
-
 std::vector<std::string> run_arguments(const Options& options, const Plan& plan) {
   std::vector<std::string> words = {"run", fs::absolute(plan.file).string(), "--out",
                                     fs::absolute(options.out).string()};
@@ -121,8 +98,8 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
                                       const PlanStatus& status, PluginRegistry& registry, Communicator& world,
                                       const batch::Slurm* slurm) {
   const std::int64_t open_bases = status.bases - status.bases_finished, open_runs = status.runs - status.runs_finished;
-  const std::vector<std::string> given = joined_options(options.scheduler_options);
-  const std::string partition = partition_of(given);
+  const std::vector<std::string> given = batch::scheduler_options(options.scheduler_options);
+  const std::string partition = batch::partition_of(given);
   JobRequest job;
   job.name = plan.name;
   job.folder = fs::absolute(workspace.folder());
@@ -139,6 +116,13 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
         .hint(
             "ask the cluster's administrators, or leave out --nodes and --ranks-per-run: worker processes on one node");
   job.nodes = options.nodes;
+  const std::optional<std::int64_t> nodes = slurm == nullptr ? std::nullopt : slurm->nodes(partition);
+  if (nodes && *nodes < job.nodes)
+    throw Error(ErrorKind::config, "the job would wait for ever: the partition has fewer nodes")
+        .at("--nodes")
+        .expected(fmt::format("at most {}", *nodes))
+        .received(std::to_string(job.nodes))
+        .hint("sinfo names the partitions; stet submit FILE -- --partition=NAME takes another");
   job.requeue = options.requeue;
   job.options = given;
   job.avoid = batch::nodes_that_killed(job.folder);
@@ -175,6 +159,11 @@ std::vector<JobRequest> make_requests(const Options& options, const Plan& plan, 
     const std::optional<std::int64_t> most = slurm == nullptr ? std::nullopt : slurm->longest_minutes(partition);
     if (most && *most < job.minutes) job.minutes = *most;
   }
+  if (options.margin >= job.minutes * 60)
+    throw Error(ErrorKind::config, "the margin leaves the job no time")
+        .at("--margin")
+        .expected(fmt::format("less than the {} s of a life", job.minutes * 60))
+        .received(std::to_string(options.margin));
   if (job.margin == 0) job.margin = 60;
   job.margin = std::min(job.margin, std::max<std::int64_t>(job.minutes * 60 - 5, 1));
   const auto with_workers = [](JobRequest request) {
@@ -246,7 +235,7 @@ int submit_command(const Options& options, Session& session) {
   const PlanStatus status = status_of(plan, workspace, "");
   if (status.runs_finished == status.runs) {
     log::info("{}: all {} runs are finished; stet table {} shows the table", plan.title, status.runs,
-              plan.file.string());
+              shell_word(plan.file.string()));
     return 0;
   }
   std::optional<batch::Slurm> slurm;
@@ -269,7 +258,7 @@ int submit_command(const Options& options, Session& session) {
     const bool after_bases = i > 0 && requests.front().array_tasks == 0;
     if (options.dry) {
       fmt::print("{}\n# {}\n# sbatch {}{}\n\n", script, size_of(request),
-                 after_bases ? "--dependency=afterok:ID_OF_THE_FIRST " : "", request.script.string());
+                 after_bases ? "--dependency=afterok:ID_OF_THE_FIRST " : "", shell_word(request.script.string()));
       continue;
     }
     fs::create_directories(request.script.parent_path());
@@ -284,8 +273,7 @@ int submit_command(const Options& options, Session& session) {
         batch::log_file(request.folder, request.name, submission.job + (request.array_tasks > 0 ? "_*" : "")).string());
   }
   if (!options.dry)
-    log::info("stet status {} tells how far it is; stet cancel {} ends it", workspace.folder().string(),
-              workspace.folder().string());
+    log::info("stet status {0} tells how far it is; stet cancel {0} ends it", shell_word(workspace.folder().string()));
   return 0;
 }
 

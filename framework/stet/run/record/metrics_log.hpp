@@ -25,11 +25,13 @@ class MetricsLog {
   void cut(std::uint64_t bytes);
   /// One line, without its end. Never throws: what could not be written is told by sync().
   void append(std::string_view line) noexcept;
-  /// Makes all lines durable and returns the file's length in bytes. Throws Error (data) if any could not be written.
+  /// Makes all lines durable, in a new file if somebody removed the one that was begun, and returns the file's length
+  /// in bytes. Throws Error (data) if any could not be written.
   std::uint64_t sync();
 
  private:
   void flush() noexcept;
+  void restore();  // writes the file again if its name does not lead to it any more
 
   std::filesystem::path path_;
   bool writes_;
