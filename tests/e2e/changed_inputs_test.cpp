@@ -166,7 +166,7 @@ TEST_F(ChangedInputsTest, AnotherPluginFileOfTheSameVersionIsNotTheSamePlugin) {
       "plugin 'confidence_penalty' has other bytes than when runs with these settings were finished, and the same "
       "version: 1 run is made again";
   write(folder_ / "experiment.toml",
-        "base = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n" + common_tables + R"([experiment]
+        "inherit = \"" STET_SOURCE_DIR "/tests/e2e/world.toml\"\n" + common_tables + R"([experiment]
 name = "plugins"
 seeds = 1
 [train]

@@ -18,7 +18,7 @@ struct Mistake {
 };
 
 std::string file_with(const Mistake& mistake) {
-  return "base = \"" STET_SOURCE_DIR
+  return "inherit = \"" STET_SOURCE_DIR
          "/tests/e2e/world.toml\"\n"
          "[experiment]\nname = \"mistake\"\nseeds = 1\n"
          "[[arm]]\nname = \"sft\"\n"

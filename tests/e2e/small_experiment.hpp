@@ -7,7 +7,7 @@ namespace stet::e2e {
 
 /// Its text; the second arm trains at another rate than the first.
 inline std::string small_experiment(const std::string& second_arm, const std::string& learning_rate) {
-  return "base = \"" STET_SOURCE_DIR R"(/tests/e2e/world.toml"
+  return "inherit = \"" STET_SOURCE_DIR R"(/tests/e2e/world.toml"
 [experiment]
 name = "small"
 seeds = 2

@@ -36,7 +36,7 @@ void check_writing(const Value& document) {
 
 /// A base that need not lie in the folder of the experiment.
 bool has_far_base(const Value& document) {
-  const Value* base = document.find("base");
+  const Value* base = document.find("inherit");
   return base != nullptr && base->is(Value::Kind::string) && base->as_string().find('/') != std::string::npos;
 }
 

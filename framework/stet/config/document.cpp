@@ -128,7 +128,8 @@ std::string read_text(const fs::path& file, const Value* base) {
   }
 }
 
-/// `chain` holds the files that led here, `base` the value that named this one.
+/// `chain` holds the files that led here, `base` the value that named this one. `inherit` and not `base`: [base] is what an
+/// experiment starts from.
 Value load_file(const fs::path& file, std::vector<fs::path>& chain, const Value* base) {
   std::error_code failed;  // a name that is too long, say: reading it will tell
   fs::path identity = fs::weakly_canonical(file, failed);
@@ -137,20 +138,25 @@ Value load_file(const fs::path& file, std::vector<fs::path>& chain, const Value*
     std::vector<std::string> names;
     for (const fs::path& path : chain) names.push_back(path.filename().string());
     names.push_back(identity.filename().string());
-    throw error_at(*base, "configuration files are bases of each other: " + join(names, " -> "))
+    throw error_at(*base, "configuration files inherit from each other: " + join(names, " -> "))
         .expected("a file that does not lead back to itself")
         .received(base->as_string());
   }
   Value value = parse(read_text(file, base), file.string());
-  const Value* own_base = value.find("base");
+  const Value* own_base = value.find("inherit");
+  if (const Value* old = value.find("base"); old != nullptr && old->is(Value::Kind::string)) {
+    throw error_at_key(*old, "'base' is not what a file inherits from")
+        .received("base = \"" + old->as_string() + "\"")
+        .hint("inherit = \"" + old->as_string() + "\" inherits a file; [base] folder = \"...\" starts from a model");
+  }
   if (own_base == nullptr) return value;
   if (!own_base->is(Value::Kind::string)) {
-    throw error_at(*own_base, "wrong type for 'base'").expected("string, a file").received(describe(*own_base));
+    throw error_at(*own_base, "wrong type for 'inherit'").expected("string, a file").received(describe(*own_base));
   }
   chain.push_back(identity);
   Value result = load_file(file.parent_path() / own_base->as_string(), chain, own_base);
   chain.pop_back();
-  value.erase("base");
+  value.erase("inherit");
   merge(result, value);
   return result;
 }
@@ -211,8 +217,9 @@ Value load(const fs::path& file, std::span<const std::string> overrides) {
   std::vector<fs::path> chain;
   Value value = load_file(file, chain, nullptr);
   for (const std::string& assignment : overrides) apply_override(value, assignment);
-  if (const Value* base = value.find("base")) {
-    throw error_at(*base, "'base' cannot be overridden").hint("name it in the file itself: base = \"other.toml\"");
+  if (const Value* inherit = value.find("inherit")) {
+    throw error_at(*inherit, "'inherit' cannot be overridden")
+        .hint("name it in the file itself: inherit = \"other.toml\"");
   }
   return value;
 }

@@ -15,8 +15,8 @@ namespace stet::config {
 /// is), throw with line and column.
 [[nodiscard]] Value parse(std::string_view text, const std::string& file);
 
-/// Reads a file. A top-level string `base = "other.toml"` (relative to the file) is loaded first and the file is
-/// merged over it, recursively; a cycle is an error that names the chain; `base` is not in the result. Then the
+/// Reads a file. A top-level string `inherit = "other.toml"` (relative to the file) is loaded first and the file is
+/// merged over it, recursively; a cycle is an error that names the chain; `inherit` is not in the result. Then the
 /// overrides "a.b.c=VALUE" are applied in order.
 [[nodiscard]] Value load(const std::filesystem::path& file, std::span<const std::string> overrides = {});
 

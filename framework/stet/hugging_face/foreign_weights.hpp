@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stet/hugging_face/hugging_face.hpp>
+#include <stet/model/own_model.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 
 #include <filesystem>
@@ -36,7 +37,6 @@ class ForeignFiles {
   std::string where_;
 };
 
-inline constexpr const char* single_weights_file = "model.safetensors";
 inline constexpr const char* weights_index_file = "model.safetensors.index.json";
 
 /// foreign_layout() with the names that this checkpoint uses: published GPT-2 files lack the prefix "transformer.".

@@ -3,6 +3,7 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
+#include <stet/model/own_model.hpp>
 
 #include <fmt/format.h>
 
@@ -23,7 +24,27 @@ config::Value hashes_of(const EntityQuestionsOptions& options) {
 
 }  // namespace
 
+void InputContent::fill_base(RunConfig& config) {
+  const std::string& folder = config.base.folder;
+  auto found = bases_.find(folder);
+  if (found == bases_.end()) {
+    std::string shape, content;
+    collectively(communicator_, [&] {
+      if (communicator_.rank() != 0) return;
+      const BaseFolder read = read_base_folder(folder);
+      shape = model_shape_text(read.shape);
+      content = read.content;
+    });
+    shape = communicator_.broadcast_text(shape, 0);
+    found = bases_.emplace(folder, BaseFolder{read_model_shape(shape, folder), communicator_.broadcast_text(content, 0)})
+                .first;
+  }
+  config.model = found->second.shape;
+  config.base.content = found->second.content;
+}
+
 void InputContent::fill(RunConfig& config) {
+  if (config.base.given()) fill_base(config);
   if (config.data.world != WorldKind::entity_questions) return;
   const EntityQuestionsOptions& o = config.data.entity_questions;
   const std::string key = fmt::format("{}\n{}\n{}\n{}", o.path, join(o.relations, ","), static_cast<int>(o.base_from),

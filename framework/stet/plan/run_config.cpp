@@ -69,6 +69,13 @@ config::IdentitySchema<PretrainConfig> pretrain_schema() {
   return schema;
 }
 
+config::IdentitySchema<PromptConfig> prompt_schema() {
+  config::IdentitySchema<PromptConfig> schema("prompt", "how facts are asked");
+  schema.field("template", &PromptConfig::pattern, every_part,
+               "such as \"Q: {question}\\nA: {answer}\"; empty: the world's own wording");
+  return schema;
+}
+
 config::IdentitySchema<SlickOptions> slick_schema() {
   config::IdentitySchema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
   schema
@@ -81,7 +88,10 @@ config::IdentitySchema<SlickOptions> slick_schema() {
       .field("greedy", &SlickOptions::greedy, every_part, "one greedy answer a block")
       .field("temperature", &SlickOptions::temperature, every_part, "of the samples", Limits{.min = 0})
       .field("top_k", &SlickOptions::top_k, every_part, "tokens that samples are drawn from; 0: all", Limits{.min = 0})
-      .field("seed", &SlickOptions::seed, every_part, "of shots and samples");
+      .field("seed", &SlickOptions::seed, every_part, "of shots and samples")
+      .field("separator", &SlickOptions::separator, config::Identity<SlickOptions>(every_part).came_later(),
+             "between the examples of a block, and behind an answer; empty: what pre-training puts between texts, with "
+             "[base] a line's end");
   return schema;
 }
 
@@ -121,10 +131,13 @@ config::IdentitySchema<CheckpointConfig> checkpoint_schema() {
 config::IdentitySchema<RunConfig> run_schema() {
   using Id = config::Identity<RunConfig>;
   const auto by_slick = [](const RunConfig& config) { return config.sets.labels == Labels::slick; };
+  const auto made_here = [](const RunConfig& config) { return !config.base.given(); };
   config::IdentitySchema<RunConfig> schema("experiment", "one arm");
   schema.table("data", &RunConfig::data, every_part, data_schema())
-      .table("model", &RunConfig::model, IdentityPart::base, ModelConfig::schema())
-      .table("pretrain", &RunConfig::pretrain, IdentityPart::base, pretrain_schema())
+      .table("prompt", &RunConfig::prompt, Id(every_part).came_later(), prompt_schema())
+      .table("base", &RunConfig::base, Id(IdentityPart::base).came_later(), base_schema())
+      .table("model", &RunConfig::model, Id(no_part).and_if(IdentityPart::base, made_here), ModelConfig::schema())
+      .table("pretrain", &RunConfig::pretrain, Id(no_part).and_if(IdentityPart::base, made_here), pretrain_schema())
       .table("sets", &RunConfig::sets, IdentityPart::run, sets_schema())
       .table("slick", &RunConfig::slick, Id(IdentityPart::labels).and_if(IdentityPart::run, by_slick), slick_schema())
       .table("train", &RunConfig::train, IdentityPart::run, TrainOptions::schema())
@@ -133,6 +146,43 @@ config::IdentitySchema<RunConfig> run_schema() {
       .table("phase", &RunConfig::phases, IdentityPart::run, phase_schema());
   for (const char* key : {"regularizer", "freeze", "probe"}) schema.leave(key);
   return schema;
+}
+
+/// What [base] decides of the rest.
+void read_base(const Value& table, RunConfig& config) {
+  config.base.folder = find_base_folder(*table.find("base")->find("folder")).string();
+  for (const char* key : {"model", "pretrain"}) {
+    if (const Value* own = table.find(key))
+      throw error_at_key(*own, fmt::format("[{}] has no meaning beside [base]", key))
+          .expected("a model from base.folder, or one that the experiment pre-trains")
+          .received("both")
+          .hint(fmt::format("leave out [{}]: the folder says what the model is", key));
+  }
+  if (const Value* tokenizer = table.find("data")->find("tokenizer"))
+    throw error_at_key(*tokenizer, "data.tokenizer has no meaning beside [base]: the folder has its own");
+  const Value* sets = table.find("sets");
+  if (config.sets.labels != Labels::slick) {
+    throw error_at(sets != nullptr && sets->find("labels") != nullptr ? *sets->find("labels") : *table.find("base"),
+                   "what a model from base.folder knows can only be asked")
+        .expected("sets.labels = \"slick\"")
+        .received("recall of the statements of a pre-training that the experiment did not make");
+  }
+  // Nothing was asked about in a pre-training that we have not seen.
+  if (sets == nullptr || sets->find("subjects") == nullptr) config.sets.subjects = Subjects::all;
+}
+
+/// Once {question}, and once {answer} behind it.
+void check_prompt(const Value& table, const PromptConfig& prompt) {
+  if (prompt.pattern.empty()) return;
+  const std::size_t question = prompt.pattern.find("{question}"), answer = prompt.pattern.find("{answer}");
+  const bool once = question != std::string::npos && answer != std::string::npos && question < answer &&
+                    prompt.pattern.find("{question}", question + 1) == std::string::npos &&
+                    prompt.pattern.find("{answer}", answer + 1) == std::string::npos;
+  if (once) return;
+  throw error_at(*table.find("prompt")->find("template"), "prompt.template has no place for question and answer")
+      .expected("{question} once, and {answer} once behind it")
+      .received("'" + prompt.pattern + "'")
+      .hint("template = \"Q: {question}\\nA: {answer}\"");
 }
 
 std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, const std::vector<PhaseConfig>& phases) {
@@ -200,6 +250,8 @@ RunConfig read_run_config(const Value& table) {
     throw error_at(*table.find("data")->find("tokenizer"), "a synthetic world makes its own tokenizer, a word each")
         .expected("data.tokenizer with world = \"entity-questions\" alone");
   }
+  if (config.base.given()) read_base(table, config);
+  check_prompt(table, config.prompt);
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");
   const std::vector<std::string> trainable = {"known", "unknown"};

@@ -81,8 +81,8 @@ TEST(Parse, DotsThatDoNotNestAreNotCounted) {
 TEST(Load, BasesAreMergedUnderTheFile) {
   const Folder folder;
   folder.write("shared/root.toml", "a = 1\nb = 1\n[t]\nx = 1\ny = 1\n");
-  folder.write("shared/middle.toml", "base = 'root.toml'\nb = 2\n[t]\ny = 2\n");
-  const auto file = folder.write("run.toml", "base = 'shared/middle.toml'\nc = 3\n[t]\nz = 3\n");
+  folder.write("shared/middle.toml", "inherit = 'root.toml'\nb = 2\n[t]\ny = 2\n");
+  const auto file = folder.write("run.toml", "inherit = 'shared/middle.toml'\nc = 3\n[t]\nz = 3\n");
   const Value value = load(file);
   EXPECT_EQ(value, parse("a = 1\nb = 2\nc = 3\nt = {x = 1, y = 2, z = 3}", "expected"));
   EXPECT_EQ(value.find("b")->source().file, (folder / "shared/middle.toml").string());
@@ -93,25 +93,25 @@ TEST(Load, BasesAreMergedUnderTheFile) {
 TEST(Load, OverridesComeLast) {
   const Folder folder;
   folder.write("root.toml", "a = 1\nb = 1\n");
-  const auto file = folder.write("run.toml", "base = 'root.toml'\nb = 2\n");
+  const auto file = folder.write("run.toml", "inherit = 'root.toml'\nb = 2\n");
   const std::vector<std::string> overrides{"b=3", "n.x=1", "b=4"};
   const Value value = load(file, overrides);
   EXPECT_EQ(value, parse("a = 1\nb = 4\nn.x = 1", "expected"));
   EXPECT_EQ(value.find("b")->source().file, "--set b=4");
   EXPECT_EQ(value.find("b")->source().line, 0U);
-  const std::vector<std::string> base{"base=root.toml"};
-  EXPECT_EQ(error_of([&] { (void)load(file, base); }).where(), "--set base=root.toml");
+  const std::vector<std::string> base{"inherit=root.toml"};
+  EXPECT_EQ(error_of([&] { (void)load(file, base); }).where(), "--set inherit=root.toml");
 }
 
 TEST(Load, ACycleNamesTheChain) {
   const Folder folder;
-  const auto a = folder.write("a.toml", "base = 'b.toml'\n");
-  folder.write("b.toml", "x = 1\nbase = './c.toml'\n");
-  folder.write("c.toml", "base = 'a.toml'\n");
+  const auto a = folder.write("a.toml", "inherit = 'b.toml'\n");
+  folder.write("b.toml", "x = 1\ninherit = './c.toml'\n");
+  folder.write("c.toml", "inherit = 'a.toml'\n");
   const Error error = error_of([&] { (void)load(a); });
-  EXPECT_EQ(error.where(), (folder / "./c.toml").string() + ":1:8");
+  EXPECT_EQ(error.where(), (folder / "./c.toml").string() + ":1:11");
   EXPECT_TRUE(has(error, "a.toml -> b.toml -> c.toml -> a.toml"));
-  const auto self = folder.write("self.toml", "base = 'self.toml'\n");
+  const auto self = folder.write("self.toml", "inherit = 'self.toml'\n");
   EXPECT_TRUE(has(error_of([&] { (void)load(self); }), "self.toml -> self.toml"));
 }
 
@@ -122,14 +122,18 @@ TEST(Load, MissingFilesAndWrongBases) {
   EXPECT_EQ(missing.kind(), ErrorKind::config);
   EXPECT_EQ(missing.where(), (folder / "comon.toml").string());
   EXPECT_TRUE(has(missing, "did you mean '" + (folder / "common.toml").string() + "'?"));
-  const auto run = folder.write("run.toml", "a = 1\nbase = 'comon.toml'\n");
+  const auto run = folder.write("run.toml", "a = 1\ninherit = 'comon.toml'\n");
   const Error base = error_of([&] { (void)load(run); });
-  EXPECT_EQ(base.where(), run.string() + ":2:8");
+  EXPECT_EQ(base.where(), run.string() + ":2:11");
   EXPECT_TRUE(has(base, "common.toml"));
   EXPECT_EQ(error_of([&] { (void)load(folder.path()); }).kind(), ErrorKind::config);
-  const auto number = folder.write("number.toml", "base = 3\n");
+  const auto old = folder.write("old.toml", "base = 'common.toml'\n");
+  const Error renamed = error_of([&] { (void)load(old); });
+  EXPECT_EQ(renamed.where(), old.string() + ":1:1");
+  EXPECT_TRUE(has(renamed, "inherit = \"common.toml\""));
+  const auto number = folder.write("number.toml", "inherit = 3\n");
   const Error wrong = error_of([&] { (void)load(number); });
-  EXPECT_EQ(wrong.where(), number.string() + ":1:8");
+  EXPECT_EQ(wrong.where(), number.string() + ":1:11");
   EXPECT_TRUE(has(wrong, "received: integer 3"));
 }
 

@@ -219,7 +219,7 @@ TEST_F(PlanTest, OverridesReachOneArmOrAll) {
 
 TEST_F(PlanTest, AFileMayStandOnAnother) {
   static_cast<void>(folder_.write("base.toml", experiment));
-  const Plan p = plan("base = \"base.toml\"\n[train]\nlearning_rate = 0.5\n");
+  const Plan p = plan("inherit = \"base.toml\"\n[train]\nlearning_rate = 0.5\n");
   EXPECT_EQ(p.runs.size(), 6U);
   EXPECT_DOUBLE_EQ(p.runs[0].config.train.learning_rate, 0.5);
 }

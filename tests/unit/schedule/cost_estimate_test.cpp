@@ -31,7 +31,7 @@ double memory_of(const std::string& more) {
   const auto alone = make_single_process();
   PluginRegistry registry(*alone, PluginRegistry::usual_search({}));
   const Plan plan = make_plan(
-      folder.write("experiment.toml", "base = \"" STET_SOURCE_DIR
+      folder.write("experiment.toml", "inherit = \"" STET_SOURCE_DIR
                                       "/tests/e2e/world.toml\"\n[experiment]\nname = \"memory\"\nseeds = 1\n" +
                                           more),
       {}, registry);

@@ -17,23 +17,9 @@ namespace fs = std::filesystem;
 
 constexpr const char *tokenizer_file = own_model_files[1], *shape_file = own_model_files[2];
 
-/// [model] of a TOML file of ours; the vocabulary is the embedding's.
-ModelConfig read_own_shape(const fs::path& toml, std::int64_t vocabulary) {
-  const config::Value document = config::parse(read_file(toml), toml.string());
-  const config::Value* const table = document.find("model");
-  if (table == nullptr) throw Error(ErrorKind::data, "the file has no [model]").at(toml.string());
-  ModelConfig shape = ModelConfig::schema().read(*table);
-  shape.vocabulary = vocabulary;
-  shape.complete();
-  return shape;
-}
-
-void open_own(const fs::path& folder, const fs::path& toml, at::ScalarType type, ModelFolder& result) {
+void open_own(const fs::path& folder, at::ScalarType type, ModelFolder& result) {
   const TensorFile file = TensorFile::open(folder / single_weights_file);
-  const TensorInfo& embedding = file.require("model.embed_tokens.weight");
-  if (embedding.shape.size() != 2)
-    throw Error(ErrorKind::data, "the embedding is not a matrix").at(file.path().string());
-  result.config = read_own_shape(toml, static_cast<std::int64_t>(embedding.shape[0]));
+  result.config = read_own_shape(folder);
   const ParameterTable table(result.config);
   for (const ParameterInfo& info : table.entries()) {
     const TensorInfo& tensor = file.require(info.name);
@@ -89,24 +75,6 @@ void save_model_folder(const fs::path& folder, const Transformer& model, const a
   write_file_atomically(folder / shape_file, config::to_toml(document));
 }
 
-std::string model_shape_text(const ModelConfig& shape) {
-  config::Value value = ModelConfig::schema().resolve(shape);
-  value.set("vocabulary", shape.vocabulary);
-  return config::to_toml(value);
-}
-
-ModelConfig read_model_shape(const std::string& text, const std::string& where) {
-  config::Value value = config::parse(text, where);
-  const config::Value* const vocabulary = value.find("vocabulary");
-  if (vocabulary == nullptr) throw Error(ErrorKind::data, "the model's shape lacks its vocabulary").at(where);
-  const std::int64_t size = vocabulary->as_integer();
-  value.erase("vocabulary");
-  ModelConfig shape = ModelConfig::schema().read(value);
-  shape.vocabulary = size;
-  shape.complete();
-  return shape;
-}
-
 ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
   ModelFolder result;
   for (const char* name : {"config.json", "generation_config.json", single_weights_file, weights_index_file,
@@ -116,10 +84,8 @@ ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
     result.foreign = read_foreign_config(folder);
     result.config = result.foreign->config;
     result.weights = load_foreign_weights(folder, *result.foreign, ParameterTable(result.config), type);
-  } else if (fs::exists(folder / single_weights_file) && fs::exists(folder / "base.toml")) {
-    open_own(folder, folder / "base.toml", type, result);
-  } else if (fs::exists(folder / single_weights_file) && fs::exists(folder / shape_file)) {
-    open_own(folder, folder / shape_file, type, result);
+  } else if (own_shape_file(folder)) {
+    open_own(folder, type, result);
   } else if (fs::exists(folder / "manifest.json")) {
     open_checkpoint(folder, type, result);
   } else {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stet/hugging_face/foreign_weights.hpp>
+#include <stet/model/own_model.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/text/tokenizer.hpp>
 
@@ -31,9 +32,5 @@ void save_own_weights(const std::filesystem::path& folder, const ParameterTable&
 inline constexpr std::array<const char*, 3> own_model_files = {single_weights_file, "tokenizer.json", "model.toml"};
 void save_model_folder(const std::filesystem::path& folder, const Transformer& model, const at::Tensor& weights,
                        const Tokenizer& tokenizer);
-
-/// The shape as text, for a checkpoint's metadata (key "model"), and back.
-[[nodiscard]] std::string model_shape_text(const ModelConfig& config);
-[[nodiscard]] ModelConfig read_model_shape(const std::string& text, const std::string& where);
 
 }  // namespace stet
