@@ -7,8 +7,8 @@
 #include <stet/comm/communicator.hpp>
 #include <stet/config/document.hpp>
 #include <stet/plan/arms.hpp>
+#include <stet/plan/check/plan_check.hpp>
 #include <stet/plan/plan.hpp>
-#include <stet/plan/plan_check.hpp>
 
 #include <algorithm>
 #include <limits>

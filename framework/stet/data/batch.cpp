@@ -8,10 +8,13 @@
 namespace stet {
 
 TokenSequence tokenize(const Tokenizer& tokenizer, const Example& example, bool loss_on_everything,
-                       std::uint64_t example_index) {
+                       std::uint64_t example_index, SpecialTokens special) {
   TokenSequence sequence;
   sequence.example = example_index;
-  sequence.ids = tokenizer.encode(example.prompt);
+  if (special == SpecialTokens::add)
+    sequence.ids.assign(tokenizer.before_text().begin(), tokenizer.before_text().end());
+  const std::vector<TokenId> prompt = tokenizer.encode(example.prompt);
+  sequence.ids.insert(sequence.ids.end(), prompt.begin(), prompt.end());
   // The first token has nothing before it to be predicted from.
   if (!loss_on_everything)
     sequence.loss_begin = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(sequence.ids.size()));

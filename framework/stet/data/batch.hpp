@@ -30,10 +30,11 @@ struct TokenSequence {
   [[nodiscard]] std::uint64_t loss_tokens() const;
 };
 
-/// ids = encode(prompt) + encode(completion) + end_of_text. The loss acts on the completion and the end token, or on
+/// ids = with `special` what the tokenizer's template puts before a text (a token for its beginning; mostly nothing),
+/// encode(prompt) + encode(completion) + end_of_text. The loss acts on the completion and the end token, or on
 /// all but the first token. Prompt and completion are encoded apart, so that a prompt has the same ids with any answer.
 [[nodiscard]] TokenSequence tokenize(const Tokenizer& tokenizer, const Example& example, bool loss_on_everything,
-                                     std::uint64_t example_index);
+                                     std::uint64_t example_index, SpecialTokens special = SpecialTokens::add);
 
 /// B sequences of N tokens together, of which P are predicted with loss; no padding anywhere.
 struct PackedBatch {

@@ -46,10 +46,11 @@ void cut(const std::vector<TokenId>& ids, std::uint64_t context, std::vector<Tok
 bool tokenize_record(const Tokenizer& tokenizer, const Record& record, std::uint64_t context,
                      std::vector<TokenSequence>& out) {
   STET_ASSERT(context >= 2);
-  TokenSequence sequence = record.kind == RecordKind::messages ? conversation(tokenizer, record.messages)
-                           : record.kind == RecordKind::completion
-                               ? tokenize(tokenizer, {record.prompt, record.completion, 0}, false, 0)
-                               : tokenize(tokenizer, {"", record.text, 0}, true, 0);
+  TokenSequence sequence =
+      record.kind == RecordKind::messages ? conversation(tokenizer, record.messages)
+      : record.kind == RecordKind::completion
+          ? tokenize(tokenizer, {record.prompt, record.completion, 0}, false, 0, SpecialTokens::leave_out)
+          : tokenize(tokenizer, {"", record.text, 0}, true, 0, SpecialTokens::leave_out);
   if (sequence.loss_tokens() == 0) {
     throw Error(ErrorKind::data, "nothing to learn: no token has loss")
         .expected("text that the tokenizer makes tokens of");

@@ -18,16 +18,17 @@ TokenizedSet tokenize_set(std::string name, std::span<const Fact> facts, const T
     const std::size_t at =
         text.find("[X]");  // the same place in the prompt; the subject's words may also stand before it
     STET_ASSERT(at != std::string::npos && example.prompt.compare(at, facts[i].subject.size(), facts[i].subject) == 0);
+    const std::size_t begin = tokenizer.before_text().size();
     const auto length =
-        tokenizer.encode(std::string_view(example.prompt).substr(0, at + facts[i].subject.size())).size();
+        begin + tokenizer.encode(std::string_view(example.prompt).substr(0, at + facts[i].subject.size())).size();
     set.subject_end.push_back(static_cast<std::int32_t>(length) - 1);
     // A space before the subject may be part of its first token: what stands before it is encoded without.
     std::string_view before = std::string_view(example.prompt).substr(0, at);
     while (before.ends_with(' ')) before.remove_suffix(1);
     const std::vector<TokenId> lead = tokenizer.encode(before), &ids = set.sequences.back().ids;
-    std::int32_t same = 0;
-    while (same < set.subject_end.back() && static_cast<std::size_t>(same) < lead.size() &&
-           lead[static_cast<std::size_t>(same)] == ids[static_cast<std::size_t>(same)])
+    auto same = static_cast<std::int32_t>(begin);
+    while (same < set.subject_end.back() && static_cast<std::size_t>(same) - begin < lead.size() &&
+           lead[static_cast<std::size_t>(same) - begin] == ids[static_cast<std::size_t>(same)])
       ++same;
     set.subject_begin.push_back(same);
   }

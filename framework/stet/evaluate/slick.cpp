@@ -86,6 +86,8 @@ Prepared prepare(const SlickRelation& relation, const Tokenizer& tokenizer, cons
       text += shot.prompt + options.answer_lead + shot.answers[0] + options.separator;
     }
     result.blocks.push_back(tokenizer.encode(text));
+    const std::span<const TokenId> before = tokenizer.before_text();
+    result.blocks.back().insert(result.blocks.back().begin(), before.begin(), before.end());
     longest_block = std::max(longest_block, length(result.blocks.back()));
   }
   for (const SlickFact& fact : relation.facts) {

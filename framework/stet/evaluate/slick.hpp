@@ -42,9 +42,8 @@ struct SlickOptions {
   double temperature = 0.5;
   std::int64_t top_k = 40;
   std::uint64_t seed = 1;
-  std::string answer_lead = " ";  ///< between prompt and answer
-  std::string separator =
-      "\n";  ///< after an answer; for a word-level tokenizer, which has no line ends, "<|endoftext|>"
+  std::string answer_lead = " ";    ///< between prompt and answer
+  std::string separator;            ///< after an answer: "\n", or what a model's pre-training had between texts
   std::int64_t max_new_tokens = 0;  ///< 0: the relation's longest accepted answer and two more
 
   /// Twenty samples and no greedy answers, by the always-never rule: two for each of ten prompts. That the paper

@@ -85,7 +85,9 @@ Value inputs_of(const RunConfig& config, const Value& base, const Value& version
   if (const Value* files = base.find("data")->find("files"); files != nullptr)
     inputs.set("data", config::config_hash(config.data.all_files));
   if (const Value* tokenizer = base.find("data")->find("tokenizer")) inputs.set("tokenizer", *tokenizer);
-  if (const Value* shards = base.find("pretrain")->find("shards")) inputs.set("shards", *shards);
+  const Value* pretrain = base.find("pretrain");
+  if (const Value* shards = pretrain != nullptr ? pretrain->find("shards") : nullptr) inputs.set("shards", *shards);
+  if (const Value* given = base.find("base")) inputs.set("base", *given->find("content"));
   for (const auto& [name, facts] : versions.members()) {
     if (const Value* bytes = facts.find("bytes")) inputs.set("plugin " + name, *bytes);
   }
@@ -197,6 +199,11 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     e.run = run_identity_of(e.config);
     e.named_run = run_identity_of(e.config, config::Content::named);
     e.inputs = inputs_of(e.config, e.base, e.versions);
+    if (e.config.base.given() && header.base_models > 1) {
+      throw error_at(*experiment->find("base_models"), "a model from base.folder is one base for all seeds")
+          .expected("experiment.base_models = 1")
+          .received(std::to_string(header.base_models));
+    }
     expanded.push_back(std::move(e));
   }
   std::map<std::string, std::size_t> bases;

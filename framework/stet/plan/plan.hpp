@@ -37,8 +37,8 @@ struct PlannedRun {
   RunConfig config;
   config::Value resolved;  ///< everything that the identity is the hash of
   std::string identity;
-  /// What it is made from, by hashes: "data", "tokenizer", "shards", "plugin NAME" (those from elsewhere than the
-  /// installation).
+  /// What it is made from, by hashes: "data", "tokenizer", "shards", "base", "plugin NAME" (those from elsewhere than
+  /// the installation).
   config::Value inputs = config::Value::table();
   /// The identity but for these: the same for runs that were asked for in the same way and made from other files.
   std::string likeness;

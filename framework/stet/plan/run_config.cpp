@@ -69,13 +69,6 @@ config::IdentitySchema<PretrainConfig> pretrain_schema() {
   return schema;
 }
 
-config::IdentitySchema<PromptConfig> prompt_schema() {
-  config::IdentitySchema<PromptConfig> schema("prompt", "how facts are asked");
-  schema.field("template", &PromptConfig::pattern, every_part,
-               "such as \"Q: {question}\\nA: {answer}\"; empty: the world's own wording");
-  return schema;
-}
-
 config::IdentitySchema<SlickOptions> slick_schema() {
   config::IdentitySchema<SlickOptions> schema("slick", "labelling of facts by few-shot answers");
   schema
@@ -171,20 +164,6 @@ void read_base(const Value& table, RunConfig& config) {
   if (sets == nullptr || sets->find("subjects") == nullptr) config.sets.subjects = Subjects::all;
 }
 
-/// Once {question}, and once {answer} behind it.
-void check_prompt(const Value& table, const PromptConfig& prompt) {
-  if (prompt.pattern.empty()) return;
-  const std::size_t question = prompt.pattern.find("{question}"), answer = prompt.pattern.find("{answer}");
-  const bool once = question != std::string::npos && answer != std::string::npos && question < answer &&
-                    prompt.pattern.find("{question}", question + 1) == std::string::npos &&
-                    prompt.pattern.find("{answer}", answer + 1) == std::string::npos;
-  if (once) return;
-  throw error_at(*table.find("prompt")->find("template"), "prompt.template has no place for question and answer")
-      .expected("{question} once, and {answer} once behind it")
-      .received("'" + prompt.pattern + "'")
-      .hint("template = \"Q: {question}\\nA: {answer}\"");
-}
-
 std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, const std::vector<PhaseConfig>& phases) {
   std::vector<PluginUse> uses;
   const Value* tables = root.find(kind);
@@ -251,7 +230,7 @@ RunConfig read_run_config(const Value& table) {
         .expected("data.tokenizer with world = \"entity-questions\" alone");
   }
   if (config.base.given()) read_base(table, config);
-  check_prompt(table, config.prompt);
+  if (config.prompt.given()) config.prompt.check(*table.find("prompt")->find("template"));
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");
   const std::vector<std::string> trainable = {"known", "unknown"};

@@ -6,6 +6,7 @@
 #include <stet/evaluate/slick.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/plan/base_folder.hpp>
+#include <stet/plan/prompt_config.hpp>
 #include <stet/plan/sets_config.hpp>
 #include <stet/train/train_options.hpp>
 #include <stet/world/entity_questions_world.hpp>
@@ -28,12 +29,6 @@ struct DataConfig {
   /// EntityQuestions: hash of each file, by name, as the plan found them (InputContent); of those that a base depends
   /// on, and of all.
   config::Value base_files, all_files;
-};
-
-/// How a fact is asked in fine-tuning, in scoring and by SLiCK.
-struct PromptConfig {
-  /// With {question}, the world's own question, and after it {answer}; empty: as the world words it.
-  std::string pattern;
 };
 
 struct PretrainConfig {

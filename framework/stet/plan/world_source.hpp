@@ -13,9 +13,13 @@ namespace stet {
 
 /// Throws Error (data) for EntityQuestions whose files cannot be read.
 [[nodiscard]] World make_world(const DataConfig& data);
+/// With the facts asked as [prompt] says.
+[[nodiscard]] World make_world(const RunConfig& config);
 
 /// The world's own, or data.tokenizer.
 [[nodiscard]] Tokenizer make_tokenizer(const DataConfig& data, const World& world);
+/// The same, or that of base.folder.
+[[nodiscard]] Tokenizer make_tokenizer(const RunConfig& config, const World& world);
 
 /// The worlds of an experiment's tasks, each made once: arms differ in few ways from each other.
 class Worlds {
@@ -24,7 +28,7 @@ class Worlds {
   [[nodiscard]] const World& of(const RunConfig& config);
 
  private:
-  std::map<std::string, std::unique_ptr<const World>> worlds_;  // by the hash of [data]
+  std::map<std::string, std::unique_ptr<const World>> worlds_;  // by the hash of [data] and [prompt]
 };
 
 }  // namespace stet

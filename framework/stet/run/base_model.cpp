@@ -11,6 +11,7 @@
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/plan/pretraining_data.hpp>
+#include <stet/run/given_base.hpp>
 #include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/metrics_log.hpp>
 #include <stet/run/record/model_folder.hpp>
@@ -31,8 +32,9 @@ namespace stet {
 
 namespace {
 
-Transformer make_model(ModelConfig shape, const Tokenizer& tokenizer) {
-  shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
+Transformer make_model(const RunConfig& config, const Tokenizer& tokenizer) {
+  ModelConfig shape = config.model;
+  if (!config.base.given()) shape.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
   return Transformer(shape);
 }
 
@@ -141,9 +143,9 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
 
 }  // namespace
 
-BaseModel untrained_base(const World& world, const DataConfig& data, ModelConfig shape) {
-  Tokenizer tokenizer = make_tokenizer(data, world);
-  Transformer model = make_model(shape, tokenizer);
+BaseModel untrained_base(const World& world, const RunConfig& config) {
+  Tokenizer tokenizer = make_tokenizer(config, world);
+  Transformer model = make_model(config, tokenizer);
   at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
   Recall knowledge(world.base_facts().size(), std::vector<bool>(1, true));
   return {std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
@@ -151,9 +153,10 @@ BaseModel untrained_base(const World& world, const DataConfig& data, ModelConfig
 
 void train_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder,
                 Communicator& communicator, const ProgressSink& progress) {
+  if (base.config.base.given()) return adopt_base(base, folder, communicator);
   const TaskStopwatch watch;
-  const Tokenizer tokenizer = make_tokenizer(base.config.data, world);
-  const Transformer model = make_model(base.config.model, tokenizer);
+  const Tokenizer tokenizer = make_tokenizer(base.config, world);
+  const Transformer model = make_model(base.config, tokenizer);
   const std::uint64_t seed = base.config.pretrain.seed + static_cast<std::uint64_t>(base.index);
   at::Tensor weights = initial_values(model.table(), model.config(), seed, at::kFloat);
   Trainer trainer(model, weights, base.config.pretrain.train, communicator);
@@ -258,8 +261,9 @@ std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const World& world
         .at(made_from.string())
         .expected("what the experiment says of data, model and pre-training");
   }
+  if (base.config.base.given()) return read_given_base(base, world, folder);
   Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
-  Transformer model = make_model(base.config.model, tokenizer);
+  Transformer model = make_model(base.config, tokenizer);
   const TensorFile file = TensorFile::open(folder / "model.safetensors");
   at::Tensor weights = at::empty({model.table().total()}, at::kFloat);
   for (std::size_t i = 0; i < model.table().size(); ++i) {

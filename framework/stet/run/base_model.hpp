@@ -1,4 +1,5 @@
-// The base model of an experiment: pre-trained from its world's text, certified, cached by hash.
+// The base model of an experiment: pre-trained from its world's text, certified, cached by hash; or one that others
+// trained ([base]), which is looked at once and read where it lies.
 #pragma once
 
 #include <stet/model/transformer.hpp>
@@ -26,12 +27,12 @@ struct BaseModel {
   std::string certification;  ///< Table 0, Markdown
 };
 
-/// A base of random weights that is said to know every fact; model.vocabulary is the tokenizer's. For who asks what
-/// sets a run would draw or what it would cost, before anything is trained.
-[[nodiscard]] BaseModel untrained_base(const World& world, const DataConfig& data, ModelConfig model);
+/// A base of random weights that is said to know every fact; its vocabulary is the tokenizer's, or with [base] the
+/// folder's. For who asks what sets a run would draw or what it would cost, before anything is trained.
+[[nodiscard]] BaseModel untrained_base(const World& world, const RunConfig& config);
 
-/// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it. `world`: that of
-/// `base.config`. Throws Stopped.
+/// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it; with [base] reads
+/// it, and writes what it is. `world`: that of `base.config`. Throws Stopped.
 void train_base(const PlannedBase& base, const World& world, const std::filesystem::path& folder,
                 Communicator& communicator, const ProgressSink& progress);
 

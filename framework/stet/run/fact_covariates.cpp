@@ -26,7 +26,8 @@ std::vector<double> score_names(const BaseModel& base, TokenizedSet set, const W
     std::string before = wording.substr(0, wording.find("[X]"));
     while (before.ends_with(' ')) before.pop_back();  // a byte-level name's first token has the space
     TokenSequence& sequence = set.sequences[i];
-    const auto begin = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(base.tokenizer.encode(before).size()));
+    const std::size_t lead = base.tokenizer.before_text().size() + base.tokenizer.encode(before).size();
+    const auto begin = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(lead));
     const auto end = static_cast<std::uint32_t>(set.subject_end[i]) + 1;
     if (begin >= end) continue;
     sequence.loss_begin = begin;

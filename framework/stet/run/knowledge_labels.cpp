@@ -95,8 +95,10 @@ std::vector<SlickRelation> slick_questions(const World& world) {
   return relations;
 }
 
-SlickOptions slick_options(SlickOptions protocol, const World& world) {
-  protocol.separator = end_of_text_token;  // what pre-training puts between texts
+SlickOptions slick_options(const RunConfig& config, const World& world) {
+  SlickOptions protocol = config.slick;
+  if (protocol.separator.empty())  // what our pre-training puts between texts; what others' models know from prompts
+    protocol.separator = config.base.given() ? "\n" : std::string(end_of_text_token);
   protocol.answer_lead = parse_template(world.relations().at(0).probe).answer_lead;
   return protocol;
 }
@@ -105,7 +107,7 @@ void label_facts(const PlannedLabels& labels, const BaseModel& base, const World
                  const std::filesystem::path& folder, Communicator& communicator, const ProgressSink& progress) {
   const TaskStopwatch watch;
   const std::vector<SlickRelation> relations = slick_questions(world);
-  const SlickOptions options = slick_options(labels.config.slick, world);
+  const SlickOptions options = slick_options(labels.config, world);
   bool advanced = false;  // since the last checkpoint
   const auto report = [&](double share) {
     advanced = true;

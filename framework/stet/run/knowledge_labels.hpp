@@ -11,8 +11,8 @@
 
 namespace stet {
 
-/// The protocol with this world's lead and separator.
-[[nodiscard]] SlickOptions slick_options(SlickOptions protocol, const World& world);
+/// The experiment's protocol, with the lead of its world's answers and, where it names none, a separator.
+[[nodiscard]] SlickOptions slick_options(const RunConfig& config, const World& world);
 
 /// Collective. Labels the base facts and the new facts of `world` (that of `labels.config`) and writes
 /// labels.safetensors, slick.md and finished.json into `folder`. Shots come from the world's development facts; a world

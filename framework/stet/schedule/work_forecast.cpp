@@ -100,8 +100,8 @@ WorkForecast::WorkForecast(const Plan& plan, const Workspace& workspace, std::st
     : session_(std::move(session)) {
   for (PlannedTask& task : workspace.tasks(plan)) {
     const RunConfig& config = *task.config;
-    const std::string size =
-        fmt::format("{} x {}, {} epochs", config.model.width, config.model.layers, config.pretrain.epochs);
+    const std::string size = fmt::format("{} x {}, {} epochs", config.model.width, config.model.layers,
+                                         config.base.given() ? 0 : config.pretrain.epochs);
     const bool copied = task.run != nullptr && !task::finished(task.folder) && workspace.finished_elsewhere(*task.run);
     tasks_.push_back({.kind = task.kind,
                       .identity = std::move(task.identity),

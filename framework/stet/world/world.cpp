@@ -149,4 +149,13 @@ Tokenizer World::make_tokenizer() const {
              : train_byte_level_bpe(content_.vocabulary_text, content_.vocabulary_size);
 }
 
+World World::with_probes(std::vector<std::string> probes) && {
+  STET_ASSERT(probes.size() == content_.relations.size());
+  for (std::size_t r = 0; r < probes.size(); ++r) {
+    static_cast<void>(parse_template(probes[r]));
+    content_.relations[r].probe = std::move(probes[r]);
+  }
+  return std::move(*this);
+}
+
 }  // namespace stet

@@ -87,6 +87,10 @@ class World {
   [[nodiscard]] const std::vector<std::string>& vocabulary_text() const { return content_.vocabulary_text; }
   [[nodiscard]] Tokenizer make_tokenizer() const;
 
+  /// The same world, in which the facts of relation r are asked by `probes[r]`. Throws Error (data) as
+  /// parse_template().
+  [[nodiscard]] World with_probes(std::vector<std::string> probes) &&;
+
  private:
   void set_frequencies();
 

@@ -95,7 +95,7 @@ TEST(ModelFolderTest, OurOwnFolders) {
 
 TEST(ModelFolderTest, WhatARunKeepsIsReadBack) {
   ModelConfig config = small();
-  const Tokenizer tokenizer = make_world({}).make_tokenizer();
+  const Tokenizer tokenizer = make_world(DataConfig{}).make_tokenizer();
   config.vocabulary = static_cast<std::int64_t>(tokenizer.vocabulary_size());
   const Transformer model(config);
   const at::Tensor weights = initial_values(model.table(), config, 3, at::kFloat);

@@ -20,16 +20,17 @@ class RunExamplesTest : public ::testing::Test {
   }
   /// Its world is world_ from then on.
   BaseModel base(std::int64_t context, double frequency_exponent = 0) {
-    ModelConfig shape;
+    RunConfig config;
+    ModelConfig& shape = config.model;
     shape.width = 8;
     shape.layers = 1;
     shape.heads = 2;
     shape.feed_forward = 8;
     shape.context = context;
-    DataConfig config = data();
-    config.synthetic.frequency_exponent = frequency_exponent;
+    config.data = data();
+    config.data.synthetic.frequency_exponent = frequency_exponent;
     world_ = make_world(config);
-    return untrained_base(*world_, config, shape);
+    return untrained_base(*world_, config);
   }
   std::vector<TokenizedSet> sets(const BaseModel& base) const {
     std::vector<TokenizedSet> result;

@@ -34,13 +34,13 @@ class RunSetsTest : public ::testing::Test {
   /// Of the present options.
   const World& world() { return worlds_.of(run_.config); }
   BaseModel base() {
-    ModelConfig shape;
+    ModelConfig& shape = run_.config.model;
     shape.width = 16;
     shape.layers = 1;
     shape.heads = 2;
     shape.feed_forward = 16;
     shape.context = 32;
-    return untrained_base(world(), run_.config.data, shape);
+    return untrained_base(world(), run_.config);
   }
 
   RunSets make(const BaseModel& base, const KnowledgeLabels* labels = nullptr) {

@@ -5,9 +5,9 @@
 #include <stet/cli/child_process.hpp>
 #include <stet/cli/workers.hpp>
 #include <stet/config/document.hpp>
-#include <stet/plan/data_present.hpp>
-#include <stet/plan/plan_check.hpp>
-#include <stet/plan/shards_check.hpp>
+#include <stet/plan/check/data_present.hpp>
+#include <stet/plan/check/plan_check.hpp>
+#include <stet/plan/check/shards_check.hpp>
 #include <stet/schedule/cost_estimate.hpp>
 #include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>
@@ -35,8 +35,10 @@ void print_costs(const Options& options, const Plan& plan, const Workspace& work
   for (const WorkLeft& of : estimate.left) labels += of.labels, any_base = any_base || of.base > 0;
   print_shown("  model: {} parameters; memory of one process about {}\n",
               format_count(static_cast<double>(estimate.first_base.parameters)), format_bytes(estimate.memory_bytes));
-  print_shown("  speed, measured now on one core: pre-training {} tokens/s, fine-tuning {} tokens/s\n",
-              format_count(estimate.first_base.tokens_per_second), format_count(estimate.first.tokens_per_second));
+  const double pretraining = estimate.first_base.tokens_per_second;  // 0: of a base that is given
+  print_shown("  speed, measured now on one core: {}fine-tuning {} tokens/s\n",
+              pretraining > 0 ? fmt::format("pre-training {} tokens/s, ", format_count(pretraining)) : "",
+              format_count(estimate.first.tokens_per_second));
   if (!plan.labels.empty())
     print_shown("  labels (SLiCK): {} of processor time for those that are left\n", format_duration(labels));
   print_shown(
@@ -76,8 +78,8 @@ int plan_command(const Options& options, Session& session) {
       for (const auto& [key, value] : arm.members()) named.set(key, value);
       arms.items().push_back(std::move(named));
     }
-    for (const char* key : {"data", "model", "pretrain", "sets", "train", "evaluate", "checkpoint", "phase",
-                            "regularizer", "freeze", "probe", "sweep"}) {
+    for (const char* key : {"data", "prompt", "base", "model", "pretrain", "sets", "train", "evaluate", "checkpoint",
+                            "phase", "regularizer", "freeze", "probe", "sweep"}) {
       all.erase(key);
     }
     all.set("arm", arms);
@@ -91,7 +93,9 @@ int plan_command(const Options& options, Session& session) {
   print_shown("  base models: {} ({} finished)\n", status.bases, status.bases_finished);
   for (const PlannedBase& base : plan.bases) {
     print_shown("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10),
-                task::finished(workspace.base_folder(base)) ? "finished" : "to train");
+                task::finished(workspace.base_folder(base)) ? "finished"
+                : base.config.base.given()                  ? "to read from " + base.config.base.folder
+                                                            : "to train");
   }
   print_shown("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
   for (const PlannedRun& run : plan.runs) {

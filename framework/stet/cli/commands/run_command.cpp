@@ -7,10 +7,10 @@
 #include <stet/cli/display.hpp>
 #include <stet/cli/published_results.hpp>
 #include <stet/cli/workers.hpp>
-#include <stet/plan/data_present.hpp>
-#include <stet/plan/plan_check.hpp>
-#include <stet/plan/shards_check.hpp>
-#include <stet/plan/table_check.hpp>
+#include <stet/plan/check/data_present.hpp>
+#include <stet/plan/check/plan_check.hpp>
+#include <stet/plan/check/shards_check.hpp>
+#include <stet/plan/check/table_check.hpp>
 #include <stet/report/render/render.hpp>
 #include <stet/schedule/changed_inputs.hpp>
 #include <stet/schedule/ensemble.hpp>

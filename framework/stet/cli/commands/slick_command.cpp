@@ -2,8 +2,8 @@
 
 #include <stet/base/shown.hpp>
 #include <stet/cli/display.hpp>
-#include <stet/plan/data_present.hpp>
-#include <stet/plan/plan_check.hpp>
+#include <stet/plan/check/data_present.hpp>
+#include <stet/plan/check/plan_check.hpp>
 #include <stet/run/knowledge_labels.hpp>
 #include <stet/schedule/worker.hpp>
 

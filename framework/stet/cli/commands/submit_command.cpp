@@ -13,9 +13,9 @@
 #include <stet/batch/slurm.hpp>
 #include <stet/batch/submission.hpp>
 #include <stet/cli/child_process.hpp>
-#include <stet/plan/data_present.hpp>
-#include <stet/plan/plan_check.hpp>
-#include <stet/plan/shards_check.hpp>
+#include <stet/plan/check/data_present.hpp>
+#include <stet/plan/check/plan_check.hpp>
+#include <stet/plan/check/shards_check.hpp>
 #include <stet/schedule/cost_estimate.hpp>
 #include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>

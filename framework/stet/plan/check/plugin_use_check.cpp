@@ -1,4 +1,4 @@
-#include <stet/plan/plugin_use_check.hpp>
+#include <stet/plan/check/plugin_use_check.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/plan/sets_config.hpp>

@@ -1,4 +1,4 @@
-#include <stet/plan/shards_check.hpp>
+#include <stet/plan/check/shards_check.hpp>
 
 #include <stet/data/shard_set.hpp>
 #include <stet/plan/content_stamps.hpp>

@@ -1,4 +1,4 @@
-#include <stet/plan/table_check.hpp>
+#include <stet/plan/check/table_check.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>

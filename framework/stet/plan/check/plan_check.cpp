@@ -1,13 +1,13 @@
-#include <stet/plan/plan_check.hpp>
+#include <stet/plan/check/plan_check.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/evaluate/evaluation.hpp>
+#include <stet/plan/check/plugin_use_check.hpp>
+#include <stet/plan/check/table_check.hpp>
 #include <stet/plan/eligible_facts.hpp>
-#include <stet/plan/plugin_use_check.hpp>
 #include <stet/plan/pretraining_data.hpp>
-#include <stet/plan/table_check.hpp>
 #include <stet/plan/world_source.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/world/fact_sets.hpp>
@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace stet {
@@ -71,11 +72,11 @@ class KnownWorlds {
  public:
   const KnownWorld& of(const RunConfig& config) {
     const World& world = worlds_.of(config);
-    std::unique_ptr<KnownWorld>& made = made_[&world];
+    std::unique_ptr<KnownWorld>& made = made_[{&world, config.base.folder}];
     if (made != nullptr) return *made;
-    const bool known = config.data.world == WorldKind::synthetic || !config.data.tokenizer.empty();
-    Tokenizer tokenizer =
-        known ? make_tokenizer(config.data, world) : make_word_level(std::vector<std::string>{"word"});
+    const bool known =
+        config.data.world == WorldKind::synthetic || !config.data.tokenizer.empty() || config.base.given();
+    Tokenizer tokenizer = known ? make_tokenizer(config, world) : make_word_level(std::vector<std::string>{"word"});
     Recall all(world.base_facts().size(), std::vector<bool>(1, true));
     made = std::make_unique<KnownWorld>(KnownWorld{world, std::move(tokenizer), std::move(all), known});
     return *made;
@@ -83,7 +84,7 @@ class KnownWorlds {
 
  private:
   Worlds worlds_;
-  std::map<const World*, std::unique_ptr<KnownWorld>> made_;
+  std::map<std::pair<const World*, std::string>, std::unique_ptr<KnownWorld>> made_;
 };
 
 /// One arm at one sweep point.
@@ -100,7 +101,8 @@ class ArmCheck {
 
   void check(PluginRegistry& registry) {
     model();
-    check_optimizer(config_.pretrain.train, {"pretrain", "train", "micro_shards"}, "pretrain.train");
+    if (!config_.base.given())
+      check_optimizer(config_.pretrain.train, {"pretrain", "train", "micro_shards"}, "pretrain.train");
     check_optimizer(config_.train, {"train", "micro_shards"}, "train");
     sets();
     schedules();
@@ -119,7 +121,7 @@ class ArmCheck {
   }
 
   void model() {
-    model_.vocabulary = static_cast<std::int64_t>(known_.tokenizer.vocabulary_size());
+    if (!config_.base.given()) model_.vocabulary = static_cast<std::int64_t>(known_.tokenizer.vocabulary_size());
     try {
       model_.complete();
     } catch (const Error& error) {
@@ -183,7 +185,7 @@ class ArmCheck {
   }
 
   void schedules() const {
-    const std::int64_t sequences = pretraining_sequences();
+    const std::int64_t sequences = config_.base.given() ? 0 : pretraining_sequences();
     if (sequences > 0) {
       check_schedule(config_.pretrain.train, sequences, config_.pretrain.epochs, "pre-training", "pretrain.train",
                      {"pretrain", "train", "warmup_steps"}, {"pretrain", "train", "schedule"});

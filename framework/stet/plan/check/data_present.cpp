@@ -1,4 +1,4 @@
-#include <stet/plan/data_present.hpp>
+#include <stet/plan/check/data_present.hpp>
 
 #include <stet/world/entity_questions_world.hpp>
 

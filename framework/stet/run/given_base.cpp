@@ -1,0 +1,68 @@
+#include <stet/run/given_base.hpp>
+
+#include <stet/base/clock.hpp>
+#include <stet/base/error.hpp>
+#include <stet/base/fault.hpp>
+#include <stet/base/file/contained_path.hpp>
+#include <stet/base/files.hpp>
+#include <stet/base/shown.hpp>
+#include <stet/config/document.hpp>
+#include <stet/run/record/model_folder.hpp>
+#include <stet/run/record/task_record.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace stet {
+
+namespace {
+
+/// The weights as [base] has them, where they lie.
+at::Tensor read_given(const BaseConfig& base, const ModelConfig& shape) {
+  const ModelFolder model = open_model_folder(base.folder);
+  if (!(model.config == shape)) {
+    throw Error(ErrorKind::data, "the model's folder has changed since the experiment was planned").at(base.folder);
+  }
+  return base.weights == BaseWeights::bfloat16 ? model.weights.to(at::kBFloat16).to(at::kFloat) : model.weights;
+}
+
+}  // namespace
+
+void adopt_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator) {
+  const TaskStopwatch watch;
+  collectively(communicator, [&] {
+    if (communicator.rank() != 0) return;
+    const BaseConfig& given = base.config.base;
+    const ParameterTable table(base.config.model);
+    const at::Tensor weights = read_given(given, base.config.model);
+    if (!at::isfinite(weights).all().item<bool>()) {
+      throw Error(ErrorKind::data, "the model's weights are not all numbers")
+          .at(given.folder)
+          .hint("stet model verify names a folder's tensors");
+    }
+    const Tokenizer tokenizer = base_tokenizer(given.folder);
+    write_file_atomically(
+        folder / "certification.md",
+        fmt::format("{}: {} parameters in {} tensors, {} tokens, texts end with {}; weights in {}; content {}.\n",
+                    markdown_text(std::filesystem::path(given.folder).filename().string()), table.total(), table.size(),
+                    tokenizer.vocabulary_size(), markdown_text(tokenizer.token(tokenizer.end_of_text())),
+                    given.weights == BaseWeights::bfloat16 ? "bfloat16" : "float32", given.content));
+    write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
+    fault_point("base.record");
+    task::mark_finished(folder, watch.spent(), communicator.size(), "");
+  });
+}
+
+std::unique_ptr<BaseModel> read_given_base(const PlannedBase& base, const World& world,
+                                           const std::filesystem::path& folder) {
+  Transformer model(base.config.model);
+  at::Tensor weights = read_given(base.config.base, model.config());
+  // Which of the world's facts it knows is asked by SLiCK alone.
+  Recall knowledge(world.base_facts().size());
+  return std::make_unique<BaseModel>(BaseModel{base_tokenizer(base.config.base.folder), std::move(model),
+                                               std::move(weights), std::move(knowledge),
+                                               read_file(stays_within(folder, folder / "certification.md"))});
+}
+
+}  // namespace stet

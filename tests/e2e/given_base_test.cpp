@@ -1,0 +1,168 @@
+// [base] folder: an experiment that starts from a model which somebody else trained. Here: an exported base of our own.
+#include "program.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace stet::e2e {
+namespace {
+
+/// The shares of the categories do not matter here: the tiny base knows little.
+const std::string text = R"(
+[experiment]
+name = "given"
+seeds = 2
+[data]
+world = "synthetic"
+[data.synthetic]
+entities = 40
+relations = 2
+answers_min = 8
+answers_max = 12
+countries = 8
+first_names = 12
+last_names = 16
+new_entities = 12
+[base]
+folder = "models/stranger"
+[slick]
+prompts = 1
+shots = 0
+samples = 2
+separator = "<|endoftext|>"
+[sets]
+labels = "slick"
+categories = ["HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown"]
+known = 10
+unknown = 8
+held = 12
+validation = 6
+[train]
+batch_size = 8
+learning_rate = 1e-3
+[[phase]]
+name = "format"
+sets = ["known"]
+[[phase]]
+name = "facts"
+sets = ["known", "unknown"]
+epochs = 2
+[[arm]]
+name = "sft"
+[[arm]]
+name = "self_distillation"
+[arm.regularizer.self_distillation]
+phases = ["facts"]
+teacher = "format"
+[table]
+title = "A base from a folder"
+[[table.column]]
+label = "Unknown"
+set = "unknown"
+[[table.column]]
+label = "Forgetting"
+set = "held"
+measure = "forgetting"
+)";
+
+class GivenBaseTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    source_ = new Folder;
+    Outcome made = stet(source_->path(), {"run", STET_SOURCE_DIR "/tests/e2e/miniature.toml", "--bases-only"});
+    if (made.code == 0)
+      made = stet(source_->path(), {"export", find_all(*source_ / "runs", "base.toml").front().parent_path().string(),
+                                    (*source_ / "stranger").string()});
+    made_ = new Outcome(made);
+  }
+  static void TearDownTestSuite() {
+    delete made_;
+    delete source_;
+  }
+  void SetUp() override {
+    ASSERT_TRUE(ended_with(*made_, 0));
+    fs::create_directory(folder_ / "models");
+    fs::copy(*source_ / "stranger", folder_ / "models/stranger");
+    write(folder_ / "e.toml", text);
+  }
+
+  Outcome run(Words words) {
+    words.insert(words.begin() + 1, "e.toml");
+    return stet(folder_.path(), words);
+  }
+  std::size_t finished() const { return find_all(folder_ / "runs/given/runs", "finished.json").size(); }
+
+  static inline Folder* source_ = nullptr;
+  static inline Outcome* made_ = nullptr;
+  Folder folder_;
+};
+
+TEST_F(GivenBaseTest, IsLabelledFineTunedAndTabled) {
+  const Outcome plan = run({"plan"});
+  ASSERT_TRUE(ended_with(plan, 0));
+  EXPECT_TRUE(has(plan.out, "to read from"));
+  const Outcome all = run({"run", "--jobs", "2"});
+  ASSERT_TRUE(ended_with(all, 0));
+  EXPECT_TRUE(has(all.out, "A base from a folder"));
+  EXPECT_EQ(finished(), 4U);
+  // Where it lies does not matter, what it holds does.
+  fs::rename(folder_ / "models/stranger", folder_ / "moved");
+  ASSERT_TRUE(ended_with(run({"run", "--set", "base.folder=\"moved\""}), 0));
+  EXPECT_EQ(finished(), 4U);
+  EXPECT_TRUE(ended_with(run({"run"}), 2));
+  fs::create_directory(folder_ / "elsewhere");
+  fs::rename(folder_ / "moved", folder_ / "elsewhere/moved");
+  const Words there = {"run", "e.toml", "--set", "base.folder=\"moved\""};
+  ASSERT_TRUE(ended_with(stet(folder_.path(), there, {{"STET_MODELS", (folder_ / "elsewhere").string()}}), 0));
+  EXPECT_EQ(finished(), 4U);
+}
+
+TEST_F(GivenBaseTest, ARunThatKeptItsModelCanBeABase) {
+  ASSERT_TRUE(ended_with(run({"run", "--set", "checkpoint.keep_weights=true", "--set", "experiment.seeds=1"}), 0));
+  const fs::path first = find_all(folder_ / "runs/given/runs", "model.safetensors").front().parent_path();
+  const Outcome next =
+      run({"run", "--out", "next", "--set", "base.folder=\"" + first.string() + "\"", "--set", "experiment.seeds=1"});
+  ASSERT_TRUE(ended_with(next, 0));
+  const fs::path without = find_all(folder_ / "next/given/runs", "run.toml").front().parent_path();
+  const Outcome refused = run({"plan", "--set", "base.folder=\"" + without.string() + "\""});
+  EXPECT_TRUE(ended_with(refused, 3));
+  EXPECT_TRUE(has(refused.err, "checkpoint.keep_weights=true"));
+}
+
+TEST_F(GivenBaseTest, OtherWeightsAreAnotherBase) {
+  ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
+  std::string bytes = read(folder_ / "models/stranger/model.safetensors");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write(folder_ / "models/stranger/model.safetensors", bytes);
+  ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
+  EXPECT_EQ(find_all(folder_ / "runs/.bases", "base.toml").size(), 2U);
+  EXPECT_EQ(finished(), 4U);
+}
+
+TEST_F(GivenBaseTest, WhatItCannotMeanIsRefused) {
+  const auto refused = [this](const std::string& assignment, int code, const std::string& part) {
+    const Outcome outcome = run({"plan", "--set", assignment});
+    EXPECT_TRUE(ended_with(outcome, code)) << assignment;
+    EXPECT_TRUE(has(outcome.err, part)) << assignment;
+  };
+  refused("model.width=8", 2, "[model] has no meaning beside [base]");
+  refused("pretrain.epochs=8", 2, "[pretrain] has no meaning beside [base]");
+  refused("base.folder=\"nowhere\"", 2, "names a folder that is not there");
+  refused("base.folder=\"models\"", 3, "holds no model");
+  refused("sets.labels=\"recall\"", 2, "sets.labels = \"slick\"");
+  refused("experiment.base_models=2", 2, "experiment.base_models = 1");
+  refused("prompt.template=\"{answer}\"", 2, "{question} once, and {answer} once behind it");
+  fs::remove(folder_ / "models/stranger/tokenizer.json");
+  refused("experiment.seeds=1", 3, "has no tokenizer.json");
+}
+
+TEST_F(GivenBaseTest, ATemplateAsksOtherwise) {
+  ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
+  ASSERT_TRUE(ended_with(
+      run({"run", "--set", "experiment.seeds=1", "--set", "prompt.template=\"{question} {question2} {answer}\""}), 0));
+  EXPECT_EQ(finished(), 4U);
+}
+
+}  // namespace
+}  // namespace stet::e2e
