@@ -128,8 +128,8 @@ std::string read_text(const fs::path& file, const Value* base) {
   }
 }
 
-/// `chain` holds the files that led here, `base` the value that named this one. `inherit` and not `base`: [base] is what an
-/// experiment starts from.
+/// `chain` holds the files that led here, `base` the value that named this one. `inherit` and not `base`: [base] is
+/// what an experiment starts from.
 Value load_file(const fs::path& file, std::vector<fs::path>& chain, const Value* base) {
   std::error_code failed;  // a name that is too long, say: reading it will tell
   fs::path identity = fs::weakly_canonical(file, failed);

@@ -36,8 +36,9 @@ void InputContent::fill_base(RunConfig& config) {
       content = read.content;
     });
     shape = communicator_.broadcast_text(shape, 0);
-    found = bases_.emplace(folder, BaseFolder{read_model_shape(shape, folder), communicator_.broadcast_text(content, 0)})
-                .first;
+    found =
+        bases_.emplace(folder, BaseFolder{read_model_shape(shape, folder), communicator_.broadcast_text(content, 0)})
+            .first;
   }
   config.model = found->second.shape;
   config.base.content = found->second.content;
