@@ -101,6 +101,8 @@ std::string obstacle(const ModelConfig& c) {
   if (c.norm == Norm::layer && !(c.qkv_bias && c.linear_bias)) return "layer norm without biases in all linear layers";
   if (c.norm == Norm::layer && (c.kv_heads != c.heads || c.head_width * c.heads != c.width))
     return "grouped queries, or heads that are not width / heads wide, with layer norm";
+  if (c.query_key_norm != QueryKeyNorm::none || c.norm_after || c.unrotated_every != 0)
+    return "norms or unrotated blocks in another combination than that of Qwen3, OLMo-2 or SmolLM3";
   if (c.rope_scaling.factor != 1) return "scaled rotary positions outside Llama's shape";
   return "biases of some linear layers alone";
 }
@@ -140,6 +142,15 @@ std::optional<std::string> foreign_architecture_of(const ModelConfig& c) {
   const bool llama_like = c.positions == Positions::rotary && c.norm == Norm::rms &&
                           c.activation == Activation::swiglu && !c.parallel_residual && c.rope_share == 1.0;
   const bool unscaled = c.rope_scaling.factor == 1;
+  const bool plain = c.query_key_norm == QueryKeyNorm::none && !c.norm_after && c.unrotated_every == 0;
+  if (llama_like && !plain) {
+    if (c.qkv_bias || c.linear_bias || !unscaled) return std::nullopt;
+    if (c.query_key_norm == QueryKeyNorm::head && !c.norm_after && c.unrotated_every == 0) return "qwen3";
+    if (c.query_key_norm == QueryKeyNorm::whole && c.norm_after && c.unrotated_every == 0) return "olmo2";
+    if (c.query_key_norm == QueryKeyNorm::none && !c.norm_after) return "smollm3";
+    return std::nullopt;
+  }
+  if (!plain) return std::nullopt;
   if (llama_like && c.qkv_bias == c.linear_bias) return "llama";
   if (llama_like && c.qkv_bias && unscaled) return "qwen2";
   const bool gpt_like = c.norm == Norm::layer && c.activation != Activation::swiglu && c.qkv_bias && c.linear_bias &&
@@ -152,10 +163,10 @@ std::optional<std::string> foreign_architecture_of(const ModelConfig& c) {
 std::string foreign_config_json(const std::string& architecture, const ModelConfig& c, at::ScalarType type,
                                 std::optional<std::int64_t> end_of_text) {
   using Json = nlohmann::ordered_json;
-  static const std::map<std::string, const char*> classes = {{"llama", "LlamaForCausalLM"},
-                                                             {"qwen2", "Qwen2ForCausalLM"},
-                                                             {"gpt2", "GPT2LMHeadModel"},
-                                                             {"gpt_neox", "GPTNeoXForCausalLM"}};
+  static const std::map<std::string, const char*> classes = {
+      {"llama", "LlamaForCausalLM"},     {"qwen2", "Qwen2ForCausalLM"},     {"qwen3", "Qwen3ForCausalLM"},
+      {"olmo2", "Olmo2ForCausalLM"},     {"smollm3", "SmolLM3ForCausalLM"}, {"gpt2", "GPT2LMHeadModel"},
+      {"gpt_neox", "GPTNeoXForCausalLM"}};
   Json json{{"architectures", {classes.at(architecture)}}, {"model_type", architecture}, {"vocab_size", c.vocabulary}};
   const char* const gelu = c.activation == Activation::gelu_erf ? "gelu" : "gelu_new";
   if (architecture == "gpt2") {
@@ -187,7 +198,15 @@ std::string foreign_config_json(const std::string& architecture, const ModelConf
                    {"hidden_act", "silu"},
                    {"rope_theta", c.rope_base}});
       if (architecture == "llama") json.update({{"attention_bias", c.qkv_bias}, {"mlp_bias", c.linear_bias}});
-      if (architecture == "qwen2") json["use_sliding_window"] = false;
+      if (architecture == "qwen2" || architecture == "qwen3" || architecture == "smollm3")
+        json["use_sliding_window"] = false;
+      if (architecture == "qwen3" || architecture == "olmo2" || architecture == "smollm3")
+        json["attention_bias"] = false;
+      if (architecture == "smollm3") {
+        std::vector<int> rotates;
+        for (std::int64_t l = 0; l < c.layers; ++l) rotates.push_back(c.rotates(l) ? 1 : 0);
+        json.update({{"mlp_bias", false}, {"no_rope_layer_interval", c.unrotated_every}, {"no_rope_layers", rotates}});
+      }
       if (c.rope_scaling.factor != 1) {
         json["rope_scaling"] = {{"rope_type", "llama3"},
                                 {"factor", c.rope_scaling.factor},
@@ -209,7 +228,7 @@ void export_as_foreign(const ModelConfig& config, const ParameterTable& table, c
   const std::optional<std::string> architecture = foreign_architecture_of(config);
   if (!architecture) {
     throw Error(ErrorKind::config, "no Hugging Face architecture that we write has this model's shape")
-        .expected("the shape of llama, qwen2, gpt2 or gpt_neox")
+        .expected("the shape of llama, qwen2, qwen3, olmo2, smollm3, gpt2 or gpt_neox")
         .received(obstacle(config));
   }
   create_empty(destination);

@@ -83,7 +83,7 @@ std::vector<ForeignTensor> gpt_neox_layout(const ModelConfig& config, const Para
 std::vector<ForeignTensor> foreign_layout(const ForeignModel& model, const ParameterTable& table) {
   if (model.architecture == "gpt2") return gpt2_layout(model.config, table);
   if (model.architecture == "gpt_neox") return gpt_neox_layout(model.config, table);
-  std::vector<ForeignTensor> layout;  // Llama and Qwen2: our names are theirs
+  std::vector<ForeignTensor> layout;  // Llama and its kin: our names are theirs
   for (std::size_t i = 0; i < table.size(); ++i) layout.push_back({table[i].name, {i}});
   return layout;
 }

@@ -1,5 +1,5 @@
-// Folders in Hugging Face's layout (config.json and safetensors): GPT-2, GPT-NeoX (Pythia), Llama and Qwen2 to our
-// shape and parameters and back. The files themselves are read by foreign_weights.hpp.
+// Folders in Hugging Face's layout (config.json and safetensors): GPT-2, GPT-NeoX (Pythia), Llama, Mistral, Qwen2,
+// Qwen3, OLMo-2 and SmolLM3 to our shape and parameters and back. The files themselves are read by foreign_weights.hpp.
 #pragma once
 
 #include <stet/model/parameters.hpp>
@@ -22,7 +22,7 @@ struct ForeignTensor {
 };
 
 struct ForeignModel {
-  std::string architecture;  ///< "gpt2", "gpt_neox", "llama", "qwen2"
+  std::string architecture;  ///< "gpt2", "gpt_neox", "llama", "mistral", "olmo2", "qwen2", "qwen3", "smollm3"
   ModelConfig config;
   std::vector<std::int32_t> end_tokens = {};  ///< every eos_token_id of generation_config.json, else of config.json
 };

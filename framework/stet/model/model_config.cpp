@@ -47,6 +47,13 @@ config::IdentitySchema<ModelConfig> ModelConfig::schema() {
       .field("rope_share", &C::rope_share, every_part, "share of a head's width that rotates",
              Limits{.min = 0, .max = 1, .open_min = true})
       .table("rope_scaling", &C::rope_scaling, every_part, scaling_schema())
+      .choice("query_key_norm", &C::query_key_norm, config::Identity<C>(every_part).came_later(),
+              {{"none", QueryKeyNorm::none}, {"head", QueryKeyNorm::head}, {"whole", QueryKeyNorm::whole}},
+              "RMS norms of queries and keys")
+      .field("norm_after", &C::norm_after, config::Identity<C>(every_part).came_later(),
+             "norms of what attention and feed-forward give, not of what they get")
+      .field("unrotated_every", &C::unrotated_every, config::Identity<C>(every_part).came_later(),
+             "of so many blocks the last has no rotary positions; 0: all have them", Limits{.min = 0})
       .field("parallel_residual", &C::parallel_residual, every_part,
              "attention and feed-forward both read the block's input")
       .field("init_scale", &C::init_scale, every_part, "standard deviation of initial weights",
@@ -91,6 +98,11 @@ void ModelConfig::complete() {
       throw Error(ErrorKind::config, "model.rope_scaling.high_factor is not above low_factor");
     }
   }
+  if (norm_after && parallel_residual)
+    throw Error(ErrorKind::config, "model.norm_after has no meaning with model.parallel_residual");
+  limit("unrotated_every", unrotated_every, 0, 4096);
+  if (unrotated_every > 0 && positions != Positions::rotary)
+    throw Error(ErrorKind::config, "model.unrotated_every needs model.positions = \"rotary\"");
   if (feed_forward == 0) {
     feed_forward = activation != Activation::swiglu ? 4 * width : (8 * width / 3 + 15) / 16 * 16;
   }
@@ -106,6 +118,8 @@ std::int64_t ModelConfig::parameter_count() const {
   const std::int64_t up = activation == Activation::swiglu ? 2 * feed_forward : feed_forward;
   std::int64_t layer = qkv * width + heads * head_width * width + up * width + feed_forward * width + 2 * norms * width;
   if (qkv_bias) layer += qkv;
+  if (query_key_norm == QueryKeyNorm::head) layer += 2 * head_width;
+  if (query_key_norm == QueryKeyNorm::whole) layer += (heads + kv_heads) * head_width;
   if (linear_bias) layer += width + up + width;
   return vocabulary * width * (tied_head ? 1 : 2) + (positions == Positions::learned ? context * width : 0) +
          layers * layer + norms * width;

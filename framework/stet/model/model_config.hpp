@@ -1,5 +1,5 @@
-// The shape of a decoder-only transformer: one parametrized definition covers GPT-2, GPT-NeoX, Llama, Qwen2
-// and the tiny models.
+// The shape of a decoder-only transformer: one parametrized definition covers GPT-2, GPT-NeoX, Llama, Mistral, Qwen2,
+// Qwen3, OLMo-2, SmolLM3 and the tiny models.
 #pragma once
 
 #include <stet/config/identity_schema.hpp>
@@ -15,6 +15,13 @@ enum class Activation {
   gelu,      ///< the tanh form, as in GPT-2
   swiglu,    ///< silu(gate) * up, as in Llama
   gelu_erf,  ///< x Phi(x) exactly, as in GPT-NeoX
+};
+
+/// RMS norms of queries and keys, between their projections and the rotation.
+enum class QueryKeyNorm {
+  none,
+  head,   ///< over each head, with weights [head_width] that all heads share (Qwen3)
+  whole,  ///< over all heads of a token together (OLMo-2)
 };
 
 /// Llama 3's stretching of the rotary frequencies to contexts longer than those of pre-training. With wavelengths
@@ -47,11 +54,20 @@ struct ModelConfig {
   double rope_base = 10000.0;
   double rope_share = 1.0;  ///< share of a head's width that rotates, its first floor(share D) elements (GPT-NeoX)
   RopeScaling rope_scaling;
+  QueryKeyNorm query_key_norm = QueryKeyNorm::none;
+  bool norm_after = false;  ///< norms of what attention and feed-forward give, not of what they get (OLMo-2):
+                            ///< x + norm1(attention(x)), and of that y + norm2(feed_forward(y))
+  std::int64_t unrotated_every =
+      0;  ///< rotary positions: of so many blocks the last does not rotate (SmolLM3); 0: all do
   bool parallel_residual = false;  ///< x + attention(norm1(x)) + feed_forward(norm2(x)), both from the block's input
   double init_scale = 0.02;        ///< standard deviation of initial weights; residual outputs are divided by sqrt(2 L)
 
   /// Elements of a head that rotate: even, at most head_width (complete() first).
   [[nodiscard]] std::int64_t rotated_width() const;
+  /// Whether block `layer` (from 0) rotates its queries and keys.
+  [[nodiscard]] bool rotates(std::int64_t layer) const {
+    return positions == Positions::rotary && (unrotated_every == 0 || (layer + 1) % unrotated_every != 0);
+  }
   /// Fills the fields that are 0 and checks the rest. Throws Error (config).
   void complete();
   /// Number of parameters of this shape (complete() first).

@@ -41,7 +41,7 @@ ParameterTable::ParameterTable(const ModelConfig& c) {
   const std::int64_t queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
   for (int l = 0; l < c.layers; ++l) {
     const std::string layer = "model.layers." + std::to_string(l) + ".";
-    norm(layer + "input_layernorm", l);
+    if (!c.norm_after) norm(layer + "input_layernorm", l);
     add(layer + "self_attn.q_proj.weight", {queries, c.width}, Role::attention_q, l);
     add(layer + "self_attn.k_proj.weight", {keys, c.width}, Role::attention_k, l);
     add(layer + "self_attn.v_proj.weight", {keys, c.width}, Role::attention_v, l);
@@ -49,6 +49,11 @@ ParameterTable::ParameterTable(const ModelConfig& c) {
       add(layer + "self_attn.q_proj.bias", {queries}, Role::attention_q, l, true);
       add(layer + "self_attn.k_proj.bias", {keys}, Role::attention_k, l, true);
       add(layer + "self_attn.v_proj.bias", {keys}, Role::attention_v, l, true);
+    }
+    if (c.query_key_norm != QueryKeyNorm::none) {
+      const bool head = c.query_key_norm == QueryKeyNorm::head;
+      add(layer + "self_attn.q_norm.weight", {head ? c.head_width : queries}, Role::norm, l);
+      add(layer + "self_attn.k_norm.weight", {head ? c.head_width : keys}, Role::norm, l);
     }
     add(layer + "self_attn.o_proj.weight", {c.width, queries}, Role::attention_o, l);
     if (c.linear_bias) add(layer + "self_attn.o_proj.bias", {c.width}, Role::attention_o, l, true);
@@ -63,6 +68,7 @@ ParameterTable::ParameterTable(const ModelConfig& c) {
     if (c.linear_bias) add(layer + "mlp.up_proj.bias", {c.feed_forward}, Role::ffn_up, l, true);
     add(layer + "mlp.down_proj.weight", {c.width, c.feed_forward}, Role::ffn_down, l);
     if (c.linear_bias) add(layer + "mlp.down_proj.bias", {c.width}, Role::ffn_down, l, true);
+    if (c.norm_after) norm(layer + "post_feedforward_layernorm", l);
   }
   norm("model.norm", -1);
   if (!c.tied_head) add("lm_head.weight", {c.vocabulary, c.width}, Role::head);

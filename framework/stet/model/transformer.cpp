@@ -26,12 +26,14 @@ Transformer::Transformer(ModelConfig config)
   head_index_ = static_cast<std::size_t>(config_.tied_head ? embedding_ : find("lm_head.weight"));
   for (int l = 0; l < config_.layers; ++l) {
     const std::string p = "model.layers." + std::to_string(l) + ".";
-    layers_.push_back({find(p + "input_layernorm.weight"), find(p + "input_layernorm.bias"),
-                       find(p + "self_attn.q_proj.weight"), find(p + "self_attn.q_proj.bias"),
-                       find(p + "self_attn.o_proj.weight"), find(p + "self_attn.o_proj.bias"),
-                       find(p + "post_attention_layernorm.weight"), find(p + "post_attention_layernorm.bias"),
+    const std::string first = p + (config_.norm_after ? "post_attention_layernorm" : "input_layernorm"),
+                      second = p + (config_.norm_after ? "post_feedforward_layernorm" : "post_attention_layernorm");
+    layers_.push_back({find(first + ".weight"), find(first + ".bias"), find(p + "self_attn.q_proj.weight"),
+                       find(p + "self_attn.q_proj.bias"), find(p + "self_attn.o_proj.weight"),
+                       find(p + "self_attn.o_proj.bias"), find(second + ".weight"), find(second + ".bias"),
                        find(p + "mlp.gate_proj.weight"), find(p + "mlp.up_proj.weight"), find(p + "mlp.up_proj.bias"),
-                       find(p + "mlp.down_proj.weight"), find(p + "mlp.down_proj.bias")});
+                       find(p + "mlp.down_proj.weight"), find(p + "mlp.down_proj.bias"),
+                       find(p + "self_attn.q_norm.weight"), find(p + "self_attn.k_norm.weight")});
   }
 }
 

@@ -91,7 +91,7 @@ class Transformer {
   void check(const TokenBatch& batch) const;
 
   struct LayerIndex {  // positions in the table; -1: absent
-    int norm1, norm1_bias, q, q_bias, o, o_bias, norm2, norm2_bias, gate, up, up_bias, down, down_bias;
+    int norm1, norm1_bias, q, q_bias, o, o_bias, norm2, norm2_bias, gate, up, up_bias, down, down_bias, q_norm, k_norm;
   };
 
   ModelConfig config_;

@@ -65,6 +65,27 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
                                    g(bias), n, d);
     }
   };
+  // d_part, a stretch of d_qkv: from the gradient of normed queries or keys to that of what they were before.
+  const auto heads_norm_backward = [&](const at::Tensor& d_qkv, std::int64_t column, std::int64_t heads, int weight,
+                                       const at::Tensor& before, const at::Tensor& stats) {
+    const std::int64_t width = heads * c.head_width,
+                       over = c.query_key_norm == QueryKeyNorm::head ? c.head_width : width;
+    at::Tensor part = d_qkv.narrow(1, column, width);
+    at::Tensor d_normed = matrix<T>(s.scratch[8], N, width), d_before = matrix<T>(s.scratch[9], N, width);
+    d_normed.copy_(part);
+    d_before.zero_();
+    kernels::rms_norm_backward(pointer<T>(d_normed), pointer<T>(before), w(weight), pointer<T>(stats),
+                               pointer<T>(d_before), g(weight), N * width / over, over);
+    part.copy_(d_before);
+  };
+  // The gradient of what a half gave, where a norm follows it: of [n, d].
+  const auto through_norm_after = [&](const at::Tensor& d_normed, const at::Tensor& x, const at::Tensor& stats,
+                                      int weight, int bias) {
+    at::Tensor d_x = matrix<T>(s.scratch[8], d_normed.size(0), d);
+    d_x.zero_();
+    norm_backward(d_normed, x, stats, weight, bias, d_x);
+    return d_x;
+  };
   const auto ready = [&](int i) {
     if (complete_from && i >= 0) complete_from(table_[static_cast<std::size_t>(i)].offset);
   };
@@ -84,10 +105,12 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
     const bool narrow = l + 1 == layers_.size() && sparse;
     const std::int64_t n = narrow ? P : N;
     // feed-forward half: dx is the gradient of the block's output, and of the residual that passes by
+    const at::Tensor d_fed =
+        c.norm_after ? through_norm_after(dx, view(a.fed, n, d), a.stats2, index.norm2, index.norm2_bias) : dx;
     at::Tensor d_activated = matrix<T>(s.scratch[2], n, F);
-    at::mm_out(d_activated, dx, matrix_at(index.down, d, F));
-    weight_gradient(index.down, 1, dx, view(a.activated, n, F));
-    bias_gradient(index.down_bias, 1, dx);
+    at::mm_out(d_activated, d_fed, matrix_at(index.down, d, F));
+    weight_gradient(index.down, 1, d_fed, view(a.activated, n, F));
+    bias_gradient(index.down_bias, 1, d_fed);
     at::Tensor d_gate_up = matrix<T>(s.scratch[3], n, G);
     if (c.activation == Activation::swiglu) {
       kernels::swiglu_backward(pointer<T>(d_activated), pointer<T>(a.gate_up), pointer<T>(d_gate_up), n, F);
@@ -97,7 +120,7 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
       kernels::gelu_backward(pointer<T>(d_activated), pointer<T>(a.gate_up), pointer<T>(d_gate_up), n * F);
     }
     const int first = index.gate >= 0 ? index.gate : index.up, parts = index.gate >= 0 ? 2 : 1;
-    weight_gradient(first, parts, d_gate_up, view(a.norm2, n, d));
+    weight_gradient(first, parts, d_gate_up, view(c.norm_after ? a.middle : a.norm2, n, d));
     bias_gradient(index.up_bias < 0 ? -1 : index.up_bias - (parts - 1), parts, d_gate_up);
     at::Tensor d_norm = matrix<T>(s.scratch[4], n, d);
     at::mm_out(d_norm, d_gate_up, matrix_at(first, G, d));
@@ -107,14 +130,18 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
       d_input.zero_();
       norm_backward(d_norm, view(narrow ? s.last_residual : a.input, n, d), a.stats2, index.norm2, index.norm2_bias,
                     d_input);
+    } else if (c.norm_after) {
+      dx += d_norm;
     } else {
       norm_backward(d_norm, view(a.middle, n, d), a.stats2, index.norm2, index.norm2_bias, dx);
     }
     // attention half
+    const at::Tensor d_attended =
+        c.norm_after ? through_norm_after(dx, view(a.attended, n, d), a.stats1, index.norm1, index.norm1_bias) : dx;
     at::Tensor d_mixed = matrix<T>(s.scratch[5], n, HD);
-    at::mm_out(d_mixed, dx, matrix_at(index.o, d, HD));
-    weight_gradient(index.o, 1, dx, narrow ? view(s.last_mixed, n, HD) : view(a.mixed, n, HD));
-    bias_gradient(index.o_bias, 1, dx);
+    at::mm_out(d_mixed, d_attended, matrix_at(index.o, d, HD));
+    weight_gradient(index.o, 1, d_attended, narrow ? view(s.last_mixed, n, HD) : view(a.mixed, n, HD));
+    bias_gradient(index.o_bias, 1, d_attended);
     if (c.parallel_residual) dx += d_input;
     if (narrow) {  // back from the chosen rows to all tokens
       at::Tensor all_mixed = matrix<T>(s.scratch[6], N, HD);
@@ -130,17 +157,25 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
     const kernels::AttentionShape shape{batch.offsets, c.heads, c.kv_heads, c.head_width};
     kernels::attention_backward(shape, pointer<T>(a.qkv), pointer<T>(a.mixed), pointer<T>(a.log_sum),
                                 pointer<T>(d_mixed), pointer<T>(d_qkv));
-    if (c.positions == Positions::rotary) {
+    if (c.rotates(static_cast<std::int64_t>(l))) {
       const RopeTables::Tables rope = rope_.get(detail::positions_of(batch), weights.scalar_type());
       kernels::rotate(pointer<T>(d_qkv), Q, batch.positions, c.heads + c.kv_heads, c.head_width, c.rotated_width(),
                       pointer<T>(rope.cosine), pointer<T>(rope.sine), T(-1));
     }
-    weight_gradient(index.q, 3, d_qkv, view(a.norm1, N, d));
+    if (index.q_norm >= 0) {
+      heads_norm_backward(d_qkv, 0, c.heads, index.q_norm, a.queries, a.query_stats);
+      heads_norm_backward(d_qkv, HD, c.kv_heads, index.k_norm, a.keys, a.key_stats);
+    }
+    weight_gradient(index.q, 3, d_qkv, view(c.norm_after ? a.input : a.norm1, N, d));
     bias_gradient(index.q_bias, 3, d_qkv);
     at::Tensor d_norm1 = matrix<T>(s.scratch[4], N, d);
     at::mm_out(d_norm1, d_qkv, matrix_at(index.q, Q, d));
-    norm_backward(d_norm1, view(a.input, N, d), a.stats1, index.norm1, index.norm1_bias, dx);
-    ready(index.norm1);
+    if (c.norm_after) {
+      dx += d_norm1;
+    } else {
+      norm_backward(d_norm1, view(a.input, N, d), a.stats1, index.norm1, index.norm1_bias, dx);
+    }
+    ready(c.norm_after ? index.q : index.norm1);
   }
   kernels::embed_backward(batch.tokens, batch.positions, pointer<T>(dx), g(embedding_), g(position_), d);
   if (complete_from) complete_from(0);

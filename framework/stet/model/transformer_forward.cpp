@@ -35,6 +35,20 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
     }
     return out;
   };
+  // Queries, or keys: `heads` heads from column `column` on, through their norm. `before` keeps what was there.
+  const auto normalize_heads = [&](const at::Tensor& qkv, std::int64_t column, std::int64_t heads, int weight,
+                                   at::Tensor& before, at::Tensor& stats) {
+    const std::int64_t width = heads * c.head_width,
+                       over = c.query_key_norm == QueryKeyNorm::head ? c.head_width : width;
+    at::Tensor part = qkv.narrow(1, column, width);
+    at::Tensor kept_before = matrix<T>(before, N, width);
+    kept_before.copy_(part);
+    const std::int64_t n = N * width / over;
+    at::Tensor normed = matrix<T>(s.scratch[8], N, width);
+    kernels::rms_norm(pointer<T>(kept_before), w(weight), pointer<T>(normed), pointer<T>(reserve<T>(stats, n)), n, over,
+                      c.norm_epsilon);
+    part.copy_(normed);
+  };
   const bool sparse = rows != nullptr && rows->numel() < N;
   const std::int64_t P = rows != nullptr ? rows->numel() : N;
   const auto select = [&](const at::Tensor& x) { return rows != nullptr ? x.index_select(0, *rows) : x.clone(); };
@@ -54,11 +68,15 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
     const LayerIndex& index = layers_[l];
     Activations::State::Layer& a = s.layers[l];
     const bool last = l + 1 == layers_.size();
-    const at::Tensor normed = normalize(x, index.norm1, index.norm1_bias, a.norm1, a.stats1);
+    const at::Tensor normed = c.norm_after ? x : normalize(x, index.norm1, index.norm1_bias, a.norm1, a.stats1);
     at::Tensor qkv = matrix<T>(a.qkv, N, Q);
     at::mm_out(qkv, normed, matrix_at(index.q, Q, d).t());
     if (index.q_bias >= 0) kernels::add_bias(pointer<T>(qkv), w(index.q_bias), N, Q);
-    if (rotary) {  // queries and keys are neighbours: H + G heads in one go
+    if (index.q_norm >= 0) {
+      normalize_heads(qkv, 0, c.heads, index.q_norm, a.queries, a.query_stats);
+      normalize_heads(qkv, HD, c.kv_heads, index.k_norm, a.keys, a.key_stats);
+    }
+    if (c.rotates(static_cast<std::int64_t>(l))) {  // queries and keys are neighbours: H + G heads in one go
       kernels::rotate(pointer<T>(qkv), Q, batch.positions, c.heads + c.kv_heads, c.head_width, c.rotated_width(),
                       pointer<T>(rope.cosine), pointer<T>(rope.sine), T(1));
     }
@@ -82,10 +100,18 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
       residual = chosen_x;
     }
     at::Tensor middle = matrix<T>(a.middle, n, d);
-    at::addmm_out(middle, residual, mixed, matrix_at(index.o, d, HD).t());
-    if (index.o_bias >= 0) kernels::add_bias(pointer<T>(middle), w(index.o_bias), n, d);
-    const at::Tensor normed2 =
-        normalize(c.parallel_residual ? residual : middle, index.norm2, index.norm2_bias, a.norm2, a.stats2);
+    if (c.norm_after) {
+      at::Tensor attended = matrix<T>(a.attended, n, d);
+      at::mm_out(attended, mixed, matrix_at(index.o, d, HD).t());
+      if (index.o_bias >= 0) kernels::add_bias(pointer<T>(attended), w(index.o_bias), n, d);
+      at::add_out(middle, residual, normalize(attended, index.norm1, index.norm1_bias, a.norm1, a.stats1));
+    } else {
+      at::addmm_out(middle, residual, mixed, matrix_at(index.o, d, HD).t());
+      if (index.o_bias >= 0) kernels::add_bias(pointer<T>(middle), w(index.o_bias), n, d);
+    }
+    const at::Tensor normed2 = c.norm_after ? middle
+                                            : normalize(c.parallel_residual ? residual : middle, index.norm2,
+                                                        index.norm2_bias, a.norm2, a.stats2);
     at::Tensor gate_up = matrix<T>(a.gate_up, n, G);
     const int first = index.gate >= 0 ? index.gate : index.up;
     at::mm_out(gate_up, normed2, matrix_at(first, G, d).t());
@@ -102,8 +128,15 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
       kernels::gelu(pointer<T>(gate_up), pointer<T>(activated), n * F);
     }
     at::Tensor next = matrix<T>(last ? s.final_input : s.layers[l + 1].input, n, d);
-    at::addmm_out(next, middle, activated, matrix_at(index.down, d, F).t());
-    if (index.down_bias >= 0) kernels::add_bias(pointer<T>(next), w(index.down_bias), n, d);
+    if (c.norm_after) {
+      at::Tensor fed = matrix<T>(a.fed, n, d);
+      at::mm_out(fed, activated, matrix_at(index.down, d, F).t());
+      if (index.down_bias >= 0) kernels::add_bias(pointer<T>(fed), w(index.down_bias), n, d);
+      at::add_out(next, middle, normalize(fed, index.norm2, index.norm2_bias, a.norm2, a.stats2));
+    } else {
+      at::addmm_out(next, middle, activated, matrix_at(index.down, d, F).t());
+      if (index.down_bias >= 0) kernels::add_bias(pointer<T>(next), w(index.down_bias), n, d);
+    }
     x = next;
     if (captured != nullptr) captured->push_back(last && sparse ? x.clone() : select(x));
   }

@@ -13,10 +13,12 @@ namespace stet {
 struct Activations::State {
   struct Layer {
     at::Tensor input, norm1, stats1, qkv, log_sum, mixed, middle, norm2, stats2, gate_up, activated;
+    at::Tensor queries, keys, query_stats, key_stats;  // query_key_norm: before their norms
+    at::Tensor attended, fed;                          // norm_after: what the two halves gave, before their norms
   };
   std::vector<Layer> layers;
   at::Tensor final_input, final_stats, last_mixed, last_residual;
-  at::Tensor scratch[8];
+  at::Tensor scratch[10];
   at::Tensor rows;  // defined if only some rows leave the model
   std::int64_t tokens = 0, selected = 0;
 };

@@ -24,7 +24,7 @@ TEST_F(ForeignFolder, RefusesWhatItCannotComputeByTheFieldsName) {
     config(name, changes);
     EXPECT_TRUE(says(error_of([&] { (void)read_foreign_config(folder_.path()); }), field)) << changes.dump();
   };
-  refused("qwen2-tiny", {{"model_type", "qwen3"}}, "model_type");
+  refused("qwen2-tiny", {{"model_type", "qwen4"}}, "model_type");
   refused("qwen2-tiny", {{"model_type", "mamba"}}, "mamba");
   refused("qwen2-tiny", {{"use_sliding_window", true}}, "use_sliding_window");
   refused("qwen2-tiny", {{"layer_types", {"full_attention", "sliding_attention"}}}, "layer_types");
@@ -51,6 +51,16 @@ TEST_F(ForeignFolder, RefusesWhatItCannotComputeByTheFieldsName) {
   refused("pythia-tiny", {{"attention_bias", false}}, "attention_bias");
   refused("pythia-tiny", {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}, "linear");
   refused("pythia-tiny", {{"rotary_pct", 0.2}}, "rope_share");  // three elements of sixteen
+  refused("mistral-tiny", {{"sliding_window", 64}}, "sliding window");
+  refused("mistral-tiny", {{"sliding_window", "wide"}}, "sliding_window");
+  refused("qwen3-tiny", {{"attention_bias", true}}, "attention_bias");
+  refused("qwen3-tiny", {{"use_sliding_window", true}}, "use_sliding_window");
+  refused("olmo2-tiny", {{"attention_bias", true}}, "attention_bias");
+  refused("olmo2-tiny", {{"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}}}, "yarn");
+  for (const Json& list : {Json{1, 1, 0, 1}, Json{1, 1, 1}, Json{1, 0, 1, 0}, Json{1, 1, 1, "no"}, Json(3)})
+    refused("smollm3-tiny", {{"no_rope_layers", list}}, "no_rope_layers");
+  refused("smollm3-tiny", {{"no_rope_layer_interval", -1}}, "no_rope_layer");
+  refused("smollm3-tiny", {{"mlp_bias", true}}, "mlp_bias");
   // What the library would convert: to 64, to 1, to anything.
   for (const Json& width : {Json(64.5), Json(true), Json(1e300), Json(-1e300), Json(~std::uint64_t{0})}) {
     refused("qwen2-tiny", {{"hidden_size", width}}, "hidden_size");
@@ -87,6 +97,12 @@ TEST_F(ForeignFolder, ReadsTheWaysOfSayingTheSame) {
   EXPECT_FALSE(neox.parallel_residual);
   EXPECT_EQ(neox.activation, Activation::gelu);
   EXPECT_EQ(neox.rotated_width(), 16);
+  config("mistral-tiny", {{"sliding_window", nullptr}});
+  EXPECT_EQ(read_foreign_config(folder_.path()).config, read_foreign_config(fixture("mistral-tiny")).config);
+  config("smollm3-tiny", {{"no_rope_layers", nullptr}});
+  EXPECT_EQ(read_foreign_config(folder_.path()).config, read_foreign_config(fixture("smollm3-tiny")).config);
+  config("smollm3-tiny", {{"no_rope_layers", {1, 1, 1, 1}}});
+  EXPECT_EQ(read_foreign_config(folder_.path()).config.unrotated_every, 0);
   config("gpt2-tiny", {{"activation_function", "gelu"}});
   EXPECT_EQ(read_foreign_config(folder_.path()).config.activation, Activation::gelu_erf);
 }

@@ -25,8 +25,8 @@ TEST_P(Fixture, AgreesInDoubleAndFloat) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Fixture,
-                         ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny",
-                                           "pythia-tiny"));
+                         ::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny", "llama3-tiny", "pythia-tiny",
+                                           "qwen3-tiny", "olmo2-tiny", "smollm3-tiny", "mistral-tiny"));
 
 /// A model's folder whose expectations can be changed.
 class OtherShapes : public ::testing::Test {

@@ -201,7 +201,8 @@ std::string fixture_name(const ::testing::TestParamInfo<std::tuple<const char*, 
 }
 INSTANTIATE_TEST_SUITE_P(Fixtures, Generation,
                          ::testing::Combine(::testing::Values("qwen2-tiny", "qwen2-tiny-untied", "gpt2-tiny",
-                                                              "llama3-tiny", "pythia-tiny"),
+                                                              "llama3-tiny", "pythia-tiny", "qwen3-tiny", "olmo2-tiny",
+                                                              "smollm3-tiny", "mistral-tiny"),
                                             ::testing::Values(at::kFloat, at::kDouble)),
                          fixture_name);
 

@@ -60,6 +60,33 @@ ModelConfig neox_like() {  // partial rotary, parallel residual, exact GELU, lay
   return config;
 }
 
+ModelConfig qwen3_like() {  // norms of queries and keys, head by head
+  ModelConfig config = llama_like();
+  config.qkv_bias = false;
+  config.query_key_norm = QueryKeyNorm::head;
+  return config;
+}
+
+ModelConfig olmo2_like() {  // norms behind the halves of a block, and over all heads together
+  ModelConfig config = llama_like();
+  config.query_key_norm = QueryKeyNorm::whole;
+  config.norm_after = true;
+  config.linear_bias = true;
+  return config;
+}
+
+ModelConfig smollm3_like() {  // the second block does not rotate
+  ModelConfig config = llama_like();
+  config.unrotated_every = 2;
+  return config;
+}
+
+ModelConfig layer_norms_behind() {
+  ModelConfig config = gpt_like();
+  config.norm_after = true;
+  return config;
+}
+
 at::Tensor normal(at::IntArrayRef shape, std::string_view purpose, double scale = 1.0) {
   at::Tensor tensor = at::empty(shape, at::kDouble);
   Random random(5, purpose);
@@ -113,7 +140,7 @@ TEST_P(TransformerTest, GradientsByCentralDifferences) {
     const bool is_head = table_[i].role == Role::head;  // the head is the caller's
     // A key's bias shifts all scores of a softmax alike, unless it is rotated.
     const bool no_effect =
-        table_[i].bias && table_[i].role == Role::attention_k && model_.config().positions == Positions::learned;
+        table_[i].bias && table_[i].role == Role::attention_k && !model_.config().rotates(table_[i].layer);
     if (is_head || no_effect) {
       EXPECT_LT(whole.abs().max().item<double>(), 1e-10 * scale) << table_[i].name;
     } else {
@@ -185,10 +212,11 @@ TEST_P(TransformerTest, NeuronsByAPlainComposition) {
     };
     const at::Tensor& x = layers[l];
     const at::Tensor scale = named("post_attention_layernorm.weight");
-    const at::Tensor normed =
-        c.norm == Norm::rms
-            ? x / (x.square().mean(1, true) + c.norm_epsilon).sqrt() * scale
-            : at::layer_norm(x, {c.width}, scale, named("post_attention_layernorm.bias"), c.norm_epsilon);
+    // Behind an attention that gives nothing, a norm gives its bias.
+    const at::Tensor shift = named("post_attention_layernorm.bias");
+    const at::Tensor normed = c.norm_after          ? (shift.defined() ? x + shift : x)
+                              : c.norm == Norm::rms ? x / (x.square().mean(1, true) + c.norm_epsilon).sqrt() * scale
+                                                    : at::layer_norm(x, {c.width}, scale, shift, c.norm_epsilon);
     const at::Tensor up = linear(normed, "mlp.up_proj");
     const at::Tensor expected = c.activation == Activation::swiglu
                                     ? at::silu(linear(normed, "mlp.gate_proj")) * up
@@ -311,14 +339,15 @@ TEST_P(TransformerTest, Misuse) {
   EXPECT_NE(std::string(error.what()).find("9 tokens"), std::string::npos);
 }
 
+std::string shape_name(const ::testing::TestParamInfo<ModelConfig (*)()>& shape) {
+  static constexpr const char* names[] = {"Llama", "Gpt",   "GatedWithBiases", "Neox",
+                                          "Qwen3", "Olmo2", "SmolLM3",         "NormsBehind"};
+  return names[shape.index];
+}
 INSTANTIATE_TEST_SUITE_P(Shapes, TransformerTest,
-                         ::testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like),
-                         [](const auto& shape) {
-                           return std::string(shape.index == 0   ? "Llama"
-                                              : shape.index == 1 ? "Gpt"
-                                              : shape.index == 2 ? "GatedWithBiases"
-                                                                 : "Neox");
-                         });
+                         ::testing::Values(&llama_like, &gpt_like, &gated_with_biases, &neox_like, &qwen3_like,
+                                           &olmo2_like, &smollm3_like, &layer_norms_behind),
+                         shape_name);
 
 TEST(ModelShape, Refuses) {
   const auto refused = [](void (*change)(ModelConfig&)) {
@@ -343,7 +372,8 @@ TEST(ModelShape, Refuses) {
 }
 
 TEST(ModelShape, TheTableIsOneContiguousBuffer) {
-  for (const auto make : {&llama_like, &gpt_like, &gated_with_biases, &neox_like}) {
+  for (const auto make : {&llama_like, &gpt_like, &gated_with_biases, &neox_like, &qwen3_like, &olmo2_like,
+                          &smollm3_like, &layer_norms_behind}) {
     const Transformer model(make());
     std::int64_t next = 0;
     for (const ParameterInfo& parameter : model.table().entries()) {
