@@ -130,6 +130,38 @@ TEST_F(GivenBaseTest, ARunThatKeptItsModelCanBeABase) {
   EXPECT_TRUE(has(refused.err, "checkpoint.keep_weights=true"));
 }
 
+TEST_F(GivenBaseTest, WhatWasTrainedGoesHomeInTheFormItCameIn) {
+  write(folder_ / "models/stranger/README.md", "A model card.\n");
+  ASSERT_TRUE(ended_with(run({"run", "--set", "checkpoint.keep_weights=true", "--set", "experiment.seeds=1", "--set",
+                              "freeze.freeze.train=[\"ffn\"]"}),
+                         0));
+  const fs::path trained = find_all(folder_ / "runs/given/runs", "model.safetensors").front().parent_path();
+  ASSERT_TRUE(ended_with(stet(folder_.path(), {"export", trained.string(), "home"}), 0));
+  for (const char* same : {"config.json", "tokenizer.json", "README.md"})
+    EXPECT_EQ(read(folder_ / "home" / same), read(folder_ / "models/stranger" / same)) << same;
+  const std::string before = read(folder_ / "models/stranger/model.safetensors"),
+                    after = read(folder_ / "home/model.safetensors");
+  ASSERT_EQ(before.size(), after.size());
+  EXPECT_NE(before, after);
+  // What was frozen has its bytes still: attention, norms and embedding, more than half of them.
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) changed += before[i] != after[i] ? 1 : 0;
+  EXPECT_LT(changed, before.size() / 2);
+  EXPECT_GT(changed, before.size() / 10);
+  ASSERT_TRUE(ended_with(stet(folder_.path(), {"generate", "home", "--prompt", "profession of"}), 0));
+
+  fs::rename(folder_ / "models", folder_ / "moved");
+  const Outcome gone = stet(folder_.path(), {"export", trained.string(), "again"});
+  EXPECT_TRUE(ended_with(gone, 3));
+  EXPECT_TRUE(has(gone.err, "--like FOLDER"));
+  ASSERT_TRUE(ended_with(stet(folder_.path(), {"export", trained.string(), "again", "--like", "moved/stranger"}), 0));
+  EXPECT_EQ(read(folder_ / "again/model.safetensors"), after);
+  const Outcome other = stet(folder_.path(), {"export", trained.string(), "other", "--like", "home"});
+  EXPECT_TRUE(ended_with(other, 3));
+  EXPECT_TRUE(has(other.err, "did not begin as this model"));
+  EXPECT_TRUE(ended_with(stet(folder_.path(), {"export", "home", "x", "--like", "moved/stranger"}), 2));
+}
+
 TEST_F(GivenBaseTest, OtherWeightsAreAnotherBase) {
   ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
   std::string bytes = read(folder_ / "models/stranger/model.safetensors");

@@ -134,6 +134,9 @@ Options parse_options(int argc, char** argv, int& code) {
       ->required();
   exporting->add_option("destination", o.destination, "new folder")->required();
   exporting->add_option("--tokenizer", o.tokenizer, "tokenizer.json to go with it (default: the source's)");
+  exporting->add_option("--like", o.like,
+                        "of a run that began as somebody else's model: that model's folder (default: where it lay), in "
+                        "whose form the run's is written");
   exporting->callback([&o] { o.command = Options::Command::model_export; });
   auto* generate = app.add_subcommand("generate", "continue a prompt");
   generate->add_option("folder", o.file, "a folder as for export")->required();
@@ -180,7 +183,7 @@ Options parse_options(int argc, char** argv, int& code) {
   try {
     const LiteralArguments arguments(argc, argv);
     app.parse(arguments.count(), arguments.values());
-    for (std::filesystem::path* path : {&o.file, &o.out, &o.results, &o.destination, &o.tokenizer})
+    for (std::filesystem::path* path : {&o.file, &o.out, &o.results, &o.destination, &o.tokenizer, &o.like})
       *path = LiteralArguments::original(path->native());
     for (std::string* text : {&o.name, &o.prompt, &o.end_token}) *text = LiteralArguments::original(*text);
     for (int i = 0; i < argc; ++i)

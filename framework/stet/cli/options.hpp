@@ -74,7 +74,7 @@ struct Options {
   bool measure = true;
 
   // export and generate
-  std::filesystem::path destination;
+  std::filesystem::path destination, like;
   std::filesystem::path tokenizer;  ///< also data build
   std::string prompt;
   std::string end_token;    ///< also data build; empty: what the tokenizer's folder says

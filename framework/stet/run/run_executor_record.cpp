@@ -94,7 +94,11 @@ void RunExecutor::write_record() {
   }
   write_file_atomically(folder_ / "manifest.txt", manifest_);
   if (!sets_.curation.empty()) write_file_atomically(folder_ / "curation.md", sets_.curation);
-  if (run_.config.checkpoint.keep_weights) save_model_folder(folder_, base_.model, tuning_.weights(), base_.tokenizer);
+  if (run_.config.checkpoint.keep_weights) {
+    const BaseConfig& base = run_.config.base;
+    save_model_folder(folder_, base_.model, tuning_.weights(), base_.tokenizer,
+                      base.given() ? std::optional(ModelSource{base.folder, base.content}) : std::nullopt);
+  }
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   state_.spent += watch_.spent();

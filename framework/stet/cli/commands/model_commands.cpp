@@ -9,6 +9,7 @@
 #include <stet/base/strings.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
 #include <stet/model/generation.hpp>
+#include <stet/plan/base_folder.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/text/tokenizer.hpp>
 
@@ -30,6 +31,26 @@ at::ScalarType type_of(const std::filesystem::path& folder) {
     }
   }
   return at::kFloat;
+}
+
+/// The folder in whose form a run's model goes home; nothing if it was not one of Hugging Face's.
+std::optional<std::filesystem::path> home_of(const ModelSource& source, const Options& options) {
+  const std::filesystem::path folder = options.like.empty() ? std::filesystem::path(source.folder) : options.like;
+  if (!std::filesystem::is_directory(folder)) {
+    throw Error(ErrorKind::data, "the model that the run began as is not there any more")
+        .at(folder.string())
+        .expected("its folder, in whose form the run's model is written")
+        .hint("--like FOLDER says where it is now");
+  }
+  if (const std::string content = read_base_folder(folder).content; content != source.content) {
+    throw Error(ErrorKind::data, "the run did not begin as this model")
+        .at(folder.string())
+        .expected("content " + source.content)
+        .received("content " + content)
+        .hint("--like FOLDER names the folder that it did begin as");
+  }
+  if (!std::filesystem::exists(folder / "config.json")) return std::nullopt;
+  return folder;
 }
 
 /// Token ids written as numbers, for folders without a tokenizer.
@@ -66,7 +87,15 @@ int export_command(const Options& options) {
   const std::optional<std::filesystem::path> tokenizer =
       options.tokenizer.empty() ? model.tokenizer : std::optional<std::filesystem::path>(options.tokenizer);
   std::string architecture;
-  if (model.foreign) {
+  if (!options.like.empty() && !model.source)
+    throw Error(ErrorKind::config, "--like is for a run's model that began as somebody else's")
+        .received(options.like.string());
+  const std::optional<std::filesystem::path> home = model.source ? home_of(*model.source, options) : std::nullopt;
+  if (home) {
+    const ForeignModel foreign = read_foreign_config(*home);
+    architecture = foreign.architecture;
+    export_like(*home, foreign, table, model.weights, options.destination);
+  } else if (model.foreign) {
     architecture = model.foreign->architecture;
     export_like(options.file, *model.foreign, table, model.weights, options.destination);
   } else {
@@ -75,7 +104,9 @@ int export_command(const Options& options) {
     architecture = foreign_architecture_of(model.config).value_or("");
     export_as_foreign(model.config, table, model.weights, end, options.destination);
   }
-  if (tokenizer) write_file_atomically(options.destination / "tokenizer.json", read_file(*tokenizer));
+  // With the source's companions came its own tokenizer.
+  if (tokenizer && (!home || !options.tokenizer.empty()))
+    write_file_atomically(options.destination / "tokenizer.json", read_file(*tokenizer));
   print_shown("{}: {}, {} parameters in {} tensors{}\n", options.destination.string(), architecture,
               format_count(static_cast<double>(table.total())),
               foreign_layout({architecture, model.config}, table).size(),

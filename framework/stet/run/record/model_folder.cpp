@@ -37,6 +37,18 @@ void open_own(const fs::path& folder, at::ScalarType type, ModelFolder& result) 
     table.view(result.weights, i).copy_(read_tensor(file, file.require(table[i].name)));
 }
 
+/// [source] of a model.toml.
+std::optional<ModelSource> read_source(const fs::path& folder) {
+  if (!fs::exists(folder / shape_file)) return std::nullopt;
+  const config::Value document = config::load(folder / shape_file);
+  const config::Value* const source = document.find("source");
+  if (source == nullptr) return std::nullopt;
+  const config::Value *const from = source->find("folder"), *const content = source->find("content");
+  if (from == nullptr || content == nullptr)
+    throw Error(ErrorKind::data, "[source] lacks folder or content").at((folder / shape_file).string());
+  return ModelSource{from->as_string(), content->as_string()};
+}
+
 void open_checkpoint(const fs::path& folder, at::ScalarType type, ModelFolder& result) {
   const Checkpoint checkpoint = read_checkpoint(folder);
   const auto shape = checkpoint.metadata.find("model");
@@ -67,11 +79,17 @@ void save_own_weights(const fs::path& folder, const ParameterTable& table, const
 }
 
 void save_model_folder(const fs::path& folder, const Transformer& model, const at::Tensor& weights,
-                       const Tokenizer& tokenizer) {
+                       const Tokenizer& tokenizer, const std::optional<ModelSource>& source) {
   save_own_weights(folder, model.table(), weights);
   tokenizer.save(folder / tokenizer_file);
   config::Value document = config::Value::table();
   document.set("model", ModelConfig::schema().resolve(model.config()));
+  if (source) {
+    config::Value from = config::Value::table();
+    from.set("folder", source->folder);
+    from.set("content", source->content);
+    document.set("source", from);
+  }
   write_file_atomically(folder / shape_file, config::to_toml(document));
 }
 
@@ -86,6 +104,7 @@ ModelFolder open_model_folder(const fs::path& folder, at::ScalarType type) {
     result.weights = load_foreign_weights(folder, *result.foreign, ParameterTable(result.config), type);
   } else if (own_shape_file(folder)) {
     open_own(folder, type, result);
+    result.source = read_source(folder);
   } else if (fs::exists(folder / "manifest.json")) {
     open_checkpoint(folder, type, result);
   } else {

@@ -10,14 +10,22 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace stet {
+
+/// The folder that a run's model was read from ([base]): what goes home goes in its form.
+struct ModelSource {
+  std::string folder;   ///< where it lay
+  std::string content;  ///< BaseConfig::content
+};
 
 struct ModelFolder {
   std::optional<ForeignModel> foreign;             ///< set for a folder in Hugging Face's layout
   ModelConfig config;                              ///< complete
   at::Tensor weights;                              ///< flat
   std::optional<std::filesystem::path> tokenizer;  ///< the folder's tokenizer.json
+  std::optional<ModelSource> source;               ///< of a run's model that began as somebody else's
 };
 
 /// Recognised by its files: config.json (Hugging Face), base.toml or model.toml with model.safetensors (ours),
@@ -31,6 +39,6 @@ void save_own_weights(const std::filesystem::path& folder, const ParameterTable&
 /// What save_model_folder() writes, in this order.
 inline constexpr std::array<const char*, 3> own_model_files = {single_weights_file, "tokenizer.json", "model.toml"};
 void save_model_folder(const std::filesystem::path& folder, const Transformer& model, const at::Tensor& weights,
-                       const Tokenizer& tokenizer);
+                       const Tokenizer& tokenizer, const std::optional<ModelSource>& source = std::nullopt);
 
 }  // namespace stet
