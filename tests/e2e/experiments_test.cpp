@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::string> experiment_files() {
   std::vector<std::string> files;
-  for (const char* folder : {"paper", "controls", "entity-questions"}) {
+  for (const char* folder : {"paper", "controls", "entity-questions", "real/smollm2"}) {
     for (const auto& entry : fs::directory_iterator(fs::path(STET_SOURCE_DIR) / "experiments" / folder)) {
       if (entry.path().extension() == ".toml" && !entry.path().stem().string().ends_with("world"))
         files.push_back(entry.path().string());
@@ -51,7 +51,58 @@ Words arms_own_sizes(const std::string& file) {
   return sizes;
 }
 
+bool is_real(const std::string& file) { return fs::path(file).parent_path().parent_path().filename() == "real"; }
+
+/// A stranger's model for the experiments on real ones: pre-trained on invented facts in EntityQuestions' form, and
+/// exported, in a folder that goes with the program.
+const fs::path& stranger() {
+  static const Folder folder;
+  static const fs::path model = [] {
+    Words words = {"run",
+                   STET_SOURCE_DIR "/experiments/entity-questions/quickstart.toml",
+                   "--bases-only",
+                   "--jobs",
+                   "1",
+                   "--set",
+                   "data.path=" + entity_questions_folder().string()};
+    for (const char* value :
+         {"data.entity_questions.relations=[\"P17\"]", "data.entity_questions.facts_per_relation=80",
+          "data.entity_questions.new_per_relation=16", "data.entity_questions.vocabulary=600",
+          "experiment.base_models=1", "experiment.seeds=1", "model.width=32", "model.layers=2", "model.heads=2",
+          "model.feed_forward=32", "model.context=256", "pretrain.epochs=2", "pretrain.train.schedule=constant",
+          "pretrain.train.warmup_steps=0", "sets.known=20", "sets.unknown=16", "sets.held=10", "sets.validation=4",
+          "train.schedule=constant"}) {
+      words.insert(words.end(), {"--set", value});
+    }
+    EXPECT_TRUE(ended_with(stet(folder.path(), words), 0));
+    const auto bases = find_all(folder / "runs", "base.toml");
+    EXPECT_EQ(bases.size(), 1U);
+    if (!bases.empty()) {
+      const Words exporting = {"export", bases[0].parent_path().string(), (folder / "model").string()};
+      EXPECT_TRUE(ended_with(stet(folder.path(), exporting), 0));
+    }
+    return folder / "model";
+  }();
+  return model;
+}
+
+/// The facts of the invented P17 are a hundred, and the tiny stranger knows none of them: every category will do.
+Words miniature_of_real(const std::string& file) {
+  Words words = {"run", file};
+  for (const std::string& value :
+       {"base.folder=\"" + stranger().string() + "\"", "data.path=" + entity_questions_folder().string(),
+        std::string("data.entity_questions.facts_per_relation=60"),
+        std::string("data.entity_questions.new_per_relation=20"), std::string("experiment.seeds=2"),
+        std::string("slick.shots=2"), std::string("sets.categories=") + every_category, std::string("sets.known=16"),
+        std::string("sets.unknown=8"), std::string("sets.held=8"), std::string("phase.facts.epochs=2"),
+        std::string("table.bootstrap_draws=100"), std::string("checkpoint.keep_weights=true")}) {
+    words.insert(words.end(), {"--set", value});
+  }
+  return words;
+}
+
 Words miniature_of(const std::string& file) {
+  if (is_real(file)) return miniature_of_real(file);
   Words words = {"run", file};
   const auto set = [&words](const char* value) { words.insert(words.end(), {"--set", value}); };
   for (const char* value : {"experiment.seeds=2",
@@ -140,17 +191,25 @@ TEST_P(ExperimentFile, RunsToItsTable) {
     EXPECT_GE(found[kind], count_of(text, "\n[[table." + table + "]]")) << kind;
   }
   EXPECT_TRUE(!contains(text, "\n[[table.regression]]") || found["regression"] > 0U);
+  if (!is_real(GetParam())) return;
+  const fs::path trained =
+      find_all(folder / "runs", "model.safetensors").front().parent_path();  // home, and read again
+  ASSERT_TRUE(ended_with(stet(folder.path(), {"export", trained.string(), "home"}), 0));
+  EXPECT_EQ(read(folder / "home/config.json"), read(stranger() / "config.json"));
+  EXPECT_TRUE(ended_with(stet(folder.path(), {"generate", "home", "--prompt", "Q: Which", "--max-tokens", "4"}), 0));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_files()), [](const auto& tested) {
   const fs::path file = tested.param;
-  std::string name =
-      (file.parent_path().filename() == "entity-questions" ? "entity_questions_" : "") + file.stem().string();
+  std::string name = (file.parent_path().filename() == "entity-questions" ? "entity_questions_"
+                      : is_real(tested.param)                             ? file.parent_path().filename().string() + "_"
+                                                                          : "") +
+                     file.stem().string();
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
 
-TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 26U); }
+TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 28U); }
 
 }  // namespace
 }  // namespace stet::e2e

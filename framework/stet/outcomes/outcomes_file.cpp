@@ -222,6 +222,7 @@ RunOutcome to_run_outcome(const OutcomeRecord& outcomes, std::int32_t first_phas
   }
   RunOutcome run{outcomes.seed, outcomes.arm, {}};
   for (const auto& [name, set] : outcomes.sets) {
+    if (set.fact_ids.empty()) continue;  // a size of 0: nothing was asked for
     Trajectory& trajectory = run.sets[name];
     trajectory.evaluations = static_cast<std::uint32_t>(outcomes.step.size());
     trajectory.facts = static_cast<std::uint32_t>(set.fact_ids.size());

@@ -45,7 +45,7 @@ void save_outcomes(const std::filesystem::path& path, const OutcomeRecord& outco
 [[nodiscard]] OutcomeRecord load_outcomes(const std::filesystem::path& path);
 
 /// The outcomes as the statistics take them. Trajectory::first is the first evaluation whose phase is at least
-/// `first_phase`; Error (data) if there is none.
+/// `first_phase`; Error (data) if there is none. Sets of no facts are left out.
 [[nodiscard]] RunOutcome to_run_outcome(const OutcomeRecord& outcomes, std::int32_t first_phase);
 
 }  // namespace stet::report

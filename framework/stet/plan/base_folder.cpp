@@ -72,7 +72,8 @@ BaseFolder read_base_folder(const fs::path& folder) {
         .received(std::to_string(tokenizer.vocabulary_size()));
   }
   config::Value content = config::Value::table();
-  content.set("shape", model_shape_text(result.shape));
+  content.set("shape", ModelConfig::schema().identity(result.shape, config::IdentityPart::base));
+  content.set("vocabulary", result.shape.vocabulary);
   content.set("tokenizer", tokenizer.hash());
   const ForeignFiles files = ForeignFiles::open(folder);
   for (const TensorFile& file : files.files()) content.set(file.path().filename().string(), hash_file(file.path()));

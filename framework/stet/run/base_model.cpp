@@ -60,7 +60,8 @@ void write_base(const std::filesystem::path& folder, const PlannedBase& base, co
 BaseModel untrained_base(const World& world, const RunConfig& config) {
   Tokenizer tokenizer = make_tokenizer(config, world);
   Transformer model = make_model(config, tokenizer);
-  at::Tensor weights = initial_values(model.table(), model.config(), 1, at::kFloat);
+  at::Tensor weights = config.base.given() ? read_given_weights(config.base, model.config())
+                                           : initial_values(model.table(), model.config(), 1, at::kFloat);
   Recall knowledge(world.base_facts().size(), std::vector<bool>(1, true));
   return {std::move(tokenizer), std::move(model), std::move(weights), std::move(knowledge), ""};
 }

@@ -16,10 +16,7 @@
 
 namespace stet {
 
-namespace {
-
-/// The weights as [base] has them, where they lie.
-at::Tensor read_given(const BaseConfig& base, const ModelConfig& shape) {
+at::Tensor read_given_weights(const BaseConfig& base, const ModelConfig& shape) {
   const ModelFolder model = open_model_folder(base.folder);
   if (!(model.config == shape)) {
     throw Error(ErrorKind::data, "the model's folder has changed since the experiment was planned").at(base.folder);
@@ -27,15 +24,13 @@ at::Tensor read_given(const BaseConfig& base, const ModelConfig& shape) {
   return base.weights == BaseWeights::bfloat16 ? model.weights.to(at::kBFloat16).to(at::kFloat) : model.weights;
 }
 
-}  // namespace
-
 void adopt_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator) {
   const TaskStopwatch watch;
   collectively(communicator, [&] {
     if (communicator.rank() != 0) return;
     const BaseConfig& given = base.config.base;
     const ParameterTable table(base.config.model);
-    const at::Tensor weights = read_given(given, base.config.model);
+    const at::Tensor weights = read_given_weights(given, base.config.model);
     if (!at::isfinite(weights).all().item<bool>()) {
       throw Error(ErrorKind::data, "the model's weights are not all numbers")
           .at(given.folder)
@@ -57,7 +52,7 @@ void adopt_base(const PlannedBase& base, const std::filesystem::path& folder, Co
 std::unique_ptr<BaseModel> read_given_base(const PlannedBase& base, const World& world,
                                            const std::filesystem::path& folder) {
   Transformer model(base.config.model);
-  at::Tensor weights = read_given(base.config.base, model.config());
+  at::Tensor weights = read_given_weights(base.config.base, model.config());
   // Which of the world's facts it knows is asked by SLiCK alone.
   Recall knowledge(world.base_facts().size());
   return std::make_unique<BaseModel>(BaseModel{base_tokenizer(base.config.base.folder), std::move(model),

@@ -22,6 +22,9 @@ namespace stet {
 
 namespace {
 
+/// Who waits for a plan: what takes longer than this is measured in part.
+constexpr double slow_seconds = 4;
+
 struct Speed {
   double seconds_per_sequence = 0, tokens_per_second = 0;
 };
@@ -34,7 +37,8 @@ Speed time_steps(Trainer& trainer, const TrainingData& data, double seconds) {
   double tokens = 0;
   std::uint64_t position = 0, counted = 0;
   const ProcessorStopwatch total;
-  while (per_sequence.size() < 4 || total.seconds() < seconds) {
+  // Of a large model a few steps say enough: two behind the first.
+  while (per_sequence.size() < (total.seconds() > slow_seconds ? 2 : 4) || total.seconds() < seconds) {
     const BatchRange range = batch_at(position, data.epoch_size, batch);
     const ProcessorStopwatch watch;
     const auto seen = static_cast<double>(trainer.step(data, sampler, range, 1000).tokens);
@@ -140,16 +144,31 @@ class Bench {
   template <class Wanted>
   [[nodiscard]] double scores(const Wanted& wanted) {
     const ProcessorStopwatch watch;
-    int rounds = 0;
-    while (rounds < 2 || watch.seconds() < seconds_ / 2) {
+    const auto batch = static_cast<std::size_t>(config_.evaluate.batch_size);
+    std::size_t all = 0;
+    for (const TokenizedSet& set : sets_) all += wanted(set) ? set.sequences.size() : 0;
+    double rounds = 0;
+    while (all > 0 && (rounds < 2 || watch.seconds() < seconds_ / 2)) {
       for (const TokenizedSet& set : sets_) {
         if (!wanted(set)) continue;
-        static_cast<void>(
-            score(base_.model, base_.weights, set, alone_, static_cast<std::size_t>(config_.evaluate.batch_size)));
+        for (std::size_t begin = 0; begin < set.sequences.size(); begin += batch) {
+          static_cast<void>(score(base_.model, base_.weights, part_of(set, begin, batch), alone_, batch));
+          rounds += static_cast<double>(std::min(batch, set.sequences.size() - begin)) / static_cast<double>(all);
+          if (watch.seconds() > slow_seconds) return watch.seconds() / rounds;
+        }
       }
-      ++rounds;
     }
-    return watch.seconds() / rounds;
+    return rounds > 0 ? watch.seconds() / rounds : 0;
+  }
+
+  static TokenizedSet part_of(const TokenizedSet& set, std::size_t begin, std::size_t count) {
+    const std::size_t end = std::min(begin + count, set.sequences.size());
+    const auto part = [begin, end](const auto& all) {
+      using Many = std::remove_cvref_t<decltype(all)>;
+      if (all.empty()) return Many();
+      return Many(all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    return {set.name, part(set.facts), part(set.sequences), part(set.subject_end), part(set.subject_begin)};
   }
 
   const PlannedRun& run_;
