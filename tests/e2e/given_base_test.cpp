@@ -181,6 +181,13 @@ TEST_F(GivenBaseTest, WhatItCannotMeanIsRefused) {
   refused("model.width=8", 2, "[model] has no meaning beside [base]");
   refused("pretrain.epochs=8", 2, "[pretrain] has no meaning beside [base]");
   refused("base.folder=\"nowhere\"", 2, "names a folder that is not there");
+  const Outcome unprepared =
+      stet(folder_.path(), {"plan", STET_SOURCE_DIR "/experiments/real/smollm2/table2-self-distillation.toml", "--set",
+                            "data.path=" + folder_.path().string()});
+  if (!fs::exists(STET_SOURCE_DIR "/models/smollm2-135m-instruct")) {
+    EXPECT_TRUE(ended_with(unprepared, 2));
+    EXPECT_TRUE(has(unprepared.err, "smollm2/prepare makes it"));
+  }
   refused("base.folder=\"models\"", 3, "holds no model");
   refused("sets.labels=\"recall\"", 2, "sets.labels = \"slick\"");
   refused("experiment.base_models=2", 2, "experiment.base_models = 1");

@@ -51,11 +51,13 @@ fs::path find_base_folder(const config::Value& named) {
   if (fs::is_directory(here, ignored)) return fs::absolute(here).lexically_normal();
   if (models != nullptr && *models != '\0' && fs::is_directory(fs::path(models) / name, ignored))
     return fs::absolute(fs::path(models) / name).lexically_normal();
+  const fs::path prepare = fs::path(file).parent_path() / "prepare";
   throw error_at(named, "base.folder names a folder that is not there")
       .expected(std::string("a folder, relative to ") + (typed ? "the present folder" : "the experiment's file") +
                 " or to the environment variable STET_MODELS" +
                 (models == nullptr ? " (not set)" : std::string(" (") + models + ")"))
-      .received(here.string());
+      .received(here.string())
+      .hint(!typed && fs::exists(prepare, ignored) ? prepare.string() + " makes it" : "");
 }
 
 BaseFolder read_base_folder(const fs::path& folder) {

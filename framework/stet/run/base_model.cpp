@@ -5,10 +5,8 @@
 #include <stet/base/fault.hpp>
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
-#include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/config/document.hpp>
-#include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/plan/pretraining_data.hpp>
 #include <stet/run/certification.hpp>
 #include <stet/run/given_base.hpp>
@@ -24,9 +22,9 @@
 #include <stet/train/read_ahead.hpp>
 #include <stet/train/trainer.hpp>
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <array>
-#include <cmath>
 
 namespace stet {
 
@@ -179,16 +177,9 @@ std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const World& world
   if (base.config.base.given()) return read_given_base(base, world, folder);
   Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
   Transformer model = make_model(base.config, tokenizer);
-  const TensorFile file = TensorFile::open(folder / "model.safetensors");
-  at::Tensor weights = at::empty({model.table().total()}, at::kFloat);
-  for (std::size_t i = 0; i < model.table().size(); ++i) {
-    const at::Tensor value = read_tensor(file, file.require(model.table()[i].name));
-    if (value.sizes() != at::IntArrayRef(model.table()[i].shape)) {
-      throw Error(ErrorKind::data, "tensor '" + model.table()[i].name + "' has another shape than the model")
-          .at(file.path().string());
-    }
-    model.table().view(weights, i).copy_(value);
-  }
+  ModelFolder own = open_model_folder(folder);
+  if (!(own.config == model.config()))
+    throw Error(ErrorKind::data, "the base's weights are of another shape than the model").at(folder.string());
   const TensorFile known = TensorFile::open(folder / "knowledge.safetensors");
   const TensorInfo& info = known.require("knowledge");
   const std::span<const std::uint8_t> bits = known.values<std::uint8_t>("knowledge");
@@ -201,7 +192,7 @@ std::unique_ptr<BaseModel> read_base(const PlannedBase& base, const World& world
     knowledge.emplace_back(row.begin(), row.end());
   }
   task::refuse_altered(folder, files_of_base);  // last: other damage has an error that says more
-  return std::make_unique<BaseModel>(BaseModel{std::move(tokenizer), std::move(model), std::move(weights),
+  return std::make_unique<BaseModel>(BaseModel{std::move(tokenizer), std::move(model), std::move(own.weights),
                                                std::move(knowledge), read_file(folder / "certification.md")});
 }
 

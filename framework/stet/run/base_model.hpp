@@ -27,8 +27,8 @@ struct BaseModel {
   std::string certification;  ///< Table 0, Markdown
 };
 
-/// A base of random weights that is said to know every fact; its vocabulary is the tokenizer's. With [base], that model.
-/// For who asks what sets a run would draw or what it would cost, before anything is trained.
+/// A base of random weights that is said to know every fact; its vocabulary is the tokenizer's. With [base], that
+/// model. For who asks what sets a run would draw or what it would cost, before anything is trained.
 [[nodiscard]] BaseModel untrained_base(const World& world, const RunConfig& config);
 
 /// Collective. Trains the base in `folder` (resuming if it was begun), certifies it and writes it; with [base] reads
