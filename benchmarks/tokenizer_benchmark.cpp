@@ -3,8 +3,8 @@
 #include <measure.hpp>
 
 #include <stet/base/files.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/encoder.hpp>
-#include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/text/unicode/pattern.hpp>
 

@@ -3,7 +3,7 @@
 
 #include <stet/base/hash.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 
 #include <nlohmann/json.hpp>
 

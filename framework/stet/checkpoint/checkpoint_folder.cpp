@@ -4,8 +4,8 @@
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/config/json.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
-#include <stet/text/json.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -18,7 +18,8 @@ TokenSequence tokenize(const Tokenizer& tokenizer, const Example& example, bool 
   // The first token has nothing before it to be predicted from.
   if (!loss_on_everything)
     sequence.loss_begin = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(sequence.ids.size()));
-  const std::vector<TokenId> completion = tokenizer.encode(example.completion);
+  const auto position = example.prompt.empty() ? TextPosition::beginning : TextPosition::inside;
+  const std::vector<TokenId> completion = tokenizer.encode(example.completion, SpecialTokens::leave_out, position);
   sequence.ids.insert(sequence.ids.end(), completion.begin(), completion.end());
   sequence.ids.push_back(tokenizer.end_of_text());
   return sequence;

@@ -4,10 +4,10 @@
 #include <stet/base/fault.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/hash.hpp>
+#include <stet/config/json.hpp>
 #include <stet/data/input_chunks.hpp>
 #include <stet/data/record_tokens.hpp>
 #include <stet/data/shard_file.hpp>
-#include <stet/text/json.hpp>
 
 #include <fmt/format.h>
 

@@ -91,12 +91,15 @@ Prepared prepare(const SlickRelation& relation, const Tokenizer& tokenizer, cons
     longest_block = std::max(longest_block, length(result.blocks.back()));
   }
   for (const SlickFact& fact : relation.facts) {
-    result.questions.push_back(tokenizer.encode(fact.prompt));
+    const auto position = options.shots > 0 ? TextPosition::inside : TextPosition::beginning;
+    result.questions.push_back(tokenizer.encode(fact.prompt, SpecialTokens::leave_out, position));
     longest_question = std::max(longest_question, length(result.questions.back()));
     std::vector<std::string>& accepted = result.answers.emplace_back();
     for (const std::string& answer : fact.answers) {
       accepted.push_back(normalized_answer(answer));
-      longest_answer = std::max(longest_answer, length(tokenizer.encode(options.answer_lead + answer)));
+      longest_answer = std::max(
+          longest_answer,
+          length(tokenizer.encode(options.answer_lead + answer, SpecialTokens::leave_out, TextPosition::inside)));
     }
   }
   result.new_tokens = options.max_new_tokens > 0 ? options.max_new_tokens : longest_answer + 2;

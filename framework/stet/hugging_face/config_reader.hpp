@@ -4,7 +4,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -4,7 +4,7 @@
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 
 #include <nlohmann/json.hpp>
 

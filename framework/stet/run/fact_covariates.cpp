@@ -13,7 +13,7 @@ namespace stet {
 namespace {
 
 std::vector<TokenId> name_tokens(const Tokenizer& tokenizer, const std::string& subject) {
-  return tokenizer.encode(" " + subject);
+  return tokenizer.encode(" " + subject, SpecialTokens::leave_out, TextPosition::inside);
 }
 
 /// Log-likelihood of each subject in its sequence. A token at the very beginning of a text has none.

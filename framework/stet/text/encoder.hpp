@@ -22,7 +22,8 @@ class Encoder {
   Encoder& operator=(Encoder&& other) noexcept;
 
   /// Appends the ids of `text` to `out`. Throws as Tokenizer::encode; `out` then is as before the call.
-  void encode(std::string_view text, std::vector<TokenId>& out, SpecialTokens special = SpecialTokens::leave_out);
+  void encode(std::string_view text, std::vector<TokenId>& out, SpecialTokens special = SpecialTokens::leave_out,
+              TextPosition position = TextPosition::beginning);
 
  private:
   struct State;

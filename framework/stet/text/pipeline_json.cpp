@@ -41,6 +41,19 @@ Pattern read_pattern(const TokenizerReader& reader, const json& value, const std
   return std::get<Pattern>(std::move(compiled));
 }
 
+/// The pattern of a Replace, which is a text.
+std::string literal_of(const TokenizerReader& reader, const json& value, const std::string& field) {
+  const json& pattern = member(value, "pattern");
+  reader.require_object(pattern, field + ".pattern");
+  reader.only(pattern, field + ".pattern.", {"String"});
+  return reader.text(pattern, field + ".pattern.", "String");
+}
+std::string content_of(const TokenizerReader& reader, const json& value, const std::string& field) {
+  const json& content = member(value, "content");
+  if (!content.is_string()) throw reader.malformed(field + ".content", "a text", content);
+  return content.get<std::string>();
+}
+
 void read_split(const TokenizerReader& reader, const json& value, const std::string& field, TokenizerParts& parts) {
   reader.only(value, field + ".", {"type", "pattern", "behavior", "invert"});
   const auto behavior = one_of<SplitBehavior>(reader, member(value, "behavior"), field + ".behavior",
@@ -196,14 +209,73 @@ void read_normalizer(const TokenizerReader& reader, const json& value, const std
     }
     return;
   }
+  using Kind = NormalStep::Kind;
+  if (parts.on_characters && type == "Prepend") {
+    reader.only(value, field + ".", {"type", "prepend"});
+    parts.normalizers.push_back({Kind::prepend, {}, "", reader.text(value, field + ".", "prepend")});
+    return;
+  }
+  if (parts.on_characters && type == "Replace") {
+    reader.only(value, field + ".", {"type", "pattern", "content"});
+    parts.normalizers.push_back(
+        {Kind::replace, {}, literal_of(reader, value, field), content_of(reader, value, field)});
+    return;
+  }
   reader.only(value, field + ".", {"type"});
-  parts.normalizers.push_back(one_of<NormalForm>(reader, type, field + ".type",
-                                                 {
-                                                     {"NFC", NormalForm::nfc},
-                                                     {"NFD", NormalForm::nfd},
-                                                     {"NFKC", NormalForm::nfkc},
-                                                     {"NFKD", NormalForm::nfkd},
-                                                 }));
+  parts.normalizers.push_back({Kind::form,
+                               one_of<NormalForm>(reader, type, field + ".type",
+                                                  {
+                                                      {"NFC", NormalForm::nfc},
+                                                      {"NFD", NormalForm::nfd},
+                                                      {"NFKC", NormalForm::nfkc},
+                                                      {"NFKD", NormalForm::nfkd},
+                                                  }),
+                               "", ""});
+}
+
+void read_metaspace(const TokenizerReader& reader, const json& value, TokenizerParts& parts) {
+  if (value.is_null()) return;
+  const std::string field = "pre_tokenizer.";
+  reader.type(value, "pre_tokenizer", "Metaspace");
+  reader.only(value, field, {"type", "replacement", "prepend_scheme", "split", "add_prefix_space"});
+  Metaspace metaspace;
+  metaspace.replacement = reader.text(value, field, "replacement");
+  const bool prepends = reader.flag(value, field, "add_prefix_space", true);  // older files say it so
+  if (value.contains("prepend_scheme")) {
+    metaspace.prepend = one_of<Metaspace::Prepend>(reader, member(value, "prepend_scheme"), field + "prepend_scheme",
+                                                   {{"always", Metaspace::Prepend::always},
+                                                    {"first", Metaspace::Prepend::first},
+                                                    {"never", Metaspace::Prepend::never}});
+  } else if (!prepends) {
+    metaspace.prepend = Metaspace::Prepend::never;
+  }
+  metaspace.split = reader.flag(value, field, "split", true);
+  parts.metaspace = std::move(metaspace);
+}
+
+void read_character_decoder(const TokenizerReader& reader, const json& value, TokenizerParts& parts) {
+  reader.type(value, "decoder", "Sequence");
+  reader.only(value, "decoder.", {"type", "decoders"});
+  const json& steps = reader.array(value, "decoder.", "decoders");
+  const std::vector<std::string> wanted = {"Replace", "ByteFallback", "Fuse", "Strip"};
+  if (steps.size() != 3 && steps.size() != 4)
+    throw reader.unsupported("decoder.decoders", "Replace, ByteFallback, Fuse, and perhaps Strip", steps);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    reader.type(steps[i], fmt::format("decoder.decoders[{}]", i), wanted[i].c_str());
+  const std::string replace = "decoder.decoders[0]", strip = "decoder.decoders[3].";
+  reader.only(steps[0], replace + ".", {"type", "pattern", "content"});
+  parts.blank = literal_of(reader, steps[0], replace);
+  if (content_of(reader, steps[0], replace) != " ")
+    throw reader.unsupported(replace + ".content", "\" \"", member(steps[0], "content"));
+  for (std::size_t i : {1, 2}) reader.only(steps[i], fmt::format("decoder.decoders[{}].", i), {"type"});
+  if (steps.size() == 3) return;
+  reader.only(steps[3], strip, {"type", "content", "start", "stop"});
+  if (member(steps[3], "content") != " ")
+    throw reader.unsupported(strip + "content", "\" \"", member(steps[3], "content"));
+  if (member(steps[3], "stop") != 0) throw reader.unsupported(strip + "stop", "0", member(steps[3], "stop"));
+  const json& start = member(steps[3], "start");
+  if (start != 0 && start != 1) throw reader.unsupported(strip + "start", "0 or 1", start);
+  parts.strip_first_blank = start == 1;
 }
 
 void read_pre_tokenizer(const TokenizerReader& reader, const json& value, TokenizerParts& parts) {

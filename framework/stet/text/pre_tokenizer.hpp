@@ -24,6 +24,14 @@ struct SplitStep {
   bool invert = false;  ///< the text between the matches counts as the matches
 };
 
+/// SentencePiece's way with blanks: each becomes `replacement`, and a text may get one before it.
+struct Metaspace {
+  enum class Prepend { never, first, always };  ///< first: where the whole text begins
+  std::string replacement;
+  Prepend prepend = Prepend::always;
+  bool split = true;  ///< words begin at replacements
+};
+
 /// Immutable; a Cutter a thread does the work.
 struct PreTokenizer {
   std::vector<SplitStep> splits;

@@ -16,116 +16,6 @@
 #include <array>
 
 namespace stet {
-namespace {
-
-Error bad_field(const std::string& where, const char* field, const std::string& what) {
-  return Error(ErrorKind::data, fmt::format("tokenizer field \"{}\": {}", field, what)).at(where);
-}
-
-Bpe build_bpe(TokenizerTables& tables, const std::string& where) {
-  std::vector<bool> outside(tables.parts.tokens.size(), false);  // added tokens that the model does not know
-  for (const AddedToken& added : tables.parts.added) {
-    outside[static_cast<std::size_t>(added.id)] = !added.in_vocabulary;
-  }
-  const auto id = [&](const std::string& token) -> std::optional<TokenId> {
-    const auto found = tables.ids.find(token);
-    if (found == tables.ids.end() || outside[static_cast<std::size_t>(found->second)]) return std::nullopt;
-    return found->second;
-  };
-  std::array<TokenId, 256> byte_ids{};
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    byte_ids[byte] = id(byte_character(static_cast<unsigned char>(byte))).value_or(no_token);
-  }
-  UnknownByte unknown{no_token, tables.parts.fuse_unknown};
-  if (tables.parts.unknown && std::count(byte_ids.begin(), byte_ids.end(), no_token) > 0) {
-    const auto found = id(*tables.parts.unknown);
-    if (!found) {
-      throw bad_field(where, "model.unk_token",
-                      fmt::format("\"{}\" is not in model.vocab, and some bytes have no token", *tables.parts.unknown));
-    }
-    unknown.id = *found;
-  }
-  std::vector<Merge> merges;
-  merges.reserve(tables.parts.merges.size());
-  PairTable seen(tables.parts.merges.size());
-  for (const auto& [left, right] : tables.parts.merges) {
-    const auto l = id(left), r = id(right), result = id(left + right);
-    if (!l || !r || !result) {
-      const std::string& missing = !l ? left : !r ? right : left + right;
-      throw bad_field(where, "model.merges",
-                      fmt::format("merge {} of \"{} {}\" needs token \"{}\", which is not in model.vocab",
-                                  merges.size(), left, right, missing));
-    }
-    if (!seen.insert(std::uint64_t{static_cast<std::uint32_t>(*l)} << 32 | static_cast<std::uint32_t>(*r), 0)) {
-      throw bad_field(where, "model.merges", fmt::format("\"{} {}\" occurs twice", left, right));
-    }
-    merges.push_back({*l, *r, *result});
-  }
-  // A token of the model that is not spelt in byte characters is no word.
-  std::vector<std::string> words(tables.parts.tokens.size());
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (!outside[i]) words[i] = characters_to_bytes(tables.parts.tokens[i]).value_or("");
-  }
-  tables.bytes_without_token = static_cast<std::size_t>(std::count(byte_ids.begin(), byte_ids.end(), no_token));
-  return Bpe(byte_ids, merges, words, tables.parts.ignore_merges, unknown);
-}
-
-/// The patterns of the added tokens, special ones first: of two with the same content the first is found.
-std::vector<AddedPattern> added_patterns(const TokenizerParts& parts, bool normalized, const std::string& where) {
-  std::vector<AddedPattern> patterns;
-  for (const bool special : {true, false}) {
-    for (const AddedToken& added : parts.added) {
-      if (added.special != special || added.normalized != normalized) continue;
-      std::string content = parts.tokens[static_cast<std::size_t>(added.id)];
-      if (normalized) {
-        std::string buffer;
-        for (const NormalForm form : parts.normalizers) content = std::string(normalize(content, form, buffer));
-      }
-      if (content.empty()) throw bad_field(where, "added_tokens", "an added token is empty");
-      patterns.push_back({std::move(content), added.id, added.single_word, added.lstrip, added.rstrip});
-    }
-  }
-  return patterns;
-}
-
-}  // namespace
-
-Tokenizer TokenizerBuilder::build(TokenizerParts parts, const std::string& where) {
-  auto tables = std::make_shared<TokenizerTables>();
-  tables->parts = std::move(parts);
-  const auto& tokens = tables->parts.tokens;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i].empty()) continue;  // no token has this id
-    if (!tables->ids.emplace(tokens[i], static_cast<TokenId>(i)).second) {
-      throw bad_field(where, "model.vocab", fmt::format("token \"{}\" occurs twice", tokens[i]));
-    }
-  }
-  tables->special.resize(tokens.size());
-  for (const AddedToken& added : tables->parts.added) {
-    tables->special[static_cast<std::size_t>(added.id)] = added.special;
-  }
-  const auto* end = std::find_if(end_of_text_names.begin(), end_of_text_names.end(), [&](std::string_view name) {
-    const auto found = tables->ids.find(name);
-    return found != tables->ids.end() && tables->special[static_cast<std::size_t>(found->second)];
-  });
-  if (end != end_of_text_names.end()) tables->end_of_text = tables->ids.find(*end)->second;
-  tables->where = where;
-  tables->raw = AddedTokenMatcher(added_patterns(tables->parts, false, where));
-  tables->normalized = AddedTokenMatcher(added_patterns(tables->parts, true, where));
-  if (tables->parts.word_level) {
-    const auto unknown = tables->ids.find(unknown_token);
-    if (unknown == tables->ids.end()) throw bad_field(where, "model.vocab", "the token \"<unk>\" is missing");
-    tables->unknown = unknown->second;
-  } else {
-    for (const std::string& token : tokens) {
-      // A token that is not made of byte characters stands for its own text (added tokens with a space in them, say).
-      tables->bytes.push_back(characters_to_bytes(token).value_or(token));
-    }
-    tables->bpe = build_bpe(*tables, where);
-  }
-  return Tokenizer(std::move(tables));
-}
-
 Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
   Tokenizer tokenizer = from_json(read_file(tokenizer_json), tokenizer_json.string());
   const nlohmann::json& rest = tokenizer.tables_->parts.rest;
@@ -171,13 +61,52 @@ Tokenizer Tokenizer::with_end_of_text(std::string_view token) const {
   return with_end_of_text(*id);
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special, TextPosition position) const {
   std::vector<TokenId> out;
-  Encoder(*this, 0).encode(text, out, special);
+  Encoder(*this, 0).encode(text, out, special, position);
   return out;
 }
 
+std::optional<unsigned char> byte_of_token(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return std::nullopt;
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  const int high = digit(token[3]), low = digit(token[4]);
+  if (high < 0 || low < 0) return std::nullopt;
+  return static_cast<unsigned char>(16 * high + low);
+}
+
+namespace {
+
+/// A run of tokens for bytes is what they spell; if that is no UTF-8, each of them is U+FFFD.
+std::string decode_characters(const TokenizerTables& tables, std::span<const TokenId> ids, bool skip_special) {
+  std::string out, run;
+  const auto finish = [&] {
+    if (!find_invalid_utf8(run)) {
+      out += run;
+    } else {
+      for (std::size_t i = 0; i < run.size(); ++i) out += "\uFFFD";
+    }
+    run.clear();
+  };
+  for (const TokenId id : ids) {
+    const auto index = static_cast<std::size_t>(id);
+    if (skip_special && tables.special[index]) continue;
+    if (const auto byte = byte_of_token(tables.parts.tokens[index])) {
+      run += static_cast<char>(*byte);
+      continue;
+    }
+    finish();
+    out += tables.bytes[index];
+  }
+  finish();
+  if (tables.parts.strip_first_blank && out.starts_with(' ')) out.erase(0, 1);
+  return mend_utf8(out);
+}
+
+}  // namespace
+
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  if (tables_->parts.on_characters) return decode_characters(*tables_, ids, skip_special);
   std::string out;
   for (const TokenId id : ids) {
     const std::string& text = token(id);

@@ -1,6 +1,10 @@
-// Text to token ids and back. Two kinds, both read and written as Hugging Face's `tokenizer.json`:
+// Text to token ids and back. Three kinds, all read and written as Hugging Face's `tokenizer.json`:
 //   - byte-level BPE (GPT-2, Llama 3, Qwen 2, ... style): model "BPE"; normalizers NFC, NFD, NFKC, NFKD; pre-tokenizers
 //     Split, Digits and ByteLevel; post-processors TemplateProcessing and ByteLevel; decoder ByteLevel;
+//   - BPE on characters with byte fallback (Llama 2, Mistral, TinyLlama: as converted from SentencePiece): the same
+//   model
+//     and normalizers, and Prepend and Replace; no pre-tokenizer, or Metaspace; decoder Replace, ByteFallback, Fuse,
+//     Strip;
 //   - word level: model "WordLevel", pre-tokenizer "WhitespaceSplit", for synthetic worlds.
 // Anything else in the file is refused by the path of its field, because ignoring it would silently give other ids than
 // the file's author saw. Where implementations differ (white space outside ASCII), the Rust original is followed.
@@ -35,6 +39,10 @@ inline constexpr std::string_view unknown_token = "<unk>";
 /// Whether encoding adds what the file's post-processor puts around a text (such as a token for its beginning).
 enum class SpecialTokens { leave_out, add };
 
+/// Where in the whole text a piece stands that is encoded by itself: tokenizers in SentencePiece's manner put a blank
+/// before the beginning alone. Of others it changes nothing.
+enum class TextPosition { beginning, inside };
+
 struct TokenizerTables;
 
 /// Immutable after construction; copies share their tables; all members may be called from several threads at once.
@@ -63,9 +71,10 @@ class Tokenizer {
   /// Added tokens (such as "<|endoftext|>") are matched first, leftmost and longest, as the Rust original does; the
   /// text between them is normalized, split and encoded. By default nothing is added at the ends. Throws Error (data)
   /// if `text` is not valid UTF-8 or longer than 2^31 - 1 bytes.
-  [[nodiscard]] std::vector<TokenId> encode(std::string_view text,
-                                            SpecialTokens special = SpecialTokens::leave_out) const;
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text, SpecialTokens special = SpecialTokens::leave_out,
+                                            TextPosition position = TextPosition::beginning) const;
   /// Byte level: the bytes of the tokens; bytes that are not UTF-8 become U+FFFD, as in Hugging Face's decoder.
+  /// On characters: likewise, with spaces for the file's blanks, and without one at the very beginning.
   /// Word level: tokens joined by one space. Special tokens are left out if `skip_special`. An id outside the
   /// vocabulary is a programming error.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;

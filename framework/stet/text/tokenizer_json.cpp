@@ -2,7 +2,7 @@
 // "nothing": a file that asks for more is refused by the name of the field.
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/text/tokenizer_reader.hpp>
 #include <stet/text/tokenizer_tables.hpp>
@@ -94,7 +94,7 @@ void read_merges(const TokenizerReader& reader, const json& merges, TokenizerPar
   }
 }
 
-void read_byte_level(const TokenizerReader& reader, const json& root, const json& model, TokenizerParts& parts) {
+void read_bpe(const TokenizerReader& reader, const json& root, const json& model, TokenizerParts& parts) {
   reader.only(model, "model.",
               {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
                "byte_fallback", "ignore_merges", "vocab", "merges"});
@@ -105,13 +105,18 @@ void read_byte_level(const TokenizerReader& reader, const json& root, const json
   reader.neutral(model, "model.", "dropout", {0.0});
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     reader.neutral(model, "model.", key, {""});
-  reader.neutral(model, "model.", "byte_fallback", {false});
+  parts.on_characters = reader.flag(model, "model.", "byte_fallback", false);
   parts.ignore_merges = reader.flag(model, "model.", "ignore_merges", false);
   read_normalizer(reader, TokenizerReader::member(root, "normalizer"), "normalizer", parts);
-  read_pre_tokenizer(reader, TokenizerReader::member(root, "pre_tokenizer"), parts);
   const json& decoder = TokenizerReader::member(root, "decoder");
-  reader.type(decoder, "decoder", "ByteLevel");
-  reader.byte_level_flags(decoder, "decoder.");
+  if (parts.on_characters) {
+    read_metaspace(reader, TokenizerReader::member(root, "pre_tokenizer"), parts);
+    read_character_decoder(reader, decoder, parts);
+  } else {
+    read_pre_tokenizer(reader, TokenizerReader::member(root, "pre_tokenizer"), parts);
+    reader.type(decoder, "decoder", "ByteLevel");
+    reader.byte_level_flags(decoder, "decoder.");
+  }
   read_merges(reader, TokenizerReader::member(model, "merges"), parts);
 }
 
@@ -172,7 +177,7 @@ Tokenizer Tokenizer::from_json(const std::string& text, const std::string& where
   const json& type = TokenizerReader::member(model, "type");
   // Older files do not name the type of a BPE model.
   if (type == "BPE" || (type.is_null() && model.contains("merges"))) {
-    read_byte_level(reader, root, model, parts);
+    read_bpe(reader, root, model, parts);
   } else if (type == "WordLevel") {
     read_word_level(reader, root, model, parts);
   } else {

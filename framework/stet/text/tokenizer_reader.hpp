@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stet/base/error.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/tokenizer_tables.hpp>
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ class TokenizerReader {
         .at(where_)
         .expected(expected)
         .received(excerpt(received))
-        .hint("supported are byte-level BPE and word-level tokenizers");
+        .hint("supported are byte-level BPE, BPE with byte fallback, and word-level tokenizers");
   }
 
   [[nodiscard]] Error malformed(const std::string& field, const std::string& expected, const json& received) const {
@@ -114,6 +114,10 @@ void read_normalizer(const TokenizerReader& reader, const nlohmann::json& value,
                      TokenizerParts& parts);
 /// Of a byte-level tokenizer: any number of splits, and ByteLevel as the last step.
 void read_pre_tokenizer(const TokenizerReader& reader, const nlohmann::json& value, TokenizerParts& parts);
+/// Of one on characters: nothing, or Metaspace.
+void read_metaspace(const TokenizerReader& reader, const nlohmann::json& value, TokenizerParts& parts);
+/// Of one on characters: Replace, ByteFallback, Fuse, and perhaps Strip, in this order.
+void read_character_decoder(const TokenizerReader& reader, const nlohmann::json& value, TokenizerParts& parts);
 /// After the tokens have been read: the special tokens of a template are looked up.
 void read_post_processor(const TokenizerReader& reader, const nlohmann::json& value, TokenizerParts& parts);
 

@@ -29,23 +29,30 @@ struct AddedToken {
 /// What is in the file.
 struct TokenizerParts {
   bool word_level = false;
+  bool on_characters = false;  ///< BPE on characters, with tokens <0x00> to <0xFF> for those without one; else on bytes
   std::vector<std::string> tokens;  ///< by id, added tokens included; empty: no token has this id
   std::vector<std::pair<std::string, std::string>> merges;  ///< first is applied first
   std::vector<AddedToken> added;
   bool ignore_merges = false;
   std::optional<std::string> unknown;   ///< byte level: what a byte without a token gives
   bool fuse_unknown = false;            ///< one for a run of such bytes
-  std::vector<NormalForm> normalizers;  ///< applied in order
+  std::vector<NormalStep> normalizers;  ///< applied in order
   PreTokenizer pre_tokenizer;           ///< byte level
+  std::optional<Metaspace> metaspace;   ///< on characters
+  std::string blank;                    ///< on characters: what decode() writes as a space
+  bool strip_first_blank = false;       ///< on characters: decode() leaves out a space at the very beginning
   std::vector<TokenId> before, after;   ///< what the post-processor puts around a text
   /// The file without `added_tokens`, `model.vocab` and `model.merges`; null for a tokenizer that was made here.
   nlohmann::json rest;
 };
 
+/// The byte of a token <0xNN>; nothing for any other.
+[[nodiscard]] std::optional<unsigned char> byte_of_token(std::string_view token);
+
 struct TokenizerTables {
   TokenizerParts parts;
   StringMap<TokenId> ids;
-  std::vector<std::string> bytes;      ///< byte level: by id, what decode() writes
+  std::vector<std::string> bytes;      ///< BPE: by id, what decode() writes
   std::vector<bool> special;           ///< by id
   std::string where;                   ///< for messages
   std::optional<TokenId> end_of_text;  ///< the special token that has one of the usual names

@@ -2,8 +2,8 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/encoder.hpp>
-#include <stet/text/json.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

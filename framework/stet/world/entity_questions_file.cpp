@@ -3,7 +3,7 @@
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/utf8.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // Byte-level BPE against plain, slow re-computations.
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/bpe/bpe.hpp>
-#include <stet/text/json.hpp>
 #include <stet/text/unicode/byte_level.hpp>
 
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // The shared tokenizers, against what an independent implementation computed.
 #include <fixtures_folder.hpp>
 #include <stet/base/files.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/encoder.hpp>
-#include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <gtest/gtest.h>
@@ -78,7 +78,7 @@ TEST_P(Fixture, AnEncoderAThreadGivesTheSameIds) {
 
 /// The form in which SmolLM2's own comes is too large for the repository; `lacking` and its like stand for it there.
 std::vector<const char*> styles() {
-  std::vector<const char*> names = {"gpt2-style", "llama3-style", "qwen2-style"};
+  std::vector<const char*> names = {"gpt2-style", "llama3-style", "qwen2-style", "llama2-style", "mistral-style"};
   if (on_reference_data()) {
     names.push_back("smollm2");
   } else {
@@ -92,6 +92,30 @@ INSTANTIATE_TEST_SUITE_P(Styles, Fixture, ::testing::ValuesIn(styles()), [](cons
   std::erase(name, '-');
   return name;
 });
+
+TEST(CharacterBpe, OnlyTheBeginningOfATextGetsABlank) {
+  for (const char* style : {"llama2-style", "mistral-style"}) {
+    const Tokenizer tokenizer = Tokenizer::load(fixtures_folder() / "tokenizers" / style / "tokenizer.json");
+    const auto inside = [&](std::string_view text) {
+      return tokenizer.encode(text, SpecialTokens::leave_out, TextPosition::inside);
+    };
+    // A question and its answer, encoded apart, are what they are together, where no merge crosses their seam.
+    const std::string question = "Who is it? The answer is", answer = " yes";
+    std::vector<TokenId> apart = tokenizer.encode(question);
+    const std::vector<TokenId> second = inside(answer);
+    apart.insert(apart.end(), second.begin(), second.end());
+    EXPECT_EQ(apart, tokenizer.encode(question + answer)) << style;
+    EXPECT_EQ(tokenizer.encode("yes"), inside(" yes")) << style;
+    EXPECT_NE(tokenizer.encode("yes"), inside("yes")) << style;
+    EXPECT_EQ(tokenizer.decode(inside("yes")), "yes") << style;
+    EXPECT_TRUE(inside("").empty());
+    EXPECT_EQ(tokenizer.decode(tokenizer.encode("\xe2\x98\x83\n")), "\xe2\x98\x83\n") << style;  // by bytes
+    EXPECT_EQ(tokenizer.bytes_without_token(), 0U);
+    EXPECT_EQ(tokenizer.before_text().size(), 1U);
+  }
+  const Tokenizer plain = Tokenizer::load(fixtures_folder() / "tokenizers/gpt2-style/tokenizer.json");
+  EXPECT_EQ(plain.encode("yes", SpecialTokens::leave_out, TextPosition::inside), plain.encode("yes"));
+}
 
 }  // namespace
 }  // namespace stet

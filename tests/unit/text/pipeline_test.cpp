@@ -4,10 +4,10 @@
 #include <stet/base/files.hpp>
 #include <stet/base/philox.hpp>
 #include <stet/base/utf8.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/added_tokens.hpp>
 #include <stet/text/bpe/word_cache.hpp>
 #include <stet/text/encoder.hpp>
-#include <stet/text/json.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/text/unicode/normalizer.hpp>
 

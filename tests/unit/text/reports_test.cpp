@@ -3,8 +3,8 @@
 #include <error_of.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/end_token.hpp>
-#include <stet/text/json.hpp>
 #include <stet/text/unicode/normalizer.hpp>
 #include <temporary_folder.hpp>
 

@@ -1,7 +1,7 @@
 #include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <gtest/gtest.h>
@@ -105,6 +105,33 @@ TEST(Gpt2Tokenizer, ManyThreadsMayEncodeAtOnce) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(TokenizerFile, UnsupportedValuesOfCharacterBpeAreRefusedByName) {
+  const auto with = [](const char* style, const char* pointer, const json& value) {
+    json file = parse_json(read_file(fixtures_folder() / "tokenizers" / style / "tokenizer.json"), style);
+    file[json::json_pointer(pointer)] = value;
+    return refusal(file);
+  };
+  const char *llama = "llama2-style", *mistral = "mistral-style";
+  EXPECT_NAMES(with(llama, "/normalizer/normalizers/0/type", "Strip"), "\"normalizer.normalizers[0].prepend\"");
+  EXPECT_NAMES(with(llama, "/normalizer/normalizers/0/prepend", ""), "\"normalizer.normalizers[0].prepend\"");
+  EXPECT_NAMES(with(llama, "/normalizer/normalizers/1/pattern", {{"Regex", " "}}),
+               "\"normalizer.normalizers[1].pattern.Regex\"");
+  EXPECT_NAMES(with(llama, "/normalizer/normalizers/1/content", 1), "\"normalizer.normalizers[1].content\"");
+  EXPECT_NAMES(with(llama, "/decoder/type", "ByteLevel"), "\"decoder.type\"");
+  EXPECT_NAMES(with(llama, "/decoder/decoders", json::array()), "\"decoder.decoders\"");
+  EXPECT_NAMES(with(llama, "/decoder/decoders/1/type", "Fuse"), "\"decoder.decoders[1].type\"");
+  EXPECT_NAMES(with(llama, "/decoder/decoders/0/content", "_"), "\"decoder.decoders[0].content\"");
+  EXPECT_NAMES(with(llama, "/decoder/decoders/3/start", 2), "\"decoder.decoders[3].start\"");
+  EXPECT_NAMES(with(llama, "/decoder/decoders/3/stop", 1), "\"decoder.decoders[3].stop\"");
+  EXPECT_NAMES(with(mistral, "/pre_tokenizer/prepend_scheme", "sometimes"), "\"pre_tokenizer.prepend_scheme\"");
+  EXPECT_NAMES(with(mistral, "/pre_tokenizer/replacement", ""), "\"pre_tokenizer.replacement\"");
+  EXPECT_NAMES(with(mistral, "/pre_tokenizer/surprise", 1), "\"pre_tokenizer.surprise\"");
+  json lacking = parse_json(read_file(fixtures_folder() / "tokenizers/llama2-style/tokenizer.json"), "lacking");
+  lacking["model"]["vocab"]["<byte 65>"] = lacking["model"]["vocab"]["<0x41>"];
+  lacking["model"]["vocab"].erase("<0x41>");
+  EXPECT_NAMES(refusal(lacking), "\"<0x41>\" is not in model.vocab");
+}
+
 TEST(TokenizerFile, UnsupportedValuesAreRefusedByName) {
   const auto with = [](const char* pointer, const json& value) {
     json file = gpt2_json();
@@ -124,7 +151,7 @@ TEST(TokenizerFile, UnsupportedValuesAreRefusedByName) {
   EXPECT_NAMES(with("/padding", "BatchLongest"), "\"padding\"");
   EXPECT_NAMES(with("/model/type", "Unigram"), "\"model.type\"");
   EXPECT_NAMES(with("/model/dropout", 0.1), "\"model.dropout\"");
-  EXPECT_NAMES(with("/model/byte_fallback", true), "\"model.byte_fallback\"");
+  EXPECT_NAMES(with("/model/byte_fallback", true), "\"pre_tokenizer.type\"");  // another kind of file
   EXPECT_NAMES(with("/model/ignore_merges", 1), "\"model.ignore_merges\"");
   EXPECT_NAMES(with("/model/end_of_word_suffix", "</w>"), "\"model.end_of_word_suffix\"");
   EXPECT_NAMES(with("/model/continuing_subword_prefix", "##"), "\"model.continuing_subword_prefix\"");

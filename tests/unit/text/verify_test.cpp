@@ -1,7 +1,7 @@
 #include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
 #include <stet/base/files.hpp>
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/verify.hpp>
 
 #include <gtest/gtest.h>

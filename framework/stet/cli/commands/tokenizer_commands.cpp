@@ -7,9 +7,9 @@
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
+#include <stet/config/json.hpp>
 #include <stet/text/bpe/bpe_trainer.hpp>
 #include <stet/text/encoder.hpp>
-#include <stet/text/json.hpp>
 #include <stet/text/unicode/byte_level.hpp>
 #include <stet/text/verify.hpp>
 

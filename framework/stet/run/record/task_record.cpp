@@ -5,9 +5,9 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/host/host_identity.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/config/json.hpp>
 #include <stet/model/arithmetic.hpp>
 #include <stet/run/record/model_folder.hpp>
-#include <stet/text/json.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

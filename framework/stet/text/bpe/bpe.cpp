@@ -1,6 +1,7 @@
 #include <stet/text/bpe/bpe.hpp>
 
 #include <stet/base/error.hpp>
+#include <stet/base/utf8.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -19,11 +20,32 @@ std::uint64_t pair_key(TokenId left, TokenId right) {
 Bpe::Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
          std::span<const std::string> token_bytes, bool ignore_merges, UnknownByte unknown)
     : byte_ids_(byte_ids), unknown_(unknown), rules_(merges.size()) {
+  add_merges(merges);
+  add_words(token_bytes, ignore_merges);
+}
+
+Bpe::Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges,
+         std::span<const std::string> token_text, bool ignore_merges, OnCharacters)
+    : byte_ids_(byte_ids), on_characters_(true), rules_(merges.size()) {
+  for (const TokenId id : byte_ids) STET_ASSERT(id != no_token);
+  for (std::size_t id = 0; id < token_text.size(); ++id) {
+    const std::string& text = token_text[id];
+    if (!text.empty() && decode_code_point(text).size == text.size())
+      characters_.emplace(text, static_cast<TokenId>(id));
+  }
+  add_merges(merges);
+  add_words(token_text, ignore_merges);
+}
+
+void Bpe::add_merges(std::span<const Merge> merges) {
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const bool added = rules_.insert(pair_key(merges[i].left, merges[i].right),
                                      std::uint64_t{i} << 32 | static_cast<std::uint32_t>(merges[i].result));
     STET_ASSERT(added);
   }
+}
+
+void Bpe::add_words(std::span<const std::string> token_bytes, bool ignore_merges) {
   Scratch scratch;
   std::vector<TokenId> ids;
   for (std::size_t id = 0; id < token_bytes.size(); ++id) {
@@ -63,6 +85,18 @@ void Bpe::merge_word(std::string_view bytes, std::vector<TokenId>& out, Scratch&
 
 std::size_t Bpe::start(std::string_view bytes, TokenId* ids) const {
   std::size_t size = 0;
+  if (on_characters_) {
+    for (std::size_t i = 0, length = 0; i < bytes.size(); i += length) {
+      length = decode_code_point(bytes.substr(i)).size;
+      const std::string_view character = bytes.substr(i, length);
+      if (const auto found = characters_.find(character); found != characters_.end()) {
+        ids[size++] = found->second;
+      } else {
+        for (const char byte : character) ids[size++] = byte_ids_[static_cast<unsigned char>(byte)];
+      }
+    }
+    return size;
+  }
   bool in_unknown = false;
   for (const char byte : bytes) {
     const TokenId id = byte_ids_[static_cast<unsigned char>(byte)];

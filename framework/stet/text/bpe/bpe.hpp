@@ -1,5 +1,6 @@
-// The merges of byte-level byte-pair encoding (Sennrich et al. 2016; on bytes, Radford et al. 2019). Works on the bytes
-// of one word; it knows nothing of splitting, special tokens or files.
+// The merges of byte-pair encoding (Sennrich et al. 2016), on bytes (Radford et al. 2019), or on characters with bytes
+// for those that have no token (SentencePiece's byte fallback). Works on one word; it knows nothing of splitting,
+// special tokens or files.
 #pragma once
 
 #include <stet/text/bpe/pair_table.hpp>
@@ -26,6 +27,8 @@ struct UnknownByte {
   bool fuse = false;      ///< one for each run of such bytes, instead of one a byte
 };
 
+struct OnCharacters {};  ///< which of the two constructors
+
 class Bpe {
  public:
   /// `byte_ids[b]`: the token of byte b, or no_token: such a byte gives `unknown.id`, or, where that is no_token too,
@@ -35,6 +38,11 @@ class Bpe {
   /// where the merges would give something else.
   Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges, std::span<const std::string> token_bytes,
       bool ignore_merges = false, UnknownByte unknown = {});
+
+  /// On characters: `token_text[id]` of one character is its token; a character without one gives the tokens
+  /// `byte_ids` of its bytes, which must all be there. Words must be valid UTF-8.
+  Bpe(const std::array<TokenId, 256>& byte_ids, std::span<const Merge> merges, std::span<const std::string> token_text,
+      bool ignore_merges, OnCharacters);
 
   /// Buffers that can be used for one word after another.
   struct Scratch {
@@ -58,13 +66,17 @@ class Bpe {
   };
   static constexpr std::uint32_t no_rank = ~std::uint32_t{0};
   [[nodiscard]] Rule rule(TokenId left, TokenId right) const;
-  /// The tokens of the single bytes; at most bytes.size().
+  void add_merges(std::span<const Merge> merges);
+  void add_words(std::span<const std::string> token_bytes, bool ignore_merges);
+  /// The tokens of the single bytes, or characters; at most bytes.size().
   std::size_t start(std::string_view bytes, TokenId* ids) const;
   void merge_short(std::string_view bytes, std::vector<TokenId>& out) const;
   void merge_long(std::string_view bytes, std::vector<TokenId>& out, Scratch& scratch) const;
 
   std::array<TokenId, 256> byte_ids_;
   UnknownByte unknown_;
+  bool on_characters_ = false;
+  StringMap<TokenId> characters_;   // those that have a token
   PairTable rules_;                 // left << 32 | right, to rank << 32 | result
   StringMap<TokenId> whole_words_;  // words that are one token
 };

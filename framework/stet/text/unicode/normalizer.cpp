@@ -71,4 +71,21 @@ std::string_view normalize(std::string_view text, NormalForm form, std::string& 
   return buffer;
 }
 
+std::string_view apply(const NormalStep& step, std::string_view text, std::string& buffer) {
+  if (step.kind == NormalStep::Kind::form) return normalize(text, step.form, buffer);
+  if (step.kind == NormalStep::Kind::prepend) {
+    if (text.empty()) return text;
+    buffer.assign(step.to).append(text);
+    return buffer;
+  }
+  std::size_t found = text.find(step.from);
+  if (found == std::string_view::npos) return text;
+  buffer.clear();
+  std::size_t from = 0;
+  for (; found != std::string_view::npos; from = found + step.from.size(), found = text.find(step.from, from))
+    buffer.append(text.substr(from, found - from)).append(step.to);
+  buffer.append(text.substr(from));
+  return buffer;
+}
+
 }  // namespace stet

@@ -1,4 +1,4 @@
-#include <stet/text/json.hpp>
+#include <stet/config/json.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/utf8.hpp>
