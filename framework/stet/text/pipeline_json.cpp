@@ -1,6 +1,7 @@
 // The fields of tokenizer.json around the model: normalizer, pre-tokenizer, post-processor.
 #include <stet/text/tokenizer_reader.hpp>
 
+#include <algorithm>
 #include <variant>
 
 namespace stet {
@@ -49,9 +50,8 @@ std::string literal_of(const TokenizerReader& reader, const json& value, const s
   return reader.text(pattern, field + ".pattern.", "String");
 }
 std::string content_of(const TokenizerReader& reader, const json& value, const std::string& field) {
-  const json& content = member(value, "content");
-  if (!content.is_string()) throw reader.malformed(field + ".content", "a text", content);
-  return content.get<std::string>();
+  if (const json& content = member(value, "content"); content.is_string()) return content.get<std::string>();
+  throw reader.malformed(field + ".content", "a text", member(value, "content"));
 }
 
 void read_split(const TokenizerReader& reader, const json& value, const std::string& field, TokenizerParts& parts) {
@@ -210,15 +210,27 @@ void read_normalizer(const TokenizerReader& reader, const json& value, const std
     return;
   }
   using Kind = NormalStep::Kind;
+  // One of each, and short: several in a row can make any text as large as memory.
+  constexpr std::size_t longest = 64;
+  for (const auto& [name, kind] : {std::pair{"Prepend", Kind::prepend}, std::pair{"Replace", Kind::replace}}) {
+    const bool again = std::any_of(parts.normalizers.begin(), parts.normalizers.end(),
+                                   [kind = kind](const NormalStep& step) { return step.kind == kind; });
+    if (parts.on_characters && type == name && again)
+      throw reader.unsupported(field + ".type", fmt::format("one {} alone", name), type);
+  }
   if (parts.on_characters && type == "Prepend") {
     reader.only(value, field + ".", {"type", "prepend"});
     parts.normalizers.push_back({Kind::prepend, {}, "", reader.text(value, field + ".", "prepend")});
+    if (parts.normalizers.back().to.size() > longest)
+      throw reader.unsupported(field + ".prepend", "at most 64 bytes", member(value, "prepend"));
     return;
   }
   if (parts.on_characters && type == "Replace") {
     reader.only(value, field + ".", {"type", "pattern", "content"});
     parts.normalizers.push_back(
         {Kind::replace, {}, literal_of(reader, value, field), content_of(reader, value, field)});
+    if (parts.normalizers.back().to.size() > longest)
+      throw reader.unsupported(field + ".content", "at most 64 bytes", member(value, "content"));
     return;
   }
   reader.only(value, field + ".", {"type"});
@@ -234,12 +246,11 @@ void read_normalizer(const TokenizerReader& reader, const json& value, const std
 }
 
 void read_metaspace(const TokenizerReader& reader, const json& value, TokenizerParts& parts) {
-  if (value.is_null()) return;
   const std::string field = "pre_tokenizer.";
+  if (value.is_null()) return;
   reader.type(value, "pre_tokenizer", "Metaspace");
   reader.only(value, field, {"type", "replacement", "prepend_scheme", "split", "add_prefix_space"});
-  Metaspace metaspace;
-  metaspace.replacement = reader.text(value, field, "replacement");
+  Metaspace metaspace{reader.text(value, field, "replacement")};
   const bool prepends = reader.flag(value, field, "add_prefix_space", true);  // older files say it so
   if (value.contains("prepend_scheme")) {
     metaspace.prepend = one_of<Metaspace::Prepend>(reader, member(value, "prepend_scheme"), field + "prepend_scheme",
@@ -258,24 +269,23 @@ void read_character_decoder(const TokenizerReader& reader, const json& value, To
   reader.only(value, "decoder.", {"type", "decoders"});
   const json& steps = reader.array(value, "decoder.", "decoders");
   const std::vector<std::string> wanted = {"Replace", "ByteFallback", "Fuse", "Strip"};
-  if (steps.size() != 3 && steps.size() != 4)
-    throw reader.unsupported("decoder.decoders", "Replace, ByteFallback, Fuse, and perhaps Strip", steps);
+  if (steps.size() != 3 && steps.size() != 4) throw reader.unsupported("decoder.decoders", "3 or 4 steps", steps);
   for (std::size_t i = 0; i < steps.size(); ++i)
     reader.type(steps[i], fmt::format("decoder.decoders[{}]", i), wanted[i].c_str());
   const std::string replace = "decoder.decoders[0]", strip = "decoder.decoders[3].";
   reader.only(steps[0], replace + ".", {"type", "pattern", "content"});
   parts.blank = literal_of(reader, steps[0], replace);
-  if (content_of(reader, steps[0], replace) != " ")
-    throw reader.unsupported(replace + ".content", "\" \"", member(steps[0], "content"));
+  const json& space = member(steps[0], "content");
+  if (space != " ") throw reader.unsupported(replace + ".content", "\" \"", space);
   for (std::size_t i : {1, 2}) reader.only(steps[i], fmt::format("decoder.decoders[{}].", i), {"type"});
   if (steps.size() == 3) return;
   reader.only(steps[3], strip, {"type", "content", "start", "stop"});
   if (member(steps[3], "content") != " ")
     throw reader.unsupported(strip + "content", "\" \"", member(steps[3], "content"));
   if (member(steps[3], "stop") != 0) throw reader.unsupported(strip + "stop", "0", member(steps[3], "stop"));
-  const json& start = member(steps[3], "start");
-  if (start != 0 && start != 1) throw reader.unsupported(strip + "start", "0 or 1", start);
-  parts.strip_first_blank = start == 1;
+  parts.strip_first_blank = member(steps[3], "start") == 1;
+  if (!parts.strip_first_blank && member(steps[3], "start") != 0)
+    throw reader.unsupported(strip + "start", "0 or 1", member(steps[3], "start"));
 }
 
 void read_pre_tokenizer(const TokenizerReader& reader, const json& value, TokenizerParts& parts) {

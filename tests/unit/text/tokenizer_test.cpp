@@ -117,6 +117,11 @@ TEST(TokenizerFile, UnsupportedValuesOfCharacterBpeAreRefusedByName) {
   EXPECT_NAMES(with(llama, "/normalizer/normalizers/1/pattern", {{"Regex", " "}}),
                "\"normalizer.normalizers[1].pattern.Regex\"");
   EXPECT_NAMES(with(llama, "/normalizer/normalizers/1/content", 1), "\"normalizer.normalizers[1].content\"");
+  EXPECT_NAMES(with(llama, "/normalizer/normalizers/1/content", std::string(65, '_')),
+               "\"normalizer.normalizers[1].content\"");
+  EXPECT_NAMES(with(llama, "/normalizer/normalizers/0",
+                    {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}}),
+               "\"normalizer.normalizers[1].type\"");
   EXPECT_NAMES(with(llama, "/decoder/type", "ByteLevel"), "\"decoder.type\"");
   EXPECT_NAMES(with(llama, "/decoder/decoders", json::array()), "\"decoder.decoders\"");
   EXPECT_NAMES(with(llama, "/decoder/decoders/1/type", "Fuse"), "\"decoder.decoders[1].type\"");
