@@ -93,21 +93,24 @@ class SignsOfLife {
       : board_(std::move(board)), rank_(rank), timeout_(timeout) {
     if (timeout_ <= 0) return;
     static_cast<void>(beat());
+    std::error_code ignored;
+    began_ = std::filesystem::last_write_time(file(rank_), ignored);
     thread_ = repeat_every(std::min(1.0, timeout_ / 4), [this] { return beat(); });
   }
   SignsOfLife(const SignsOfLife&) = delete;
   SignsOfLife& operator=(const SignsOfLife&) = delete;
 
-  /// The first of `ranks` ranks from `begin` on that has shown none for the time-out, measured by this rank's own; -1:
-  /// none.
-  [[nodiscard]] int missing(int begin, int ranks) const {
+  /// The first of `ranks` ranks from `begin` on that has shown none for the time-out, measured by this rank's own (one
+  /// that never showed any: since this rank began); -1: none. `times`: for so many time-outs.
+  [[nodiscard]] int missing(int begin, int ranks, double times = 1) const {
     if (timeout_ <= 0) return -1;
     std::error_code error;
     const auto now = std::filesystem::last_write_time(file(rank_), error);
     if (error) return -1;
     for (int rank = begin; rank < begin + ranks; ++rank) {
-      const auto seen = std::filesystem::last_write_time(file(rank), error);
-      if (!error && std::chrono::duration<double>(now - seen).count() > timeout_) return rank;
+      auto seen = std::filesystem::last_write_time(file(rank), error);
+      if (error) seen = began_;
+      if (std::chrono::duration<double>(now - seen).count() > times * timeout_) return rank;
     }
     return -1;
   }
@@ -122,6 +125,7 @@ class SignsOfLife {
   std::filesystem::path board_;
   int rank_;
   double timeout_;
+  std::filesystem::file_time_type began_;
   std::uint64_t count_ = 0;
   std::jthread thread_;  // last: it uses all of the above
 };
@@ -133,16 +137,30 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
                               WorkOptions options, const ProgressSink& progress) {
   const int groups = group_count(world.size(), ranks_per_run);
   const int ranks = world.size() / groups;
-  const std::unique_ptr<Communicator> group = world.split(world.rank() / ranks);
-  const std::unique_ptr<SharedCounter> counter = groups > 1 ? world.make_counter() : nullptr;
-  const GroupRoster roster(board, groups, world.rank() / ranks);
   const SignsOfLife life(board, world.rank(), groups > 1 ? options.hang_timeout : 0);
+  const auto say_silent = [&](int rank, const char* what) {
+    log::error("rank {} does not run: no sign of life for {:g} s; {}", rank, options.hang_timeout, what);
+  };
+  std::unique_ptr<Communicator> group;
+  std::unique_ptr<SharedCounter> counter;
+  {
+    // No task's watchdog looks yet: a rank that is stopped here keeps all the others.
+    const std::jthread watch = repeat_every(0.5, [&] {
+      const int silent = life.missing(0, world.size());
+      if (silent < 0) return true;
+      say_silent(silent, "the job ends");
+      world.abort(static_cast<int>(ErrorKind::communication));
+      return false;
+    });
+    group = world.split(world.rank() / ranks);
+    if (groups > 1) counter = world.make_counter();
+  }
+  const GroupRoster roster(board, groups, world.rank() / ranks);
   const auto wait_for_all = [&] {
     roster.wait_for_all([&](int waited_for) {
       const int silent = life.missing(waited_for * ranks, ranks);
       if (silent < 0) return;
-      log::error("rank {} does not run: no sign of life for {:g} s; its group is given up", silent,
-                 options.hang_timeout);
+      say_silent(silent, "its group is given up");
       roster.lost(waited_for, static_cast<int>(ErrorKind::communication));
     });
   };
@@ -155,6 +173,16 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
     if (groups > 1)
       log::warning("the ranks of this group are lost to each other; the other groups go on, then the job ends");
     end_job();
+  };
+  // Who waits for what another group has claimed looks whether that group's ranks still run. One that is stopped
+  // between the claim and the task's beginning is seen by no watchdog; these come first where there is one.
+  options.while_waiting = [&] {
+    for (int other = 0; other < groups; ++other) {
+      const int silent = other == world.rank() / ranks ? -1 : life.missing(other * ranks, ranks, 2);
+      if (silent < 0) continue;
+      say_silent(silent, "what its group has claimed cannot be finished: the job ends");
+      world.abort(static_cast<int>(ErrorKind::communication));
+    }
   };
   const WorkerResult mine = work_on(plan, workspace, registry, *group, options, progress, counter.get());
   if (group->rank() == 0) roster.done();

@@ -86,6 +86,7 @@ class Worker {
       if (!worked && (!waiting || options_.leave_when_claimed)) return;
       if (!worked) {
         if (agreed(stop_requested())) throw Stopped{};
+        if (options_.while_waiting) options_.while_waiting();
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
       }
     }

@@ -29,6 +29,7 @@ struct WorkOptions {
   /// Ends this process's part in the work, with this exit code, where its group's ranks cannot come together any more.
   /// Must not return. Called on any thread, after the task was recorded as failed. Empty: the process ends at once.
   std::function<void(int exit_code)> leave = {};
+  std::function<void()> while_waiting = {};  ///< called every so often while all that is left is in others' hands
 };
 
 /// Collective: all ranks of `communicator` work on one task at a time. Whatever goes wrong in a task is that task's
