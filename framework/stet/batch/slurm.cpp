@@ -33,8 +33,11 @@ std::string value_of(const std::string& text, std::string_view key) {
   return "";
 }
 
-std::vector<std::string> of_partition(const std::string& partition) {
-  return partition.empty() ? std::vector<std::string>{} : std::vector<std::string>{"--partition=" + partition};
+/// What sinfo prints of a partition (of all, if it is empty), line by line.
+std::vector<std::string> sinfo(const char* format, const std::string& partition) {
+  std::vector<std::string> words = {"sinfo", "-h", "-o", format};
+  if (!partition.empty()) words.push_back("--partition=" + partition);
+  return split(call(words).out, '\n');
 }
 
 }  // namespace
@@ -119,10 +122,8 @@ bool Slurm::has_pmix() const {
 }
 
 std::optional<std::int64_t> Slurm::cores_of_a_node(const std::string& partition) const {
-  std::vector<std::string> words = {"sinfo", "-h", "-o", "%c"};
-  for (const std::string& option : of_partition(partition)) words.push_back(option);
   std::optional<std::int64_t> most;
-  for (const std::string& line : split(call(words).out, '\n')) {
+  for (const std::string& line : sinfo("%c", partition)) {
     const std::optional<std::int64_t> cores =
         whole_number<std::int64_t>(line.substr(0, line.find('+')));  // "4+": of nodes that differ
     if (cores && (!most || *cores > *most)) most = cores;
@@ -131,10 +132,8 @@ std::optional<std::int64_t> Slurm::cores_of_a_node(const std::string& partition)
 }
 
 std::optional<std::int64_t> Slurm::nodes(const std::string& partition) const {
-  std::vector<std::string> words = {"sinfo", "-h", "-o", "%P|%D"};
-  for (const std::string& option : of_partition(partition)) words.push_back(option);
   std::optional<std::int64_t> all;
-  for (const std::string& line : split(call(words).out, '\n')) {  // a line a group of nodes in one state
+  for (const std::string& line : sinfo("%P|%D", partition)) {  // a line a group of nodes in one state
     const std::vector<std::string> parts = split(line, '|');
     if (parts.size() != 2 || (partition.empty() && !parts[0].ends_with('*'))) continue;
     if (const std::optional<std::int64_t> count = whole_number<std::int64_t>(parts[1])) all = all.value_or(0) + *count;
@@ -143,9 +142,7 @@ std::optional<std::int64_t> Slurm::nodes(const std::string& partition) const {
 }
 
 std::optional<std::int64_t> Slurm::longest_minutes(const std::string& partition) const {
-  std::vector<std::string> words = {"sinfo", "-h", "-o", "%P|%l"};
-  for (const std::string& option : of_partition(partition)) words.push_back(option);
-  for (const std::string& line : split(call(words).out, '\n')) {
+  for (const std::string& line : sinfo("%P|%l", partition)) {
     const std::vector<std::string> parts = split(line, '|');
     if (parts.size() != 2) continue;
     if (partition.empty() ? parts[0].ends_with('*') : true) return minutes_of(parts[1]);

@@ -35,6 +35,20 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
     }
     return out;
   };
+  // out = residual + what the half of a block ends with: the last matrix on `in` and its bias, and the norm behind them
+  // where there is one, before which `given` keeps it.
+  const auto add_half = [&](at::Tensor& out, const at::Tensor& residual, const at::Tensor& in, int weight, int bias,
+                            int norm, int norm_bias, at::Tensor& given, at::Tensor& normed, at::Tensor& stats) {
+    const std::int64_t n = in.size(0);
+    at::Tensor product = c.norm_after ? matrix<T>(given, n, d) : out;
+    if (c.norm_after) {
+      at::mm_out(product, in, matrix_at(weight, d, in.size(1)).t());
+    } else {
+      at::addmm_out(product, residual, in, matrix_at(weight, d, in.size(1)).t());
+    }
+    if (bias >= 0) kernels::add_bias(pointer<T>(product), w(bias), n, d);
+    if (c.norm_after) at::add_out(out, residual, normalize(product, norm, norm_bias, normed, stats));
+  };
   // Queries, or keys: `heads` heads from column `column` on, through their norm. `before` keeps what was there.
   const auto normalize_heads = [&](const at::Tensor& qkv, std::int64_t column, std::int64_t heads, int weight,
                                    at::Tensor& before, at::Tensor& stats) {
@@ -100,15 +114,8 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
       residual = chosen_x;
     }
     at::Tensor middle = matrix<T>(a.middle, n, d);
-    if (c.norm_after) {
-      at::Tensor attended = matrix<T>(a.attended, n, d);
-      at::mm_out(attended, mixed, matrix_at(index.o, d, HD).t());
-      if (index.o_bias >= 0) kernels::add_bias(pointer<T>(attended), w(index.o_bias), n, d);
-      at::add_out(middle, residual, normalize(attended, index.norm1, index.norm1_bias, a.norm1, a.stats1));
-    } else {
-      at::addmm_out(middle, residual, mixed, matrix_at(index.o, d, HD).t());
-      if (index.o_bias >= 0) kernels::add_bias(pointer<T>(middle), w(index.o_bias), n, d);
-    }
+    add_half(middle, residual, mixed, index.o, index.o_bias, index.norm1, index.norm1_bias, a.attended, a.norm1,
+             a.stats1);
     const at::Tensor normed2 = c.norm_after ? middle
                                             : normalize(c.parallel_residual ? residual : middle, index.norm2,
                                                         index.norm2_bias, a.norm2, a.stats2);
@@ -128,15 +135,8 @@ at::Tensor Transformer::forward_typed(const at::Tensor& weights, const TokenBatc
       kernels::gelu(pointer<T>(gate_up), pointer<T>(activated), n * F);
     }
     at::Tensor next = matrix<T>(last ? s.final_input : s.layers[l + 1].input, n, d);
-    if (c.norm_after) {
-      at::Tensor fed = matrix<T>(a.fed, n, d);
-      at::mm_out(fed, activated, matrix_at(index.down, d, F).t());
-      if (index.down_bias >= 0) kernels::add_bias(pointer<T>(fed), w(index.down_bias), n, d);
-      at::add_out(next, middle, normalize(fed, index.norm2, index.norm2_bias, a.norm2, a.stats2));
-    } else {
-      at::addmm_out(next, middle, activated, matrix_at(index.down, d, F).t());
-      if (index.down_bias >= 0) kernels::add_bias(pointer<T>(next), w(index.down_bias), n, d);
-    }
+    add_half(next, middle, activated, index.down, index.down_bias, index.norm2, index.norm2_bias, a.fed, a.norm2,
+             a.stats2);
     x = next;
     if (captured != nullptr) captured->push_back(last && sparse ? x.clone() : select(x));
   }

@@ -13,9 +13,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 namespace stet {
+
 Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
   Tokenizer tokenizer = from_json(read_file(tokenizer_json), tokenizer_json.string());
   const nlohmann::json& rest = tokenizer.tables_->parts.rest;

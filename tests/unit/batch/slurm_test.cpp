@@ -1,6 +1,11 @@
 #include <stet/batch/slurm.hpp>
 
+#include <temporary_folder.hpp>
+
 #include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
 
 namespace stet::batch {
 namespace {
@@ -36,6 +41,35 @@ TEST(SlurmText, BetweenTwoLivesAJobIsAlive) {
     EXPECT_TRUE((JobState{"1", state, "", "", ""}).alive()) << state;
   for (const char* state : {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "GONE"})
     EXPECT_FALSE((JobState{"1", state, "", "", ""}).alive()) << state;
+}
+
+/// A sinfo that answers each format as that of a cluster with two partitions, `small` the default one.
+TEST(SlurmText, WhatAPartitionHas) {
+  const testing::Folder folder;
+  const auto script = [&](const char* name, const std::string& text) {
+    std::filesystem::permissions(folder.write(name, "#!/bin/sh\n" + text), std::filesystem::perms::owner_all);
+  };
+  script("sbatch", "echo slurm 22\n");
+  script("sinfo", R"(case "$3 $4" in
+"%c ") printf '4\n16+\n' ;;
+"%c --partition=small") echo 4 ;;
+"%P|%D ") printf 'small*|2\nsmall*|1\nlarge|40\n' ;;
+"%P|%D --partition=large") echo 'large|40' ;;
+"%P|%l ") printf 'large|7-00:00:00\nsmall*|30:00\n' ;;
+"%P|%l --partition=large") echo 'large|7-00:00:00' ;;
+esac
+)");
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (folder.path().string() + ":" + path).c_str(), 1);
+  const Slurm slurm;
+  EXPECT_EQ(slurm.cores_of_a_node(""), 16);
+  EXPECT_EQ(slurm.cores_of_a_node("small"), 4);
+  EXPECT_EQ(slurm.nodes(""), 3);
+  EXPECT_EQ(slurm.nodes("large"), 40);
+  EXPECT_EQ(slurm.nodes("nowhere"), std::nullopt);
+  EXPECT_EQ(slurm.longest_minutes(""), 30);
+  EXPECT_EQ(slurm.longest_minutes("large"), 7 * 1440);
+  ::setenv("PATH", path.c_str(), 1);
 }
 
 }  // namespace
