@@ -198,11 +198,12 @@ TEST_F(HookTest, AStoppedRankIsNamedAndEndsTheJob) {
   EXPECT_TRUE(has(outcome.err, "the process does not run"));
 }
 
-/// Stops rank `rank` of four, two groups of two, as soon as there is a file of this name.
-void stop_rank_when_there_is(const std::string& name, int rank) {
+/// Stops rank `rank` of `ranks`, in groups of two, as soon as there is a file of this name.
+void stop_rank_when_there_is(const std::string& name, int rank, int ranks = 4) {
   const Folder mine;
-  Process job(on_ranks(4, {"run", file, "--hang-timeout", "4", "--ranks-per-run", "2", "--set", "pretrain.epochs=40"}),
-              mine.path(), {{"STET_PLUGIN_PATH", plugins}});
+  Process job(
+      on_ranks(ranks, {"run", file, "--hang-timeout", "4", "--ranks-per-run", "2", "--set", "pretrain.epochs=40"}),
+      mine.path(), {{"STET_PLUGIN_PATH", plugins}});
   while (job.running() && (!fs::exists(mine / "runs") || find_all(mine / "runs", name).empty())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
@@ -228,6 +229,13 @@ TEST_F(HookTest, AStoppedRankOfAGroupWithoutATaskIsNamedToo) {
   for (const int rank : {1, 3}) {
     SCOPED_TRACE(rank);
     stop_rank_when_there_is("rank-1", rank);
+  }
+}
+
+TEST_F(HookTest, AStoppedRankOfTheOnlyGroupIsNamedBeforeItsFirstTask) {
+  for (const char* name : {".rank-1.alive", "lock"}) {
+    SCOPED_TRACE(name);
+    stop_rank_when_there_is(name, 1, 2);
   }
 }
 

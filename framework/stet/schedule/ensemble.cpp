@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -95,22 +96,22 @@ class SignsOfLife {
     static_cast<void>(beat());
     std::error_code ignored;
     began_ = std::filesystem::last_write_time(file(rank_), ignored);
-    thread_ = repeat_every(std::min(1.0, timeout_ / 4), [this] { return beat(); });
+    thread_ = repeat_every(std::clamp(timeout_ / 60, 0.2, 10.0), [this] { return beat(); });
   }
   SignsOfLife(const SignsOfLife&) = delete;
   SignsOfLife& operator=(const SignsOfLife&) = delete;
 
   /// The first of `ranks` ranks from `begin` on that has shown none for the time-out, measured by this rank's own (one
-  /// that never showed any: since this rank began); -1: none. `times`: for so many time-outs.
-  [[nodiscard]] int missing(int begin, int ranks, double times = 1) const {
+  /// that never showed any: since this rank began); -1: none.
+  [[nodiscard]] int missing(int begin, int ranks) const {
     if (timeout_ <= 0) return -1;
     std::error_code error;
     const auto now = std::filesystem::last_write_time(file(rank_), error);
     if (error) return -1;
     for (int rank = begin; rank < begin + ranks; ++rank) {
       auto seen = std::filesystem::last_write_time(file(rank), error);
-      if (error) seen = began_;
-      if (std::chrono::duration<double>(now - seen).count() > times * timeout_) return rank;
+      if (error || seen < began_) seen = began_;  // none yet, or an earlier session's
+      if (std::chrono::duration<double>(now - seen).count() > timeout_) return rank;
     }
     return -1;
   }
@@ -137,24 +138,12 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
                               WorkOptions options, const ProgressSink& progress) {
   const int groups = group_count(world.size(), ranks_per_run);
   const int ranks = world.size() / groups;
-  const SignsOfLife life(board, world.rank(), groups > 1 ? options.hang_timeout : 0);
+  const int mine_begin = world.rank() / ranks * ranks;
+  const double patience = 2 * options.hang_timeout;  // the watchdogs of tasks, which know more, come first
+  const SignsOfLife life(board, world.rank(), world.size() > 1 ? patience : 0);
   const auto say_silent = [&](int rank, const char* what) {
-    log::error("rank {} does not run: no sign of life for {:g} s; {}", rank, options.hang_timeout, what);
+    log::error("rank {} does not run: no sign of life for {:g} s; {}", rank, patience, what);
   };
-  std::unique_ptr<Communicator> group;
-  std::unique_ptr<SharedCounter> counter;
-  {
-    // No task's watchdog looks yet: a rank that is stopped here keeps all the others.
-    const std::jthread watch = repeat_every(0.5, [&] {
-      const int silent = life.missing(0, world.size());
-      if (silent < 0) return true;
-      say_silent(silent, "the job ends");
-      world.abort(static_cast<int>(ErrorKind::communication));
-      return false;
-    });
-    group = world.split(world.rank() / ranks);
-    if (groups > 1) counter = world.make_counter();
-  }
   const GroupRoster roster(board, groups, world.rank() / ranks);
   const auto wait_for_all = [&] {
     roster.wait_for_all([&](int waited_for) {
@@ -168,7 +157,9 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
     wait_for_all();
     world.abort(roster.exit_code());
   };
+  std::atomic<bool> leaving = false;
   options.leave = [&](int exit_code) {
+    leaving = true;
     roster.lost(exit_code);
     if (groups > 1)
       log::warning("the ranks of this group are lost to each other; the other groups go on, then the job ends");
@@ -178,16 +169,34 @@ EnsembleResult work_in_groups(const Plan& plan, const Workspace& workspace, Plug
   // between the claim and the task's beginning is seen by no watchdog; these come first where there is one.
   options.while_waiting = [&] {
     for (int other = 0; other < groups; ++other) {
-      const int silent = other == world.rank() / ranks ? -1 : life.missing(other * ranks, ranks, 2);
+      const int silent = other * ranks == mine_begin ? -1 : life.missing(other * ranks, ranks);
       if (silent < 0) continue;
       say_silent(silent, "what its group has claimed cannot be finished: the job ends");
       world.abort(static_cast<int>(ErrorKind::communication));
     }
   };
+  // Who waits in a collective cannot look: this thread does, for the ranks that may keep this one waiting.
+  std::atomic<bool> all_meet = true;
+  const std::jthread watch = repeat_every(0.5, [&] {
+    if (leaving) return false;
+    const bool all = all_meet;
+    const int silent = all ? life.missing(0, world.size()) : life.missing(mine_begin, ranks);
+    if (silent < 0) return true;
+    say_silent(silent, all ? "the job ends" : "its group is given up");
+    if (all)
+      world.abort(static_cast<int>(ErrorKind::communication));
+    else
+      options.leave(static_cast<int>(ErrorKind::communication));
+    return false;
+  });
+  const std::unique_ptr<Communicator> group = world.split(world.rank() / ranks);
+  const std::unique_ptr<SharedCounter> counter = groups > 1 ? world.make_counter() : nullptr;
+  all_meet = false;
   const WorkerResult mine = work_on(plan, workspace, registry, *group, options, progress, counter.get());
   if (group->rank() == 0) roster.done();
-  if (groups > 1) wait_for_all();  // before the ranks meet: who waits in a collective cannot look
+  if (groups > 1) wait_for_all();  // before the ranks meet
   if (roster.any_lost()) end_job();
+  all_meet = true;
   EnsembleResult result;
   const bool speaks = group->rank() == 0;
   std::array<std::int64_t, 3> counts{speaks ? mine.finished : 0, speaks ? mine.failed : 0, mine.stopped ? 1 : 0};
