@@ -1,5 +1,5 @@
 // When several ranks save and stop (CTest: 1, 2 and 4): at the same steps, soon, and without a message a step.
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 
 #include "ranked_main.hpp"
 

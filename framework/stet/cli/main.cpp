@@ -5,7 +5,7 @@
 #include <stet/cli/commands/commands.hpp>
 #include <stet/cli/library_environment.hpp>
 #include <stet/cli/options.hpp>
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 
 #include <ATen/Parallel.h>
 

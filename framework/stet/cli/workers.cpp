@@ -2,7 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/host/control_group.hpp>
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 
 #include <spawn.h>
 #include <sys/prctl.h>

@@ -6,7 +6,7 @@
 #include <stet/evaluate/evaluation.hpp>
 #include <stet/model/transformer.hpp>
 #include <stet/run/training/fine_tuning.hpp>
-#include <stet/run/training/snapshot_store.hpp>
+#include <stet/train/snapshot_store.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <cstdint>

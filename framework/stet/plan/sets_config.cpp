@@ -83,6 +83,10 @@ config::IdentitySchema<SetsConfig> sets_schema() {
               "subjects of known facts: as they are, or with a UUID-like key behind them")
       .field("match", &SetsConfig::match, IdentityPart::run,
              "match held to known facts, and unknown to held ones, on names and likelihoods")
+      .field("max_answer_share", &SetsConfig::max_answer_share,
+             config::Identity<SetsConfig>(IdentityPart::run).came_later(),
+             "at most this share of a set's facts has the same answer; below 1 the sets are also alike in answers",
+             Limits{.min = 0, .max = 1, .open_min = true})
       .field("seed", &SetsConfig::seed, IdentityPart::run, "of the draw");
   return schema;
 }
@@ -123,6 +127,10 @@ void check_sets(const SetsConfig& sets, const config::Value& table) {
   if (sets.match && (sets.known == 0 || sets.unknown == 0)) {
     throw error_at(place("match"), "sets.match needs known and unknown facts")
         .expected("sets.known and sets.unknown above 0");
+  }
+  if (sets.match && sets.max_answer_share < 1) {
+    throw error_at(place("max_answer_share"), "sets.match and sets.max_answer_share draw the same sets by two rules")
+        .hint("leave one of them out");
   }
 }
 

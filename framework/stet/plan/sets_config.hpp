@@ -51,6 +51,7 @@ struct SetsConfig {
   Subjects subjects = Subjects::not_asked;  ///< whose facts: those that pre-training asked questions about, or not
   UnknownLabels unknown_labels = UnknownLabels::truth;
   KnownKeys known_keys = KnownKeys::plain;
+  double max_answer_share = 1;  ///< of a set's facts with the same answer; below 1 also the answers' mix (draw_sets())
   bool match = false;      ///< held facts are matched to known ones and unknown facts to held ones (see run_sets.hpp)
   std::uint64_t seed = 1;  ///< added to the run's seed
 

@@ -11,7 +11,7 @@
 #include <stet/config/document.hpp>
 #include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/task_record.hpp>
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 

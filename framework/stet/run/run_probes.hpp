@@ -6,7 +6,7 @@
 #include <stet/plan/plan.hpp>
 #include <stet/plugin/probe.hpp>
 #include <stet/run/run_state.hpp>
-#include <stet/run/training/snapshot_store.hpp>
+#include <stet/train/snapshot_store.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <memory>

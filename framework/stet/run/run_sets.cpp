@@ -131,7 +131,7 @@ RunSets make_run_sets(const PlannedRun& run, const BaseModel& base, const World&
   const EligibleFacts eligible = eligible_facts(world, base.recall, config, labels);
   RunSets result;
   std::vector<FactSet> sets = config.match ? draw_matched(run, base, world, eligible, communicator, result.curation)
-                                           : draw_sets(eligible.pools(), config.sizes(), seed);
+                                           : draw_sets(eligible.pools(), config.sizes(), seed, config.max_answer_share);
   std::vector<Fact>& unknown = set_named(sets, "unknown").facts;
   if (config.unknown_labels == UnknownLabels::shuffled) shuffle_answers(unknown, seed);
   if (config.unknown_labels == UnknownLabels::idk) replace_answers(unknown, world.refusal());

@@ -3,7 +3,7 @@
 
 #include <stet/plan/plan.hpp>
 #include <stet/run/record/progress.hpp>
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 
 #include <functional>

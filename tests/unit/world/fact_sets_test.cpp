@@ -201,6 +201,68 @@ TEST(FactSets, HeldFactsCanBeOfAnotherPoolThanKnownOnes) {
   }
 }
 
+/// Facts of one relation, `counts[a]` of them with answer a, every one of a subject of its own.
+std::vector<Fact> with_answers(const std::string& name, const std::vector<std::size_t>& counts) {
+  std::vector<Fact> facts;
+  for (std::size_t a = 0; a < counts.size(); ++a) {
+    for (std::size_t i = 0; i < counts[a]; ++i) {
+      const std::string subject = name + std::to_string(a) + "-" + std::to_string(i);
+      const std::string answer = "answer " + std::to_string(a);
+      facts.push_back({fact_id("r", subject, answer), 0, subject, answer});
+    }
+  }
+  return facts;
+}
+
+std::map<std::string, std::size_t> answers_of(const FactSet& set) {
+  std::map<std::string, std::size_t> count;
+  for (const Fact& fact : set.facts) ++count[fact.answer];
+  return count;
+}
+
+TEST(FactSets, AreAlikeInTheirAnswersAndNoneHasTooManyOfOne) {
+  // Half of what is known has one answer; what is new has others.
+  const auto known = with_answers("k", {500, 200, 100, 100, 60, 40});
+  const auto fresh = with_answers("n", {50, 200, 250, 150, 200, 150, 400});
+  FactPools pools;
+  pools.known = pools.held = known;
+  pools.fresh = fresh;
+  const auto plain = draw_sets(pools, {100, 100, 80, 40}, 5);
+  EXPECT_GT(answers_of(plain[0])["answer 0"], 40U);
+  const auto sets = draw_sets(pools, {100, 100, 80, 40}, 5, 0.3);
+  ASSERT_EQ(sets.size(), 4U);
+  // Rarest pool: 50/1400, 200/1400, 0.1, 0.1, 0.06, 0.04 = 0.0357, 0.143, 0.1, 0.1, 0.06, 0.04: scaled up by 1 / 0.479.
+  const std::vector<std::size_t> expected = {7, 30, 21, 21, 13, 8};
+  for (const FactSet& set : sets) {
+    const auto count = answers_of(set);
+    EXPECT_FALSE(count.contains("answer 6")) << "which no known fact has";
+    for (std::size_t a = 0; a < expected.size(); ++a) {
+      const double wanted = static_cast<double>(expected[a] * set.facts.size()) / 100;
+      EXPECT_NEAR(static_cast<double>(count.at("answer " + std::to_string(a))), wanted, 1.01) << set.name << " " << a;
+    }
+  }
+  EXPECT_EQ(answers_of(sets[0]), answers_of(sets[1])) << "known and unknown, of one size";
+}
+
+TEST(FactSets, OfLimitedAnswersSayWhatCannotBeHad) {
+  const auto known = with_answers("k", {90, 5, 5}), fresh = with_answers("n", {60, 60, 60});
+  FactPools pools;
+  pools.known = pools.held = known;
+  pools.fresh = fresh;
+  const auto message = [&](const SetSizes& sizes, double share) -> std::string {
+    try {
+      static_cast<void>(draw_sets(pools, sizes, 1, share));
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message({10, 10, 2, 0}, 0.4), "");
+  EXPECT_NE(message({10, 10, 2, 0}, 0.2).find("at least 5 answers"), std::string::npos) << message({10, 10, 2, 0}, 0.2);
+  EXPECT_NE(message({40, 10, 2, 0}, 0.4).find("the set \"known\""), std::string::npos) << message({40, 10, 2, 0}, 0.4);
+}
+
 TEST(FactSets, SayWhatIsMissing) {
   const World w = world();
   try {

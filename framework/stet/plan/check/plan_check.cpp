@@ -168,7 +168,7 @@ class ArmCheck {
     std::vector<FactSet> drawn;
     try {
       const EligibleFacts eligible = eligible_facts(world_, known_.recall, sets, nullptr);
-      drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed);
+      drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed, sets.max_answer_share);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
     }

@@ -9,7 +9,7 @@
 #include <stet/plugin/freeze_strategy.hpp>
 #include <stet/plugin/registry.hpp>
 #include <stet/plugin/regularizer.hpp>
-#include <stet/run/training/snapshot_store.hpp>
+#include <stet/train/snapshot_store.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <memory>

@@ -3,7 +3,7 @@
 
 #include <stet/checkpoint/checkpoint_store.hpp>
 #include <stet/data/sampler.hpp>
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <stet/run/training/snapshot_store.hpp>
+#include <stet/train/snapshot_store.hpp>
 
 #include <experiment_support.hpp>
 #include <stet/base/error.hpp>

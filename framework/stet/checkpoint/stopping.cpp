@@ -1,4 +1,4 @@
-#include <stet/run/stopping.hpp>
+#include <stet/checkpoint/stopping.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/comm/flight_recorder.hpp>
