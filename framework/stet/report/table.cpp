@@ -1,4 +1,6 @@
 #include <stet/base/error.hpp>
+#include <stet/base/strings.hpp>
+#include <stet/outcomes/answer_baseline.hpp>
 #include <stet/report/runs.hpp>
 #include <stet/report/table.hpp>
 #include <stet/statistics/resampling.hpp>
@@ -6,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -155,6 +158,39 @@ void note_intervals(Runs& runs, const Table& table, std::set<std::size_t> seeds)
   if (few) runs.note(fmt::format("A claim gets a verdict from {} seeds on.", least_seeds));
 }
 
+constexpr bool is_accuracy(Measure measure) {
+  return !reads_items(measure) && measure != Measure::forgetting && measure != Measure::drop;
+}
+
+/// What one answer for everything would reach on the sets of which an accuracy is shown.
+void note_answers(Runs& runs, const TableSpec& spec, std::span<const RunOutcome> outcomes) {
+  const auto mean_of = [&](const std::string& set, const char* array) {
+    double sum = 0;
+    std::size_t facts = 0;
+    for (const RunOutcome& run : outcomes) {
+      const auto found = run.sets.find(set);
+      if (found == run.sets.end() || !found->second.extra.contains(array)) continue;
+      const std::vector<float>& is = found->second.extra.at(array);
+      for (const float one : is) sum += static_cast<double>(one);
+      facts += is.size();
+    }
+    return facts > 0 ? sum / static_cast<double>(facts) : nan;
+  };
+  std::set<std::string> told;
+  std::vector<std::string> training, own;
+  for (const ColumnSpec& column : spec.columns) {
+    if (!is_accuracy(column.measure) || !told.insert(column.set).second) continue;
+    for (const auto& [array, list] : {std::pair{commonest_in_training, &training}, {commonest_of_set, &own}}) {
+      const double share = mean_of(column.set, array);
+      if (!std::isnan(share)) list->push_back(fmt::format("{:.1f} % on '{}'", 100 * share, column.set));
+    }
+  }
+  if (own.empty()) return;
+  if (!training.empty())
+    runs.note("Always the commonest answer of training would be right for " + join(training, ", ") + ".");
+  runs.note("Always the commonest answer of the set itself: " + join(own, ", ") + ".");
+}
+
 std::optional<Cell> compute_cell(const std::string& arm, const ColumnSpec& column, Runs& runs,
                                  const BootstrapOptions& options) {
   Sample sample = runs.sample(arm, "", column.set, column.measure);
@@ -239,6 +275,7 @@ Table compute_table(const TableSpec& declared, std::span<const RunOutcome> outco
     table.regressions.push_back(compute_regression(regression, runs, spec.bootstrap));
   }
 
+  note_answers(runs, spec, outcomes);
   note_intervals(runs, table, std::move(seeds));
   adjust(table, runs);
   table.notes = std::move(runs.notes);

@@ -44,6 +44,7 @@ class RunExecutor {
   void checkpoint(bool last);
   [[nodiscard]] config::Value checkpoint_identity() const;
   bool resume();
+  void add_answers();
   void write_record();
 
   const PlannedRun& run_;

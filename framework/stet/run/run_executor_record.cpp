@@ -9,12 +9,16 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
+#include <stet/outcomes/answer_baseline.hpp>
 #include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/task_record.hpp>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace stet {
@@ -82,6 +86,16 @@ void RunExecutor::warn_of_silence() {
   }
 }
 
+void RunExecutor::add_answers() {
+  std::map<std::string, std::vector<std::string_view>> answers;
+  std::set<std::string> trained;
+  for (const TokenizedSet& set : sets_.sets) {
+    for (const Fact& fact : set.facts) answers[set.name].push_back(fact.answer);
+  }
+  for (const PhaseConfig& phase : run_.config.phases) trained.insert(phase.sets.begin(), phase.sets.end());
+  report::add_answer_baselines(state_.outcomes, answers, trained);
+}
+
 void RunExecutor::write_record() {
   const auto lines = [](const std::vector<std::string>& list) {
     return list.empty() ? std::string() : join(list, "\n") + "\n";
@@ -99,6 +113,7 @@ void RunExecutor::write_record() {
     save_model_folder(folder_, base_.model, tuning_.weights(), base_.tokenizer,
                       base.given() ? std::optional(ModelSource{base.folder, base.content}) : std::nullopt);
   }
+  add_answers();
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");
   state_.spent += watch_.spent();

@@ -166,8 +166,8 @@ class Pool {
     if (set.facts.size() < size) {
       STET_ASSERT(limited());
       throw Error(ErrorKind::config, fmt::format("not enough facts with different answers for the set \"{}\"", name))
-          .expected(fmt::format("{} {} facts, at most {:g} of them with the same answer", size, name,
-                                max_answer_share_))
+          .expected(
+              fmt::format("{} {} facts, at most {:g} of them with the same answer", size, name, max_answer_share_))
           .received(fmt::format("{} that can be had so", set.facts.size()))
           .hint("raise sets.max_answer_share, ask for smaller sets, or make a larger world");
     }
@@ -241,9 +241,8 @@ std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, st
   const auto make_pool = [&](std::span<const Fact> facts, std::string_view purpose) {
     return Pool(facts, seed, purpose, max_answer_share);
   };
-  const Mix mix = limited && !pools.known.empty()
-                      ? common_mix({pools.known, pools.held, pools.fresh}, max_answer_share)
-                      : own_mix(pools.known.empty() ? pools.fresh : pools.known);
+  const Mix mix = limited && !pools.known.empty() ? common_mix({pools.known, pools.held, pools.fresh}, max_answer_share)
+                                                  : own_mix(pools.known.empty() ? pools.fresh : pools.known);
   const Mix held_mix = pools.known.empty() ? own_mix(pools.held) : mix;
   std::unordered_set<std::string> used;
   Pool known = make_pool(pools.known, "known facts"), held = make_pool(pools.held, "known facts"),

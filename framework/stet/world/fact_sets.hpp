@@ -43,10 +43,10 @@ struct FactPools {
 /// were, but the categories' sets, which are drawn before all others: arms that train on different facts are asked the
 /// same ones. Throws Error (config) when there are not enough facts.
 ///
-/// With a `max_answer_share` below 1, at most that share of a set's facts, rounded up, has the same answer, and the sets
-/// are alike in their answers too: in each relation every answer has the share that it has in the pool, of the known,
-/// held and fresh, where it is rarest (then all are scaled up, none above the limit), as nearly as the facts at hand
-/// allow. Error (config) also if a relation has too few answers for that.
+/// With a `max_answer_share` below 1, at most that share of a set's facts, rounded up, has the same answer, and the
+/// sets are alike in their answers too: in each relation every answer has the share that it has in the pool, of the
+/// known, held and fresh, where it is rarest (then all are scaled up, none above the limit), as nearly as the facts at
+/// hand allow. Error (config) also if a relation has too few answers for that.
 [[nodiscard]] std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, std::uint64_t seed,
                                              double max_answer_share = 1);
 

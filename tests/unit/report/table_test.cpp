@@ -1,4 +1,5 @@
 #include <stet/base/error.hpp>
+#include <stet/outcomes/answer_baseline.hpp>
 #include <stet/report/table.hpp>
 
 #include <gtest/gtest.h>
@@ -277,6 +278,24 @@ TEST(ComputeTable, MeansOfWhatWasRecorded) {
   EXPECT_EQ(table.claims[0].verdict, Verdict::holds);
   spec.columns = {{"Partly", recorded_set("held", "partly.x"), Measure::recorded, false}};
   EXPECT_THROW((void)compute_table(spec, runs), Error);
+}
+
+TEST(ComputeTable, SaysWhatOneAnswerForEverythingWouldReach) {
+  std::vector<RunOutcome> runs;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    for (const char* arm : {"sd", "sft"}) {
+      Trajectory t = fixed(6, 10);
+      t.extra[commonest_of_set] = {1, 1, 1, 0, 0, 0, 0, 0, 0, 0};
+      t.extra[commonest_in_training] = {0, 0, 0, 0, 0, 0, 0, 0, 0, seed == 1 ? 1.0F : 0.0F};
+      runs.push_back(run(arm, seed, {{"held", t}, {"other", t}}));
+    }
+  }
+  TableSpec spec = two_arms();
+  const Table table = compute_table(spec, runs);
+  EXPECT_TRUE(has_note(table, "commonest answer of training would be right for 1.7 % on 'held'."));
+  EXPECT_TRUE(has_note(table, "commonest answer of the set itself: 30.0 % on 'held'."));
+  spec.columns = {{"p", "held", Measure::probability, true}};
+  EXPECT_FALSE(has_note(compute_table(spec, runs), "commonest")) << "no accuracy is shown";
 }
 
 TEST(ComputeTable, HolmRunsOverTheWholeTable) {
