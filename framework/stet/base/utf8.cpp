@@ -96,6 +96,20 @@ bool is_blank(std::string_view text) {
   return true;
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower;
+  while (!text.empty()) {
+    const CodePoint point = decode_code_point(text);
+    if (point.valid) {
+      append_utf8(lower, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(point.value))));
+    } else {
+      lower += text.substr(0, point.size);
+    }
+    text.remove_prefix(point.size);
+  }
+  return lower;
+}
+
 bool looks_like_utf16(std::string_view bytes) {
   if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) return true;
   std::size_t zeros = 0;

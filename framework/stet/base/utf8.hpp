@@ -37,6 +37,9 @@ void append_utf8(std::string& out, char32_t value);
 /// Whether valid UTF-8 holds white space alone, or nothing.
 [[nodiscard]] bool is_blank(std::string_view text);
 
+/// Lower case, a code point for a code point (Unicode's simple mapping); what is ill-formed stays.
+[[nodiscard]] std::string lower_case(std::string_view text);
+
 /// Whether bytes look like UTF-16: a byte order mark of it, or single NUL bytes between others throughout.
 [[nodiscard]] bool looks_like_utf16(std::string_view bytes);
 /// What to do about such a file.

@@ -137,4 +137,14 @@ Error error_at_key(const Value& value, std::string message) {
   return Error(ErrorKind::config, std::move(message)).at(source.file, source.line, source.column);
 }
 
+bool is_typed(const Value& value) {
+  const std::string& file = value.source().file;
+  return file.empty() || file.starts_with("--set ");
+}
+
+std::filesystem::path named_path(const Value& value) {
+  std::filesystem::path named = value.as_string();
+  return is_typed(value) ? named : std::filesystem::path(value.source().file).parent_path() / named;
+}
+
 }  // namespace stet::config

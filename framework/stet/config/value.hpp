@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,6 +88,12 @@ class Value {
 [[nodiscard]] Error error_at(const Value& value, std::string message);
 /// Error (config) that points at the value's key.
 [[nodiscard]] Error error_at_key(const Value& value, std::string message);
+
+/// Whether a value comes from the command line, not from a file.
+[[nodiscard]] bool is_typed(const Value& value);
+/// The path that a value names: below the folder of its file, or, if it was typed, as it stands (who types a path means
+/// it from where he is).
+[[nodiscard]] std::filesystem::path named_path(const Value& value);
 
 /// The value for an error message: `string "adam"`, `integer 3`, `array of 2`, `table`. Long strings are shortened.
 [[nodiscard]] std::string describe(const Value& value);

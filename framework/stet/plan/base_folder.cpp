@@ -43,15 +43,14 @@ config::IdentitySchema<BaseConfig> base_schema() {
 
 fs::path find_base_folder(const config::Value& named) {
   const fs::path name = named.as_string();
-  const std::string& file = named.source().file;
-  const bool typed = file.empty() || file.starts_with("--set ");  // who types a path means it from where he is
-  const fs::path here = typed ? name : fs::path(file).parent_path() / name;
+  const bool typed = config::is_typed(named);
+  const fs::path here = config::named_path(named), file = named.source().file;
   const char* models = std::getenv("STET_MODELS");
   std::error_code ignored;
   if (fs::is_directory(here, ignored)) return fs::absolute(here).lexically_normal();
   if (models != nullptr && *models != '\0' && fs::is_directory(fs::path(models) / name, ignored))
     return fs::absolute(fs::path(models) / name).lexically_normal();
-  const fs::path prepare = fs::path(file).parent_path() / "prepare";
+  const fs::path prepare = file.parent_path() / "prepare";
   throw error_at(named, "base.folder names a folder that is not there")
       .expected(std::string("a folder, relative to ") + (typed ? "the present folder" : "the experiment's file") +
                 " or to the environment variable STET_MODELS" +

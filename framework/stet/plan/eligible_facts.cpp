@@ -83,7 +83,8 @@ EligibleFacts eligible_facts(const World& world, const Recall& recall, const Set
           {"weakly_known", KnowledgeCategory::weakly_known}}) {
       facts.categories.emplace_back(name, in_categories(world, sets, *labels, {category}));
     }
-    for (const Fact& fact : world.new_facts()) {
+    const bool one_pool = world.new_facts().empty();  // no fact is set apart as new: new is what the base does not know
+    for (const Fact& fact : one_pool ? world.base_facts() : world.new_facts()) {
       const auto label = labels->of.find(fact.id);
       if (label != labels->of.end() && label->second.category == KnowledgeCategory::unknown)
         facts.fresh.push_back(fact);

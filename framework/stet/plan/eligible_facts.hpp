@@ -38,8 +38,8 @@ struct EligibleFacts {
 /// `world`: the arm's; its base facts are those of the world that the base model was made from. `labels` null: by
 /// recall, base facts recalled in at least the share sets.knowledge of the wordings, and all new facts. With labels:
 /// base facts in sets.known_categories and sets.held_categories (or sets.categories), and those new facts that the base
-/// answers never right (Unknown), since some can be guessed. Throws Error (config) for a held-out relation that the
-/// world has not.
+/// answers never right (Unknown), since some can be guessed; of a world without new facts, those base facts. Throws
+/// Error (config) for a held-out relation that the world has not.
 [[nodiscard]] EligibleFacts eligible_facts(const World& world, const Recall& recall, const SetsConfig& sets,
                                            const KnowledgeLabels* labels);
 

@@ -22,6 +22,19 @@ config::Value hashes_of(const EntityQuestionsOptions& options) {
   return both;
 }
 
+/// By their numbers: what they are called does not count.
+config::Value hashes_of(const FactsOptions& options) {
+  config::Value all = config::Value::table();
+  for (std::size_t i = 0; i < options.files.size(); ++i) {
+    require_facts_file(options.files[i]);
+    all.set(fmt::format("{}", i + 1), hash_file(options.files[i]));
+  }
+  config::Value both = config::Value::table();
+  both.set("base", all);
+  both.set("all", all);
+  return both;
+}
+
 }  // namespace
 
 void InputContent::fill_base(RunConfig& config) {
@@ -46,15 +59,17 @@ void InputContent::fill_base(RunConfig& config) {
 
 void InputContent::fill(RunConfig& config) {
   if (config.base.given()) fill_base(config);
-  if (config.data.world != WorldKind::entity_questions) return;
+  if (config.data.world == WorldKind::synthetic) return;
+  const bool own = config.data.world == WorldKind::facts;
   const EntityQuestionsOptions& o = config.data.entity_questions;
-  const std::string key = fmt::format("{}\n{}\n{}\n{}", o.path, join(o.relations, ","), static_cast<int>(o.base_from),
-                                      static_cast<int>(o.new_from));
+  const std::string key = own ? "facts\n" + join(config.data.facts.files, "\n")
+                              : fmt::format("{}\n{}\n{}\n{}", o.path, join(o.relations, ","),
+                                            static_cast<int>(o.base_from), static_cast<int>(o.new_from));
   auto found = known_.find(key);
   if (found == known_.end()) {
     std::string text;  // every rank goes by what rank 0 reads
     collectively(communicator_, [&] {
-      if (communicator_.rank() == 0) text = config::to_toml(hashes_of(o));
+      if (communicator_.rank() == 0) text = config::to_toml(own ? hashes_of(config.data.facts) : hashes_of(o));
     });
     const config::Value both = config::parse(communicator_.broadcast_text(text, 0), "hashes of the data");
     found = known_.emplace(key, Content{*both.find("base"), *both.find("all")}).first;

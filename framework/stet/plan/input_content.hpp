@@ -17,8 +17,8 @@ class InputContent {
 
   /// Collective. Fills config.base.content and config.model from the folder of [base], if there is one; and
   /// config.data.base_files and all_files with the hash of every EntityQuestions file, by its name below the data's
-  /// folder; nothing for a synthetic world. Rank 0 reads. Throws Error (data) on all ranks for files that are not there
-  /// or hold no model.
+  /// folder, or of every file of own questions, by its number; nothing for a synthetic world. Rank 0 reads. Throws
+  /// Error (data) on all ranks for files that are not there or hold no model.
   void fill(RunConfig& config);
 
  private:

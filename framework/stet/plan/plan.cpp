@@ -130,9 +130,7 @@ std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& f
   const Value* list = experiment->find("plugins");
   if (list == nullptr) return folders;
   for (const Value& entry : list->items()) {
-    const std::filesystem::path named = entry.as_string();
-    // Who types a path means it from where he is.
-    folders.push_back(entry.source().file.starts_with("--set ") ? named : file.parent_path() / named);
+    folders.push_back(config::named_path(entry));
     std::error_code ignored;
     if (std::filesystem::is_directory(folders.back(), ignored)) continue;
     throw error_at(entry, "experiment.plugins names a folder that does not exist")

@@ -22,7 +22,7 @@ using config::Value;
 
 /// The hashes that InputContent found, of the files that `part` depends on.
 std::optional<Value> files_of(const DataConfig& data, IdentityPart part) {
-  if (data.world != WorldKind::entity_questions) return std::nullopt;
+  if (data.world == WorldKind::synthetic) return std::nullopt;
   return part == IdentityPart::base ? data.base_files : data.all_files;
 }
 std::optional<Value> tokenizer_of(const DataConfig& data, IdentityPart) {
@@ -38,14 +38,19 @@ config::IdentitySchema<DataConfig> data_schema() {
   using Id = config::Identity<DataConfig>;
   const auto made_up = [](const DataConfig& data) { return data.world == WorldKind::synthetic; };
   const auto real = [](const DataConfig& data) { return data.world == WorldKind::entity_questions; };
+  const auto own = [](const DataConfig& data) { return data.world == WorldKind::facts; };
   config::IdentitySchema<DataConfig> schema("data", "the world");
   // Of files it counts what they hold, and not where they lie.
   schema
       .choice("world", &DataConfig::world, every_part,
-              {{"synthetic", WorldKind::synthetic}, {"entity-questions", WorldKind::entity_questions}}, "which world")
+              {{"synthetic", WorldKind::synthetic},
+               {"entity-questions", WorldKind::entity_questions},
+               {"facts", WorldKind::facts}},
+              "which world; facts: questions of your own")
       .table("synthetic", &DataConfig::synthetic, Id(no_part).and_if(every_part, made_up), synthetic_world_schema())
       .table("entity_questions", &DataConfig::entity_questions, Id(no_part).and_if(every_part, real),
              entity_questions_schema())
+      .table("facts", &DataConfig::facts, Id(no_part).and_if(every_part, own), facts_schema())
       .field("path", &DataConfig::path, no_part, "folder of EntityQuestions")
       .derived("files", every_part, files_of)
       .field("tokenizer", &DataConfig::tokenizer, no_part,
@@ -164,6 +169,23 @@ void read_base(const Value& table, RunConfig& config) {
   if (sets == nullptr || sets->find("subjects") == nullptr) config.sets.subjects = Subjects::all;
 }
 
+/// Where [data.facts] files lie.
+void read_facts(const Value& data, RunConfig& config) {
+  if (!config.base.given()) {
+    throw error_at(*data.find("world"), "questions of your own are asked of a model that is there already")
+        .expected("[base] folder = \"...\"")
+        .received("an experiment that pre-trains its base");
+  }
+  const Value* facts = data.find("facts");
+  const Value* files = facts != nullptr ? facts->find("files") : nullptr;
+  if (files == nullptr || files->items().empty()) {
+    throw error_at(facts != nullptr ? *facts : data, "the questions' files are not named")
+        .expected("[data.facts] files = [\"questions.jsonl\"]");
+  }
+  config.data.facts.files.clear();
+  for (const Value& file : files->items()) config.data.facts.files.push_back(config::named_path(file).string());
+}
+
 std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, const std::vector<PhaseConfig>& phases) {
   std::vector<PluginUse> uses;
   const Value* tables = root.find(kind);
@@ -230,6 +252,7 @@ RunConfig read_run_config(const Value& table) {
         .expected("data.tokenizer with world = \"entity-questions\" alone");
   }
   if (config.base.given()) read_base(table, config);
+  if (config.data.world == WorldKind::facts) read_facts(*table.find("data"), config);
   if (config.prompt.given()) config.prompt.check(*table.find("prompt")->find("template"));
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");

@@ -10,6 +10,7 @@
 #include <stet/plan/sets_config.hpp>
 #include <stet/train/train_options.hpp>
 #include <stet/world/entity_questions_world.hpp>
+#include <stet/world/facts/facts_world.hpp>
 #include <stet/world/synthetic_world.hpp>
 
 #include <cstdint>
@@ -18,16 +19,17 @@
 
 namespace stet {
 
-enum class WorldKind { synthetic, entity_questions };
+enum class WorldKind { synthetic, entity_questions, facts };
 
 struct DataConfig {
   WorldKind world = WorldKind::synthetic;
   SyntheticWorldOptions synthetic;
   EntityQuestionsOptions entity_questions;
+  FactsOptions facts;
   std::string path;       ///< EntityQuestions folder; also --set data.path=… or STET_DATA
   std::string tokenizer;  ///< EntityQuestions: this tokenizer.json instead of one trained on the world's text
-  /// EntityQuestions: hash of each file, by name, as the plan found them (InputContent); of those that a base depends
-  /// on, and of all.
+  /// EntityQuestions, facts: hash of each file, by name, as the plan found them (InputContent); of those that a base
+  /// depends on, and of all.
   config::Value base_files, all_files;
 };
 

@@ -5,8 +5,12 @@
 namespace stet {
 
 World make_world(const DataConfig& data) {
-  return data.world == WorldKind::synthetic ? make_synthetic_world(data.synthetic)
-                                            : make_entity_questions_world(data.entity_questions);
+  switch (data.world) {
+    case WorldKind::synthetic: break;
+    case WorldKind::entity_questions: return make_entity_questions_world(data.entity_questions);
+    case WorldKind::facts: return make_facts_world(data.facts);
+  }
+  return make_synthetic_world(data.synthetic);
 }
 
 Tokenizer make_tokenizer(const DataConfig& data, const World& world) {

@@ -11,7 +11,7 @@
 
 namespace stet {
 
-/// Throws Error (data) for EntityQuestions whose files cannot be read.
+/// Throws Error (data) for files that cannot be read.
 [[nodiscard]] World make_world(const DataConfig& data);
 /// With the facts asked as [prompt] says.
 [[nodiscard]] World make_world(const RunConfig& config);

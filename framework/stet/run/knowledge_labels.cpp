@@ -8,10 +8,10 @@
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/checkpoint/checkpoint_store.hpp>
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/config/document.hpp>
 #include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/task_record.hpp>
-#include <stet/checkpoint/stopping.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
@@ -28,7 +28,9 @@ namespace {
 
 /// The question as the fine-tuning wording asks it; the space before the answer is not part of it.
 SlickFact as_asked(const World& world, const Fact& fact) {
-  return {fact.id, render(world.relations()[fact.relation].probe, fact).prompt, {fact.answer}};
+  std::vector<std::string> answers = {fact.answer};
+  answers.insert(answers.end(), fact.aliases.begin(), fact.aliases.end());
+  return {fact.id, render(world.relations()[fact.relation].probe, fact).prompt, std::move(answers)};
 }
 
 /// Shares of the categories, base facts and new facts apart.

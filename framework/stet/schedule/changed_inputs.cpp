@@ -38,8 +38,9 @@ std::string sentence(const std::string& input, std::size_t runs, const Plan& pla
         input.substr(plugin_prefix.size()), made);
   }
   const bool facts = input == "data";
-  return fmt::format("{} of '{}' changed since runs with these settings were finished: {}", facts ? "data" : input,
-                     facts ? "entity-questions" : plan.name, made);
+  return fmt::format(
+      "{} of '{}' changed since runs with these settings were finished: {}", facts ? "data" : input,
+      facts ? plan.runs.front().config.data.world == WorldKind::facts ? "facts" : "entity-questions" : plan.name, made);
 }
 
 }  // namespace

@@ -91,7 +91,8 @@ std::vector<Fact> read_facts(const EntityQuestionsOptions& o, const std::filesys
       if ((o.drop_ambiguous && q.answers.size() > 1) || count_code_points(q.subject) > o.max_subject_chars) continue;
       if (!seen.insert(q.question).second) continue;
       const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
-      facts.push_back({id, index, std::move(q.subject), std::move(q.answers[0])});
+      Fact& fact = facts.emplace_back(Fact{id, index, std::move(q.subject), std::move(q.answers[0])});
+      fact.aliases.assign(std::next(q.answers.begin()), q.answers.end());
     }
   }
   return facts;

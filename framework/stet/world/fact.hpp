@@ -13,6 +13,7 @@ struct Fact {
   std::uint64_t id = 0;        ///< stable across runs and machines: fact_id() of relation name, subject and answer
   std::uint32_t relation = 0;  ///< index into World::relations()
   std::string subject, answer;
+  std::vector<std::string> aliases = {};  ///< other answers that are right; training shows `answer` alone
 
   friend bool operator==(const Fact&, const Fact&) = default;
 };

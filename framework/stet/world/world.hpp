@@ -20,7 +20,7 @@ enum class TokenizerKind { word_level, byte_level_bpe };
 
 /// Everything that a world consists of.
 struct WorldContent {
-  std::string name;  ///< "synthetic", "entity-questions"
+  std::string name;  ///< "synthetic", "entity-questions", "facts"
   std::vector<Relation> relations;
   std::vector<Fact> base_facts;         ///< shown in pre-training
   std::vector<Fact> new_facts;          ///< never shown in pre-training
@@ -43,6 +43,7 @@ struct WorldContent {
   TokenizerKind tokenizer = TokenizerKind::word_level;
   std::size_t vocabulary_size = 0;           ///< byte_level_bpe alone
   std::vector<std::string> vocabulary_text;  ///< word_level: the words in order of their ids; BPE: the training texts
+  std::vector<std::string> notes;            ///< what a user should know of the data: what was left out, and why
 };
 
 /// Immutable; all members may be called from several threads at once.
@@ -83,6 +84,8 @@ class World {
   /// Expected showings of base fact `i` in an epoch; 1 if all are shown equally often. They sum to base_facts().size().
   [[nodiscard]] double frequency(std::uint64_t i) const;
 
+  /// What a user should know of the data: what was left out, and why.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return content_.notes; }
   /// The texts, or the words, that the tokenizer is made from.
   [[nodiscard]] const std::vector<std::string>& vocabulary_text() const { return content_.vocabulary_text; }
   [[nodiscard]] Tokenizer make_tokenizer() const;

@@ -103,4 +103,15 @@ config::IdentitySchema<EntityQuestionsOptions> entity_questions_schema() {
   return schema;
 }
 
+config::IdentitySchema<FactsOptions> facts_schema() {
+  using O = FactsOptions;
+  config::IdentitySchema<O> schema("facts", "questions of the user's own");
+  schema.field("files", &O::files, config::no_part,
+               "JSON lines of {question, answer or answers, subject, relation}; relative to this file");
+  schema.field("seed", &O::seed, every_part, "of the choice of the questions that few-shot prompts show");
+  schema.field("development", &O::development, every_part,
+               "share of each relation's questions that few-shot prompts show and that are in no set", share());
+  return schema;
+}
+
 }  // namespace stet
