@@ -160,14 +160,16 @@ class ArmCheck {
   /// Draws the sets from all facts of the world, as if the base knew them all.
   void sets() const {
     SetsConfig sets = config_.sets;
-    if (sets.labels == Labels::slick) {  // as if every fact were in the right category
+    const bool slick = sets.labels == Labels::slick;
+    if (slick) {  // as if every fact were in the right category
       sets.labels = Labels::recall;
       sets.per_category = 0;
     }
     sets.knowledge = 0;
     std::vector<FactSet> drawn;
     try {
-      const EligibleFacts eligible = eligible_facts(world_, known_.recall, sets, nullptr);
+      EligibleFacts eligible = eligible_facts(world_, known_.recall, sets, nullptr);
+      if (slick && world_.new_facts().empty()) eligible.fresh = eligible.held;  // see eligible_facts()
       drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed, sets.max_answer_share);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
