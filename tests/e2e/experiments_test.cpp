@@ -209,6 +209,72 @@ INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, ::testing::ValuesIn(experiment_fil
   return name;
 });
 
+/// What somebody writes who has a model's folder and questions of his own.
+TEST(OwnQuestions, AreAskedTaughtAndTabled) {
+  const Folder folder;
+  std::string lines;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "Vel" + std::to_string(i) + "ar", answer = i % 3 == 0 ? "Poland" : "Peru";
+    lines += R"({"question": "Where is )" + name + R"(?", "answers": [")" + answer + R"(", "a land"], "subject": ")" +
+             name + "\"}\n";
+  }
+  lines += R"({"question": "where is Vel7ar", "answer": "Chad"})";
+  folder.write("mine/q.jsonl", lines);
+  folder.write("mine/e.toml", R"(
+[experiment]
+name = "mine"
+seeds = 2
+[data]
+world = "facts"
+[data.facts]
+files = ["q.jsonl"]
+[base]
+folder = ")" + stranger().string() +
+                                  R"("
+[prompt]
+template = "Q: {question}\nA: {answer}"
+[slick]
+prompts = 2
+shots = 2
+samples = 0
+[sets]
+labels = "slick"
+categories = )" + every_category + R"(
+known = 12
+unknown = 8
+held = 12
+validation = 0
+[[phase]]
+name = "facts"
+sets = ["known", "unknown"]
+[[arm]]
+name = "sft"
+[table]
+title = "My questions"
+[[table.column]]
+label = "Held"
+set = "held"
+)");
+  const Outcome plan = stet(folder.path(), {"plan", "mine/e.toml"});
+  ASSERT_TRUE(ended_with(plan, 0));
+  EXPECT_TRUE(has(plan.err,
+                  "2 of 61 questions left out: the same question with different answers (first q.jsonl:8 "
+                  "and q.jsonl:61)"));
+  const Outcome run = stet(folder.path(), {"run", "mine/e.toml"});
+  ASSERT_TRUE(ended_with(run, 0));
+  EXPECT_TRUE(has(run.out, "My questions"));
+  EXPECT_TRUE(has(run.out, "commonest answer"));
+  // Other lines in the file are other questions.
+  folder.write("mine/q.jsonl", lines + "\n" + R"({"question": "Where is Q?", "answer": "Peru", "subject": "Q"})");
+  const Outcome again = stet(folder.path(), {"plan", "mine/e.toml", "--no-estimate"});
+  ASSERT_TRUE(ended_with(again, 0));
+  EXPECT_TRUE(has(again.out + again.err, "(0 finished)"));
+  folder.write("mine/q.jsonl", "{\"question\": \"Where?\"}");
+  const Outcome refused = stet(folder.path(), {"run", "mine/e.toml"});
+  EXPECT_TRUE(ended_with(refused, 3));
+  EXPECT_TRUE(has(refused.err, "q.jsonl:1"));
+}
+
 TEST(ExperimentFiles, AreThere) { EXPECT_GE(experiment_files().size(), 28U); }
 
 }  // namespace

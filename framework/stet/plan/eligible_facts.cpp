@@ -72,6 +72,7 @@ EligibleFacts eligible_facts(const World& world, const Recall& recall, const Set
   if (labels == nullptr) {
     facts.known = facts.held = known_facts(world, recall, sets);
     facts.fresh = world.new_facts();
+    if (sets.labels == Labels::slick && facts.fresh.empty()) facts.fresh = facts.held;  // who asks has no labels yet
   } else {
     facts.known = in_categories(world, sets, *labels,
                                 parse(sets.known_categories.empty() ? sets.categories : sets.known_categories));

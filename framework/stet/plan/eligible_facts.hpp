@@ -36,7 +36,8 @@ struct EligibleFacts {
   [[nodiscard]] FactPools pools() const { return {known, held, fresh, out_of_relation, categories}; }
 };
 /// `world`: the arm's; its base facts are those of the world that the base model was made from. `labels` null: by
-/// recall, base facts recalled in at least the share sets.knowledge of the wordings, and all new facts. With labels:
+/// recall, base facts recalled in at least the share sets.knowledge of the wordings, and all new facts (who asks before
+/// facts are labelled: as if each were in the category that is wanted of it). With labels:
 /// base facts in sets.known_categories and sets.held_categories (or sets.categories), and those new facts that the base
 /// answers never right (Unknown), since some can be guessed; of a world without new facts, those base facts. Throws
 /// Error (config) for a held-out relation that the world has not.

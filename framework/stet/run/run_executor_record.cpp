@@ -90,7 +90,8 @@ void RunExecutor::add_answers() {
   std::map<std::string, std::vector<std::string_view>> answers;
   std::set<std::string> trained;
   for (const TokenizedSet& set : sets_.sets) {
-    for (const Fact& fact : set.facts) answers[set.name].push_back(fact.answer);
+    std::vector<std::string_view>& of_set = answers[set.name];
+    for (const Fact& fact : set.facts) of_set.push_back(fact.answer);
   }
   for (const PhaseConfig& phase : run_.config.phases) trained.insert(phase.sets.begin(), phase.sets.end());
   report::add_answer_baselines(state_.outcomes, answers, trained);

@@ -76,10 +76,7 @@ class Bench {
         world_(make_world(run.config)),
         base_(untrained_base(world_, run.config)) {
     PlannedRun by_recall = run;  // labels cost a model; the sets are as large by recall
-    if (config_.sets.labels == Labels::slick) {
-      by_recall.config.sets.labels = Labels::recall;
-      by_recall.config.sets.per_category = 0;
-    }
+    if (config_.sets.labels == Labels::slick) by_recall.config.sets.per_category = 0;
     sets_ = make_run_sets(by_recall, base_, world_, nullptr, alone_).sets;
   }
 

@@ -6,6 +6,9 @@
 #include <stet/plan/plan.hpp>
 #include <stet/schedule/workspace.hpp>
 
+#include <string>
+#include <vector>
+
 namespace stet {
 
 [[nodiscard]] int run_command(const Options& options, Session& session);
@@ -34,6 +37,9 @@ namespace stet {
 [[nodiscard]] int tokenizer_encode_command(const Options& options);
 [[nodiscard]] int tokenizer_decode_command(const Options& options);
 [[nodiscard]] int tokenizer_verify_command(const Options& options);
+
+/// What check_plan() found, by rank 0.
+void tell(const std::vector<std::string>& notes, const Communicator& world);
 
 /// Collective, for commands that go by finished runs: does what --trust-versions asks for, and says on rank 0 which
 /// inputs changed since.

@@ -1,5 +1,6 @@
 #include <stet/cli/commands/commands.hpp>
 
+#include <stet/base/log.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/cli/child_process.hpp>
@@ -8,6 +9,7 @@
 #include <stet/plan/check/data_present.hpp>
 #include <stet/plan/check/plan_check.hpp>
 #include <stet/plan/check/shards_check.hpp>
+#include <stet/schedule/changed_inputs.hpp>
 #include <stet/schedule/cost_estimate.hpp>
 #include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>
@@ -63,7 +65,8 @@ int plan_command(const Options& options, Session& session) {
     collectively(world, [&] {
       check_data_present(plan);
       if (world.rank() == 0) check_shards(plan, Workspace::inputs_file(options.out));
-      check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), plan.ranks_per_run) : 1);
+      const int ranks = session.uses_mpi() ? world.size() / group_count(world.size(), plan.ranks_per_run) : 1;
+      tell(check_plan(plan, registry, ranks), world);
     });
   }
   if (world.rank() != 0) return 0;
@@ -119,6 +122,21 @@ int plan_command(const Options& options, Session& session) {
     run_in_child(world, time_steps);  // plugins' hooks are called
   }
   return 0;
+}
+
+void tell(const std::vector<std::string>& notes, const Communicator& world) {
+  for (const std::string& note : notes) {
+    if (world.rank() == 0) log::warning("data: {}", note);
+  }
+}
+
+void settle_inputs(const Options& options, Plan& plan, const Workspace& workspace, Communicator& world) {
+  const std::size_t trusted = options.trust_versions ? trust_versions(plan, workspace, world) : 0;
+  if (world.rank() != 0 || options.worker) return;
+  if (trusted > 0)
+    log::info("runs that other bytes of the same plugin versions made stand for {} of {} (--trust-versions)", trusted,
+              plan.runs.size());
+  for (const std::string& line : changed_inputs(plan, workspace)) log::info("{}", line);
 }
 
 }  // namespace stet

@@ -12,7 +12,6 @@
 #include <stet/plan/check/shards_check.hpp>
 #include <stet/plan/check/table_check.hpp>
 #include <stet/report/render/render.hpp>
-#include <stet/schedule/changed_inputs.hpp>
 #include <stet/schedule/ensemble.hpp>
 #include <stet/schedule/plan_status.hpp>
 #include <stet/schedule/results.hpp>
@@ -211,15 +210,6 @@ int run_with_ranks(const Options& options, const Plan& plan, const Workspace& wo
 
 }  // namespace
 
-void settle_inputs(const Options& options, Plan& plan, const Workspace& workspace, Communicator& world) {
-  const std::size_t trusted = options.trust_versions ? trust_versions(plan, workspace, world) : 0;
-  if (world.rank() != 0 || options.worker) return;
-  if (trusted > 0)
-    log::info("runs that other bytes of the same plugin versions made stand for {} of {} (--trust-versions)", trusted,
-              plan.runs.size());
-  for (const std::string& line : changed_inputs(plan, workspace)) log::info("{}", line);
-}
-
 int run_command(const Options& options, Session& session) {
   Communicator& world = session.world();
   read_stop_time();
@@ -230,10 +220,8 @@ int run_command(const Options& options, Session& session) {
     collectively(world, [&] {
       check_data_present(plan);
       if (world.rank() == 0) check_shards(plan, Workspace::inputs_file(options.out));
-      check_plan(plan, registry,
-                 session.uses_mpi()
-                     ? world.size() / group_count(world.size(), options.ranks_per_run.value_or(plan.ranks_per_run))
-                     : 1);
+      const std::int64_t ranks = options.ranks_per_run.value_or(plan.ranks_per_run);
+      tell(check_plan(plan, registry, session.uses_mpi() ? world.size() / group_count(world.size(), ranks) : 1), world);
     });
   }
   const Workspace workspace(options.out, plan.name);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 namespace stet {
 
@@ -25,7 +26,7 @@ int slick_command(const Options& options, Session& session) {
   }
   collectively(world, [&] {
     check_data_present(plan);
-    check_plan(plan, registry, world.size());
+    tell(check_plan(plan, registry, world.size()), world);
     plan.runs.clear();
   });
   const Workspace workspace(options.out, plan.name);
@@ -34,7 +35,9 @@ int slick_command(const Options& options, Session& session) {
   if (world.rank() == 0) {
     display = std::make_unique<Display>();
     sink = [&display](const Progress& progress) {
-      display->update(progress.fraction, 1, progress.task, progress.tokens_per_second);
+      std::optional<double> left;
+      if (progress.fraction > 0) left = progress.seconds * (1 - progress.fraction) / progress.fraction;
+      display->update(progress.fraction, left, progress.task, progress.tokens_per_second);
     };
   }
   const std::string name = world.broadcast_text(std::to_string(::getpid()), 0);

@@ -231,7 +231,7 @@ int submit_command(const Options& options, Session& session) {
     const auto ranks = static_cast<int>(options.nodes * ranks_a_node(options));
     ranks_together = ranks / group_count(ranks, options.ranks_per_run.value_or(plan.ranks_per_run));
   }
-  check_plan(plan, registry, ranks_together);
+  tell(check_plan(plan, registry, ranks_together), world);
   const PlanStatus status = status_of(plan, workspace, "");
   if (status.runs_finished == status.runs) {
     log::info("{}: all {} runs are finished; stet table {} shows the table", plan.title, status.runs,

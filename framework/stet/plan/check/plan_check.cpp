@@ -160,16 +160,11 @@ class ArmCheck {
   /// Draws the sets from all facts of the world, as if the base knew them all.
   void sets() const {
     SetsConfig sets = config_.sets;
-    const bool slick = sets.labels == Labels::slick;
-    if (slick) {  // as if every fact were in the right category
-      sets.labels = Labels::recall;
-      sets.per_category = 0;
-    }
+    if (sets.labels == Labels::slick) sets.per_category = 0;  // as if every fact were in the right category
     sets.knowledge = 0;
     std::vector<FactSet> drawn;
     try {
-      EligibleFacts eligible = eligible_facts(world_, known_.recall, sets, nullptr);
-      if (slick && world_.new_facts().empty()) eligible.fresh = eligible.held;  // see eligible_facts()
+      const EligibleFacts eligible = eligible_facts(world_, known_.recall, sets, nullptr);
       drawn = draw_sets(eligible.pools(), sets.sizes(), sets.seed + run_.seed, sets.max_answer_share);
     } catch (const Error& error) {
       throw placed(error, {"sets"});
@@ -282,16 +277,22 @@ void check_points(const Plan& plan) {
 
 }  // namespace
 
-void check_plan(const Plan& plan, PluginRegistry& registry, int ranks) {
+std::vector<std::string> check_plan(const Plan& plan, PluginRegistry& registry, int ranks) {
+  std::vector<std::string> notes;
   check_names(plan);
   check_points(plan);
   KnownWorlds worlds;
   for (std::size_t a = 0; a < plan.arms.size() && a < plan.runs.size();
        ++a) {  // the first seed's runs come first, one an arm
     const PlannedRun& run = plan.runs[a];
-    ArmCheck(plan, run, worlds.of(run.config), ranks).check(registry);
+    const KnownWorld& known = worlds.of(run.config);
+    ArmCheck(plan, run, known, ranks).check(registry);
+    for (const std::string& note : known.world.notes()) {
+      if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+    }
   }
   check_table(plan);
+  return notes;
 }
 
 }  // namespace stet

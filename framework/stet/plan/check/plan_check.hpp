@@ -3,6 +3,9 @@
 
 #include <stet/plan/plan.hpp>
 
+#include <string>
+#include <vector>
+
 namespace stet {
 
 /// Throws Error (config), placed in the file where possible, for what would fail, or mean nothing, only after something
@@ -10,7 +13,8 @@ namespace stet {
 /// together) do not divide, a warm-up or a cosine that its phase is too short for, sets larger than the world or longer
 /// than the context (as if the base knew everything; a tokenizer is not trained for this), names too long for a folder,
 /// what a plugin's check() refuses, and tables that read what no run records. Throws Error (data) for a world whose
-/// files cannot be read. Starts nothing; not collective. Plugins must be loaded (make_plan has done so).
-void check_plan(const Plan& plan, PluginRegistry& registry, int ranks);
+/// files cannot be read. Returns what the worlds have to say of their data (World::notes()). Starts nothing; not
+/// collective. Plugins must be loaded (make_plan has done so).
+[[nodiscard]] std::vector<std::string> check_plan(const Plan& plan, PluginRegistry& registry, int ranks);
 
 }  // namespace stet
