@@ -1,4 +1,5 @@
 #include <stet/plan/run_config.hpp>
+#include <stet/plan/world_source.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
@@ -169,23 +170,6 @@ void read_base(const Value& table, RunConfig& config) {
   if (sets == nullptr || sets->find("subjects") == nullptr) config.sets.subjects = Subjects::all;
 }
 
-/// Where [data.facts] files lie.
-void read_facts(const Value& data, RunConfig& config) {
-  if (!config.base.given()) {
-    throw error_at(*data.find("world"), "questions of your own are asked of a model that is there already")
-        .expected("[base] folder = \"...\"")
-        .received("an experiment that pre-trains its base");
-  }
-  const Value* facts = data.find("facts");
-  const Value* files = facts != nullptr ? facts->find("files") : nullptr;
-  if (files == nullptr || files->items().empty()) {
-    throw error_at(facts != nullptr ? *facts : data, "the questions' files are not named")
-        .expected("[data.facts] files = [\"questions.jsonl\"]");
-  }
-  config.data.facts.files.clear();
-  for (const Value& file : files->items()) config.data.facts.files.push_back(config::named_path(file).string());
-}
-
 std::vector<PluginUse> read_uses(const Value& root, const std::string& kind, const std::vector<PhaseConfig>& phases) {
   std::vector<PluginUse> uses;
   const Value* tables = root.find(kind);
@@ -252,7 +236,9 @@ RunConfig read_run_config(const Value& table) {
         .expected("data.tokenizer with world = \"entity-questions\" alone");
   }
   if (config.base.given()) read_base(table, config);
-  if (config.data.world == WorldKind::facts) read_facts(*table.find("data"), config);
+  if (config.data.world == WorldKind::facts) {
+    config.data.facts.files = find_facts_files(*table.find("data"), config.base.given());
+  }
   if (config.prompt.given()) config.prompt.check(*table.find("prompt")->find("template"));
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");

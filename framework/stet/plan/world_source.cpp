@@ -1,5 +1,6 @@
 #include <stet/plan/world_source.hpp>
 
+#include <stet/base/error.hpp>
 #include <stet/config/document.hpp>
 
 namespace stet {
@@ -11,6 +12,24 @@ World make_world(const DataConfig& data) {
     case WorldKind::facts: return make_facts_world(data.facts);
   }
   return make_synthetic_world(data.synthetic);
+}
+
+std::vector<std::string> find_facts_files(const config::Value& data, bool base_given) {
+  using config::Value;
+  if (!base_given) {
+    throw error_at(*data.find("world"), "questions of your own are asked of a model that is there already")
+        .expected("[base] folder = \"...\"")
+        .received("an experiment that pre-trains its base");
+  }
+  const Value* facts = data.find("facts");
+  const Value* files = facts != nullptr ? facts->find("files") : nullptr;
+  if (files == nullptr || files->items().empty()) {
+    throw error_at(facts != nullptr ? *facts : data, "the questions' files are not named")
+        .expected("[data.facts] files = [\"questions.jsonl\"]");
+  }
+  std::vector<std::string> paths;
+  for (const Value& file : files->items()) paths.push_back(config::named_path(file).string());
+  return paths;
 }
 
 Tokenizer make_tokenizer(const DataConfig& data, const World& world) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace stet {
 
@@ -15,6 +16,10 @@ namespace stet {
 [[nodiscard]] World make_world(const DataConfig& data);
 /// With the facts asked as [prompt] says.
 [[nodiscard]] World make_world(const RunConfig& config);
+
+/// Where the files of [data.facts] lie. Throws Error (config), placed in `data`, if none is named, or for an experiment
+/// that pre-trains its base: questions of one's own are asked of a model that is there already.
+[[nodiscard]] std::vector<std::string> find_facts_files(const config::Value& data, bool base_given);
 
 /// The world's own, or data.tokenizer.
 [[nodiscard]] Tokenizer make_tokenizer(const DataConfig& data, const World& world);
