@@ -244,6 +244,8 @@ known = 12
 unknown = 8
 held = 12
 validation = 0
+[evaluate]
+match = "normalized"
 [[phase]]
 name = "facts"
 sets = ["known", "unknown"]
@@ -254,6 +256,11 @@ title = "My questions"
 [[table.column]]
 label = "Held"
 set = "held"
+[[table.column]]
+label = "no answer"
+set = "held"
+measure = "recorded"
+array = "not_attempted"
 )");
   const Outcome plan = stet(folder.path(), {"plan", "mine/e.toml"});
   ASSERT_TRUE(ended_with(plan, 0));

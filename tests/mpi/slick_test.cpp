@@ -1,6 +1,7 @@
 // SLiCK over several ranks (CTest: 1, 2 and 4) gives the labels of one process, which every rank computes too.
 #include <stet/base/error.hpp>
 #include <stet/comm/session.hpp>
+#include <stet/evaluate/answer_match.hpp>
 #include <unit/evaluate/slick_setting.hpp>
 
 #include <algorithm>
@@ -27,6 +28,15 @@ TEST(MpiSlick, LabelsDoNotDependOnTheNumberOfRanks) {
     for (const SlickLabel& label : labels[0]) right += label.samples_right;
     EXPECT_GT(right, 0);
   }
+}
+
+TEST(MpiSlick, AnswersAreJudgedAlikeOnAnyNumberOfRanks) {
+  const testing::SlickSetting s;
+  const TokenizedSet set = testing::asked_set(s);
+  const auto alone = make_single_process();
+  const auto expected = judge_answers(s.model, s.weights, set, s.tokenizer, *alone, 8);
+  EXPECT_EQ(judge_answers(s.model, s.weights, set, s.tokenizer, *world, 8), expected);
+  EXPECT_EQ(std::count(expected.begin(), expected.end(), AnswerVerdict::right) > 0, true);
 }
 
 TEST(MpiSlick, WhatSomeRanksHaveDoneOthersGoOnFrom) {

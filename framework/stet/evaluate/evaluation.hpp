@@ -44,6 +44,7 @@ struct SetScore {
   std::vector<float> confidence = {};
   std::vector<float> entropy = {};           ///< nats, of the distribution of the answer's first token
   std::vector<double> log_probability = {};  ///< log of `probability`, which may be too small for a float
+  std::vector<float> not_attempted = {};     ///< 0 or 1, where answers are judged as they are written; else empty
   [[nodiscard]] double accuracy() const;
 };
 

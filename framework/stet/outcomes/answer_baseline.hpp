@@ -14,7 +14,7 @@ namespace stet::report {
 
 /// Extra arrays of a set, [facts] of 0 or 1: whether the fact's answer is the set's own commonest, and whether it is
 /// the commonest of all that was trained. Their means are the accuracies of always giving that answer.
-inline constexpr char commonest_of_set[] = "answer.commonest", commonest_in_training[] = "answer.commonest_in_training";
+inline constexpr char commonest_of_set[] = "commonest_answer", commonest_in_training[] = "commonest_in_training";
 
 /// Adds both arrays to every set of `outcomes`. `answers`: of each set's facts, in their order (assertion). `trained`:
 /// the sets that some phase trains on; with none, the second array is left out. Of equally common answers the first in

@@ -110,7 +110,12 @@ config::IdentitySchema<PhaseConfig> phase_schema() {
 
 config::IdentitySchema<EvaluateConfig> evaluate_schema() {
   config::IdentitySchema<EvaluateConfig> schema("evaluate", "scoring");
-  schema.field("batch_size", &EvaluateConfig::batch_size, every_part, "facts at a time", Limits{.min = 1})
+  schema
+      .choice("match", &EvaluateConfig::match, config::Identity<EvaluateConfig>(every_part).came_later(),
+              {{"exact", AnswerMatch::exact}, {"normalized", AnswerMatch::normalized}},
+              "what counts as right: exactly the answer and then the end, or one of the accepted ones but for case, "
+              "punctuation and articles")
+      .field("batch_size", &EvaluateConfig::batch_size, every_part, "facts at a time", Limits{.min = 1})
       .field("every_epochs", &EvaluateConfig::every_epochs, every_part,
              "evaluate all sets after so many epochs, and at each phase's end", Limits{.min = 1});
   return schema;
@@ -236,9 +241,8 @@ RunConfig read_run_config(const Value& table) {
         .expected("data.tokenizer with world = \"entity-questions\" alone");
   }
   if (config.base.given()) read_base(table, config);
-  if (config.data.world == WorldKind::facts) {
-    config.data.facts.files = find_facts_files(*table.find("data"), config.base.given());
-  }
+  const Value& data = *table.find("data");
+  if (config.data.world == WorldKind::facts) config.data.facts.files = find_facts_files(data, config.base.given());
   if (config.prompt.given()) config.prompt.check(*table.find("prompt")->find("template"));
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");

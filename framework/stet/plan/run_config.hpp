@@ -54,7 +54,15 @@ struct PhaseConfig {
   std::int64_t min_epochs = 1;
 };
 
+/// When an answer counts as right.
+enum class AnswerMatch {
+  exact,       ///< greedy decoding gives exactly the answer, token for token, and then ends
+  normalized,  ///< the first line of the greedy answer is one of the accepted ones after normalization
+               ///< (answer_match.hpp)
+};
+
 struct EvaluateConfig {
+  AnswerMatch match = AnswerMatch::exact;
   std::int64_t batch_size = 128;
   std::int64_t every_epochs = 1;
 };

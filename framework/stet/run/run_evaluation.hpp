@@ -14,10 +14,15 @@
 
 namespace stet {
 
+/// Collective. As [evaluate] says: score(), and where `match` is normalized, `correct` and `not_attempted` by
+/// judge_answers().
+[[nodiscard]] SetScore score_as(const EvaluateConfig& config, const Transformer& model, const at::Tensor& weights,
+                                const TokenizedSet& set, const Tokenizer& tokenizer, Communicator& communicator);
+
 class RunEvaluation {
  public:
   /// Makes the run's probes. What is handed in must outlive this object.
-  RunEvaluation(const PlannedRun& run, const Transformer& model, FineTuning& tuning,
+  RunEvaluation(const PlannedRun& run, const Transformer& model, const Tokenizer& tokenizer, FineTuning& tuning,
                 const std::vector<TokenizedSet>& sets, PluginRegistry& registry, Communicator& communicator);
 
   /// Collective. Scores and records all sets, and runs the probes. `validation`: that set's score, if it is known
@@ -33,6 +38,7 @@ class RunEvaluation {
 
   const PlannedRun& run_;
   const Transformer& model_;
+  const Tokenizer& tokenizer_;
   FineTuning& tuning_;
   const std::vector<TokenizedSet>& sets_;
   Communicator& communicator_;

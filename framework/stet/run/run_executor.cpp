@@ -34,7 +34,7 @@ RunExecutor::RunExecutor(const PlannedRun& run, const BaseModel& base, const Wor
       progress_(communicator.rank() == 0 ? std::move(progress) : ProgressSink(), task_name(run), run.identity),
       sets_(make_run_sets(run, base, world, labels, communicator)),
       tuning_(base.model, base.weights, run.config.train, communicator),
-      evaluation_(run, base.model, tuning_, sets_.sets, registry, communicator),
+      evaluation_(run, base.model, base.tokenizer, tuning_, sets_.sets, registry, communicator),
       store_(communicator, folder_ / "checkpoints", static_cast<int>(run.config.checkpoint.keep)),
       boundary_(communicator, run.config.checkpoint.seconds),
       metrics_(folder_ / "metrics.jsonl", communicator.rank() == 0) {

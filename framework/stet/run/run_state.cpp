@@ -35,7 +35,8 @@ void RunState::record(std::int32_t phase_index, float epoch, const std::vector<T
     set.first_token.insert(set.first_token.end(), scores[i].first_token.begin(), scores[i].first_token.end());
     for (const auto& [extra, values] :
          {std::pair<const char*, const std::vector<float>&>{"confidence", scores[i].confidence},
-          {"entropy", scores[i].entropy}}) {
+          {"entropy", scores[i].entropy},
+          {"not_attempted", scores[i].not_attempted}}) {
       if (!values.empty()) set.extra[extra].insert(set.extra[extra].end(), values.begin(), values.end());
     }
   }

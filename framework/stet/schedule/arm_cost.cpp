@@ -8,6 +8,7 @@
 #include <stet/run/base_model.hpp>
 #include <stet/run/knowledge_labels.hpp>
 #include <stet/run/probe_context.hpp>
+#include <stet/run/run_evaluation.hpp>
 #include <stet/run/run_examples.hpp>
 #include <stet/run/run_sets.hpp>
 #include <stet/run/training/fine_tuning.hpp>
@@ -149,7 +150,8 @@ class Bench {
       for (const TokenizedSet& set : sets_) {
         if (!wanted(set)) continue;
         for (std::size_t begin = 0; begin < set.sequences.size(); begin += batch) {
-          static_cast<void>(score(base_.model, base_.weights, part_of(set, begin, batch), alone_, batch));
+          static_cast<void>(score_as(config_.evaluate, base_.model, base_.weights, part_of(set, begin, batch),
+                                     base_.tokenizer, alone_));
           rounds += static_cast<double>(std::min(batch, set.sequences.size() - begin)) / static_cast<double>(all);
           if (watch.seconds() > slow_seconds) return watch.seconds() / rounds;
         }

@@ -1,10 +1,12 @@
 // A world and a random model small enough to be asked in every way: two relations of words, in a word-level vocabulary.
 #pragma once
 
+#include <stet/evaluate/evaluation.hpp>
 #include <stet/evaluate/slick.hpp>
 #include <stet/model/parameters.hpp>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace stet::testing {
@@ -55,5 +57,26 @@ struct SlickSetting {
   std::vector<SlickRelation> relations;
   SlickOptions options;
 };
+
+/// The facts of both relations as prompts of their own, with the answer "red".
+inline TokenizedSet asked_set(const SlickSetting& s) {
+  TokenizedSet set;
+  set.name = "asked";
+  for (const SlickRelation& relation : s.relations) {
+    for (const SlickFact& asked : relation.facts) {
+      Fact fact;
+      fact.id = asked.id;
+      fact.answer = "red";
+      TokenSequence sequence;
+      sequence.ids = s.tokenizer.encode(asked.prompt);
+      sequence.loss_begin = static_cast<std::uint32_t>(sequence.ids.size());
+      for (const TokenId id : s.tokenizer.encode(fact.answer)) sequence.ids.push_back(id);
+      sequence.ids.push_back(s.tokenizer.end_of_text());
+      set.sequences.push_back(std::move(sequence));
+      set.facts.push_back(std::move(fact));
+    }
+  }
+  return set;
+}
 
 }  // namespace stet::testing
