@@ -4,6 +4,7 @@
 #include <stet/config/document.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -35,10 +36,14 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
   };
   CostEstimate estimate;
   const auto remember = [&estimate](const RunConfig& config, const BaseCost& base, const ArmCost& arm) {
+    const double weights = static_cast<double>(base.parameters) * 4;
     // Weights, moments, the phase's start and a snapshot once more while a checkpoint is written; on one rank all of
     // it.
-    const double copy = config.checkpoint.asynchronous ? static_cast<double>(base.parameters) * 4 * 5 : 0;
-    estimate.memory_bytes = std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes + copy);
+    const double copy = config.checkpoint.asynchronous ? 5 * weights : 0;
+    // The phase's start, and the gradients that wait in the tree of micro-shards.
+    const double waiting = std::log2(static_cast<double>(std::max<std::int64_t>(1, config.train.micro_shards)));
+    estimate.memory_bytes =
+        std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes + copy + (1 + waiting) * weights);
   };
   estimate.first = arm_of(plan.runs.front());
   estimate.first_base = base_of(plan.runs.front());
