@@ -267,6 +267,11 @@ array = "not_attempted"
   EXPECT_TRUE(has(plan.err,
                   "2 of 61 questions left out: the same question with different answers (first q.jsonl:8 "
                   "and q.jsonl:61)"));
+  // Who asks what the model knows does not know yet how large his sets can be.
+  EXPECT_TRUE(ended_with(stet(folder.path(), {"slick", "mine/e.toml", "--set", "sets.known=400"}), 0));
+  const Outcome large = stet(folder.path(), {"run", "mine/e.toml", "--set", "sets.known=400"});
+  EXPECT_TRUE(ended_with(large, 2));
+  EXPECT_TRUE(has(large.err, "not enough facts for the set \"known\""));
   const Outcome run = stet(folder.path(), {"run", "mine/e.toml"});
   ASSERT_TRUE(ended_with(run, 0));
   EXPECT_TRUE(has(run.out, "My questions"));

@@ -16,30 +16,25 @@
 namespace stet {
 namespace {
 
-/// What a set has its mix of: relations, or answers within relations (else the answer is empty).
+/// What a set has its mix of: relations (then the answer is empty), or answers within a relation.
 using Stratum = std::pair<std::uint32_t, std::string_view>;
 using Mix = std::map<Stratum, std::size_t>;  // to a number of facts, or a weight
 
-Stratum stratum_of(const Fact& fact, bool by_answer) {
-  return {fact.relation, by_answer ? std::string_view(fact.answer) : std::string_view()};
+Stratum stratum_of(const Fact& fact, const Mix& mix) {
+  const Stratum relation{fact.relation, {}};
+  return mix.contains(relation) ? relation : Stratum{fact.relation, fact.answer};
 }
 
-Mix count(std::span<const Fact> facts, bool by_answer) {
+Mix count_relations(std::span<const Fact> facts) {
   Mix mix;
-  for (const Fact& fact : facts) ++mix[stratum_of(fact, by_answer)];
+  for (const Fact& fact : facts) ++mix[{fact.relation, {}}];
   return mix;
 }
 
-/// Shares in proportion to `weights`, none above `limit`: what is cut off goes to the others. Throws Error (config) if
-/// there are too few.
+/// Shares in proportion to `weights`, none above `limit`: what is cut off goes to the others. None if they are too few.
 std::map<std::string_view, double> limited_shares(std::map<std::string_view, double> weights, double limit) {
   std::erase_if(weights, [](const auto& entry) { return entry.second <= 0; });
-  if (static_cast<double>(weights.size()) * limit < 1) {
-    throw Error(ErrorKind::config, "no set can have so few facts an answer: a relation has too few answers")
-        .expected(fmt::format("at least {:.0f} answers for a share of {:g} each", std::ceil(1 / limit), limit))
-        .received(fmt::format("{} that known, held and new facts have in common", weights.size()))
-        .hint("raise sets.max_answer_share");
-  }
+  if (static_cast<double>(weights.size()) * limit < 1) return {};
   std::map<std::string_view, double> shares;
   double left = 1;
   for (bool cut = true; cut;) {
@@ -64,7 +59,8 @@ std::map<std::string_view, double> limited_shares(std::map<std::string_view, dou
 }
 
 /// The mix that sets from all of these pools can have: relations as in the first, in each of them the answers as often
-/// as in the pool where they are rarest, none above `limit`. Pools without facts of a relation do not count for it.
+/// as in the pool where they are rarest, none above `limit`. Pools without facts of a relation do not count for it. A
+/// relation with too few common answers for that is one stratum.
 Mix common_mix(std::initializer_list<std::span<const Fact>> pools, double limit) {
   std::map<std::uint32_t, std::map<std::string_view, double>> weights;  // of the first pool's relations
   std::map<std::uint32_t, double> sizes;
@@ -75,20 +71,25 @@ Mix common_mix(std::initializer_list<std::span<const Fact>> pools, double limit)
   for (const std::span<const Fact> pool : pools) {
     std::map<std::uint32_t, double> total;
     for (const Fact& fact : pool) ++total[fact.relation];
-    const Mix here = count(pool, true);
+    std::map<Stratum, double> here;
+    for (const Fact& fact : pool) ++here[{fact.relation, fact.answer}];
     for (auto& [relation, answers] : weights) {
       if (!total.contains(relation)) continue;
       for (auto& [answer, weight] : answers) {
         const auto found = here.find({relation, answer});
-        weight = found == here.end() ? 0 : std::min(weight, static_cast<double>(found->second) / total[relation]);
+        weight = found == here.end() ? 0 : std::min(weight, found->second / total[relation]);
       }
     }
   }
   constexpr double unit = 1e6;  // shares as whole numbers
   Mix mix;
   for (const auto& [relation, answers] : weights) {
-    for (const auto& [answer, share] : limited_shares(answers, limit))
+    const auto add = [&, relation = relation](std::string_view answer, double share) {
       mix[{relation, answer}] = static_cast<std::size_t>(std::llround(sizes[relation] * share * unit));
+    };
+    const std::map<std::string_view, double> shares = limited_shares(answers, limit);
+    if (shares.empty()) add({}, 1);
+    for (const auto& [answer, share] : shares) add(answer, share);
   }
   return mix;
 }
@@ -147,7 +148,7 @@ class Pool {
       throw Error(ErrorKind::config, fmt::format("not enough facts for the set \"{}\"", name))
           .expected(fmt::format("{} {} facts", size, name))
           .received(fmt::format("only {} {} facts remain", facts(), kind))
-          .hint("ask for smaller sets, or make a larger world");
+          .hint("ask for smaller sets, or for more facts in the world");
     }
     FactSet set{name, {}};
     Mix quota = apportion(mix, size);
@@ -201,7 +202,7 @@ class Pool {
                     AnswerCount& answers, std::vector<Fact>& out, std::vector<const Fact*>& rest) const {
     if (pass == Pass::whole) {
       Mix need;
-      for (const Fact* fact : group) ++need[stratum_of(*fact, limited())];
+      for (const Fact* fact : group) ++need[stratum_of(*fact, quota)];
       for (const auto& [stratum, count] : need) {
         if (quota[stratum] < count) return false;
       }
@@ -209,7 +210,7 @@ class Pool {
     bool taken = false;
     std::vector<const Fact*> left;
     for (const Fact* fact : group) {
-      std::size_t& open = quota[stratum_of(*fact, limited())];
+      std::size_t& open = quota[stratum_of(*fact, quota)];
       if (out.size() == size || (open == 0 && pass != Pass::any) || !answers.take(*fact)) {
         left.push_back(fact);
         continue;
@@ -236,7 +237,7 @@ std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, st
                                double max_answer_share) {
   const bool limited = max_answer_share < 1;
   const auto own_mix = [&](std::span<const Fact> facts) {
-    return limited ? common_mix({facts}, max_answer_share) : count(facts, false);
+    return limited ? common_mix({facts}, max_answer_share) : count_relations(facts);
   };
   const auto make_pool = [&](std::span<const Fact> facts, std::string_view purpose) {
     return Pool(facts, seed, purpose, max_answer_share);

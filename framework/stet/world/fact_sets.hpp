@@ -46,7 +46,7 @@ struct FactPools {
 /// With a `max_answer_share` below 1, at most that share of a set's facts, rounded up, has the same answer, and the
 /// sets are alike in their answers too: in each relation every answer has the share that it has in the pool, of the
 /// known, held and fresh, where it is rarest (then all are scaled up, none above the limit), as nearly as the facts at
-/// hand allow. Error (config) also if a relation has too few answers for that.
+/// hand allow. A relation whose pools have too few answers in common for that has its answers limited alone.
 [[nodiscard]] std::vector<FactSet> draw_sets(const FactPools& pools, const SetSizes& sizes, std::uint64_t seed,
                                              double max_answer_share = 1);
 

@@ -26,7 +26,7 @@ int slick_command(const Options& options, Session& session) {
   }
   collectively(world, [&] {
     check_data_present(plan);
-    tell(check_plan(plan, registry, world.size()), world);
+    tell(check_plan(plan, registry, world.size(), false), world);
     plan.runs.clear();
   });
   const Workspace workspace(options.out, plan.name);

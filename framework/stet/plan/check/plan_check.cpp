@@ -99,12 +99,12 @@ class ArmCheck {
         ranks_(ranks),
         model_(config_.model) {}
 
-  void check(PluginRegistry& registry) {
+  void check(PluginRegistry& registry, bool draw_sets) {
     model();
     if (!config_.base.given())
       check_optimizer(config_.pretrain.train, {"pretrain", "train", "micro_shards"}, "pretrain.train");
     check_optimizer(config_.train, {"train", "micro_shards"}, "train");
-    sets();
+    if (draw_sets) sets();
     schedules();
     check_uses(run_.arm, config_, {model_, known_.tokenizer_known}, registry);
   }
@@ -277,7 +277,7 @@ void check_points(const Plan& plan) {
 
 }  // namespace
 
-std::vector<std::string> check_plan(const Plan& plan, PluginRegistry& registry, int ranks) {
+std::vector<std::string> check_plan(const Plan& plan, PluginRegistry& registry, int ranks, bool draw_sets) {
   std::vector<std::string> notes;
   check_names(plan);
   check_points(plan);
@@ -286,7 +286,7 @@ std::vector<std::string> check_plan(const Plan& plan, PluginRegistry& registry, 
        ++a) {  // the first seed's runs come first, one an arm
     const PlannedRun& run = plan.runs[a];
     const KnownWorld& known = worlds.of(run.config);
-    ArmCheck(plan, run, known, ranks).check(registry);
+    ArmCheck(plan, run, known, ranks).check(registry, draw_sets);
     for (const std::string& note : known.world.notes()) {
       if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
     }
