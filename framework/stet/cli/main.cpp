@@ -2,10 +2,10 @@
 #include <stet/base/error.hpp>
 #include <stet/base/fault.hpp>
 #include <stet/base/log.hpp>
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/cli/commands/commands.hpp>
 #include <stet/cli/library_environment.hpp>
 #include <stet/cli/options.hpp>
-#include <stet/checkpoint/stopping.hpp>
 
 #include <ATen/Parallel.h>
 

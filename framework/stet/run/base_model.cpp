@@ -14,12 +14,12 @@
 #include <stet/run/record/metrics_log.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/task_record.hpp>
-#include <stet/train/snapshot_store.hpp>
 #include <stet/run/training/trainer_checkpoint.hpp>
 #include <stet/run/training/training_loop.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 #include <stet/train/read_ahead.hpp>
+#include <stet/train/snapshot_store.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <fmt/format.h>

@@ -2,9 +2,9 @@
 // the display of a running experiment; what one that has not begun will cost, `estimate_cost` measures.
 #pragma once
 
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/plan/plan.hpp>
 #include <stet/run/record/progress.hpp>
-#include <stet/checkpoint/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 
 #include <cstddef>

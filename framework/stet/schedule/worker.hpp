@@ -1,9 +1,9 @@
 // Works on an experiment until nothing is left: trains bases and executes runs that no other process has claimed.
 #pragma once
 
+#include <stet/checkpoint/stopping.hpp>
 #include <stet/plan/plan.hpp>
 #include <stet/run/record/progress.hpp>
-#include <stet/checkpoint/stopping.hpp>
 #include <stet/schedule/workspace.hpp>
 
 #include <functional>

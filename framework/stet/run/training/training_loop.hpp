@@ -2,8 +2,8 @@
 #pragma once
 
 #include <stet/checkpoint/checkpoint_store.hpp>
-#include <stet/data/sampler.hpp>
 #include <stet/checkpoint/stopping.hpp>
+#include <stet/data/sampler.hpp>
 #include <stet/train/trainer.hpp>
 
 #include <cstdint>
