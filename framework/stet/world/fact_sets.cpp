@@ -148,7 +148,7 @@ class Pool {
       throw Error(ErrorKind::config, fmt::format("not enough facts for the set \"{}\"", name))
           .expected(fmt::format("{} {} facts", size, name))
           .received(fmt::format("only {} {} facts remain", facts(), kind))
-          .hint("ask for smaller sets, or for more facts in the world");
+          .hint("ask for smaller sets, or make a larger world");
     }
     FactSet set{name, {}};
     Mix quota = apportion(mix, size);
