@@ -1,5 +1,6 @@
 #include <stet/evaluate/answer_match.hpp>
 
+#include <stet/evaluate/answer_ends.hpp>
 #include <stet/model/generation.hpp>
 #include <stet/world/answer_text.hpp>
 
@@ -18,16 +19,6 @@ constexpr std::array declined = {"i dont know", "i do not know", "i am not sure"
 
 bool begins_with_words(std::string_view text, std::string_view words) {
   return text.starts_with(words) && (text.size() == words.size() || text[words.size()] == ' ');
-}
-
-std::vector<std::int32_t> ends(const Tokenizer& tokenizer) {
-  std::vector<std::int32_t> stops = {tokenizer.end_of_text()};
-  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
-    const auto id = static_cast<TokenId>(i);
-    if (id != stops[0] && tokenizer.decode(std::span(&id, 1), false).find('\n') != std::string::npos)
-      stops.push_back(id);
-  }
-  return stops;
 }
 
 std::int64_t longest_answer(const TokenizedSet& set, const Tokenizer& tokenizer) {
@@ -71,7 +62,7 @@ std::vector<AnswerVerdict> judge_answers(const Transformer& model, const at::Ten
   const std::size_t n = set.sequences.size();
   std::vector<std::int64_t> verdicts(n);  // each rank fills its own batches
   Decoding decoding;
-  decoding.stop_tokens = ends(tokenizer);
+  decoding.stop_tokens = answer_ends(tokenizer, "\n");
   decoding.max_new_tokens = longest_answer(set, tokenizer) + spare_tokens;
   std::int64_t longest_prompt = 0;
   for (const TokenSequence& sequence : set.sequences)

@@ -2,6 +2,7 @@
 
 #include <stet/base/error.hpp>
 #include <stet/base/philox.hpp>
+#include <stet/evaluate/answer_ends.hpp>
 #include <stet/model/generation.hpp>
 #include <stet/world/fact.hpp>
 
@@ -28,17 +29,6 @@ void check_options(const SlickOptions& o) {
     throw Error(ErrorKind::config, "the rule of SLiCK needs greedy answers");
   if (o.rule == KnowledgeRule::always_never && o.samples == 0) refuse("the always-never rule needs samples", o.samples);
   if (o.separator.empty()) throw Error(ErrorKind::config, "slick needs a separator: without it no answer ends");
-}
-
-/// Tokens that end an answer: the end of text, and all that hold the separator.
-std::vector<std::int32_t> stop_tokens(const Tokenizer& tokenizer, const std::string& separator) {
-  std::vector<std::int32_t> stops = {tokenizer.end_of_text()};
-  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
-    const auto id = static_cast<TokenId>(i);
-    if (id != stops[0] && tokenizer.decode(std::span(&id, 1), false).find(separator) != std::string::npos)
-      stops.push_back(id);
-  }
-  return stops;
 }
 
 /// What a relation needs before anything is computed.
@@ -214,7 +204,7 @@ std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::T
   decoding.temperature = options.temperature;
   decoding.top_k = options.top_k;
   decoding.seed = options.seed;
-  decoding.stop_tokens = stop_tokens(tokenizer, options.separator);
+  decoding.stop_tokens = answer_ends(tokenizer, options.separator);
   decoding.rows_at_once = static_cast<std::int64_t>(slick_facts_at_once) * (options.samples + 1);
 
   SlickState before;

@@ -1,11 +1,11 @@
 #include <stet/plan/run_config.hpp>
-#include <stet/plan/world_source.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/config/identity_schema.hpp>
 #include <stet/data/shard_index.hpp>
+#include <stet/plan/world_source.hpp>
 #include <stet/text/tokenizer.hpp>
 #include <stet/world/world_schemas.hpp>
 

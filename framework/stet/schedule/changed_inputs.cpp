@@ -37,10 +37,11 @@ std::string sentence(const std::string& input, std::size_t runs, const Plan& pla
         "(--trust-versions takes the finished ones)",
         input.substr(plugin_prefix.size()), made);
   }
-  const bool facts = input == "data";
-  return fmt::format(
-      "{} of '{}' changed since runs with these settings were finished: {}", facts ? "data" : input,
-      facts ? plan.runs.front().config.data.world == WorldKind::facts ? "facts" : "entity-questions" : plan.name, made);
+  if (input != "data")
+    return fmt::format("{} of '{}' changed since runs with these settings were finished: {}", input, plan.name, made);
+  const bool own = plan.runs.front().config.data.world == WorldKind::facts;
+  return fmt::format("data of '{}' changed since runs with these settings were finished: {}",
+                     own ? "facts" : "entity-questions", made);
 }
 
 }  // namespace

@@ -201,15 +201,6 @@ std::vector<Fact> read_development(const EntityQuestionsOptions& o, const std::f
   return development;
 }
 
-void collect_answers(WorldContent& world) {
-  std::vector<std::unordered_set<std::string_view>> seen(world.relations.size());
-  for (const auto* facts : {&world.base_facts, &world.new_facts}) {
-    for (const Fact& fact : *facts) {
-      if (seen[fact.relation].insert(fact.answer).second) world.relations[fact.relation].answers.push_back(fact.answer);
-    }
-  }
-}
-
 /// One text for each base fact, the wordings in turn, and as many neutral lines as an epoch has.
 std::vector<std::string> tokenizer_corpus(const WorldContent& world) {
   std::vector<std::string> corpus;

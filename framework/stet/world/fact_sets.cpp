@@ -64,10 +64,7 @@ std::map<std::string_view, double> limited_shares(std::map<std::string_view, dou
 Mix common_mix(std::initializer_list<std::span<const Fact>> pools, double limit) {
   std::map<std::uint32_t, std::map<std::string_view, double>> weights;  // of the first pool's relations
   std::map<std::uint32_t, double> sizes;
-  for (const Fact& fact : *pools.begin()) ++sizes[fact.relation], ++weights[fact.relation][fact.answer];
-  for (auto& [relation, answers] : weights) {
-    for (auto& [answer, weight] : answers) weight /= sizes[relation];
-  }
+  for (const Fact& fact : *pools.begin()) ++sizes[fact.relation], weights[fact.relation][fact.answer] = 1;
   for (const std::span<const Fact> pool : pools) {
     std::map<std::uint32_t, double> total;
     for (const Fact& fact : pool) ++total[fact.relation];

@@ -34,6 +34,15 @@ void check_relation(const Relation& relation) {
 
 }  // namespace
 
+void collect_answers(WorldContent& world) {
+  std::vector<std::unordered_set<std::string_view>> seen(world.relations.size());
+  for (const auto* facts : {&world.base_facts, &world.new_facts}) {
+    for (const Fact& fact : *facts) {
+      if (seen[fact.relation].insert(fact.answer).second) world.relations[fact.relation].answers.push_back(fact.answer);
+    }
+  }
+}
+
 World::World(WorldContent content) : content_(std::move(content)) {
   check_share("asked_fraction", content_.asked_fraction, 1.0);
   check_share("question_share", content_.question_share, 1.0);

@@ -46,6 +46,9 @@ struct WorldContent {
   std::vector<std::string> notes;            ///< what a user should know of the data: what was left out, and why
 };
 
+/// Fills every relation's answers with those of its base and new facts, each once, in the order of the facts.
+void collect_answers(WorldContent& world);
+
 /// Immutable; all members may be called from several threads at once.
 class World {
  public:

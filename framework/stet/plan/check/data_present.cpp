@@ -10,13 +10,7 @@ namespace stet {
 void check_data_present(const Plan& plan) {
   using Files = std::tuple<std::string, std::vector<std::string>, EntityQuestionsSplit, EntityQuestionsSplit>;
   std::set<Files> seen;  // arms share their data
-  std::set<std::string> own;
-  const auto look = [&](const DataConfig& data) {
-    if (data.world == WorldKind::facts) {
-      for (const std::string& file : data.facts.files) {
-        if (own.insert(file).second) require_facts_file(file);
-      }
-    }
+  const auto look = [&seen](const DataConfig& data) {
     if (data.world != WorldKind::entity_questions) return;
     const EntityQuestionsOptions& o = data.entity_questions;
     if (seen.emplace(o.path, o.relations, o.base_from, o.new_from).second) check_entity_questions_files(o);

@@ -90,8 +90,6 @@ void add_relation(const std::string& name, Group& group, const FactsOptions& opt
     fact.answer = question.answers.front();
     fact.aliases.assign(std::next(question.answers.begin()), question.answers.end());
     fact.id = fact_id(name, fact.subject, fact.answer);
-    if (std::find(relation.answers.begin(), relation.answers.end(), fact.answer) == relation.answers.end())
-      relation.answers.push_back(fact.answer);
     facts.push_back(std::move(fact));
   }
   const std::size_t share =
@@ -131,6 +129,7 @@ World make_facts_world(const FactsOptions& options) {
     group->second.questions.push_back(std::move(question));
   }
   for (const std::string& name : order) add_relation(name, groups.at(name), options, world);
+  collect_answers(world);
   world.seed = options.seed;
   world.asked_fraction = world.question_share = world.neutral_share = 0;
   return World(std::move(world));
