@@ -4,6 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
 
 namespace stet::e2e {
 namespace {
@@ -65,6 +69,17 @@ label = "Forgetting"
 set = "held"
 measure = "forgetting"
 )";
+
+/// The values of one tensor of a safetensors file.
+std::vector<float> floats_of(const std::string& file, const char* name) {
+  std::uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof(header));
+  const nlohmann::json offsets = nlohmann::json::parse(file.substr(8, header)).at(name).at("data_offsets");
+  const auto begin = offsets.at(0).get<std::size_t>(), bytes = offsets.at(1).get<std::size_t>() - begin;
+  std::vector<float> values(bytes / sizeof(float));
+  std::memcpy(values.data(), file.data() + 8 + header + begin, bytes);
+  return values;
+}
 
 class GivenBaseTest : public ::testing::Test {
  protected:
@@ -160,6 +175,53 @@ TEST_F(GivenBaseTest, WhatWasTrainedGoesHomeInTheFormItCameIn) {
   EXPECT_TRUE(ended_with(other, 3));
   EXPECT_TRUE(has(other.err, "did not begin as this model"));
   EXPECT_TRUE(ended_with(stet(folder_.path(), {"export", "home", "x", "--like", "moved/stranger"}), 2));
+}
+
+TEST_F(GivenBaseTest, AnAdapterGoesOutAndCanBeABaseAgain) {
+  const Words lora = {"--set", "experiment.seeds=1", "--set", "freeze.lora.train=[\"attention\"]"};
+  Words words = {"run", "--set", "checkpoint.keep_weights=true"};
+  words.insert(words.end(), lora.begin(), lora.end());
+  ASSERT_TRUE(ended_with(run(words), 0));
+  const fs::path trained = find_all(folder_ / "runs/given/runs", "adapter.safetensors").front().parent_path();
+  const Outcome out = stet(folder_.path(), {"export", trained.string(), "adapter", "--adapter"});
+  ASSERT_TRUE(ended_with(out, 0));
+  EXPECT_TRUE(has(out.out, "a LoRA adapter of 8 matrices"));
+  const nlohmann::json settings = nlohmann::json::parse(read(folder_ / "adapter/adapter_config.json"));
+  EXPECT_EQ(settings["base_model_name_or_path"], "stranger");
+  EXPECT_EQ(settings["r"], 16);  // two phases of rank 8
+  EXPECT_EQ(settings["lora_alpha"], 32);
+  // As a base: what it begins as is what the run ended as. The next run trains elsewhere, and keeps those matrices.
+  const std::string adapter = "base.adapter=\"adapter\"";
+  EXPECT_TRUE(has(run({"plan", "--set", adapter}).out, "with the adapter"));
+  ASSERT_TRUE(ended_with(run({"run", "--out", "next", "--set", adapter, "--set", "experiment.seeds=1", "--set",
+                              "freeze.freeze.train=[\"ffn\"]", "--set", "checkpoint.keep_weights=true"}),
+                         0));
+  const fs::path next = find_all(folder_ / "next/given/runs", "model.safetensors").front().parent_path();
+  const auto query = [](const fs::path& folder) {
+    return floats_of(read(folder / "model.safetensors"), "model.layers.0.self_attn.q_proj.weight");
+  };
+  const std::vector<float> was = query(folder_ / "models/stranger"), wanted = query(trained), is = query(next);
+  ASSERT_TRUE(wanted.size() == was.size() && wanted.size() == is.size() && !was.empty());
+  double moved = 0, apart = 0;
+  for (std::size_t k = 0; k < wanted.size(); ++k) {
+    moved = std::max(moved, std::abs(static_cast<double>(wanted[k] - was[k])));
+    apart = std::max(apart, std::abs(static_cast<double>(wanted[k] - is[k])));
+  }
+  EXPECT_GT(moved, 1e-4);
+  EXPECT_LT(apart, 1e-6);
+
+  const Outcome none = stet(folder_.path(), {"export", next.string(), "x", "--adapter"});
+  EXPECT_TRUE(ended_with(none, 3));
+  EXPECT_TRUE(has(none.err, "holds no low-rank changes"));
+  const Outcome alone = run({"plan", "--set", "base.folder=\"\"", "--set", adapter});
+  EXPECT_TRUE(ended_with(alone, 2));
+  EXPECT_TRUE(has(alone.err, "a model that is not named"));
+  const Outcome nowhere = run({"plan", "--set", "base.adapter=\"nowhere\""});
+  EXPECT_TRUE(ended_with(nowhere, 2));
+  EXPECT_TRUE(has(nowhere.err, "base.adapter names a folder that is not there"));
+  const Outcome unfit = run({"plan", "--set", "base.adapter=\"models\""});
+  EXPECT_TRUE(ended_with(unfit, 3));
+  EXPECT_TRUE(has(unfit.err, "has no adapter_config.json"));
 }
 
 TEST_F(GivenBaseTest, OtherWeightsAreAnotherBase) {

@@ -4,6 +4,8 @@
 2. The same folder as the base of an experiment on a few questions: what stet trained goes home with `stet export`; transformers loads it
    without a missing or unexpected tensor, its config.json is the one that came, and both compute the same of the new weights.
 3. Greedy text of both is the same, token for token, through the tokenizer that stet wrote and `tokenizers` reads.
+4. A run with LoRA, exported as an adapter: PEFT loads it, and model with adapter computes what the exported merged model does. An adapter that
+   PEFT made of random numbers, as `[base] adapter`: what stet merges is what PEFT merges.
 """
 
 import copy
@@ -14,6 +16,7 @@ import subprocess
 import sys
 
 import numpy
+import peft
 import safetensors
 import tokenizers
 import torch
@@ -156,12 +159,53 @@ def check(name, description, seed):
     assert (again / "model.safetensors").read_bytes() == (home / "model.safetensors").read_bytes()
 
 
-print(f"torch {torch.__version__}, transformers {transformers.__version__}, tokenizers {tokenizers.__version__}, "
+def load(folder):
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def check_adapter(name, seed):
+    """In the folder that check() has left."""
+    folder = WORK / name
+    theirs = folder / "theirs"
+    stet("run", "home.toml", "--jobs", "1", "--out", "lora", "--set", 'freeze.lora.train=["attention", "ffn"]', where=folder)
+    trained = next((folder / "lora").rglob("adapter.safetensors")).parent
+    stet("export", trained, folder / "adapter", "--adapter")
+    stet("export", trained, folder / "merged")
+    ids = torch.randint(0, VOCABULARY, (2, 12), generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        base = load(theirs)(ids).logits
+        adapted = peft.PeftModel.from_pretrained(load(theirs), folder / "adapter").eval()(ids).logits
+        merged = load(folder / "merged")(ids).logits
+    assert not torch.allclose(base, merged, atol=1e-5), "LoRA trained nothing"
+    assert torch.allclose(adapted, merged, rtol=1e-4, atol=1e-5), (adapted - merged).abs().max()
+
+    torch.manual_seed(seed)
+    model = load(theirs)
+    settings = peft.LoraConfig(r=3, lora_alpha=5, use_rslora=seed % 2 == 1, target_modules="all-linear", init_lora_weights=False,
+                               task_type="CAUSAL_LM")
+    made = peft.get_peft_model(model, settings)
+    made.save_pretrained(folder / "from-peft")
+    stet("run", "home.toml", "--jobs", "1", "--out", "after", "--set", 'base.adapter="from-peft"', "--set", 'freeze.freeze.train=["norms"]',
+         where=folder)
+    stet("export", next((folder / "after").rglob("model.toml")).parent, folder / "after-home")
+    made.merge_and_unload().save_pretrained(folder / "by-peft")  # in memory, names are not those of files
+    expected, got, before = load_file(folder / "by-peft" / "model.safetensors"), load_file(folder / "after-home" / "model.safetensors"), load_file(theirs / "model.safetensors")
+    changed = 0
+    for key, value in got.items():
+        if value.dim() == 2:
+            assert torch.allclose(value.float(), expected[key], rtol=1e-5, atol=1e-6), (key, (value - expected[key]).abs().max())
+            changed += not torch.allclose(value.float(), before[key].float(), atol=1e-4)
+    assert changed > 0
+
+
+print(f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}, tokenizers {tokenizers.__version__}, "
       f"safetensors {safetensors.__version__}, numpy {numpy.__version__}")
 count = 0
 for number, (family, of_fixture) in enumerate(make_models.CONFIGS.items()):
     draw = random.Random(number)
     for k in range(1 + SHAPES):
         check(f"{family}-{k}", of_fixture if k == 0 else shape_of(of_fixture, draw), 1000 * number + k)
+        if k < 2:
+            check_adapter(f"{family}-{k}", 1000 * number + k)
         count += 1
-print(f"{count} models of {len(make_models.CONFIGS)} kinds: the same logits, loss, gradients, text and files")
+print(f"{count} models of {len(make_models.CONFIGS)} kinds: the same logits, loss, gradients, text, files and adapters")

@@ -128,7 +128,8 @@ Options parse_options(int argc, char** argv, int& code) {
   auto* verify = model->add_subcommand("verify", "compare a folder's expected logits, loss and gradients with ours");
   verify->add_option("folder", o.file, "config.json, model.safetensors, expected.safetensors")->required();
   verify->callback([&o] { o.command = Options::Command::model_verify; });
-  auto* exporting = app.add_subcommand("export", "write a model as a folder in Hugging Face's layout");
+  auto* exporting =
+      app.add_subcommand("export", "write a model as a folder in Hugging Face's layout, or a run's LoRA as an adapter");
   exporting
       ->add_option("source", o.file, "Hugging Face folder, base model, run that kept its weights, or step-N checkpoint")
       ->required();
@@ -137,6 +138,8 @@ Options parse_options(int argc, char** argv, int& code) {
   exporting->add_option("--like", o.like,
                         "of a run that began as somebody else's model: that model's folder (default: where it lay), in "
                         "whose form the run's is written");
+  exporting->add_flag("--adapter", o.adapter,
+                      "of a finished run with LoRA: the change alone, as an adapter that the library PEFT loads");
   exporting->callback([&o] { o.command = Options::Command::model_export; });
   auto* generate = app.add_subcommand("generate", "continue a prompt");
   generate->add_option("folder", o.file, "a folder as for export")->required();

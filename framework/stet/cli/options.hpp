@@ -78,6 +78,7 @@ struct Options {
   std::filesystem::path tokenizer;  ///< also data build
   std::string prompt;
   std::string end_token;    ///< also data build; empty: what the tokenizer's folder says
+  bool adapter = false;     ///< export: the low-rank changes alone
   bool no_special = false;  ///< no token for the beginning before the prompt
   std::int64_t max_tokens = 64, top_k = 0, samples = 1;
   double temperature = 0;

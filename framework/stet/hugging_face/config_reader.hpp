@@ -85,6 +85,7 @@ class ConfigReader {
     }
   }
   [[nodiscard]] const std::string& file() const { return file_; }
+  [[nodiscard]] const Json& json() const { return json_; }
 
  private:
   template <class T>

@@ -18,19 +18,6 @@ namespace stet {
 
 namespace {
 
-void create_empty(const std::filesystem::path& folder) {
-  std::error_code error;
-  if (std::filesystem::exists(folder) &&
-      (!std::filesystem::is_directory(folder) || !std::filesystem::is_empty(folder))) {
-    throw Error(ErrorKind::config, "the destination is not empty")
-        .at(folder.string())
-        .hint("name a new folder: nothing is overwritten");
-  }
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    throw Error(ErrorKind::data, "the destination cannot be created").at(folder.string()).received(error.message());
-}
-
 /// Length and header of a tensor file, as they are.
 std::string raw_header(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -109,6 +96,19 @@ std::string obstacle(const ModelConfig& c) {
 
 }  // namespace
 
+void create_empty_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (std::filesystem::exists(folder) &&
+      (!std::filesystem::is_directory(folder) || !std::filesystem::is_empty(folder))) {
+    throw Error(ErrorKind::config, "the destination is not empty")
+        .at(folder.string())
+        .hint("name a new folder: nothing is overwritten");
+  }
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    throw Error(ErrorKind::data, "the destination cannot be created").at(folder.string()).received(error.message());
+}
+
 void export_like(const std::filesystem::path& source, const ForeignModel& model, const ParameterTable& table,
                  const at::Tensor& weights, const std::filesystem::path& destination) {
   STET_ASSERT(weights.dim() == 1 && weights.numel() == table.total());
@@ -116,7 +116,7 @@ void export_like(const std::filesystem::path& source, const ForeignModel& model,
   std::map<std::string, const ForeignTensor*> by_name;
   const std::vector<ForeignTensor> layout = checked_layout(files, model, table);
   for (const ForeignTensor& tensor : layout) by_name[tensor.name] = &tensor;
-  create_empty(destination);
+  create_empty_folder(destination);
   for (const TensorFile& file : files.files()) {
     AtomicFile out(destination / file.path().filename());
     out.write(raw_header(file.path()));
@@ -231,7 +231,7 @@ void export_as_foreign(const ModelConfig& config, const ParameterTable& table, c
         .expected("the shape of llama, qwen2, qwen3, olmo2, smollm3, gpt2 or gpt_neox")
         .received(obstacle(config));
   }
-  create_empty(destination);
+  create_empty_folder(destination);
   const ForeignModel model{*architecture, config};
   std::map<std::string, at::Tensor> tensors;
   for (const ForeignTensor& tensor : foreign_layout(model, table))

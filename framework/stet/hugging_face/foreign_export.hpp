@@ -10,6 +10,9 @@
 
 namespace stet {
 
+/// Throws Error (config) if there is something already, Error (data) if it cannot be made.
+void create_empty_folder(const std::filesystem::path& folder);
+
 /// Writes `weights` (flat, kFloat or kDouble) in the form of the folder that they were loaded from: the same files with
 /// the same headers (tensor order, dtypes, metadata, padding) and buffers. Every other file of the folder is copied
 /// (config.json, tokenizer, chat templates, licence, ...) but for weights in other formats, which would be stale, and

@@ -88,39 +88,46 @@ std::vector<ForeignTensor> foreign_layout(const ForeignModel& model, const Param
   return layout;
 }
 
+at::Tensor stack_rows(const ForeignTensor& tensor, std::vector<at::Tensor> parts) {
+  if (parts.size() == 1) return parts[0];
+  if (tensor.heads == 0) return at::cat(parts, 0);
+  const bool vector = parts[0].dim() == 1;
+  for (at::Tensor& part : parts) part = part.view({tensor.heads, part.size(0) / tensor.heads, -1});
+  const at::Tensor by_head = at::cat(parts, 1);  // [heads, parts * D, in]
+  return vector ? by_head.reshape({-1}) : by_head.reshape({by_head.size(0) * by_head.size(1), by_head.size(2)});
+}
+
+std::vector<at::Tensor> split_rows(const ForeignTensor& tensor, const ParameterTable& table,
+                                   const at::Tensor& stacked) {
+  std::vector<at::Tensor> parts;
+  std::int64_t row = 0;
+  for (std::size_t p = 0; p < tensor.parts.size(); ++p) {
+    const std::int64_t rows = table[tensor.parts[p]].shape[0];
+    if (tensor.heads == 0) {
+      parts.push_back(stacked.narrow(0, row, rows));
+      row += rows;
+    } else {
+      const auto count = static_cast<std::int64_t>(tensor.parts.size()), D = rows / tensor.heads;
+      const at::Tensor by_head = stacked.reshape({tensor.heads, count * D, -1});
+      std::vector<std::int64_t> shape = stacked.sizes().vec();
+      shape[0] = rows;
+      parts.push_back(by_head.narrow(1, static_cast<std::int64_t>(p) * D, D).reshape(shape));
+    }
+  }
+  return parts;
+}
+
 at::Tensor to_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& flat) {
   std::vector<at::Tensor> parts;
   for (const std::size_t i : tensor.parts) parts.push_back(table.view(flat, i));
-  at::Tensor stacked;
-  if (parts.size() == 1) {
-    stacked = parts[0];
-  } else if (tensor.heads == 0) {
-    stacked = at::cat(parts, 0);
-  } else {
-    for (at::Tensor& part : parts) part = part.view({tensor.heads, part.size(0) / tensor.heads, -1});
-    const at::Tensor by_head = at::cat(parts, 1);  // [heads, parts * D, in]
-    const bool vector = table[tensor.parts[0]].shape.size() == 1;
-    stacked = vector ? by_head.reshape({-1}) : by_head.reshape({by_head.size(0) * by_head.size(1), by_head.size(2)});
-  }
+  const at::Tensor stacked = stack_rows(tensor, std::move(parts));
   return tensor.transposed ? stacked.t() : stacked;
 }
 
 void from_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& value,
                   const at::Tensor& flat) {
-  const at::Tensor straight = tensor.transposed ? value.t() : value;
-  std::int64_t row = 0;
-  for (std::size_t p = 0; p < tensor.parts.size(); ++p) {
-    const ParameterInfo& info = table[tensor.parts[p]];
-    const at::Tensor target = table.view(flat, tensor.parts[p]);
-    if (tensor.heads == 0) {
-      target.copy_(straight.narrow(0, row, info.shape[0]));
-      row += info.shape[0];
-    } else {
-      const auto parts = static_cast<std::int64_t>(tensor.parts.size()), D = info.shape[0] / tensor.heads;
-      const at::Tensor by_head = straight.reshape({tensor.heads, parts * D, -1});
-      target.copy_(by_head.narrow(1, static_cast<std::int64_t>(p) * D, D).reshape(info.shape));
-    }
-  }
+  const std::vector<at::Tensor> parts = split_rows(tensor, table, tensor.transposed ? value.t() : value);
+  for (std::size_t p = 0; p < parts.size(); ++p) table.view(flat, tensor.parts[p]).copy_(parts[p]);
 }
 
 bool is_known_buffer(std::string_view architecture, std::string_view name) {

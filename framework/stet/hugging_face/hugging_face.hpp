@@ -34,6 +34,12 @@ struct ForeignModel {
 /// Their tensors, in the order of our table.
 [[nodiscard]] std::vector<ForeignTensor> foreign_layout(const ForeignModel& model, const ParameterTable& table);
 
+/// The rows of our parameters (matrices [out, any], or vectors), one a part, in the order in which theirs has them; and
+/// back: views where that can be.
+[[nodiscard]] at::Tensor stack_rows(const ForeignTensor& tensor, std::vector<at::Tensor> parts);
+[[nodiscard]] std::vector<at::Tensor> split_rows(const ForeignTensor& tensor, const ParameterTable& table,
+                                                 const at::Tensor& stacked);
+
 /// Their form of one tensor, from our flat buffer. Not necessarily contiguous.
 [[nodiscard]] at::Tensor to_foreign(const ForeignTensor& tensor, const ParameterTable& table, const at::Tensor& flat);
 /// The inverse: `value`, of the shape that to_foreign() gives, goes into our flat buffer.

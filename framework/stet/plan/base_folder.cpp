@@ -4,7 +4,9 @@
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
+#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/hugging_face/foreign_weights.hpp>
+#include <stet/hugging_face/peft_adapter.hpp>
 #include <stet/model/own_model.hpp>
 
 #include <cstdlib>
@@ -32,16 +34,23 @@ config::IdentitySchema<BaseConfig> base_schema() {
   schema
       .field("folder", &BaseConfig::folder, config::no_part,
              "folder of the model, relative to this file or in STET_MODELS; empty: the base is pre-trained")
+      .field("adapter", &BaseConfig::adapter, config::no_part,
+             "folder of a LoRA adapter, as PEFT writes it, that is merged into the model; found as the folder is")
       .choice("weights", &BaseConfig::weights, every_part,
               {{"float32", BaseWeights::float32}, {"bfloat16", BaseWeights::bfloat16}},
               "how they are read; training is in float32")
-      .derived("content", every_part, [](const BaseConfig& base, config::IdentityPart) {
-        return base.given() ? std::optional<config::Value>(base.content) : std::nullopt;
+      .derived("content", every_part,
+               [](const BaseConfig& base, config::IdentityPart) {
+                 return base.given() ? std::optional<config::Value>(base.content) : std::nullopt;
+               })
+      .derived("adapter_content", every_part, [](const BaseConfig& base, config::IdentityPart) {
+        return base.adapter.empty() ? std::nullopt : std::optional<config::Value>(base.adapter_content);
       });
   return schema;
 }
 
-fs::path find_base_folder(const config::Value& named) {
+namespace {
+fs::path find_folder(const config::Value& named, const char* key) {
   const fs::path name = named.as_string();
   const bool typed = config::is_typed(named);
   const fs::path here = config::named_path(named), file = named.source().file;
@@ -51,12 +60,46 @@ fs::path find_base_folder(const config::Value& named) {
   if (models != nullptr && *models != '\0' && fs::is_directory(fs::path(models) / name, ignored))
     return fs::absolute(fs::path(models) / name).lexically_normal();
   const fs::path prepare = file.parent_path() / "prepare";
-  throw error_at(named, "base.folder names a folder that is not there")
+  throw error_at(named, std::string(key) + " names a folder that is not there")
       .expected(std::string("a folder, relative to ") + (typed ? "the present folder" : "the experiment's file") +
                 " or to the environment variable STET_MODELS" +
                 (models == nullptr ? " (not set)" : std::string(" (") + models + ")"))
       .received(here.string())
       .hint(!typed && fs::exists(prepare, ignored) ? prepare.string() + " makes it" : "");
+}
+
+/// The form in which others hold it, whose names an adapter uses.
+ForeignModel foreign_form(const fs::path& folder, const ModelConfig& shape) {
+  if (fs::exists(folder / "config.json")) return read_foreign_config(folder);
+  const std::optional<std::string> architecture = foreign_architecture_of(shape);
+  if (!architecture)
+    throw Error(ErrorKind::data, "no adapter fits the model: its shape is no architecture of Hugging Face's")
+        .at(folder.string());
+  return {*architecture, shape};
+}
+
+std::vector<LowRankChange> read_adapter(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape) {
+  return read_peft_adapter(adapter, foreign_form(folder, shape), ParameterTable(shape), at::kFloat);
+}
+}  // namespace
+
+void find_base_folders(const config::Value& table, BaseConfig& base) {
+  if (base.folder.empty())
+    throw error_at(table, "base.adapter is a change of a model that is not named").expected("base.folder beside it");
+  base.folder = find_folder(*table.find("folder"), "base.folder").string();
+  if (!base.adapter.empty()) base.adapter = find_folder(*table.find("adapter"), "base.adapter").string();
+}
+
+std::string read_adapter_content(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape) {
+  static_cast<void>(read_adapter(adapter, folder, shape));
+  config::Value content = config::Value::table();
+  for (const char* name : {adapter_config_file, adapter_weights_file}) content.set(name, hash_file(adapter / name));
+  return config::config_hash(content);
+}
+
+void merge_adapter(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape,
+                   const at::Tensor& weights) {
+  add_changes(ParameterTable(shape), read_adapter(adapter, folder, shape), weights);
 }
 
 BaseFolder read_base_folder(const fs::path& folder) {

@@ -16,19 +16,22 @@ enum class BaseWeights {
 };
 
 struct BaseConfig {
-  std::string folder;  ///< empty: the experiment pre-trains its base
+  std::string folder;   ///< empty: the experiment pre-trains its base
+  std::string adapter;  ///< folder of a LoRA adapter (PEFT's form) that is merged into it; empty: none
   BaseWeights weights = BaseWeights::float32;
   std::string content;  ///< hash of shape, tokenizer and weights, as the plan found them (InputContent)
 
-  [[nodiscard]] bool given() const noexcept { return !folder.empty(); }
+  std::string adapter_content;  ///< the same of the adapter's files
+
+  [[nodiscard]] bool given() const noexcept { return !folder.empty() || !adapter.empty(); }
 };
 
 [[nodiscard]] config::IdentitySchema<BaseConfig> base_schema();
 
-/// Where `named` ([base] folder, as it was written) leads: below the folder of the file that says it (with --set: below
-/// the present folder), else below the environment variable STET_MODELS. Throws Error (config), placed there, if
-/// neither is a folder.
-[[nodiscard]] std::filesystem::path find_base_folder(const config::Value& named);
+/// Where folder and adapter of the table [base], as they were written, lead: below the folder of the file that says it
+/// (with --set: below the present folder), else below the environment variable STET_MODELS. Throws Error (config),
+/// placed there, if neither is a folder.
+void find_base_folders(const config::Value& table, BaseConfig& base);
 
 /// What a plan needs to know of a model's folder.
 struct BaseFolder {
@@ -40,6 +43,14 @@ struct BaseFolder {
 /// tokenizer.json. Throws Error (data) for any other, without a tokenizer, or with one that has more tokens than the
 /// model. Reads all weights, to hash them.
 [[nodiscard]] BaseFolder read_base_folder(const std::filesystem::path& folder);
+
+/// Of the adapter's files. Reads the adapter; throws Error (data) if it is none of a model of this shape.
+[[nodiscard]] std::string read_adapter_content(const std::filesystem::path& adapter,
+                                               const std::filesystem::path& folder, const ModelConfig& shape);
+
+/// Adds the adapter's changes to the weights of the model in `folder`, flat, kFloat. Throws as above.
+void merge_adapter(const std::filesystem::path& adapter, const std::filesystem::path& folder, const ModelConfig& shape,
+                   const at::Tensor& weights);
 
 /// The folder's tokenizer.
 [[nodiscard]] Tokenizer base_tokenizer(const std::filesystem::path& folder);

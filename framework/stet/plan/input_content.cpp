@@ -55,6 +55,17 @@ void InputContent::fill_base(RunConfig& config) {
   }
   config.model = found->second.shape;
   config.base.content = found->second.content;
+  const std::string& adapter = config.base.adapter;
+  if (adapter.empty()) return;
+  auto content = adapters_.find({folder, adapter});
+  if (content == adapters_.end()) {
+    std::string text;
+    collectively(communicator_, [&] {
+      if (communicator_.rank() == 0) text = read_adapter_content(adapter, folder, config.model);
+    });
+    content = adapters_.emplace(std::pair(folder, adapter), communicator_.broadcast_text(text, 0)).first;
+  }
+  config.base.adapter_content = content->second;
 }
 
 void InputContent::fill(RunConfig& config) {

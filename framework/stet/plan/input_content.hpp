@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 namespace stet {
 
@@ -28,6 +29,7 @@ class InputContent {
   Communicator& communicator_;
   std::map<std::string, Content> known_;  // by what chooses the files
   std::map<std::string, BaseFolder> bases_;
+  std::map<std::pair<std::string, std::string>, std::string> adapters_;  // folder and adapter: content
 
   void fill_base(RunConfig& config);
 };

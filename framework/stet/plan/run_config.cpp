@@ -154,7 +154,7 @@ config::IdentitySchema<RunConfig> run_schema() {
 
 /// What [base] decides of the rest.
 void read_base(const Value& table, RunConfig& config) {
-  config.base.folder = find_base_folder(*table.find("base")->find("folder")).string();
+  find_base_folders(*table.find("base"), config.base);
   for (const char* key : {"model", "pretrain"}) {
     if (const Value* own = table.find(key))
       throw error_at_key(*own, fmt::format("[{}] has no meaning beside [base]", key))

@@ -17,11 +17,13 @@
 namespace stet {
 
 at::Tensor read_given_weights(const BaseConfig& base, const ModelConfig& shape) {
-  const ModelFolder model = open_model_folder(base.folder);
+  ModelFolder model = open_model_folder(base.folder);
   if (!(model.config == shape)) {
     throw Error(ErrorKind::data, "the model's folder has changed since the experiment was planned").at(base.folder);
   }
-  return base.weights == BaseWeights::bfloat16 ? model.weights.to(at::kBFloat16).to(at::kFloat) : model.weights;
+  if (base.weights == BaseWeights::bfloat16) model.weights = model.weights.to(at::kBFloat16).to(at::kFloat);
+  if (!base.adapter.empty()) merge_adapter(base.adapter, base.folder, shape, model.weights);
+  return model.weights;
 }
 
 void adopt_base(const PlannedBase& base, const std::filesystem::path& folder, Communicator& communicator) {
@@ -39,9 +41,13 @@ void adopt_base(const PlannedBase& base, const std::filesystem::path& folder, Co
     const Tokenizer tokenizer = base_tokenizer(given.folder);
     write_file_atomically(
         folder / "certification.md",
-        fmt::format("{}: {} parameters in {} tensors, {} tokens, texts end with {}; weights in {}; content {}.\n",
-                    markdown_text(std::filesystem::path(given.folder).filename().string()), table.total(), table.size(),
-                    tokenizer.vocabulary_size(), markdown_text(tokenizer.token(tokenizer.end_of_text())),
+        fmt::format("{}{}: {} parameters in {} tensors, {} tokens, texts end with {}; weights in {}; content {}.\n",
+                    markdown_text(std::filesystem::path(given.folder).filename().string()),
+                    given.adapter.empty() ? ""
+                                          : " with the adapter " +
+                                                markdown_text(std::filesystem::path(given.adapter).filename().string()),
+                    table.total(), table.size(), tokenizer.vocabulary_size(),
+                    markdown_text(tokenizer.token(tokenizer.end_of_text())),
                     given.weights == BaseWeights::bfloat16 ? "bfloat16" : "float32", given.content));
     write_file_atomically(folder / "base.toml", config::to_toml(base_identity_of(base.config)));
     fault_point("base.record");

@@ -5,6 +5,7 @@
 #include <stet/base/clock.hpp>
 #include <stet/run/knowledge_labels.hpp>
 #include <stet/run/record/metrics_log.hpp>
+#include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/progress.hpp>
 #include <stet/run/run_evaluation.hpp>
 #include <stet/run/run_sets.hpp>
@@ -13,6 +14,7 @@
 #include <stet/run/training/training_loop.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace stet {
@@ -46,6 +48,7 @@ class RunExecutor {
   bool resume();
   void add_answers();
   void write_record();
+  void write_adapter(const std::optional<ModelSource>& source);
 
   const PlannedRun& run_;
   const BaseModel& base_;

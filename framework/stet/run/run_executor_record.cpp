@@ -10,12 +10,14 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/answer_baseline.hpp>
+#include <stet/run/record/adapter_file.hpp>
 #include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/task_record.hpp>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -97,6 +99,17 @@ void RunExecutor::add_answers() {
   report::add_answer_baselines(state_.outcomes, answers, trained);
 }
 
+void RunExecutor::write_adapter(const std::optional<ModelSource>& source) {
+  const std::vector<LowRankChange>& changes = tuning_.low_rank_changes();
+  if (changes.empty()) return;
+  const std::string beyond = beyond_low_rank(base_.model.table(), changes, base_.weights, tuning_.weights());
+  if (beyond.empty()) {
+    write_adapter_record(folder_, {base_.model.config(), source, stacked(changes)});
+  } else {
+    manifest_ += "no adapter: " + beyond + " has changed by more than low-rank changes\n";
+  }
+}
+
 void RunExecutor::write_record() {
   const auto lines = [](const std::vector<std::string>& list) {
     return list.empty() ? std::string() : join(list, "\n") + "\n";
@@ -107,13 +120,14 @@ void RunExecutor::write_record() {
     write_file_atomically(folder_ / "measurements.csv",
                           "probe,name,set,layer,step,phase,epoch,value\n" + lines(state_.measurements));
   }
+  const BaseConfig& base = run_.config.base;
+  const std::optional<ModelSource> source =
+      base.given() ? std::optional(ModelSource{base.folder, base.content}) : std::nullopt;
+  write_adapter(source);
   write_file_atomically(folder_ / "manifest.txt", manifest_);
   if (!sets_.curation.empty()) write_file_atomically(folder_ / "curation.md", sets_.curation);
-  if (run_.config.checkpoint.keep_weights) {
-    const BaseConfig& base = run_.config.base;
-    save_model_folder(folder_, base_.model, tuning_.weights(), base_.tokenizer,
-                      base.given() ? std::optional(ModelSource{base.folder, base.content}) : std::nullopt);
-  }
+  if (run_.config.checkpoint.keep_weights)
+    save_model_folder(folder_, base_.model, tuning_.weights(), base_.tokenizer, source);
   add_answers();
   report::save_outcomes(folder_ / "outcomes.safetensors", state_.outcomes);
   fault_point("run.record");

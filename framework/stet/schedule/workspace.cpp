@@ -7,6 +7,7 @@
 #include <stet/base/log.hpp>
 #include <stet/config/document.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
+#include <stet/run/record/adapter_file.hpp>
 #include <stet/run/record/model_folder.hpp>
 
 #include <array>
@@ -102,7 +103,7 @@ bool Workspace::adopt(const PlannedRun& run) const {
   report::OutcomeRecord outcomes = finished_outcomes(theirs);
   outcomes.arm = run.arm;  // the one thing that its identity does not hold
   file_calls::make_folders(mine);
-  for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt"}) {
+  for (const char* name : {"run.toml", "metrics.jsonl", "measurements.csv", "manifest.txt", own_adapter_file}) {
     if (std::filesystem::exists(theirs / name)) copy_file_atomically(stays_within(theirs, theirs / name), mine / name);
   }
   if (run.config.checkpoint.keep_weights) {

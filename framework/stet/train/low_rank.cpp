@@ -52,13 +52,17 @@ at::Tensor LowRankUpdates::project(const at::Tensor& gradient, const at::Tensor&
   return result;
 }
 
-void LowRankUpdates::merge(const at::Tensor& factors, const at::Tensor& weights) const {
+std::vector<LowRankChange> LowRankUpdates::changes(const at::Tensor& factors) const {
   STET_ASSERT(factors.numel() == elements_);
-  for (const Part& part : parts_) {
-    at::Tensor merged = table_->view(weights, part.parameter);
-    at::addmm_out(merged, table_->view(start_, part.parameter), b_of(part, factors), a_of(part, factors), 1,
-                  part.scale);
-  }
+  std::vector<LowRankChange> result;
+  for (const Part& part : parts_)
+    result.push_back({part.parameter, part.scale, a_of(part, factors), b_of(part, factors)});
+  return result;
+}
+
+void LowRankUpdates::merge(const at::Tensor& factors, const at::Tensor& weights) const {
+  for (const LowRankChange& change : changes(factors))
+    merge_change(change, table_->view(start_, change.parameter), table_->view(weights, change.parameter));
 }
 
 at::Tensor LowRankUpdates::a_of(const Part& part, const at::Tensor& factors) const {

@@ -10,6 +10,7 @@
 // the order of the table, so that a checkpoint of the optimizer brings them back.
 #pragma once
 
+#include <stet/model/low_rank_change.hpp>
 #include <stet/plugin/freeze_strategy.hpp>
 
 #include <cstdint>
@@ -48,6 +49,8 @@ class LowRankUpdates {
   [[nodiscard]] at::Tensor initial_factors(std::uint64_t run_seed) const;
   /// The gradient of the flat factors, by the flat dense gradient of the whole table.
   [[nodiscard]] at::Tensor project(const at::Tensor& gradient, const at::Tensor& factors) const;
+  /// Each matrix's change, its factors views of `factors`.
+  [[nodiscard]] std::vector<LowRankChange> changes(const at::Tensor& factors) const;
   /// Writes W = W0 + s B A into the flat weights of the whole table.
   void merge(const at::Tensor& factors, const at::Tensor& weights) const;
 

@@ -64,6 +64,8 @@ class Trainer {
   [[nodiscard]] std::int64_t trainable_elements() const noexcept { return update_.elements(); }
   [[nodiscard]] OptimizerState& optimizer() noexcept { return update_.optimizer(); }
   [[nodiscard]] const OptimizerState& optimizer() const noexcept { return update_.optimizer(); }
+  /// As WeightUpdate::low_rank_changes.
+  [[nodiscard]] std::vector<LowRankChange> low_rank_changes() const { return update_.low_rank_changes(); }
   [[nodiscard]] const GradientReducer& reducer() const noexcept { return reducer_; }
 
   /// Once, after a phase's last step: lets regularizers replace the weights (Regularizer::replace_weights). The names

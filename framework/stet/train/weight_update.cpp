@@ -48,6 +48,11 @@ void WeightUpdate::select_ranges(const TrainableSelection& selection) {
   }
 }
 
+std::vector<LowRankChange> WeightUpdate::low_rank_changes() const {
+  if (low_rank_.empty()) return {};
+  return low_rank_.changes(optimizer_.factors.clone());
+}
+
 double WeightUpdate::prepare(const at::Tensor& gradient) {
   const at::NoGradGuard guard;
   return by_scalar_type(weights_.scalar_type(), [&]<class T>(T) {

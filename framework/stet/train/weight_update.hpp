@@ -34,6 +34,9 @@ class WeightUpdate {
   [[nodiscard]] OptimizerState& optimizer() noexcept { return optimizer_; }
   [[nodiscard]] const OptimizerState& optimizer() const noexcept { return optimizer_; }
 
+  /// What low-rank parameters have become since the phase began; empty without any. Copies.
+  [[nodiscard]] std::vector<LowRankChange> low_rank_changes() const;
+
   /// Sets what is masked to 0 in the flat gradient, and projects it to the factors. The norm of what trains.
   [[nodiscard]] double prepare(const at::Tensor& gradient);
   /// One step of AdamW on the prepared gradient, which counts with `scale` (clipping).

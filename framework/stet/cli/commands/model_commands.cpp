@@ -7,9 +7,12 @@
 #include <stet/base/log.hpp>
 #include <stet/base/shown.hpp>
 #include <stet/base/strings.hpp>
+#include <stet/config/json.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
+#include <stet/hugging_face/peft_adapter.hpp>
 #include <stet/model/generation.hpp>
 #include <stet/plan/base_folder.hpp>
+#include <stet/run/record/adapter_file.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/text/tokenizer.hpp>
 
@@ -78,9 +81,41 @@ std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, const std::string
   return ids;
 }
 
+/// What an adapter says that it is for: the name that the model's own config.json gives it, else its folder's.
+std::string name_of_base(const std::optional<std::filesystem::path>& home, const AdapterRecord& record) {
+  if (!record.source) return "";
+  if (home) {
+    const nlohmann::json config = parse_json(read_file(*home / "config.json"), (*home / "config.json").string());
+    const auto name = config.find("_name_or_path");
+    if (name != config.end() && name->is_string() && !name->get<std::string>().empty()) return name->get<std::string>();
+  }
+  return std::filesystem::path(record.source->folder).filename().string();
+}
+
+int export_adapter(const Options& options) {
+  if (!options.tokenizer.empty()) throw Error(ErrorKind::config, "an adapter has no tokenizer: leave out --tokenizer");
+  const AdapterRecord record = read_adapter_record(options.file);
+  const std::optional<std::filesystem::path> home = record.source ? home_of(*record.source, options) : std::nullopt;
+  ForeignModel form{"", record.config};
+  if (home) {
+    form = read_foreign_config(*home);
+  } else if (const std::optional<std::string> architecture = foreign_architecture_of(record.config)) {
+    form.architecture = *architecture;
+  } else {
+    throw Error(ErrorKind::config, "no adapter fits the model: its shape is no architecture of Hugging Face's")
+        .at(options.file.string());
+  }
+  write_peft_adapter(form, ParameterTable(record.config), record.changes, name_of_base(home, record),
+                     options.destination);
+  print_shown("{}: a LoRA adapter of {} matrices for {}\n", options.destination.string(), record.changes.size(),
+              record.source ? record.source->folder : "the run's base, which `stet export` writes from its folder");
+  return 0;
+}
+
 }  // namespace
 
 int export_command(const Options& options) {
+  if (options.adapter) return export_adapter(options);
   const at::ScalarType type = type_of(options.file);
   const ModelFolder model = open_model_folder(options.file, type);
   const ParameterTable table(model.config);

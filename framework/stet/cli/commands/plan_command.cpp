@@ -97,8 +97,10 @@ int plan_command(const Options& options, Session& session) {
   for (const PlannedBase& base : plan.bases) {
     print_shown("    base {} {} {}\n", base.index + 1, base.identity.substr(0, 10),
                 task::finished(workspace.base_folder(base)) ? "finished"
-                : base.config.base.given()                  ? "to read from " + base.config.base.folder
-                                                            : "to train");
+                : base.config.base.given()
+                    ? "to read from " + base.config.base.folder +
+                          (base.config.base.adapter.empty() ? "" : " with the adapter " + base.config.base.adapter)
+                    : "to train");
   }
   print_shown("  runs: {} ({} finished)\n", status.runs, status.runs_finished);
   for (const PlannedRun& run : plan.runs) {

@@ -131,11 +131,13 @@ void FineTuning::end_phase() {
     }
   });
   snapshots_.put(phase_, weights_.clone());
+  for (LowRankChange& change : trainer_.low_rank_changes()) changes_.push_back(std::move(change));
 }
 
 void FineTuning::save(Checkpoint& checkpoint) const {
   save_trainer(trainer_, weights_, checkpoint);
   checkpoint.tensors["phase_start"] = phase_start_;
+  save_changes(changes_, checkpoint);
   for (const auto& [name, weights] : snapshots_.all()) {
     if (name != "base") checkpoint.tensors["snapshot." + name] = weights;
   }
@@ -157,6 +159,7 @@ void FineTuning::save(Checkpoint& checkpoint) const {
 void FineTuning::load(const Checkpoint& checkpoint) {
   phase_start_ = checkpoint.tensors.at("phase_start").clone();
   loaded_ = load_trainer(checkpoint, weights_);
+  changes_ = load_changes(checkpoint);
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (name.starts_with("snapshot.")) snapshots_.put(name.substr(9), tensor.clone());
   }

@@ -49,6 +49,9 @@ class FineTuning {
   /// What save() wrote, in copies; then begin_phase(..., true) if it was saved within a phase.
   void load(const Checkpoint& checkpoint);
 
+  /// What finished phases changed by low rank, in their order.
+  [[nodiscard]] const std::vector<LowRankChange>& low_rank_changes() const noexcept { return changes_; }
+
   [[nodiscard]] Trainer& trainer() noexcept { return trainer_; }
   [[nodiscard]] const Trainer& trainer() const noexcept { return trainer_; }
   [[nodiscard]] const at::Tensor& weights() const noexcept { return weights_; }
@@ -84,6 +87,7 @@ class FineTuning {
   std::vector<std::string> acting_;
   TrainableSelection selection_;
   std::string strategy_ = "none";
+  std::vector<LowRankChange> changes_;    // of finished phases
   at::Tensor phase_start_;                // weights at the start of the phase
   std::optional<OptimizerState> loaded_;  // until the phase that it is of has begun
 };

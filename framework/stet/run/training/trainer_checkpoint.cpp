@@ -1,5 +1,7 @@
 #include <stet/run/training/trainer_checkpoint.hpp>
 
+#include <fmt/format.h>
+
 #include <string>
 
 namespace stet {
@@ -23,6 +25,31 @@ OptimizerState load_trainer(const Checkpoint& checkpoint, at::Tensor& weights) {
   const auto factors = checkpoint.tensors.find("factors");
   if (factors != checkpoint.tensors.end()) optimizer.factors = factors->second.clone();
   return optimizer;
+}
+
+namespace {
+std::string change_key(std::size_t n, const char* part) { return fmt::format("change.{}.{}", n, part); }
+}  // namespace
+
+void save_changes(std::span<const LowRankChange> changes, Checkpoint& checkpoint) {
+  for (std::size_t n = 0; n < changes.size(); ++n) {
+    const LowRankChange& change = changes[n];
+    checkpoint.tensors[change_key(n, "a")] = change.a;
+    checkpoint.tensors[change_key(n, "b")] = change.b;
+    checkpoint.tensors[change_key(n, "scale")] = at::full({1}, change.scale, at::kDouble);
+    checkpoint.tensors[change_key(n, "parameter")] =
+        at::full({1}, static_cast<std::int64_t>(change.parameter), at::kLong);
+  }
+}
+
+std::vector<LowRankChange> load_changes(const Checkpoint& checkpoint) {
+  std::vector<LowRankChange> changes;
+  const auto tensor = [&](const char* part) { return checkpoint.tensors.at(change_key(changes.size(), part)); };
+  while (checkpoint.tensors.contains(change_key(changes.size(), "a"))) {
+    changes.push_back({static_cast<std::size_t>(tensor("parameter").item<std::int64_t>()),
+                       tensor("scale").item<double>(), tensor("a").clone(), tensor("b").clone()});
+  }
+  return changes;
 }
 
 }  // namespace stet
