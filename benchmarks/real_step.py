@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """One training step of a pre-trained model on questions: stet beside what a user would write with transformers.
 
-    benchmarks/real_step.py MODEL QUESTIONS.jsonl [--threads N] [--steps N] [--build FOLDER]
+    benchmarks/real_step.py MODEL QUESTIONS.jsonl [--threads N] [--steps N] [--lora RANK] [--build FOLDER]
 
 QUESTIONS.jsonl: {"question", "answer" or "answers"} a line (EntityQuestions' own P17.train.json works, too); the first 32 are the batch. The script:
 a batch padded to its longest text, the loss of the answers' tokens by labels, full logits, clipping, AdamW; float32, so many threads. stet:
 its trainer on the same texts, from the same weights, at the same rate. Both take a step in turn, in processes of their own, and their losses are
 printed beside each other: they agree to about 1e-4 at the first steps, or this compares nothing. Needs torch and transformers.
+With --lora: low-rank changes of all linear layers of the blocks, by the library PEFT; losses agree at the first step, since A is random. The most memory
+that each process held is printed last; the script has a model and its text in one process, and so has stet.
 """
 
 import argparse
@@ -23,6 +25,7 @@ parser.add_argument("model")
 parser.add_argument("questions")
 parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
 parser.add_argument("--steps", type=int, default=7)
+parser.add_argument("--lora", type=int, default=0, metavar="RANK")
 parser.add_argument("--build", default=str(pathlib.Path(__file__).resolve().parent.parent / "build"))
 options = parser.parse_args()
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # a machine's own choice, for speed
@@ -39,7 +42,11 @@ pairs = [(f"Q: {i['question']}\nA:", " " + (i["answer"] if "answer" in i else i[
 torch.set_num_threads(options.threads)
 tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
 model = transformers.AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32)
-optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.0)
+if options.lora:
+    import peft
+
+    model = peft.get_peft_model(model, peft.LoraConfig(r=options.lora, lora_alpha=2 * options.lora, target_modules="all-linear", task_type="CAUSAL_LM"))
+optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=5e-5, weight_decay=0.0)
 end = model.generation_config.eos_token_id
 end = end[0] if isinstance(end, list) else end
 texts = [(tokenizer(p, add_special_tokens=False).input_ids, tokenizer(a, add_special_tokens=False).input_ids + [end]) for p, a in pairs]
@@ -50,6 +57,12 @@ for row, (p, a) in enumerate(texts):
     ids[row, : len(p) + len(a)] = torch.tensor(p + a)
     mask[row, : len(p) + len(a)] = 1
     labels[row, len(p) : len(p) + len(a)] = torch.tensor(a)
+
+
+def most_memory(process):
+    """In megabytes, of a process's whole life."""
+    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
 
 
 def their_step():
@@ -65,7 +78,8 @@ def their_step():
 with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as batch:
     batch.write("".join(json.dumps({"prompt": p, "answer": a}) + "\n" for p, a in pairs))
     batch.flush()
-    ours = subprocess.Popen([options.build + "/bin/real_step_benchmark", options.model, batch.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    words = [options.build + "/bin/real_step_benchmark", options.model, batch.name] + ([str(options.lora)] if options.lora else [])
+    ours = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def our_step():
         ours.stdin.write("step\n")
@@ -83,7 +97,9 @@ with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as batch:
         if step > 0:  # the first makes buffers
             their_seconds.append(theirs)
             our_seconds.append(mine)
+    memory = most_memory("self"), most_memory(ours.pid)
     ours.stdin.close()
     ours.wait()
 ratio = statistics.median(t / m for t, m in zip(their_seconds, our_seconds))
 print(f"median: transformers {statistics.median(their_seconds):.2f} s, stet {statistics.median(our_seconds):.2f} s; ratio {ratio:.2f}")
+print(f"most memory: transformers {memory[0]:.0f} MB, stet {memory[1]:.0f} MB")

@@ -1,8 +1,9 @@
 // One training step of a model that others trained, on questions, for benchmarks/real_step.py, which lets a script that
 // a user would write with transformers take the same step in turn.
 //
-//   real_step_benchmark MODEL QUESTIONS.jsonl     lines {"prompt": ..., "answer": ...}: the batch
+//   real_step_benchmark MODEL QUESTIONS.jsonl [RANK]     lines {"prompt": ..., "answer": ...}: the batch
 //
+// With RANK the matrices of blocks train by low-rank changes of it alone, scaled by 2 (the plugin lora's defaults).
 // Reads a line of its input for each step, and prints "SECONDS LOSS TOKENS". Threads: OMP_NUM_THREADS, as libtorch
 // takes them.
 #include <stet/base/clock.hpp>
@@ -14,13 +15,14 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include "workload.hpp"
 
 int main(int count, char** arguments) {
   using namespace stet;
-  if (count != 3) {
-    std::cerr << "real_step_benchmark MODEL QUESTIONS.jsonl\n";
+  if (count != 3 && count != 4) {
+    std::cerr << "real_step_benchmark MODEL QUESTIONS.jsonl [RANK]\n";
     return 2;
   }
   const ModelFolder folder = open_model_folder(arguments[1]);
@@ -47,7 +49,15 @@ int main(int count, char** arguments) {
   const benchmarks::NoSnapshots none;
   Trainer trainer(model, folder.weights, options, *alone);
   const Sampler sampler(data.epoch_size, 1);
-  trainer.begin_phase({}, {}, none);
+  TrainableSelection selection;
+  if (count == 4) {
+    for (const ParameterInfo& info : model.table().entries()) {
+      const bool matrix = info.layer >= 0 && info.shape.size() == 2;
+      if (matrix) selection.low_rank[selection.trains.size()] = {std::stoll(arguments[3]), 2.0, 0};
+      selection.trains.push_back(matrix);
+    }
+  }
+  trainer.begin_phase(selection, {}, none);
   BatchRange range{0, 0};
   for (std::string line; std::getline(std::cin, line);) {
     range = batch_at(range.end, data.epoch_size, data.epoch_size);

@@ -42,7 +42,7 @@ class LoRa final : public stet::FreezeStrategy {
 
 }  // namespace
 
-STET_PLUGIN("lora", "1.1", "stet") {
+STET_PLUGIN("lora", "1.2", "stet") {
   using stet::config::Limits;
   registrar.freeze_strategy<LoRa>(
       "lora", "trains a low-rank change of the named matrices",

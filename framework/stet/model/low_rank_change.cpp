@@ -33,4 +33,24 @@ std::vector<LowRankChange> stacked(std::span<const LowRankChange> changes) {
   return result;
 }
 
+std::string beyond_low_rank(const ParameterTable& table, std::span<const LowRankChange> changes, const at::Tensor& base,
+                            const at::Tensor& weights) {
+  const std::vector<LowRankChange> stack = stacked(changes);
+  auto change = stack.begin();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const at::Tensor now = table.view(weights, i);
+    at::Tensor expected = table.view(base, i);
+    if (change != stack.end() && change->parameter == i) {
+      expected = expected.clone();
+      merge_change(*change, table.view(base, i), expected);
+      ++change;
+      const double size = expected.abs().max().item<double>();
+      if (!(now - expected).abs().le(1e-5 * size).all().item<bool>()) return table[i].name;
+    } else if (!now.equal(expected)) {
+      return table[i].name;
+    }
+  }
+  return "";
+}
+
 }  // namespace stet

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace stet {
@@ -28,5 +29,10 @@ void add_changes(const ParameterTable& table, std::span<const LowRankChange> cha
 /// One change a parameter, in the order of the table: those of the same parameter become one whose rank is the sum of
 /// theirs. Where their scales differ, the first's is kept and the others' B hold the rest.
 [[nodiscard]] std::vector<LowRankChange> stacked(std::span<const LowRankChange> changes);
+
+/// Empty if `base` with the changes is `weights` (but for the rounding of a sum), else the parameter in which they
+/// differ: then other things than low-rank changes have trained.
+[[nodiscard]] std::string beyond_low_rank(const ParameterTable& table, std::span<const LowRankChange> changes,
+                                          const at::Tensor& base, const at::Tensor& weights);
 
 }  // namespace stet

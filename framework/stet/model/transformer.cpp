@@ -80,15 +80,23 @@ at::Tensor Transformer::forward_cached(const at::Tensor& weights, const TokenBat
 }
 
 void Transformer::backward(const at::Tensor& weights, const TokenBatch& batch, Activations& kept,
+                           const at::Tensor& d_hidden, const GradientTarget& target,
+                           const std::function<void(std::int64_t)>& complete_from) const {
+  const at::NoGradGuard guard;  // gradients of this room are written by hand
+  STET_ASSERT(target.gradients.numel() >= target.layout.elements());
+  if (weights.scalar_type() == at::kDouble) {
+    backward_typed<double>(weights, batch, kept, d_hidden, target, complete_from);
+  } else {
+    backward_typed<float>(weights, batch, kept, d_hidden, target, complete_from);
+  }
+}
+
+void Transformer::backward(const at::Tensor& weights, const TokenBatch& batch, Activations& kept,
                            const at::Tensor& d_hidden, const at::Tensor& gradients, const std::vector<bool>& trains,
                            const std::function<void(std::int64_t)>& complete_from) const {
   STET_ASSERT(trains.empty() || trains.size() == table_.size());
-  const at::NoGradGuard guard;  // gradients of this room are written by hand
-  if (weights.scalar_type() == at::kDouble) {
-    backward_typed<double>(weights, batch, kept, d_hidden, gradients, trains, complete_from);
-  } else {
-    backward_typed<float>(weights, batch, kept, d_hidden, gradients, trains, complete_from);
-  }
+  const at::Tensor none;
+  backward(weights, batch, kept, d_hidden, {gradients, GradientLayout(table_, trains), none}, complete_from);
 }
 
 }  // namespace stet

@@ -8,6 +8,7 @@
 // from there.
 #pragma once
 
+#include <stet/model/gradient_layout.hpp>
 #include <stet/model/kernels/rope_tables.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/model/parameters.hpp>
@@ -69,10 +70,13 @@ class Transformer {
   [[nodiscard]] at::Tensor forward_cached(const at::Tensor& weights, const TokenBatch& batch, CachedTokens& cache,
                                           const at::Tensor* rows, Activations& buffers) const;
 
-  /// Adds the gradient of sum(hidden * d_hidden) to `gradients` (flat, as weights) for parameters whose `trains` entry
-  /// is true (empty: all). `batch` and `weights` as in the forward() that filled `kept`. `complete_from`, if given, is
-  /// called with falling offsets: all gradients at or above that element are final as far as this pass is concerned. It
-  /// is not called for a head tied to the embedding before everything is done.
+  /// Adds the gradient of sum(hidden * d_hidden) to what `target` has room for. `batch` and `weights` as in the
+  /// forward() that filled `kept`; weights of matrices with factors are the merged ones. `complete_from`, if given, is
+  /// called with falling offsets: all gradients at or above that element of the buffer are final as far as this pass is
+  /// concerned. It is not called for a head tied to the embedding before everything is done.
+  void backward(const at::Tensor& weights, const TokenBatch& batch, Activations& kept, const at::Tensor& d_hidden,
+                const GradientTarget& target, const std::function<void(std::int64_t)>& complete_from = {}) const;
+  /// The same into `gradients` (flat, as weights), for parameters whose `trains` entry is true (empty: all).
   void backward(const at::Tensor& weights, const TokenBatch& batch, Activations& kept, const at::Tensor& d_hidden,
                 const at::Tensor& gradients, const std::vector<bool>& trains,
                 const std::function<void(std::int64_t)>& complete_from = {}) const;
@@ -86,8 +90,8 @@ class Transformer {
   at::Tensor forward_typed(const at::Tensor&, const TokenBatch&, const at::Tensor*, Activations*,
                            std::vector<at::Tensor>*, CachedTokens*) const;
   template <class T>
-  void backward_typed(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&, const at::Tensor&,
-                      const std::vector<bool>&, const std::function<void(std::int64_t)>&) const;
+  void backward_typed(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&, const GradientTarget&,
+                      const std::function<void(std::int64_t)>&) const;
   void check(const TokenBatch& batch) const;
 
   struct LayerIndex {  // positions in the table; -1: absent

@@ -8,8 +8,7 @@ using detail::pointer;
 
 template <class T>
 void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& batch, Activations& kept,
-                                 const at::Tensor& d_hidden, const at::Tensor& gradients,
-                                 const std::vector<bool>& trains,
+                                 const at::Tensor& d_hidden, const GradientTarget& target,
                                  const std::function<void(std::int64_t)>& complete_from) const {
   Activations::State& s = *kept.state_;
   const ModelConfig& c = config_;
@@ -17,25 +16,43 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
   const std::int64_t Q = HD + 2 * c.kv_heads * c.head_width, F = c.feed_forward;
   const std::int64_t G = c.activation == Activation::swiglu ? 2 * F : F;
   const auto* base = pointer<T>(weights);
+  const GradientLayout& layout = target.layout;
+  const at::Tensor& gradients = target.gradients;
   T* const gradient_base = pointer<T>(gradients);
-  const auto train = [&](int i) { return i >= 0 && (trains.empty() || trains[static_cast<std::size_t>(i)]); };
+  const auto dense = [&](int i) { return i >= 0 && layout.dense(static_cast<std::size_t>(i)); };
   const auto w = [&](int i) { return i < 0 ? nullptr : base + table_[static_cast<std::size_t>(i)].offset; };
-  const auto g = [&](int i) { return train(i) ? gradient_base + table_[static_cast<std::size_t>(i)].offset : nullptr; };
+  const auto g = [&](int i) { return dense(i) ? gradient_base + layout.begin(static_cast<std::size_t>(i)) : nullptr; };
   const auto matrix_at = [&](int i, std::int64_t out, std::int64_t in) {
     return weights.narrow(0, table_[static_cast<std::size_t>(i)].offset, out * in).view({out, in});
+  };
+  // d_A += s (d_out B)^T in, d_B += s d_out^T (in A^T).
+  const auto factor_gradient = [&](std::size_t i, const FactorPlace& f, const at::Tensor& d_out, const at::Tensor& in) {
+    const std::int64_t out_width = table_[i].shape[0], in_width = table_[i].shape[1];
+    const auto a_of = [&](const at::Tensor& flat, std::int64_t at) {
+      return flat.narrow(0, at, f.rank * in_width).view({f.rank, in_width});
+    };
+    const auto b_of = [&](const at::Tensor& flat, std::int64_t at) {
+      return flat.narrow(0, at, out_width * f.rank).view({out_width, f.rank});
+    };
+    at::Tensor d_a = a_of(gradients, layout.begin(i)), d_b = b_of(gradients, layout.begin(i) + f.rank * in_width);
+    at::addmm_out(d_a, d_a, at::mm(d_out, b_of(target.factors, f.b)).t(), in, 1, f.scale);
+    at::addmm_out(d_b, d_b, d_out.t(), at::mm(in, a_of(target.factors, f.a).t()), 1, f.scale);
   };
   // d_W += d_out^T in, for `parts` neighbouring matrices that forward used as one; biases likewise.
   const auto weight_gradient = [&](int first, int parts, const at::Tensor& d_out, const at::Tensor& in) {
     bool all = true;
-    for (int i = first; i < first + parts; ++i) all = all && train(i);
+    for (int i = first; i < first + parts; ++i) all = all && dense(i);
     std::int64_t column = 0;
     const std::int64_t width = in.size(1);
     for (int i = first; i < first + parts; ++i) {
       const ParameterInfo& info = table_[static_cast<std::size_t>(i)];
       const std::int64_t out = all ? d_out.size(1) : info.shape[0];
-      if (all || train(i)) {
-        at::Tensor target = gradients.narrow(0, info.offset, out * width).view({out, width});
-        at::addmm_out(target, target, d_out.narrow(1, column, out).t(), in);
+      const auto n = static_cast<std::size_t>(i);
+      if (dense(i)) {
+        at::Tensor to = gradients.narrow(0, layout.begin(n), out * width).view({out, width});
+        at::addmm_out(to, to, d_out.narrow(1, column, out).t(), in);
+      } else if (layout.factors(n)) {
+        factor_gradient(n, *layout.factors(n), d_out.narrow(1, column, out), in);
       }
       if (all) break;
       column += out;
@@ -87,7 +104,7 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
     return d_x;
   };
   const auto ready = [&](int i) {
-    if (complete_from && i >= 0) complete_from(table_[static_cast<std::size_t>(i)].offset);
+    if (complete_from && i >= 0) complete_from(layout.begin(static_cast<std::size_t>(i)));
   };
   const auto view = [&](at::Tensor& buffer, std::int64_t n, std::int64_t columns) {
     return buffer.narrow(0, 0, n * columns).view({n, columns});
@@ -182,10 +199,9 @@ void Transformer::backward_typed(const at::Tensor& weights, const TokenBatch& ba
 }
 
 template void Transformer::backward_typed<float>(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&,
-                                                 const at::Tensor&, const std::vector<bool>&,
-                                                 const std::function<void(std::int64_t)>&) const;
+                                                 const GradientTarget&, const std::function<void(std::int64_t)>&) const;
 template void Transformer::backward_typed<double>(const at::Tensor&, const TokenBatch&, Activations&, const at::Tensor&,
-                                                  const at::Tensor&, const std::vector<bool>&,
+                                                  const GradientTarget&,
                                                   const std::function<void(std::int64_t)>&) const;
 
 }  // namespace stet

@@ -96,7 +96,8 @@ class Regularizer {
   /// are then a mean over the rehearsed sequences of a step. Asked once a phase, after begin_phase.
   [[nodiscard]] virtual std::optional<Rehearsal> rehearsal() const { return std::nullopt; }
   /// Any site: called after the optimizer's step. `values` are the new weights, `gradients` the whole gradient (all
-  /// penalties included, not clipped) at the old ones; neither may be written.
+  /// penalties included, not clipped) at the old ones; neither may be written. Where parameters train by low-rank
+  /// changes and no regularizer of the phase has Site::weights, `gradients` is undefined: nobody computes it.
   virtual void after_step(const WeightContext& /*context*/) {}
   /// Any site: called once after the last step of a phase. May return weights (a new flat tensor) that take the place
   /// of the present ones, for instance an average; those that do not train must keep their bits. They are evaluated

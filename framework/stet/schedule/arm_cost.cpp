@@ -83,6 +83,8 @@ class Bench {
 
   /// Of the phase that keeps most.
   [[nodiscard]] double teacher_bytes() const { return teacher_bytes_; }
+  [[nodiscard]] std::int64_t gradient_elements() const { return gradient_elements_; }
+  [[nodiscard]] std::int64_t moment_elements() const { return moment_elements_; }
   [[nodiscard]] std::int64_t parameters() const { return base_.model.table().total(); }
 
   /// Seconds of a phase's beginning and steps.
@@ -95,6 +97,8 @@ class Bench {
     const ProcessorStopwatch beginning;
     tuning.begin_phase(phase.name);
     const double begun = beginning.seconds();
+    gradient_elements_ = std::max(gradient_elements_, tuning.trainer().reducer().elements());
+    moment_elements_ = std::max(moment_elements_, tuning.trainer().trainable_elements());
     speed = time_steps(tuning.trainer(), data, seconds_);
     teacher_bytes_ = std::max(teacher_bytes_, tuning.trainer().teacher_bytes(static_cast<double>(data.epoch_size)));
     return begun + planned_epochs(phase) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
@@ -175,6 +179,7 @@ class Bench {
   PluginRegistry& registry_;
   double seconds_;
   double teacher_bytes_ = 0;
+  std::int64_t gradient_elements_ = 0, moment_elements_ = 0;
   std::unique_ptr<Communicator> own_;  // where the registry's has several ranks
   Communicator& alone_;
   World world_;
@@ -288,6 +293,8 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   cost.step_seconds = speed.seconds_per_sequence * static_cast<double>(config.train.batch_size);
   cost.snapshot_bytes =
       static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size()) + bench.teacher_bytes();
+  cost.gradient_elements = bench.gradient_elements();
+  cost.moment_elements = bench.moment_elements();
   return cost;
 }
 

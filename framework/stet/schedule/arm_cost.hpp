@@ -24,6 +24,8 @@ struct ArmCost {
   double step_seconds = 0;       ///< likewise
   double snapshot_bytes =
       0;  ///< what a process holds beside what pre-training holds: snapshots, and the teachers' cached answers
+  /// Elements of the flat gradient and of each moment, in the phase that has most of both.
+  std::int64_t gradient_elements = 0, moment_elements = 0;
 };
 
 /// Times pre-training steps for about `seconds`. One process.

@@ -42,8 +42,14 @@ CostEstimate estimate_cost(const Plan& plan, PluginRegistry& registry,
     const double copy = config.checkpoint.asynchronous ? 5 * weights : 0;
     // The phase's start, and the gradients that wait in the tree of micro-shards.
     const double waiting = std::log2(static_cast<double>(std::max<std::int64_t>(1, config.train.micro_shards)));
-    estimate.memory_bytes =
-        std::max(estimate.memory_bytes, base.memory_bytes + arm.snapshot_bytes + copy + (1 + waiting) * weights);
+    // What does not train has neither moments nor, beside low-rank changes, gradients; where a base is pre-trained, its
+    // own training holds all of both.
+    const double frozen = static_cast<double>(base.parameters - arm.moment_elements) * 4,
+                 without = static_cast<double>(base.parameters - arm.gradient_elements) * 4;
+    const double spared =
+        config.base.given() ? (1 + waiting) * without + (config.checkpoint.asynchronous ? 4 : 2) * frozen : 0;
+    estimate.memory_bytes = std::max(estimate.memory_bytes,
+                                     base.memory_bytes + arm.snapshot_bytes + copy + (1 + waiting) * weights - spared);
   };
   estimate.first = arm_of(plan.runs.front());
   estimate.first_base = base_of(plan.runs.front());

@@ -27,8 +27,9 @@ BatchLoss::BatchLoss(const Transformer& model, at::Tensor weights, const TrainOp
       regularizers_(regularizers),
       communicator_(communicator) {}
 
-void BatchLoss::begin_phase(const std::vector<bool>& trains, const Snapshots& snapshots) {
-  trains_ = &trains;
+void BatchLoss::begin_phase(const GradientLayout& layout, const at::Tensor& factors, const Snapshots& snapshots) {
+  layout_ = &layout;
+  factors_ = &factors;
   snapshots_ = &snapshots;
   teachers_.clear();
 }
@@ -133,14 +134,14 @@ void BatchLoss::micro_batch(std::span<const TokenSequence> sequences, const Micr
     d_hidden = output_penalties(batch, rows, share, hidden, logits, d_logits, sums);
     at::Tensor through_head = d_logits.matmul(head);
     d_hidden = d_hidden.defined() ? d_hidden + through_head : through_head;
-    if ((*trains_)[model_.head_index()]) {
-      at::Tensor d_head = model_.head(gradient);
+    if (layout_->dense(model_.head_index())) {
+      at::Tensor d_head = gradient.narrow(0, layout_->begin(model_.head_index()), head.numel()).view_as(head);
       at::addmm_out(d_head, d_head, d_logits.t(), hidden);
     }
   }
   const bool tells = share.last && completed;
-  if (tells && !model_.config().tied_head) completed(model_.table()[model_.head_index()].offset);
-  model_.backward(weights_, tokens, activations_, d_hidden, gradient, *trains_,
+  if (tells && !model_.config().tied_head) completed(layout_->begin(model_.head_index()));
+  model_.backward(weights_, tokens, activations_, d_hidden, GradientTarget{gradient, *layout_, *factors_},
                   tells ? completed : std::function<void(std::int64_t)>());
 }
 

@@ -33,8 +33,9 @@ class BatchLoss {
   BatchLoss(const Transformer& model, at::Tensor weights, const TrainOptions& options, const ExampleStore& examples,
             const PhaseRegularizers& regularizers, Communicator& communicator);
 
-  /// Forgets the teachers' answers. `trains`: one a parameter, must outlive the phase.
-  void begin_phase(const std::vector<bool>& trains, const Snapshots& snapshots);
+  /// Forgets the teachers' answers. `layout` of the gradients, and the flat factors that it speaks of, as they are at
+  /// each call: both must outlive the phase.
+  void begin_phase(const GradientLayout& layout, const at::Tensor& factors, const Snapshots& snapshots);
 
   /// Which of the step's micro-shards, and what the whole batch amounts to.
   struct Shard {
@@ -43,9 +44,9 @@ class BatchLoss {
     double batch_rows;      ///< rows with task loss in the global batch
     double batch_examples;  ///< sequences of the global batch
   };
-  /// Adds the shard's gradient to `gradient` (flat). `completed`, unless empty, is called during the last backward
-  /// pass with ever smaller offsets at and above which the gradient is final. Throws what hooks throw, Error (data) for
-  /// sequences that are too long.
+  /// Adds the shard's gradient to `gradient`, flat in that layout. `completed`, unless empty, is called during the last
+  /// backward pass with ever smaller offsets at and above which the gradient is final. Throws what hooks throw, Error
+  /// (data) for sequences that are too long.
   [[nodiscard]] LossSums shard(std::span<const TokenSequence> sequences, const Shard& shard, const at::Tensor& gradient,
                                const std::function<void(std::int64_t offset)>& completed);
 
@@ -77,7 +78,8 @@ class BatchLoss {
   const PhaseRegularizers& regularizers_;
   Communicator& communicator_;
   Activations activations_;
-  const std::vector<bool>* trains_ = nullptr;
+  const GradientLayout* layout_ = nullptr;
+  const at::Tensor* factors_ = nullptr;
   const Snapshots* snapshots_ = nullptr;
   std::map<std::pair<std::string, bool>, std::unique_ptr<TeacherCache>> teachers_;  // by name and all rows
 };

@@ -51,6 +51,15 @@ GradientReducer::~GradientReducer() {
   thread_.join();
 }
 
+void GradientReducer::resize(std::int64_t elements) {
+  STET_ASSERT(index_ == 0);
+  if (elements == elements_) return;
+  elements_ = elements;
+  pool_.clear();
+  stack_.clear();
+  current_ = total_ = at::Tensor();
+}
+
 const at::Tensor& GradientReducer::begin_shard() {
   const at::NoGradGuard guard;
   if (index_ == 0) {

@@ -32,6 +32,10 @@ class GradientReducer {
   GradientReducer(const GradientReducer&) = delete;
   GradientReducer& operator=(const GradientReducer&) = delete;
 
+  /// Between steps: from now on the flat gradient has so many elements. What finish() gave is not valid any more.
+  void resize(std::int64_t elements);
+
+  [[nodiscard]] std::int64_t elements() const noexcept { return elements_; }
   [[nodiscard]] std::int64_t shards() const noexcept { return shards_; }      ///< K
   [[nodiscard]] std::int64_t first_shard() const noexcept { return first_; }  ///< of this rank
   [[nodiscard]] std::int64_t local_shards() const noexcept { return local_; }

@@ -38,11 +38,17 @@ at::Tensor LowRankUpdates::initial_factors(std::uint64_t run_seed) const {
   return factors.to(start_.scalar_type());
 }
 
-at::Tensor LowRankUpdates::project(const at::Tensor& gradient, const at::Tensor& factors) const {
-  STET_ASSERT(factors.numel() == elements_);
+at::Tensor LowRankUpdates::project(const at::Tensor& gradient, const GradientLayout& layout,
+                                   const at::Tensor& factors) const {
+  STET_ASSERT(factors.numel() == elements_ && gradient.numel() == layout.elements());
   at::Tensor result = at::empty_like(factors);
   for (const Part& part : parts_) {
-    const at::Tensor d_weight = table_->view(gradient, part.parameter);
+    const std::int64_t begin = layout.begin(part.parameter);
+    if (layout.factors(part.parameter)) {
+      result.narrow(0, part.a, part.count()).copy_(gradient.narrow(0, begin, part.count()));
+      continue;
+    }
+    const at::Tensor d_weight = gradient.narrow(0, begin, part.out * part.in).view({part.out, part.in});
     at::Tensor d_a = a_of(part, result), d_b = b_of(part, result);
     at::mm_out(d_b, d_weight, a_of(part, factors).t());
     at::mm_out(d_a, b_of(part, factors).t(), d_weight);
@@ -50,6 +56,12 @@ at::Tensor LowRankUpdates::project(const at::Tensor& gradient, const at::Tensor&
     d_b.mul_(part.scale);
   }
   return result;
+}
+
+std::map<std::size_t, FactorPlace> LowRankUpdates::places() const {
+  std::map<std::size_t, FactorPlace> places;
+  for (const Part& part : parts_) places[part.parameter] = {part.rank, part.scale, part.a, part.b};
+  return places;
 }
 
 std::vector<LowRankChange> LowRankUpdates::changes(const at::Tensor& factors) const {

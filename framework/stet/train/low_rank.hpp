@@ -1,15 +1,15 @@
 // Matrices that train by a low-rank change alone: W = W0 + s B A (LoRA, Hu et al. 2021, arXiv 2106.09685).
 //
-// The gradient of the factors is the chain rule on the dense gradient dW, which the step computes and reduces over
-// ranks as for any other parameter: dB = s dW A^T, dA = s B^T dW. This is exact, holds for weight penalties too (they
-// are in dW), and spares forward, backward, evaluation and export any knowledge of it. Its price: no time or memory of
-// the dense gradient is saved, only optimizer state. (The time that LoRA saves elsewhere is at most that of dW = dY^T
-// X, about a third of a step.)
+// The backward pass gives the gradients of the factors themselves (model/gradient_layout.hpp), without that of the
+// matrix, which would be a third of a step's time and as much memory as the weights. Where a regularizer of the phase
+// acts on weights, and for embeddings and the head, the dense gradient dW is computed and reduced over ranks as that of
+// any other parameter, penalties and all, and the chain rule makes theirs of it: dB = s dW A^T, dA = s B^T dW.
 //
 // What this is not: the keeper of the factors. They are one flat buffer in OptimizerState, [A, B] for each matrix in
 // the order of the table, so that a checkpoint of the optimizer brings them back.
 #pragma once
 
+#include <stet/model/gradient_layout.hpp>
 #include <stet/model/low_rank_change.hpp>
 #include <stet/plugin/freeze_strategy.hpp>
 
@@ -47,8 +47,11 @@ class LowRankUpdates {
 
   /// A random, by the selection's seed and the run's, B = 0: then W = W0. Flat, elements() long, of the weights' type.
   [[nodiscard]] at::Tensor initial_factors(std::uint64_t run_seed) const;
-  /// The gradient of the flat factors, by the flat dense gradient of the whole table.
-  [[nodiscard]] at::Tensor project(const at::Tensor& gradient, const at::Tensor& factors) const;
+  /// The gradient of the flat factors, by a flat gradient in this layout.
+  [[nodiscard]] at::Tensor project(const at::Tensor& gradient, const GradientLayout& layout,
+                                   const at::Tensor& factors) const;
+  /// For a layout without dense gradients.
+  [[nodiscard]] std::map<std::size_t, FactorPlace> places() const;
   /// Each matrix's change, its factors views of `factors`.
   [[nodiscard]] std::vector<LowRankChange> changes(const at::Tensor& factors) const;
   /// Writes W = W0 + s B A into the flat weights of the whole table.

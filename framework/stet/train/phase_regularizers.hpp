@@ -40,6 +40,8 @@ class PhaseRegularizers {
   [[nodiscard]] const Entry& operator[](std::size_t i) const { return entries_[i]; }
   [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
   [[nodiscard]] auto end() const noexcept { return entries_.end(); }
+  /// Whether some regularizer acts on weights, and so reads and adds to the gradient of every matrix.
+  [[nodiscard]] bool act_on_weights() const noexcept { return on_weights_; }
   /// Whether some regularizer reads every position, not the answer's alone.
   [[nodiscard]] bool read_all_rows() const noexcept { return all_rows_; }
 
@@ -52,7 +54,7 @@ class PhaseRegularizers {
  private:
   Communicator& communicator_;
   std::vector<Entry> entries_;
-  bool all_rows_ = false;
+  bool all_rows_ = false, on_weights_ = false;
 };
 
 }  // namespace stet

@@ -30,13 +30,14 @@ Trainer::Trainer(const Transformer& model, at::Tensor weights, TrainOptions opti
 
 void Trainer::begin_phase(const TrainableSelection& chosen, const std::vector<ActiveRegularizer>& regularizers,
                           const Snapshots& snapshots, const at::Tensor& phase_start) {
-  update_.begin_phase(chosen, phase_start, examples_.seed());
   regularizers_.replace(regularizers);
+  update_.begin_phase(chosen, phase_start, examples_.seed(), regularizers_.act_on_weights());
+  reducer_.resize(update_.layout().elements());
   for (const PhaseRegularizers::Entry& regularizer : regularizers_) {
     if (regularizer.rehearses()) static_cast<void>(examples_.sequences(regularizer.rehearsal->set));
   }
   snapshots_ = &snapshots;
-  loss_.begin_phase(update_.trains(), snapshots);
+  loss_.begin_phase(update_.layout(), update_.optimizer().factors, snapshots);
 }
 
 namespace {
@@ -134,7 +135,8 @@ StepReport Trainer::step(const TrainingData& data, const Sampler& sampler, Batch
 
 void Trainer::update(const at::Tensor& gradient, StepReport& report, std::int64_t total_steps) {
   const at::NoGradGuard guard;
-  const WeightContext context = weight_context(gradient);
+  const at::Tensor none;
+  const WeightContext context = weight_context(update_.layout().whole() ? gradient : none);
   const std::int64_t step = update_.optimizer().step;
   // Writes through pointers cost two passes over memory to find: looked for in a phase's first step and as often as
   // replicas are compared.

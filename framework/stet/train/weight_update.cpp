@@ -10,20 +10,22 @@
 namespace stet {
 
 WeightUpdate::WeightUpdate(const ParameterTable& table, at::Tensor weights, const TrainOptions& options)
-    : table_(table), weights_(std::move(weights)), options_(options) {}
+    : table_(table), weights_(std::move(weights)), options_(options), layout_(table) {}
 
-void WeightUpdate::begin_phase(const TrainableSelection& chosen, const at::Tensor& phase_start, std::uint64_t seed) {
+void WeightUpdate::begin_phase(const TrainableSelection& chosen, const at::Tensor& phase_start, std::uint64_t seed,
+                               bool dense) {
   TrainableSelection selection = chosen;
   if (selection.trains.empty()) selection.trains.assign(table_.size(), true);
   refuse_if(wrong_with_selection(selection, table_), expected_of_selection);
   trains_ = selection.trains;
   masks_ = selection.masks;
-  select_ranges(selection);
   low_rank_ = {};
-  if (!selection.low_rank.empty()) {
+  if (!selection.low_rank.empty())
     low_rank_ = LowRankUpdates(table_, selection, phase_start.defined() ? phase_start : weights_.clone());
-    trainable_ += low_rank_.elements();
-  }
+  layout_ = dense || low_rank_.empty() ? GradientLayout(table_, trains_)
+                                       : GradientLayout(table_, trains_, low_rank_.places());
+  select_ranges(selection);
+  trainable_ += low_rank_.elements();
   optimizer_ = {at::zeros({trainable_}, weights_.scalar_type()), at::zeros({trainable_}, weights_.scalar_type()), 0};
   if (!low_rank_.empty()) optimizer_.factors = low_rank_.initial_factors(seed);
 }
@@ -38,11 +40,12 @@ void WeightUpdate::select_ranges(const TrainableSelection& selection) {
     const bool decays = table_[i].shape.size() > 1;
     const std::uint8_t* const bytes = mask == masks_.end() ? nullptr : mask->second.data_ptr<std::uint8_t>();
     Range* const previous = ranges_.empty() ? nullptr : &ranges_.back();
-    if (previous != nullptr && previous->offset + previous->count == table_[i].offset && previous->decays == decays &&
+    if (previous != nullptr && previous->offset + previous->count == table_[i].offset &&
+        previous->gradient + previous->count == layout_.begin(i) && previous->decays == decays &&
         previous->mask == nullptr && bytes == nullptr) {
       previous->count += table_[i].count;
     } else {
-      ranges_.push_back({table_[i].offset, table_[i].count, trainable_, decays, bytes});
+      ranges_.push_back({table_[i].offset, layout_.begin(i), table_[i].count, trainable_, decays, bytes});
     }
     trainable_ += table_[i].count;
   }
@@ -61,13 +64,13 @@ double WeightUpdate::prepare(const at::Tensor& gradient) {
     for (const Range& range : ranges_) {
       if (range.mask != nullptr) {
         for (std::int64_t k = 0; k < range.count; ++k) {
-          if (range.mask[k] == 0) g[range.offset + k] = T(0);
+          if (range.mask[k] == 0) g[range.gradient + k] = T(0);
         }
       }
-      squares += sum_of_squares(g + range.offset, range.count);
+      squares += sum_of_squares(g + range.gradient, range.count);
     }
     if (!low_rank_.empty()) {
-      factor_gradient_ = low_rank_.project(gradient, optimizer_.factors);
+      factor_gradient_ = low_rank_.project(gradient, layout_, optimizer_.factors);
       squares += sum_of_squares(factor_gradient_.data_ptr<T>(), low_rank_.elements());
     }
     return std::sqrt(squares);
@@ -85,7 +88,7 @@ void WeightUpdate::apply(const at::Tensor& gradient, double rate, double scale) 
     T* const first = optimizer_.first.data_ptr<T>();
     T* const second = optimizer_.second.data_ptr<T>();
     for (const Range& range : ranges_) {
-      adamw_update(adamw(range.decays), weights_.data_ptr<T>() + range.offset, gradient.data_ptr<T>() + range.offset,
+      adamw_update(adamw(range.decays), weights_.data_ptr<T>() + range.offset, gradient.data_ptr<T>() + range.gradient,
                    first + range.state, second + range.state, range.mask, range.count, scale);
     }
     const std::int64_t moments = trainable_ - low_rank_.elements();

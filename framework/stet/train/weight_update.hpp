@@ -25,8 +25,12 @@ class WeightUpdate {
   WeightUpdate(const ParameterTable& table, at::Tensor weights, const TrainOptions& options);
 
   /// A fresh optimizer for what `chosen` says; empty: everything trains. `phase_start` as in Trainer::begin_phase;
-  /// `seed` of the factors' first values. Throws Error (plugin) for a selection that cannot be used.
-  void begin_phase(const TrainableSelection& chosen, const at::Tensor& phase_start, std::uint64_t seed);
+  /// `seed` of the factors' first values; `dense`: gradients of whole matrices are wanted where factors would do.
+  /// Throws Error (plugin) for a selection that cannot be used.
+  void begin_phase(const TrainableSelection& chosen, const at::Tensor& phase_start, std::uint64_t seed, bool dense);
+
+  /// Of the gradients that are handed in.
+  [[nodiscard]] const GradientLayout& layout() const noexcept { return layout_; }
 
   [[nodiscard]] const std::vector<bool>& trains() const noexcept { return trains_; }
   [[nodiscard]] const ElementMasks& masks() const noexcept { return masks_; }
@@ -44,7 +48,7 @@ class WeightUpdate {
 
  private:
   struct Range {
-    std::int64_t offset, count, state;  // of the flat buffer; `state`: offset in the moments
+    std::int64_t offset, gradient, count, state;  // of the flat weights; in the gradient and in the moments
     bool decays;
     const std::uint8_t* mask;
   };
@@ -57,6 +61,7 @@ class WeightUpdate {
   ElementMasks masks_;
   std::vector<Range> ranges_;
   LowRankUpdates low_rank_;
+  GradientLayout layout_;
   at::Tensor factor_gradient_;  // flat, as OptimizerState::factors
   std::int64_t trainable_ = 0;
   OptimizerState optimizer_;

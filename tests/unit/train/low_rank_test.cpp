@@ -85,6 +85,7 @@ class LowRankTest : public testing::SmallTraining {
   }
 
   TrainableSelection selection_;
+  const GradientLayout whole_{table_};
 };
 
 TEST_F(LowRankTest, MergeAndProjectionAgreeWithAutograd) {
@@ -92,7 +93,7 @@ TEST_F(LowRankTest, MergeAndProjectionAgreeWithAutograd) {
   const at::Tensor factors = some_factors(updates);
   const at::Tensor weights = merged(updates, factors);
   const at::Tensor gradient = initial_values(table_, model_.config(), 5, at::kDouble) * 3;
-  const at::Tensor projected = updates.project(gradient, factors);
+  const at::Tensor projected = updates.project(gradient, whole_, factors);
   std::int64_t elements = 0, at = 0;
   for (const auto& [index, low_rank] : selection_.low_rank) {
     const std::int64_t out = table_[index].shape[0], in = table_[index].shape[1], r = low_rank.rank;
@@ -144,15 +145,16 @@ TEST_F(LowRankTest, TheFirstGradientStepMovesWeightsByTheGradientTimesAtA) {
   const LowRankUpdates updates(table_, selection_, start_);
   const at::Tensor factors = updates.initial_factors(1), gradient = dense(start_, 0, false).second;
   const double e = 0.1;
-  const at::Tensor moved = merged(updates, factors - e * updates.project(gradient, factors));
+  const at::Tensor moved = merged(updates, factors - e * updates.project(gradient, whole_, factors));
   for (const LowRankUpdates::Part& part : updates.parts()) {
     const at::Tensor a = factors.narrow(0, part.a, part.rank * part.in).view({part.rank, part.in});
     const at::Tensor expected =
         -e * part.scale * part.scale * table_.view(gradient, part.parameter).matmul(a.t().matmul(a));
     EXPECT_GT(expected.abs().max().item<double>(), 1e-4);
     EXPECT_LT(deviation(table_.view(moved, part.parameter) - table_.view(start_, part.parameter), expected), 1e-11);
-    EXPECT_EQ(updates.project(gradient, factors).narrow(0, part.a, part.rank * part.in).abs().max().item<double>(),
-              0.0);
+    EXPECT_EQ(
+        updates.project(gradient, whole_, factors).narrow(0, part.a, part.rank * part.in).abs().max().item<double>(),
+        0.0);
   }
 }
 
@@ -269,6 +271,62 @@ TEST_F(LowRankTest, MergedWeightsAreTheStartAndAChangeOfLowRank) {
     const at::Tensor values = std::get<0>(at::linalg_eigh(change.matmul(change.t())));
     EXPECT_GT(values[-r].item<double>(), 1e-9);
     EXPECT_LT(values[-r - 1].abs().item<double>(), 1e-15);
+  }
+}
+
+/// Looks at every gradient that it is shown.
+class Looks final : public Regularizer {
+ public:
+  Site site() const override { return Site::outputs; }
+  at::Tensor output_loss(const OutputContext& context) override { return context.logits.sum() * 0; }
+  void after_step(const WeightContext& context) override { saw = context.gradients.defined(); }
+  bool saw = false;
+};
+
+TEST_F(LowRankTest, FactorsAloneAreWhatTheDenseGradientComesTo) {
+  // Beside matrices of blocks (of the last too, where some rows alone are computed): the embedding, which is the head
+  // as well, a norm as a whole, and a masked matrix.
+  add("model.embed_tokens.weight", {2, 1.5, 3});
+  add("model.layers.1.self_attn.q_proj.weight", {2, 0.75, 3});
+  add("model.layers.1.mlp.down_proj.weight", {3, 1.0, 3});
+  add("model.layers.0.self_attn.o_proj.weight", {1, 1.0, 3});
+  const auto norm = static_cast<std::size_t>(table_.index_of("model.norm.weight")),
+             value = static_cast<std::size_t>(table_.index_of("model.layers.1.self_attn.v_proj.weight"));
+  selection_.trains[norm] = selection_.trains[value] = true;
+  selection_.masks[value] = (initial_values(table_, model_.config(), 8, at::kDouble)
+                                 .narrow(0, table_[value].offset, table_[value].count)
+                                 .view(table_[value].shape) > 0)
+                                .to(at::kByte);
+  for (const std::int64_t micro_shards : {1, 4}) {
+    options_.micro_shards = micro_shards;
+    options_.accumulation = 2;
+    Pull nothing(0.0);  // acts on weights, so that the dense gradient is made
+    Looks at_factors, at_dense;
+    at::Tensor thin = start_.clone(), whole = start_.clone();
+    Trainer factored(model_, thin, options_, *alone_), dense(model_, whole, options_, *alone_);
+    factored.begin_phase(selection_, {{"looks", &at_factors}}, snapshots_);
+    dense.begin_phase(selection_, {{"nothing", &nothing}, {"looks", &at_dense}}, snapshots_);
+    EXPECT_EQ(dense.reducer().elements(), table_.total());
+    std::int64_t room = table_[norm].count + table_[value].count + table_[0].count;  // the embedding's is dense
+    for (const auto& [index, low_rank] : selection_.low_rank)
+      room += index == 0 ? 0 : factor_elements(table_[index], low_rank);
+    EXPECT_EQ(factored.reducer().elements(), room);
+    for (int step = 0; step < 4; ++step) {
+      const StepReport mine = factored.step(data_, sampler_, range(step), 10),
+                       theirs = dense.step(data_, sampler_, range(step), 10);
+      EXPECT_NEAR(mine.loss, theirs.loss, 1e-10);
+      EXPECT_NEAR(mine.gradient_norm, theirs.gradient_norm, 1e-10 * theirs.gradient_norm);
+      // As in WholeStepsAgreeWithAComposition.
+      EXPECT_LT((thin - whole).abs().max().item<double>(), 1e-6 * options_.learning_rate) << step;
+    }
+    EXPECT_GT((thin - start_).abs().max().item<double>(), 1e-4);
+    EXPECT_FALSE(at_factors.saw);
+    EXPECT_TRUE(at_dense.saw);
+    // A phase in which everything trains follows.
+    factored.begin_phase({}, {{"looks", &at_factors}}, snapshots_);
+    (void)factored.step(data_, sampler_, range(4), 10);
+    EXPECT_EQ(factored.reducer().elements(), table_.total());
+    EXPECT_TRUE(at_factors.saw);
   }
 }
 

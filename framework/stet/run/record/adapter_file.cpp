@@ -15,26 +15,6 @@ namespace {
 constexpr const char *a_suffix = ".lora_A", *b_suffix = ".lora_B", *scale_suffix = ".scale";
 }
 
-std::string beyond_low_rank(const ParameterTable& table, std::span<const LowRankChange> changes, const at::Tensor& base,
-                            const at::Tensor& weights) {
-  const std::vector<LowRankChange> stack = stacked(changes);
-  auto change = stack.begin();
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const at::Tensor now = table.view(weights, i);
-    at::Tensor expected = table.view(base, i);
-    if (change != stack.end() && change->parameter == i) {
-      expected = expected.clone();
-      merge_change(*change, table.view(base, i), expected);
-      ++change;
-      const double size = expected.abs().max().item<double>();
-      if (!(now - expected).abs().le(1e-5 * size).all().item<bool>()) return table[i].name;
-    } else if (!now.equal(expected)) {
-      return table[i].name;
-    }
-  }
-  return "";
-}
-
 void write_adapter_record(const std::filesystem::path& folder, const AdapterRecord& record) {
   const ParameterTable table(record.config);
   std::vector<at::Tensor> kept;

@@ -22,11 +22,6 @@ struct AdapterRecord {
   std::vector<LowRankChange> changes;  ///< one a parameter
 };
 
-/// Empty if `base` with the changes is `weights` (but for the rounding of a sum), else the parameter in which they
-/// differ: then other things than low-rank changes have trained.
-[[nodiscard]] std::string beyond_low_rank(const ParameterTable& table, std::span<const LowRankChange> changes,
-                                          const at::Tensor& base, const at::Tensor& weights);
-
 void write_adapter_record(const std::filesystem::path& folder, const AdapterRecord& record);
 /// Throws Error (data) if the folder has none, or one that does not hold together.
 [[nodiscard]] AdapterRecord read_adapter_record(const std::filesystem::path& folder);
