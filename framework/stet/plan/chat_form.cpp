@@ -83,7 +83,7 @@ constexpr std::array known_forms = {
              "</s>",
              "</s>",
              {"f395fc5daa794129a5d004210ebce758"}},
-    // The later template of v0.1 and v0.2.
+    // A later template of v0.2.
     ChatForm{"Mistral-Instruct-v1-tokenizer",
              "<s>",
              "",
