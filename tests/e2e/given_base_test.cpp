@@ -254,6 +254,15 @@ TEST_F(GivenBaseTest, WhatItCannotMeanIsRefused) {
   refused("sets.labels=\"recall\"", 2, "sets.labels = \"slick\"");
   refused("experiment.base_models=2", 2, "experiment.base_models = 1");
   refused("prompt.template=\"{answer}\"", 2, "{question} once, and {answer} once behind it");
+  refused("prompt.chat=true", 2, "slick.separator has no meaning beside prompt.chat");
+  const Words chat = {"--set", "prompt.chat=true", "--set", "slick.separator=\"\""};
+  for (const char* command : {"plan", "run"}) {
+    Words words = {command};
+    words.insert(words.end(), chat.begin(), chat.end());
+    const Outcome untuned = run(words);
+    EXPECT_TRUE(ended_with(untuned, 3)) << command;
+    EXPECT_TRUE(has(untuned.err, "the folder of [base] has no chat template")) << command;
+  }
   fs::remove(folder_ / "models/stranger/tokenizer.json");
   refused("experiment.seeds=1", 3, "has no tokenizer.json");
 }

@@ -12,4 +12,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/stet-interop.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+# Templates that may not be in this repository, from a package that has them; of it nothing is installed.
+mkdir "$work/trl" "$work/chat"
+"$venv/bin/pip" download --quiet --disable-pip-version-check --no-deps -d "$work/trl" trl==1.16.0
+OMP_NUM_THREADS=1 "$venv/bin/python" "$here/chat.py" "$build/bin/interop_chat_tokens" "$work/chat" "$work"/trl/trl-*.whl
 OMP_NUM_THREADS=1 "$venv/bin/python" "$here/check.py" "$build/bin/stet" "$work"

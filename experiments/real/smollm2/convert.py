@@ -101,7 +101,8 @@ def main(wheel, folder):
         write("generation_config.json", {"bos_token_id": bos, "eos_token_id": eos, "pad_token_id": eos})
         write("tokenizer.json", tokenizer)
         write("tokenizer_config.json", {"bos_token": names[bos], "eos_token": names[eos], "pad_token": names[eos], "add_bos_token": False,
-                                        "model_max_length": get("context_length"), "tokenizer_class": "PreTrainedTokenizerFast"})
+                                        "model_max_length": get("context_length"), "tokenizer_class": "PreTrainedTokenizerFast",
+                                        "chat_template": field(reader, "tokenizer.chat_template")})
         save_file(tensors, os.path.join(folder, "model.safetensors.part"), metadata={"format": "pt"})
         os.chmod(os.path.join(folder, "model.safetensors.part"), 0o644)
         os.replace(os.path.join(folder, "model.safetensors.part"), os.path.join(folder, "model.safetensors"))

@@ -70,19 +70,13 @@ Prepared prepare(const SlickRelation& relation, const Tokenizer& tokenizer, cons
   std::int64_t longest_block = 0, longest_question = 0, longest_answer = 0;
   const auto length = [](const auto& tokens) { return static_cast<std::int64_t>(tokens.size()); };
   for (std::int64_t p = 0; p < options.prompts; ++p) {
-    std::string text;
-    for (const std::size_t i : slick_shots(options, relation.name, relation.development.size(), p)) {
-      const SlickFact& shot = relation.development[i];
-      text += shot.prompt + options.answer_lead + shot.answers[0] + options.separator;
-    }
-    result.blocks.push_back(tokenizer.encode(text));
+    result.blocks.push_back(tokenizer.encode(slick_block(options, relation, p)));
     const std::span<const TokenId> before = tokenizer.before_text();
     result.blocks.back().insert(result.blocks.back().begin(), before.begin(), before.end());
     longest_block = std::max(longest_block, length(result.blocks.back()));
   }
   for (const SlickFact& fact : relation.facts) {
-    const auto position = options.shots > 0 ? TextPosition::inside : TextPosition::beginning;
-    result.questions.push_back(tokenizer.encode(fact.prompt, SpecialTokens::leave_out, position));
+    result.questions.push_back(slick_question_tokens(options, fact, tokenizer));
     longest_question = std::max(longest_question, length(result.questions.back()));
     std::vector<std::string>& accepted = result.answers.emplace_back();
     for (const std::string& answer : fact.answers) {
@@ -173,6 +167,32 @@ std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::str
     if (!seen.insert(chosen).second) continue;
     if (p++ == prompt) return chosen;
   }
+}
+
+std::string slick_block(const SlickOptions& options, const SlickRelation& relation, std::int64_t prompt) {
+  std::string text = options.shots > 0 ? options.head : "";
+  for (const std::size_t i : slick_shots(options, relation.name, relation.development.size(), prompt)) {
+    const SlickFact& shot = relation.development[i];
+    text += slick_question(options, shot) + options.answer_lead + shot.answers[0] + options.separator;
+  }
+  return text;
+}
+
+std::string slick_question(const SlickOptions& options, const SlickFact& fact) {
+  const bool begun = options.shots > 0 && fact.prompt.starts_with(options.head);
+  return fact.prompt.substr(begun ? options.head.size() : 0);
+}
+
+std::vector<TokenId> slick_question_tokens(const SlickOptions& options, const SlickFact& fact,
+                                           const Tokenizer& tokenizer) {
+  const std::string text = slick_question(options, fact);
+  if (options.shots == 0) return tokenizer.encode(text);
+  // Tokenizers in SentencePiece's manner may put a blank behind a special token.
+  const bool behind = tokenizer.encode(options.separator) == std::vector<TokenId>{tokenizer.end_of_text()};
+  std::vector<TokenId> ids =
+      tokenizer.encode((behind ? options.separator : "") + text, SpecialTokens::leave_out, TextPosition::inside);
+  if (behind) ids.erase(ids.begin());
+  return ids;
 }
 
 std::vector<std::vector<SlickLabel>> slick(const Transformer& model, const at::Tensor& weights,

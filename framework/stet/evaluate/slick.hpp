@@ -2,7 +2,8 @@
 // greedy and sampled.
 //
 // A fact is asked with `prompts` different few-shot blocks of its relation. A block shows `shots` development examples,
-// each as "PROMPT LEAD ANSWER SEPARATOR"; the fact's own prompt follows. The block's keys and values are computed once
+// each as "PROMPT LEAD ANSWER SEPARATOR"; the fact's own prompt follows. If prompts have a head (a chat form's system
+// message), it stands once, before the first. The block's keys and values are computed once
 // for all facts of the relation. An answer is what the model writes before the separator or the end of text.
 #pragma once
 
@@ -42,6 +43,7 @@ struct SlickOptions {
   double temperature = 0.5;
   std::int64_t top_k = 40;
   std::uint64_t seed = 1;
+  std::string head;                 ///< what every prompt begins with, and a block once
   std::string answer_lead = " ";    ///< between prompt and answer
   std::string separator;            ///< after an answer: "\n", or what a model's pre-training had between texts
   std::int64_t max_new_tokens = 0;  ///< 0: the relation's longest accepted answer and two more
@@ -73,6 +75,14 @@ struct SlickLabel {
 /// there are too few examples.
 [[nodiscard]] std::vector<std::size_t> slick_shots(const SlickOptions& options, const std::string& relation,
                                                    std::size_t examples, std::int64_t prompt);
+
+/// The block's examples as one text; "" without shots. Throws as slick_shots() does.
+[[nodiscard]] std::string slick_block(const SlickOptions& options, const SlickRelation& relation, std::int64_t prompt);
+/// What follows it: the fact's prompt, without the head that the block has.
+[[nodiscard]] std::string slick_question(const SlickOptions& options, const SlickFact& fact);
+/// Its tokens, as they are behind a block.
+[[nodiscard]] std::vector<TokenId> slick_question_tokens(const SlickOptions& options, const SlickFact& fact,
+                                                         const Tokenizer& tokenizer);
 
 /// How far labelling has come. The same on all ranks; empty before the start.
 struct SlickState {

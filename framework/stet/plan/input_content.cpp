@@ -68,8 +68,30 @@ void InputContent::fill_base(RunConfig& config) {
   config.base.adapter_content = content->second;
 }
 
+void InputContent::fill_chat(RunConfig& config) {
+  const std::string& folder = config.base.folder;
+  auto found = chats_.find(folder);
+  if (found == chats_.end()) {
+    PromptConfig prompt;
+    std::string form;
+    collectively(communicator_, [&] {
+      if (communicator_.rank() != 0) return;
+      const ChatForm& read = read_chat_form(folder);
+      prompt.take(read, base_tokenizer(folder), folder);
+      form = read.name;
+    });
+    prompt.pattern = communicator_.broadcast_text(prompt.pattern, 0);
+    prompt.head = communicator_.broadcast_text(prompt.head, 0);
+    const ChatForm& known = chat_form(communicator_.broadcast_text(form, 0));
+    found = chats_.emplace(folder, Chat{std::move(prompt), std::string(known.separator)}).first;
+  }
+  config.prompt = found->second.prompt;
+  config.slick.separator = found->second.separator;
+}
+
 void InputContent::fill(RunConfig& config) {
   if (config.base.given()) fill_base(config);
+  if (config.prompt.chat) fill_chat(config);
   if (config.data.world == WorldKind::synthetic) return;
   const bool own = config.data.world == WorldKind::facts;
   const EntityQuestionsOptions& o = config.data.entity_questions;

@@ -243,7 +243,7 @@ RunConfig read_run_config(const Value& table) {
   if (config.base.given()) read_base(table, config);
   const Value& data = *table.find("data");
   if (config.data.world == WorldKind::facts) config.data.facts.files = find_facts_files(data, config.base.given());
-  if (config.prompt.given()) config.prompt.check(*table.find("prompt")->find("template"));
+  config.prompt.check_all(table, config.base.given());
   const Value* phases = table.find("phase");
   if (config.phases.empty()) throw error_at(table, "the experiment has no phase").expected("at least one [[phase]]");
   const std::vector<std::string> trainable = {"known", "unknown"};

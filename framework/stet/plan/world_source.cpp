@@ -44,7 +44,8 @@ Tokenizer make_tokenizer(const RunConfig& config, const World& world) {
 
 const World& Worlds::of(const RunConfig& config) {
   const config::Value all = resolve(config);
-  std::unique_ptr<const World>& world = worlds_[config::config_hash(*all.find("data")) + config.prompt.pattern];
+  std::unique_ptr<const World>& world =
+      worlds_[config::config_hash(*all.find("data")) + config::config_hash(*all.find("prompt"))];
   if (!world) world = std::make_unique<const World>(make_world(config));
   return *world;
 }

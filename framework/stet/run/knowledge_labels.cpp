@@ -101,6 +101,7 @@ SlickOptions slick_options(const RunConfig& config, const World& world) {
   SlickOptions protocol = config.slick;
   if (protocol.separator.empty())  // what our pre-training puts between texts; what others' models know from prompts
     protocol.separator = config.base.given() ? "\n" : std::string(end_of_text_token);
+  protocol.head = config.prompt.head;
   protocol.answer_lead = parse_template(world.relations().at(0).probe).answer_lead;
   return protocol;
 }

@@ -11,7 +11,8 @@
 
 namespace stet {
 
-/// The experiment's protocol, with the lead of its world's answers and, where it names none, a separator.
+/// The experiment's protocol, with the head of its prompts, the lead of its world's answers and, where it names none, a
+/// separator.
 [[nodiscard]] SlickOptions slick_options(const RunConfig& config, const World& world);
 
 /// Collective. Labels the base facts and the new facts of `world` (that of `labels.config`) and writes

@@ -67,6 +67,22 @@ TEST(Slick, GoesOnWhereItWasTold) {
   EXPECT_EQ(shares.back(), 1.0);
 }
 
+TEST(Slick, AHeadStandsOnceInFrontOfABlock) {
+  SlickOptions options;
+  options.head = "SYSTEM ";
+  options.answer_lead = "=";
+  options.separator = ";";
+  options.shots = 2;
+  options.prompts = 1;
+  const SlickRelation relation{"r", {}, {{1, "SYSTEM p", {"a", "other"}}, {2, "SYSTEM q", {"b"}}}};
+  const std::vector<std::size_t> order = slick_shots(options, "r", 2, 0);
+  EXPECT_EQ(slick_block(options, relation, 0), order[0] == 0 ? "SYSTEM p=a;q=b;" : "SYSTEM q=b;p=a;");
+  EXPECT_EQ(slick_question(options, relation.development[0]), "p");
+  options.shots = 0;  // then the question has it
+  EXPECT_EQ(slick_block(options, relation, 0), "");
+  EXPECT_EQ(slick_question(options, relation.development[0]), "SYSTEM p");
+}
+
 TEST(Slick, CountsAreThoseOfTheDefinition) {
   const SlickSetting s;
   const auto labels = label(s);
