@@ -91,6 +91,7 @@ Words miniature_of_real(const std::string& file) {
   Words words = {"run", file};
   for (const std::string& value :
        {"base.folder=\"" + stranger().string() + "\"", "data.path=" + entity_questions_folder().string(),
+        std::string("data.entity_questions.relations=[\"P17\"]"),
         std::string("data.entity_questions.facts_per_relation=60"),
         std::string("data.entity_questions.new_per_relation=20"), std::string("experiment.seeds=2"),
         std::string("slick.shots=2"), std::string("sets.categories=") + every_category, std::string("sets.known=16"),

@@ -224,6 +224,37 @@ TEST_F(GivenBaseTest, AnAdapterGoesOutAndCanBeABaseAgain) {
   EXPECT_TRUE(has(unfit.err, "has no adapter_config.json"));
 }
 
+TEST_F(GivenBaseTest, SeedsTakeSeveralModelsInTurn) {
+  fs::copy(folder_ / "models/stranger", folder_ / "models/other");
+  std::string bytes = read(folder_ / "models/other/model.safetensors");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write(folder_ / "models/other/model.safetensors", bytes);
+  const Words several = {"--set", "base.folder=\"\"", "--set", "base.folders=[\"models/stranger\", \"models/other\"]"};
+  const auto with = [&](Words words) {
+    words.insert(words.end(), several.begin(), several.end());
+    return run(words);
+  };
+  const Outcome plan = with({"plan", "--set", "experiment.seeds=3"});
+  ASSERT_TRUE(ended_with(plan, 0));
+  EXPECT_TRUE(has(plan.out, "base models: 2"));
+  EXPECT_TRUE(has(plan.out, "models/other"));
+  ASSERT_TRUE(ended_with(with({"run", "--jobs", "2"}), 0));
+  EXPECT_EQ(find_all(folder_ / "runs/.bases", "base.toml").size(), 2U);
+  EXPECT_EQ(finished(), 4U);
+  // The first seed is that of the first folder alone.
+  ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
+  EXPECT_EQ(finished(), 4U);
+  const Outcome few = with({"plan", "--set", "experiment.seeds=1"});
+  EXPECT_TRUE(ended_with(few, 2));
+  EXPECT_TRUE(has(few.err, "fewer seeds than models"));
+  const Outcome both = run({"plan", "--set", "base.folders=[\"models/other\"]"});
+  EXPECT_TRUE(ended_with(both, 2));
+  EXPECT_TRUE(has(both.err, "base.folders beside base.folder"));
+  const Outcome nowhere = run({"plan", "--set", "base.folder=\"\"", "--set", "base.folders=[\"models/x\"]"});
+  EXPECT_TRUE(ended_with(nowhere, 2));
+  EXPECT_TRUE(has(nowhere.err, "base.folders names a folder that is not there"));
+}
+
 TEST_F(GivenBaseTest, OtherWeightsAreAnotherBase) {
   ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
   std::string bytes = read(folder_ / "models/stranger/model.safetensors");

@@ -237,10 +237,7 @@ void export_as_foreign(const ModelConfig& config, const ParameterTable& table, c
   for (const ForeignTensor& tensor : foreign_layout(model, table))
     tensors[tensor.name] = to_foreign(tensor, table, weights).contiguous();
   std::vector<TensorView> views;
-  const DType type = weights.scalar_type() == at::kDouble ? DType::f64 : DType::f32;
-  for (const auto& [name, tensor] : tensors) {
-    views.push_back({{name, type, {tensor.sizes().begin(), tensor.sizes().end()}}, bytes_of(tensor)});
-  }
+  for (const auto& [name, tensor] : tensors) views.push_back(view_of_tensor(name, tensor));
   write_tensor_file(destination / single_weights_file, views, {{"format", "pt"}});
   write_file_atomically(destination / "config.json",
                         foreign_config_json(*architecture, config, weights.scalar_type(), end_of_text));

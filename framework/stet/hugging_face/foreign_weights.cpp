@@ -223,4 +223,11 @@ at::Tensor load_foreign_weights(const std::filesystem::path& folder, const Forei
   return flat;
 }
 
+TensorView view_of_tensor(std::string name, const at::Tensor& tensor) {
+  STET_ASSERT(tensor.is_contiguous());
+  const DType type = tensor.scalar_type() == at::kDouble ? DType::f64 : DType::f32;
+  return {{std::move(name), type, {tensor.sizes().begin(), tensor.sizes().end()}},
+          {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()}};
+}
+
 }  // namespace stet

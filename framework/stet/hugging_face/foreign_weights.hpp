@@ -5,6 +5,7 @@
 #include <stet/hugging_face/hugging_face.hpp>
 #include <stet/model/own_model.hpp>
 #include <stet/tensorfile/tensor_file.hpp>
+#include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <filesystem>
 #include <map>
@@ -56,5 +57,8 @@ inline constexpr const char* weights_index_file = "model.safetensors.index.json"
 
 /// A tensor of a file as an at::Tensor in double (F64, F32, F16, BF16) or int64 (integers). A copy.
 [[nodiscard]] at::Tensor read_tensor(const TensorFile& file, const TensorInfo& info);
+
+/// A contiguous kFloat or kDouble tensor, for write_tensor_file(); it must outlive the view.
+[[nodiscard]] TensorView view_of_tensor(std::string name, const at::Tensor& tensor);
 
 }  // namespace stet

@@ -278,13 +278,8 @@ void write_peft_adapter(const ForeignModel& model, const ParameterTable& table, 
   create_empty_folder(destination);
   std::vector<TensorView> views;
   for (const Module& module : modules) {
-    for (const auto& [suffix, factor] : {std::pair{a_suffix, &module.a}, std::pair{b_suffix, &module.b}}) {
-      const DType type = factor->scalar_type() == at::kDouble ? DType::f64 : DType::f32;
-      views.push_back({{std::string(prefix) + module.name + std::string(suffix),
-                        type,
-                        {factor->sizes().begin(), factor->sizes().end()}},
-                       {static_cast<const std::byte*>(factor->data_ptr()), factor->nbytes()}});
-    }
+    views.push_back(view_of_tensor(std::string(prefix) + module.name + std::string(a_suffix), module.a));
+    views.push_back(view_of_tensor(std::string(prefix) + module.name + std::string(b_suffix), module.b));
   }
   std::sort(views.begin(), views.end(),
             [](const TensorView& x, const TensorView& y) { return x.spec.name < y.spec.name; });

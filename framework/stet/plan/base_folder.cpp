@@ -34,6 +34,8 @@ config::IdentitySchema<BaseConfig> base_schema() {
   schema
       .field("folder", &BaseConfig::folder, config::no_part,
              "folder of the model, relative to this file or in STET_MODELS; empty: the base is pre-trained")
+      .field("folders", &BaseConfig::folders, config::no_part,
+             "several models in place of one: the seeds take them in turn, as they do base_models")
       .field("adapter", &BaseConfig::adapter, config::no_part,
              "folder of a LoRA adapter, as PEFT writes it, that is merged into the model; found as the folder is")
       .choice("weights", &BaseConfig::weights, every_part,
@@ -84,9 +86,14 @@ std::vector<LowRankChange> read_adapter(const fs::path& adapter, const fs::path&
 }  // namespace
 
 void find_base_folders(const config::Value& table, BaseConfig& base) {
-  if (base.folder.empty())
+  if (base.folder.empty() && base.folders.empty())
     throw error_at(table, "base.adapter is a change of a model that is not named").expected("base.folder beside it");
-  base.folder = find_folder(*table.find("folder"), "base.folder").string();
+  if (!base.folder.empty() && !base.folders.empty())
+    throw error_at(*table.find("folders"), "base.folders beside base.folder").expected("one of the two");
+  if (!base.folder.empty()) base.folder = find_folder(*table.find("folder"), "base.folder").string();
+  for (std::size_t i = 0; i < base.folders.size(); ++i)
+    base.folders[i] = find_folder(table.find("folders")->items()[i], "base.folders").string();
+  if (!base.folders.empty()) base.folder = base.folders.front();
   if (!base.adapter.empty()) base.adapter = find_folder(*table.find("adapter"), "base.adapter").string();
 }
 

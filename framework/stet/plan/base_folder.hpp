@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace stet {
 
@@ -16,21 +17,21 @@ enum class BaseWeights {
 };
 
 struct BaseConfig {
-  std::string folder;   ///< empty: the experiment pre-trains its base
-  std::string adapter;  ///< folder of a LoRA adapter (PEFT's form) that is merged into it; empty: none
+  std::string folder;                ///< empty: the experiment pre-trains its base
+  std::vector<std::string> folders;  ///< several models, in turn for the seeds; `folder` is the one of a run
+  std::string adapter;               ///< folder of a LoRA adapter (PEFT's form) that is merged into it; empty: none
   BaseWeights weights = BaseWeights::float32;
-  std::string content;  ///< hash of shape, tokenizer and weights, as the plan found them (InputContent)
-
+  std::string content;          ///< hash of shape, tokenizer and weights, as the plan found them (InputContent)
   std::string adapter_content;  ///< the same of the adapter's files
 
-  [[nodiscard]] bool given() const noexcept { return !folder.empty() || !adapter.empty(); }
+  [[nodiscard]] bool given() const noexcept { return !folder.empty() || !folders.empty() || !adapter.empty(); }
 };
 
 [[nodiscard]] config::IdentitySchema<BaseConfig> base_schema();
 
-/// Where folder and adapter of the table [base], as they were written, lead: below the folder of the file that says it
-/// (with --set: below the present folder), else below the environment variable STET_MODELS. Throws Error (config),
-/// placed there, if neither is a folder.
+/// Where folder, folders and adapter of the table [base], as they were written, lead: below the folder of the file that
+/// says it (with --set: below the present folder), else below the environment variable STET_MODELS. Throws Error
+/// (config), placed there, if neither is a folder.
 void find_base_folders(const config::Value& table, BaseConfig& base);
 
 /// What a plan needs to know of a model's folder.

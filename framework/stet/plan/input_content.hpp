@@ -35,7 +35,7 @@ class InputContent {
   std::map<std::string, Content> known_;  // by what chooses the files
   std::map<std::string, BaseFolder> bases_;
   std::map<std::pair<std::string, std::string>, std::string> adapters_;  // folder and adapter: content
-  std::map<std::string, Chat> chats_;  // by folder
+  std::map<std::string, Chat> chats_;                                    // by folder
 
   void fill_base(RunConfig& config);
   void fill_chat(RunConfig& config);

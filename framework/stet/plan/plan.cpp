@@ -179,7 +179,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     Value run = Value::table();   // the same of a run, but for base, seed and plugins
     Value named_base = Value::table(), named_run = Value::table(), inputs = Value::table();  // for likeness
   };
-  std::vector<Expanded> expanded;
+  std::vector<std::vector<Expanded>> expanded;  // by arm; one, or one a folder of base.folders
   InputContent content(registry.communicator());
   for (const Arm& arm : arms) {
     Expanded e{read_run_config(arm.table)};
@@ -191,53 +191,65 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
         registry, [&](const std::string& n) -> auto& { return registry.freeze_strategy(n); });
     resolve_uses(
         e.config.probes, e.versions, registry, [&](const std::string& n) -> auto& { return registry.probe(n); });
-    content.fill(e.config);
-    e.base = base_identity_of(e.config);
-    e.named_base = base_identity_of(e.config, config::Content::named);
-    e.run = run_identity_of(e.config);
-    e.named_run = run_identity_of(e.config, config::Content::named);
-    e.inputs = inputs_of(e.config, e.base, e.versions);
+    const std::vector<std::string>& folders = e.config.base.folders;
     if (e.config.base.given() && header.base_models > 1) {
       throw error_at(*experiment->find("base_models"), "a model from base.folder is one base for all seeds")
-          .expected("experiment.base_models = 1")
+          .expected("experiment.base_models = 1, or base.folders with several")
           .received(std::to_string(header.base_models));
     }
-    expanded.push_back(std::move(e));
+    if (folders.size() > static_cast<std::size_t>(header.seeds)) {
+      throw error_at(*experiment, "fewer seeds than models in base.folders")
+          .expected(fmt::format("experiment.seeds of {} or more", folders.size()))
+          .received(std::to_string(header.seeds));
+    }
+    std::vector<Expanded>& of_arm = expanded.emplace_back();
+    for (std::size_t k = 0; k < std::max<std::size_t>(folders.size(), 1); ++k) {
+      Expanded& one = of_arm.emplace_back(e);
+      if (!folders.empty()) one.config.base.folder = folders[k];
+      content.fill(one.config);
+      one.base = base_identity_of(one.config);
+      one.named_base = base_identity_of(one.config, config::Content::named);
+      one.run = run_identity_of(one.config);
+      one.named_run = run_identity_of(one.config, config::Content::named);
+      one.inputs = inputs_of(one.config, one.base, one.versions);
+    }
   }
   std::map<std::string, std::size_t> bases;
   for (std::int64_t seed = 1; seed <= header.seeds; ++seed) {
     const std::int64_t index = (seed - 1) % header.base_models;
     for (std::size_t a = 0; a < arms.size(); ++a) {
-      Value base_value = expanded[a].base;
+      const std::size_t of_folder = static_cast<std::size_t>(seed - 1) % expanded[a].size();
+      const Expanded& e = expanded[a][of_folder];
+      Value base_value = e.base;
       base_value.set("index", index);
       base_value.set("format", run_format);
       const std::string base_hash = config::config_hash(base_value);
       const auto [found, added] = bases.emplace(base_hash, plan.bases.size());
-      if (added) plan.bases.push_back({base_hash, index, expanded[a].config});
+      if (added) plan.bases.push_back({base_hash, index + static_cast<std::int64_t>(of_folder), e.config});
 
       PlannedRun run{arms[a].name,
                      static_cast<std::uint64_t>(seed),
                      found->second,
                      std::nullopt,
-                     expanded[a].config,
+                     e.config,
                      Value::table(),
                      "",
-                     expanded[a].inputs,
+                     e.inputs,
                      ""};
       if (run.config.sets.labels == Labels::slick) run.labels = plan_labels(plan, run.base, run.config);
-      run.resolved.set("config", expanded[a].run);
-      run.resolved.set("plugins", expanded[a].versions);
+      run.resolved.set("config", e.run);
+      run.resolved.set("plugins", e.versions);
       run.resolved.set("base", base_hash);
       run.resolved.set("seed", seed);
       run.resolved.set("format", run_format);
       run.identity = config::config_hash(run.resolved);
-      run.likeness = config::config_hash(without_inputs(run, expanded[a].named_base, expanded[a].named_run, index));
+      run.likeness = config::config_hash(without_inputs(run, e.named_base, e.named_run, index));
       plan.runs.push_back(std::move(run));
     }
   }
-  std::vector<std::string> sets = expanded[0].config.sets.names();  // a table's column needs its set in every arm
-  for (const Expanded& e : expanded) {
-    const std::vector<std::string> own = e.config.sets.names();
+  std::vector<std::string> sets = expanded[0][0].config.sets.names();  // a table's column needs its set in every arm
+  for (const std::vector<Expanded>& of_arm : expanded) {
+    const std::vector<std::string> own = of_arm.front().config.sets.names();
     std::erase_if(sets, [&own](const std::string& set) { return std::find(own.begin(), own.end(), set) == own.end(); });
   }
   const Value* table = plan.document.find("table");

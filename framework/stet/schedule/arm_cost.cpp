@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 namespace stet {
@@ -81,10 +82,9 @@ class Bench {
     sets_ = make_run_sets(by_recall, base_, world_, nullptr, alone_).sets;
   }
 
-  /// Of the phase that keeps most.
-  [[nodiscard]] double teacher_bytes() const { return teacher_bytes_; }
-  [[nodiscard]] std::int64_t gradient_elements() const { return gradient_elements_; }
-  [[nodiscard]] std::int64_t moment_elements() const { return moment_elements_; }
+  [[nodiscard]] double teacher_bytes() const { return teacher_bytes_; }  ///< of the phase that keeps most
+  /// Of the flat gradient, and of each moment, in the phase that has most.
+  [[nodiscard]] std::pair<std::int64_t, std::int64_t> trained_elements() const { return trained_elements_; }
   [[nodiscard]] std::int64_t parameters() const { return base_.model.table().total(); }
 
   /// Seconds of a phase's beginning and steps.
@@ -97,8 +97,8 @@ class Bench {
     const ProcessorStopwatch beginning;
     tuning.begin_phase(phase.name);
     const double begun = beginning.seconds();
-    gradient_elements_ = std::max(gradient_elements_, tuning.trainer().reducer().elements());
-    moment_elements_ = std::max(moment_elements_, tuning.trainer().trainable_elements());
+    trained_elements_ =
+        std::max(trained_elements_, {tuning.trainer().reducer().elements(), tuning.trainer().trainable_elements()});
     speed = time_steps(tuning.trainer(), data, seconds_);
     teacher_bytes_ = std::max(teacher_bytes_, tuning.trainer().teacher_bytes(static_cast<double>(data.epoch_size)));
     return begun + planned_epochs(phase) * static_cast<double>(data.epoch_size) * speed.seconds_per_sequence;
@@ -179,7 +179,7 @@ class Bench {
   PluginRegistry& registry_;
   double seconds_;
   double teacher_bytes_ = 0;
-  std::int64_t gradient_elements_ = 0, moment_elements_ = 0;
+  std::pair<std::int64_t, std::int64_t> trained_elements_;
   std::unique_ptr<Communicator> own_;  // where the registry's has several ranks
   Communicator& alone_;
   World world_;
@@ -293,8 +293,7 @@ ArmCost measure_arm(const PlannedRun& run, PluginRegistry& registry, double seco
   cost.step_seconds = speed.seconds_per_sequence * static_cast<double>(config.train.batch_size);
   cost.snapshot_bytes =
       static_cast<double>(bench.parameters()) * 4 * static_cast<double>(config.phases.size()) + bench.teacher_bytes();
-  cost.gradient_elements = bench.gradient_elements();
-  cost.moment_elements = bench.moment_elements();
+  std::tie(cost.gradient_elements, cost.moment_elements) = bench.trained_elements();
   return cost;
 }
 

@@ -21,11 +21,7 @@ void write_adapter_record(const std::filesystem::path& folder, const AdapterReco
   std::vector<TensorView> views;
   const auto add = [&](const std::string& name, const at::Tensor& tensor) {
     kept.push_back(tensor.contiguous());
-    const at::Tensor& held = kept.back();
-    views.push_back({{name,
-                      held.scalar_type() == at::kDouble ? DType::f64 : DType::f32,
-                      {held.sizes().begin(), held.sizes().end()}},
-                     {static_cast<const std::byte*>(held.data_ptr()), held.nbytes()}});
+    views.push_back(view_of_tensor(name, kept.back()));
   };
   for (const LowRankChange& change : record.changes) {
     const std::string& name = table[change.parameter].name;
