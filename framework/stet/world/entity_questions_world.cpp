@@ -5,6 +5,7 @@
 #include <stet/base/philox.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/base/utf8.hpp>
+#include <stet/world/entity_questions_facts.hpp>
 #include <stet/world/entity_questions_file.hpp>
 #include <stet/world/entity_questions_wordings.hpp>
 #include <stet/world/synthetic_world.hpp>
@@ -40,23 +41,6 @@ void check(const EntityQuestionsOptions& o) {
           "above 0, up to 0.9 (neutral lines show the words of the probes)", fmt::format("{}", o.neutral_share));
 }
 
-std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& property,
-                              EntityQuestionsSplit split) {
-  switch (split) {
-    case EntityQuestionsSplit::train: return folder / "train" / (property + ".train.json");
-    case EntityQuestionsSplit::test: return folder / "test" / (property + ".test.json");
-    case EntityQuestionsSplit::no_overlap: break;
-  }
-  const std::filesystem::path file = folder / "no-overlap" / property / (property + "_no_overlap.train.json");
-  if (!std::filesystem::exists(file)) {
-    throw Error(ErrorKind::config,
-                fmt::format("EntityQuestions has no split without overlap for relation \"{}\"", property))
-        .at(file.string())
-        .hint("published are P19, P159 and P170");
-  }
-  return file;
-}
-
 std::vector<Relation> make_relations(const EntityQuestionsOptions& o,
                                      const std::map<std::string, std::string>& templates,
                                      const std::filesystem::path& folder) {
@@ -78,24 +62,6 @@ std::vector<Relation> make_relations(const EntityQuestionsOptions& o,
     relations.push_back(entity_questions_relation(property, found->second));
   }
   return relations;
-}
-
-/// The usable facts of all relations, each question text once: "Where is [X] located?" belongs to two relations.
-std::vector<Fact> read_facts(const EntityQuestionsOptions& o, const std::filesystem::path& folder,
-                             const std::map<std::string, std::string>& templates, EntityQuestionsSplit split) {
-  std::vector<Fact> facts;
-  std::unordered_set<std::string> seen;
-  for (std::uint32_t index = 0; index < o.relations.size(); ++index) {
-    const std::string& property = o.relations[index];
-    for (EntityQuestion& q : read_entity_questions(file_of(folder, property, split), templates.at(property))) {
-      if ((o.drop_ambiguous && q.answers.size() > 1) || count_code_points(q.subject) > o.max_subject_chars) continue;
-      if (!seen.insert(q.question).second) continue;
-      const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
-      Fact& fact = facts.emplace_back(Fact{id, index, std::move(q.subject), std::move(q.answers[0])});
-      fact.aliases.assign(std::next(q.answers.begin()), q.answers.end());
-    }
-  }
-  return facts;
 }
 
 /// Goes through the subjects in order and takes their facts until every relation has `wanted`. A subject of which
@@ -179,28 +145,6 @@ void draw_from_two_pools(const EntityQuestionsOptions& o, std::vector<Fact> old_
   check_sizes(o, world, old_facts);
 }
 
-/// The development split, if the folder has it, without subjects that the world uses.
-std::vector<Fact> read_development(const EntityQuestionsOptions& o, const std::filesystem::path& folder,
-                                   const std::map<std::string, std::string>& templates, const WorldContent& world) {
-  std::unordered_set<std::string_view> used;
-  for (const auto* facts : {&world.base_facts, &world.new_facts}) {
-    for (const Fact& fact : *facts) used.insert(fact.subject);
-  }
-  std::vector<Fact> development;
-  for (std::uint32_t r = 0; r < world.relations.size(); ++r) {
-    const std::string& property = o.relations[r];
-    const std::filesystem::path file = folder / "dev" / (property + ".dev.json");
-    if (!std::filesystem::exists(file)) continue;
-    for (EntityQuestion& q : read_entity_questions(file, templates.at(property))) {
-      if (q.answers.size() > 1 || count_code_points(q.subject) > o.max_subject_chars || used.contains(q.subject))
-        continue;
-      const std::uint64_t id = fact_id(property, q.subject, q.answers[0]);
-      development.push_back({id, r, std::move(q.subject), std::move(q.answers[0])});
-    }
-  }
-  return development;
-}
-
 /// One text for each base fact, the wordings in turn, and as many neutral lines as an epoch has.
 std::vector<std::string> tokenizer_corpus(const WorldContent& world) {
   std::vector<std::string> corpus;
@@ -227,8 +171,8 @@ void check_entity_questions_files(const EntityQuestionsOptions& o) {
   static_cast<void>(make_relations(o, read_question_templates(folder), folder));  // refuses unknown ones
   std::vector<std::filesystem::path> files;
   for (const std::string& property : o.relations) {
-    files.push_back(file_of(folder, property, o.base_from));
-    if (o.new_from != o.base_from) files.push_back(file_of(folder, property, o.new_from));
+    files.push_back(entity_questions_split(folder, property, o.base_from));
+    if (o.new_from != o.base_from) files.push_back(entity_questions_split(folder, property, o.new_from));
   }
   require_entity_questions_files(folder, files);
 }
@@ -238,10 +182,16 @@ EntityQuestionsFiles entity_questions_files(const EntityQuestionsOptions& o) {
   EntityQuestionsFiles files{find_entity_questions(o.path), {"relation_query_templates.json"}, {}};
   const auto relative = [&files](const std::filesystem::path& file) { return file.lexically_relative(files.folder); };
   for (const std::string& property : o.relations)
-    files.base.push_back(relative(file_of(files.folder, property, o.base_from)));
+    files.base.push_back(relative(entity_questions_split(files.folder, property, o.base_from)));
+  if (o.without_test_subjects) {
+    for (const auto& file : entity_questions_tests(files.folder, read_question_templates(files.folder))) {
+      if (std::count(files.base.begin(), files.base.end(), relative(file)) == 0) files.base.push_back(relative(file));
+    }
+  }
   files.all = files.base;
   for (const std::string& property : o.relations) {
-    if (o.new_from != o.base_from) files.all.push_back(relative(file_of(files.folder, property, o.new_from)));
+    if (o.new_from != o.base_from)
+      files.all.push_back(relative(entity_questions_split(files.folder, property, o.new_from)));
     const std::filesystem::path development = files.folder / "dev" / (property + ".dev.json");
     if (std::filesystem::exists(development)) files.all.push_back(relative(development));
   }
@@ -255,12 +205,13 @@ World make_entity_questions_world(const EntityQuestionsOptions& o) {
   const std::map<std::string, std::string> templates = read_question_templates(folder);
   world.relations = make_relations(o, templates, folder);
   if (o.base_from == o.new_from) {
-    split_one_pool(o, read_facts(o, folder, templates, o.base_from), world);
+    split_one_pool(o, read_usable_facts(o, folder, templates, o.base_from, world.notes), world);
   } else {
-    draw_from_two_pools(o, read_facts(o, folder, templates, o.base_from), read_facts(o, folder, templates, o.new_from),
+    std::vector<Fact> new_facts = read_usable_facts(o, folder, templates, o.new_from, world.notes);
+    draw_from_two_pools(o, read_usable_facts(o, folder, templates, o.base_from, world.notes), std::move(new_facts),
                         world);
   }
-  world.development_facts = read_development(o, folder, templates, world);
+  world.development_facts = read_development_facts(o, folder, templates, world);
   collect_answers(world);
   world.name = "entity-questions";
   world.neutral.patterns = entity_questions_neutral_patterns(o.relations);

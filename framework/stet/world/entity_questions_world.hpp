@@ -34,8 +34,12 @@ struct EntityQuestionsOptions {
   double asked_fraction = 0.5;
   double question_share = 0.3;
   double neutral_share = 0.05;
-  std::size_t vocabulary = 4096;       ///< size of the byte-level BPE vocabulary
-  bool drop_ambiguous = true;          ///< leave out questions with several answers; otherwise take the first answer
+  std::size_t vocabulary = 4096;  ///< size of the byte-level BPE vocabulary
+  bool drop_ambiguous = true;     ///< leave out questions with several answers; otherwise take the first answer
+  /// As Gekhman et al. 2024 (arXiv 2405.05904): of `train` and `no_overlap` the questions about a subject that some
+  /// question of `test` is about, of any relation and with any number of answers, are left out. With drop_ambiguous
+  /// this gives the numbers of training facts by relation that they print (7,890 of P17, 81,700 of their twelve).
+  bool without_test_subjects = false;
   std::size_t max_subject_chars = 60;  ///< longer subjects (in code points) are left out
 };
 

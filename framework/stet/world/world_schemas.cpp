@@ -99,6 +99,8 @@ config::IdentitySchema<EntityQuestionsOptions> entity_questions_schema() {
                neutral_limits());
   schema.field("vocabulary", &O::vocabulary, every_part, "size of the byte-level BPE vocabulary", count(257, 1e6));
   schema.field("drop_ambiguous", &O::drop_ambiguous, every_part, "leave out questions with several answers");
+  schema.field("without_test_subjects", &O::without_test_subjects, Id(every_part).came_later(),
+               "leave out facts whose subject a question of the test split is about, of any relation (Gekhman et al.)");
   schema.field("max_subject_chars", &O::max_subject_chars, every_part, "longer subjects are left out", count(1, 1e4));
   return schema;
 }

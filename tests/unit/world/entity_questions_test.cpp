@@ -1,6 +1,7 @@
 // Worlds made of EntityQuestions: their facts, splits and probes.
 #include <fixtures_folder.hpp>
 #include <stet/base/error.hpp>
+#include <stet/world/entity_questions_facts.hpp>
 #include <stet/world/entity_questions_file.hpp>
 #include <stet/world/entity_questions_wordings.hpp>
 #include <stet/world/entity_questions_world.hpp>
@@ -51,6 +52,43 @@ TEST(EntityQuestions, SubjectsAreWhatTheTemplateLeaves) {
   EXPECT_EQ(items[0].subject, published ? "Painblanc" : "Lake Bratestal");
   EXPECT_EQ(items[0].answers, std::vector<std::string>{published ? "France" : "Kehuga"});
   EXPECT_EQ(items[2].subject, published ? "Lac de Pierre-Percée" : "Homas-Tofan");
+}
+
+// The rule by which Gekhman et al. 2024 (2405.05904) made their data, and their numbers of training facts.
+TEST(EntityQuestionsFacts, WithoutTestSubjectsAsPublished) {
+  const std::map<std::string, std::size_t> published = {{"P131", 7646}, {"P136", 7516}, {"P17", 7890},  {"P19", 7921},
+                                                        {"P26", 7456},  {"P264", 7324}, {"P36", 6815},  {"P40", 6110},
+                                                        {"P495", 7674}, {"P69", 6721},  {"P740", 7271}, {"P800", 1356}};
+  const auto templates = read_question_templates(data());
+  const std::filesystem::path folder = data();
+  std::set<std::string> tested;
+  for (const auto& file : entity_questions_tests(folder, templates)) {
+    const std::string name = file.filename().string();
+    for (const EntityQuestion& q : read_entity_questions(file, templates.at(name.substr(0, name.find('.')))))
+      tested.insert(q.subject);
+  }
+  ASSERT_FALSE(tested.empty());
+  std::size_t left_out = 0;
+  for (const auto& [property, count] : published) {
+    EntityQuestionsOptions options = small_questions();
+    options.relations = {property};
+    std::vector<std::string> notes, none;
+    const auto file = entity_questions_split(folder, property, EntityQuestionsSplit::train);
+    std::size_t expected = 0;
+    for (const EntityQuestion& q : read_entity_questions(file, templates.at(property))) {
+      if (q.answers.size() > 1) continue;
+      tested.contains(q.subject) ? ++left_out : ++expected;
+    }
+    static_cast<void>(read_usable_facts(options, folder, templates, EntityQuestionsSplit::train, none));
+    EXPECT_TRUE(none.empty());
+    options.without_test_subjects = true;
+    for (const Fact& fact : read_usable_facts(options, folder, templates, EntityQuestionsSplit::train, notes))
+      EXPECT_FALSE(tested.contains(fact.subject)) << fact.subject;
+    ASSERT_EQ(notes.size(), 1U);
+    EXPECT_NE(notes[0].find(std::to_string(expected) + " remain"), std::string::npos) << notes[0];
+    EXPECT_EQ(expected, on_reference_data() ? count : expected) << property;
+  }
+  EXPECT_GT(left_out, 0U);
 }
 
 TEST(EntityQuestionsWorld, SplitsFactsBySubject) {
