@@ -78,7 +78,7 @@ TEST(WorldSchemas, RefuseUnknownKeysAndBadValues) {
 
 TEST(WorldSchemas, HaveEveryOption) {
   EXPECT_EQ(synthetic_world_schema().fields().size(), 19U);
-  EXPECT_EQ(entity_questions_schema().fields().size(), 13U);
+  EXPECT_EQ(entity_questions_schema().fields().size(), 14U);
 }
 
 }  // namespace
