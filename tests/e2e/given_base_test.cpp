@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 namespace stet::e2e {
@@ -210,6 +212,19 @@ TEST_F(GivenBaseTest, AnAdapterGoesOutAndCanBeABaseAgain) {
   EXPECT_GT(moved, 1e-4);
   EXPECT_LT(apart, 1e-6);
 
+  // What such a run changes itself goes out on top of what it began with: for the folder, not for the sum.
+  ASSERT_TRUE(ended_with(run({"run", "--out", "more", "--set", adapter, "--set", "experiment.seeds=1", "--set",
+                              "freeze.lora.train=[\"ffn\"]"}),
+                         0));
+  const fs::path more = find_all(folder_ / "more/given/runs", "adapter.safetensors").front().parent_path();
+  EXPECT_TRUE(has(stet(folder_.path(), {"export", more.string(), "sum", "--adapter"}).out, "adapter of 14 matrices"));
+  fs::remove(more / "finished.json");
+  EXPECT_TRUE(has(stet(folder_.path(), {"export", more.string(), "y", "--adapter"}).err, "the run is not finished"));
+  std::string damaged = read(trained / "adapter.safetensors");
+  damaged.replace(damaged.size() - 4, 4, "\xff\xff\xff\x7f");  // not a number
+  write(trained / "adapter.safetensors", damaged);
+  EXPECT_TRUE(ended_with(stet(folder_.path(), {"export", trained.string(), "z", "--adapter"}), 3));
+
   const Outcome none = stet(folder_.path(), {"export", next.string(), "x", "--adapter"});
   EXPECT_TRUE(ended_with(none, 3));
   EXPECT_TRUE(has(none.err, "holds no low-rank changes"));
@@ -250,9 +265,48 @@ TEST_F(GivenBaseTest, SeedsTakeSeveralModelsInTurn) {
   const Outcome both = run({"plan", "--set", "base.folders=[\"models/other\"]"});
   EXPECT_TRUE(ended_with(both, 2));
   EXPECT_TRUE(has(both.err, "base.folders beside base.folder"));
+  const Outcome twice = run(
+      {"plan", "--set", "base.folder=\"\"", "--set", "base.folders=[\"models/other\", \"models/../models/other\"]"});
+  EXPECT_TRUE(ended_with(twice, 2));
+  EXPECT_TRUE(has(twice.err, "names a folder twice"));
   const Outcome nowhere = run({"plan", "--set", "base.folder=\"\"", "--set", "base.folders=[\"models/x\"]"});
   EXPECT_TRUE(ended_with(nowhere, 2));
   EXPECT_TRUE(has(nowhere.err, "base.folders names a folder that is not there"));
+}
+
+TEST_F(GivenBaseTest, AModelThatChangesAfterThePlanIsRefused) {
+  fs::copy(folder_ / "models/stranger", folder_ / "models/other");
+  const fs::path weights = folder_ / "models/other/model.safetensors";
+  const auto with_last_byte = [&](int change) {
+    std::string bytes = read(weights);
+    bytes.back() = static_cast<char>(bytes.back() ^ change);
+    write(folder_ / "new", bytes);
+    fs::rename(folder_ / "new", weights);
+  };
+  with_last_byte(1);
+  const Words words = {"run",    "e.toml",
+                       "--jobs", "1",
+                       "--set",  "base.folder=\"\"",
+                       "--set",  "base.folders=[\"models/stranger\", \"models/other\"]",
+                       "--set",  "phase.facts.epochs=200"};
+  Process running(stet_words(words), folder_.path());
+  const auto trains = [this] {  // the first seed, of the first folder
+    try {
+      for (const fs::path& log : find_all(folder_ / "runs/given", "metrics.jsonl")) {
+        if (fs::file_size(log) > 0) return true;
+      }
+    } catch (const fs::filesystem_error&) {  // a folder that is not there yet, or not any more
+    }
+    return false;
+  };
+  while (running.running() && !trains()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  with_last_byte(2);
+  const Outcome outcome = running.wait();
+  EXPECT_TRUE(ended_with(outcome, 3));
+  EXPECT_TRUE(has(outcome.err, "the model's folder has changed since the experiment was planned"));
+  EXPECT_EQ(finished(), 2U);
+  ASSERT_TRUE(ended_with(stet(folder_.path(), words), 0));
+  EXPECT_EQ(finished(), 4U);
 }
 
 TEST_F(GivenBaseTest, OtherWeightsAreAnotherBase) {

@@ -26,7 +26,7 @@ class ConfigReader {
 
   explicit ConfigReader(const std::filesystem::path& file)
       : file_(file.string()), json_(parse_json(read_file(file), file_, NonFinite::as_text)) {
-    if (!json_.is_object()) throw Error(ErrorKind::data, "config.json is not an object").at(file_);
+    if (!json_.is_object()) throw Error(ErrorKind::data, "the file is not an object").at(file_);
   }
   ConfigReader(std::string file, Json object) : file_(std::move(file)), json_(std::move(object)) {}
 

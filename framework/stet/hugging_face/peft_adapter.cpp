@@ -4,18 +4,18 @@
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
-#include <stet/hugging_face/config_reader.hpp>
+#include <stet/hugging_face/adapter_settings.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
 #include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 #include <utility>
 
@@ -42,67 +42,16 @@ bool is_linear(const ForeignTensor& tensor, const ParameterTable& table) {
 
 // ---- reading ----
 
-/// adapter_config.json: alpha of each module.
-class AdapterSettings {
- public:
-  explicit AdapterSettings(const fs::path& file) : file_(file.string()), config_(file) {
-    config_.expect("peft_type", {"LORA"});
-    config_.expect("bias", {"none"});
-    config_.expect("modules_to_save", {Json::array()});
-    config_.expect("init_lora_weights", {true, false, "gaussian", "orthogonal"});  // others change the base's weights
-    for (const char* other : {"use_dora", "lora_bias"}) config_.expect(other, {false});
-    for (const char* other :
-         {"layer_replication", "target_parameters", "alora_invocation_tokens", "trainable_token_indices"})
-      config_.expect(other, {Json::array()});
-    alpha_ = config_.get<double>("lora_alpha", 8.0);
-    rank_scaled_ = config_.get<bool>("use_rslora", false);
-    if (const std::optional<ConfigReader> patterns = config_.object("alpha_pattern")) {
-      for (const auto& [pattern, alpha] : patterns->json().items()) {
-        patterns_.emplace_back(expression(pattern), patterns->get<double>(pattern.c_str()));
-      }
-    }
-  }
-
-  [[nodiscard]] double scale(const std::string& module, std::int64_t rank) const {
-    double alpha = alpha_;
-    for (const auto& [pattern, value] : patterns_) {
-      if (!std::regex_match(module, pattern)) continue;
-      alpha = value;
-      break;
-    }
-    const double scale = alpha / (rank_scaled_ ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
-    if (std::isfinite(scale) && scale != 0) return scale;
-    throw Error(ErrorKind::data, "an adapter that is scaled by nothing")
-        .at(file_ + ", " + module)
-        .received(fmt::format("lora_alpha {}", alpha));
-  }
-
- private:
-  /// Their patterns match a module's whole path, or its end behind a dot.
-  [[nodiscard]] std::regex expression(const std::string& pattern) const {
-    try {
-      return std::regex("(.*\\.)?(" + pattern + ")");
-    } catch (const std::regex_error& error) {
-      throw Error(ErrorKind::data, "a key of alpha_pattern is no regular expression")
-          .at(file_)
-          .received("'" + pattern + "': " + error.what());
-    }
-  }
-
-  std::string file_;
-  ConfigReader config_;
-  double alpha_ = 8;
-  bool rank_scaled_ = false;
-  std::vector<std::pair<std::regex, double>> patterns_;
-};
-
 /// Both factors of a module; throws if they are no pair for a matrix [out, in].
 std::pair<at::Tensor, at::Tensor> factors_of(const TensorFile& file, const std::string& module, std::int64_t out,
                                              std::int64_t in, at::ScalarType type) {
   const auto read = [&](std::string_view suffix) {
     const TensorInfo& info = file.require(std::string(prefix) + module + std::string(suffix));
-    if (info.shape.size() != 2)
-      throw Error(ErrorKind::data, "a factor of an adapter is no matrix").at(file.path().string() + ", " + info.name);
+    const bool number =
+        info.dtype == DType::f64 || info.dtype == DType::f32 || info.dtype == DType::f16 || info.dtype == DType::bf16;
+    if (info.shape.size() != 2 || !number)
+      throw Error(ErrorKind::data, "a factor of an adapter is no matrix of floating-point numbers")
+          .at(file.path().string() + ", " + info.name);
     return read_tensor(file, info).to(type);
   };
   at::Tensor a = read(a_suffix), b = read(b_suffix);
@@ -251,6 +200,7 @@ std::vector<LowRankChange> read_peft_adapter(const fs::path& folder, const Forei
     }
   }
   refuse_others(file, known);
+  if (known.empty()) throw Error(ErrorKind::data, "the adapter changes nothing of this model").at(file.path().string());
   return changes;
 }
 
@@ -259,8 +209,11 @@ void write_peft_adapter(const ForeignModel& model, const ParameterTable& table, 
   std::map<std::size_t, LowRankChange> by_parameter;
   for (LowRankChange& change : stacked(changes)) {
     const ParameterInfo& info = table[change.parameter];
-    if (info.role == Role::embedding || info.role == Role::position) {
-      throw Error(ErrorKind::config, "a low-rank change of an embedding cannot go into an adapter")
+    // The head of GPT-NeoX has one name in files and, since transformers 5, another in memory, where PEFT looks.
+    const bool head = info.role == Role::head && model.architecture == "gpt_neox";
+    if (info.role == Role::embedding || info.role == Role::position || head) {
+      throw Error(ErrorKind::config, fmt::format("a low-rank change of {} cannot go into an adapter",
+                                                 head ? "the head of GPT-NeoX" : "an embedding"))
           .at(info.name)
           .expected("changes of linear layers")
           .hint("stet export without --adapter writes the merged model");

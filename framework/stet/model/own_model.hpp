@@ -13,6 +13,12 @@ namespace stet {
 /// All weights of a folder in one file, in ours and in Hugging Face's layout.
 inline constexpr const char* single_weights_file = "model.safetensors";
 
+/// The folder that a run's model was read from ([base]): what goes home goes in its form.
+struct ModelSource {
+  std::string folder;   ///< where it lay
+  std::string content;  ///< hash of what it held (plan/base_folder.hpp)
+};
+
 /// The file that says the shape; nothing if the folder holds no model of ours.
 [[nodiscard]] std::optional<std::filesystem::path> own_shape_file(const std::filesystem::path& folder);
 /// The vocabulary is the embedding's, in model.safetensors. Throws Error (data).

@@ -9,6 +9,7 @@
 #include <stet/hugging_face/peft_adapter.hpp>
 #include <stet/model/own_model.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace stet {
@@ -80,9 +81,6 @@ ForeignModel foreign_form(const fs::path& folder, const ModelConfig& shape) {
   return {*architecture, shape};
 }
 
-std::vector<LowRankChange> read_adapter(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape) {
-  return read_peft_adapter(adapter, foreign_form(folder, shape), ParameterTable(shape), at::kFloat);
-}
 }  // namespace
 
 void find_base_folders(const config::Value& table, BaseConfig& base) {
@@ -93,20 +91,25 @@ void find_base_folders(const config::Value& table, BaseConfig& base) {
   if (!base.folder.empty()) base.folder = find_folder(*table.find("folder"), "base.folder").string();
   for (std::size_t i = 0; i < base.folders.size(); ++i)
     base.folders[i] = find_folder(table.find("folders")->items()[i], "base.folders").string();
+  for (std::size_t i = 1; i < base.folders.size(); ++i) {
+    if (std::find(base.folders.begin(), base.folders.begin() + static_cast<std::ptrdiff_t>(i), base.folders[i]) !=
+        base.folders.begin() + static_cast<std::ptrdiff_t>(i))
+      throw error_at(table.find("folders")->items()[i], "base.folders names a folder twice").received(base.folders[i]);
+  }
   if (!base.folders.empty()) base.folder = base.folders.front();
   if (!base.adapter.empty()) base.adapter = find_folder(*table.find("adapter"), "base.adapter").string();
 }
 
+std::vector<LowRankChange> read_base_adapter(const fs::path& adapter, const fs::path& folder,
+                                             const ModelConfig& shape) {
+  return read_peft_adapter(adapter, foreign_form(folder, shape), ParameterTable(shape), at::kFloat);
+}
+
 std::string read_adapter_content(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape) {
-  static_cast<void>(read_adapter(adapter, folder, shape));
+  static_cast<void>(read_base_adapter(adapter, folder, shape));
   config::Value content = config::Value::table();
   for (const char* name : {adapter_config_file, adapter_weights_file}) content.set(name, hash_file(adapter / name));
   return config::config_hash(content);
-}
-
-void merge_adapter(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape,
-                   const at::Tensor& weights) {
-  add_changes(ParameterTable(shape), read_adapter(adapter, folder, shape), weights);
 }
 
 BaseFolder read_base_folder(const fs::path& folder) {

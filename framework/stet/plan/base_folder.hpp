@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stet/config/identity_schema.hpp>
+#include <stet/model/low_rank_change.hpp>
 #include <stet/model/model_config.hpp>
 #include <stet/text/tokenizer.hpp>
 
@@ -49,9 +50,10 @@ struct BaseFolder {
 [[nodiscard]] std::string read_adapter_content(const std::filesystem::path& adapter,
                                                const std::filesystem::path& folder, const ModelConfig& shape);
 
-/// Adds the adapter's changes to the weights of the model in `folder`, flat, kFloat. Throws as above.
-void merge_adapter(const std::filesystem::path& adapter, const std::filesystem::path& folder, const ModelConfig& shape,
-                   const at::Tensor& weights);
+/// The adapter's changes of the model in `folder`, kFloat. Throws as above.
+[[nodiscard]] std::vector<LowRankChange> read_base_adapter(const std::filesystem::path& adapter,
+                                                           const std::filesystem::path& folder,
+                                                           const ModelConfig& shape);
 
 /// The folder's tokenizer.
 [[nodiscard]] Tokenizer base_tokenizer(const std::filesystem::path& folder);

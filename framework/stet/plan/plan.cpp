@@ -194,7 +194,7 @@ Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>
     const std::vector<std::string>& folders = e.config.base.folders;
     if (e.config.base.given() && header.base_models > 1) {
       throw error_at(*experiment->find("base_models"), "a model from base.folder is one base for all seeds")
-          .expected("experiment.base_models = 1, or base.folders with several")
+          .expected("experiment.base_models = 1; base.folders gives the seeds several")
           .received(std::to_string(header.base_models));
     }
     if (folders.size() > static_cast<std::size_t>(header.seeds)) {

@@ -18,11 +18,21 @@ namespace stet {
 
 at::Tensor read_given_weights(const BaseConfig& base, const ModelConfig& shape) {
   ModelFolder model = open_model_folder(base.folder);
-  if (!(model.config == shape)) {
-    throw Error(ErrorKind::data, "the model's folder has changed since the experiment was planned").at(base.folder);
-  }
+  const auto changed = [](const char* what, const std::string& where) {
+    return Error(ErrorKind::data, fmt::format("the {}'s folder has changed since the experiment was planned", what))
+        .at(where)
+        .hint("the same command again plans with what is there now");
+  };
+  if (!(model.config == shape) || (!base.content.empty() && read_base_folder(base.folder).content != base.content))
+    throw changed("model", base.folder);
+  if (!base.adapter_content.empty() && read_adapter_content(base.adapter, base.folder, shape) != base.adapter_content)
+    throw changed("adapter", base.adapter);
   if (base.weights == BaseWeights::bfloat16) model.weights = model.weights.to(at::kBFloat16).to(at::kFloat);
-  if (!base.adapter.empty()) merge_adapter(base.adapter, base.folder, shape, model.weights);
+  if (!base.adapter.empty()) {
+    add_changes(ParameterTable(shape), read_base_adapter(base.adapter, base.folder, shape), model.weights);
+    if (!at::isfinite(model.weights).all().item<bool>())
+      throw Error(ErrorKind::data, "the model with its adapter has values that are not numbers").at(base.adapter);
+  }
   return model.weights;
 }
 

@@ -9,8 +9,8 @@
 #include <stet/base/log.hpp>
 #include <stet/base/strings.hpp>
 #include <stet/config/document.hpp>
+#include <stet/hugging_face/own_adapter.hpp>
 #include <stet/outcomes/answer_baseline.hpp>
-#include <stet/run/record/adapter_file.hpp>
 #include <stet/run/record/checkpoint_identity.hpp>
 #include <stet/run/record/model_folder.hpp>
 #include <stet/run/record/task_record.hpp>
@@ -102,11 +102,17 @@ void RunExecutor::add_answers() {
 void RunExecutor::write_adapter(const std::optional<ModelSource>& source) {
   const std::vector<LowRankChange>& changes = tuning_.low_rank_changes();
   if (changes.empty()) return;
+  const BaseConfig& base = run_.config.base;
   const std::string beyond = beyond_low_rank(base_.model.table(), changes, base_.weights, tuning_.weights());
-  if (beyond.empty()) {
-    write_adapter_record(folder_, {base_.model.config(), source, stacked(changes)});
-  } else {
+  if (!beyond.empty()) {
     manifest_ += "no adapter: " + beyond + " has changed by more than low-rank changes\n";
+  } else if (base.weights == BaseWeights::bfloat16) {
+    manifest_ += "no adapter: base.weights = \"bfloat16\" rounded the weights of the folder, which it would be of\n";
+  } else {  // of the folder: with what the run began with on top of it
+    std::vector<LowRankChange> all;
+    if (!base.adapter.empty()) all = read_base_adapter(base.adapter, base.folder, base_.model.config());
+    all.insert(all.end(), changes.begin(), changes.end());
+    write_adapter_record(folder_, {base_.model.config(), source, stacked(all)});
   }
 }
 

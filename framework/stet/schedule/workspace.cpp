@@ -6,8 +6,8 @@
 #include <stet/base/hash.hpp>
 #include <stet/base/log.hpp>
 #include <stet/config/document.hpp>
+#include <stet/hugging_face/own_adapter.hpp>
 #include <stet/outcomes/outcomes_file.hpp>
-#include <stet/run/record/adapter_file.hpp>
 #include <stet/run/record/model_folder.hpp>
 
 #include <array>

@@ -145,7 +145,9 @@ class Pool {
       throw Error(ErrorKind::config, fmt::format("not enough facts for the set \"{}\"", name))
           .expected(fmt::format("{} {} facts", size, name))
           .received(fmt::format("only {} {} facts remain", facts(), kind))
-          .hint("ask for smaller sets, or make a larger world");
+          .hint(
+              "ask for smaller sets, or make a larger world (of your own questions some are kept for few-shot prompts: "
+              "data.facts.development)");
     }
     FactSet set{name, {}};
     Mix quota = apportion(mix, size);

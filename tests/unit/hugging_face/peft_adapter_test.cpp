@@ -3,6 +3,7 @@
 #include "foreign_folder.hpp"
 
 #include <stet/base/philox.hpp>
+#include <stet/hugging_face/adapter_settings.hpp>
 #include <stet/hugging_face/peft_adapter.hpp>
 
 #include <gtest/gtest.h>
@@ -167,8 +168,18 @@ TEST_F(PeftAdapter, WhatIsNotLoraOfLinearLayersIsRefused) {
   refused("layer_replication", Json{{0, 1}}, "'layer_replication'");
   refused("lora_alpha", "much", "'lora_alpha' has the wrong type");
   refused("lora_alpha", 0, "scaled by nothing");
-  refused("alpha_pattern", Json{{"(", 2}}, "no regular expression");
-  refused("alpha_pattern", Json{{"q_proj", "x"}}, "wrong type");
+  for (const std::string& pattern :
+       {std::string("("), std::string("(a+)+$"), std::string(200000, '('), std::string(1001, 'a'),
+        std::string("." + std::string(500, '*')), std::string("a*"), std::string(), std::string("\\")})
+    refused("alpha_pattern", Json{{pattern, 2}}, "a pattern of modules that is not read");
+  refused("alpha_pattern", Json{{"q_proj", "x"}}, "without a number");
+  Json many;
+  for (int i = 0; i < 4001; ++i) many["q" + std::to_string(i)] = 2;
+  refused("alpha_pattern", many, "too many patterns");
+  refused("peft_type", nullptr, "'peft_type'");
+  refused("r", 99, "not of the rank that is set");
+  refused("rank_pattern", Json{{"q_proj", 5}}, "not of the rank that is set");
+  refused("lora_alpha", 1e300, "beyond all numbers");
 
   const std::string q = "base_model.model.model.layers.0.self_attn.q_proj";
   const std::uint64_t in = static_cast<std::uint64_t>(model_.config.width), out = in;
@@ -187,11 +198,41 @@ TEST_F(PeftAdapter, WhatIsNotLoraOfLinearLayersIsRefused) {
   wrong({tensor(q + ".lora_A.weight", {2, in + 1}), tensor(q + ".lora_B.weight", {out, 2})}, "do not fit the model");
   wrong({tensor(q + ".lora_A.weight", {2, in}), tensor(q + ".lora_B.weight", {out, 3})}, "do not fit the model");
   wrong({tensor(q + ".lora_A.weight", {2, in}), tensor(q + ".lora_B.weight", {out * 2})}, "is no matrix");
+  Stored whole = tensor(q + ".lora_A.weight", {2, in});
+  whole.type = DType::i32;
+  wrong({whole, tensor(q + ".lora_B.weight", {out, 2})}, "is no matrix of floating-point numbers");
+  wrong({}, "changes nothing of this model");
   wrong({tensor(q + ".lora_A.weight", {2, in}, NAN), tensor(q + ".lora_B.weight", {out, 2})}, "not all numbers");
   wrong({tensor("base_model.model.model.embed_tokens.lora_embedding_A", {2, 4})}, "lora_embedding_A");
   wrong({tensor("base_model.model.model.layers.99.self_attn.q_proj.lora_A.weight", {2, in})}, "layers.99");
   fs::remove(folder_ / "adapter" / adapter_weights_file);
   EXPECT_TRUE(says(error_of([&] { (void)read(); }), "has no adapter_model.safetensors"));
+}
+
+TEST_F(PeftAdapter, TheFirstPatternOfTheFileCounts) {
+  write_some();
+  const at::Tensor one = sum(read());
+  std::string config = read_file(folder_ / "adapter" / adapter_config_file);
+  const auto with = [&](const std::string& patterns) {
+    const std::string empty = "\"alpha_pattern\": {}";
+    std::string changed = config;
+    changed.replace(changed.find(empty), empty.size(), "\"alpha_pattern\": " + patterns);
+    write_file_atomically(folder_ / "adapter" / adapter_config_file, changed);
+    return sum(read());
+  };
+  EXPECT_TRUE(at::allclose(with(R"({"q_proj": 8, "layers.0.self_attn.q_proj": 2})"), one * 2));
+  EXPECT_TRUE(at::allclose(with(R"({"layers.0.self_attn.q_proj": 2, "q_proj": 8})"), one / 2));
+}
+
+TEST(ModulePattern, MatchesAsPeftDoes) {
+  const std::string module = "model.layers.12.self_attn.q_proj";
+  for (const char* pattern :
+       {"q_proj", "self_attn.q_proj", "model.layers.12.self_attn.q_proj", "layers.\\d+.self_attn.q_proj",
+        "layers\\.12\\..*", ".*q_proj", ".*", ".+", "self.attn.q_proj", "12.self_attn.q_proj"})
+    EXPECT_TRUE(ModulePattern(pattern, "here").matches(module)) << pattern;
+  for (const char* pattern : {"proj", "k_proj", "layers.12", "layers.\\d.self_attn.q_proj", "q_projection",
+                              "attn.q_proj", "2.self_attn.q_proj"})
+    EXPECT_FALSE(ModulePattern(pattern, "here").matches(module)) << pattern;
 }
 
 TEST_F(PeftAdapter, EmbeddingsAndNothingAreNotWritten) {

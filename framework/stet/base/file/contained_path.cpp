@@ -17,6 +17,8 @@ fs::path stays_within(const fs::path& folder, const fs::path& file, ErrorKind ki
   const fs::path home = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
   if (error) return file;  // whoever opens it says why it cannot
   const fs::path real = fs::canonical(file, error);
+  if (!error && fs::is_other(fs::status(real, error)))  // a pipe would be waited for
+    throw Error(kind, "not a regular file").at(file.string());
   if (error || lies_in(home, real)) return file;
   const fs::path snapshots = home.parent_path();
   if (snapshots.filename() == "snapshots" && lies_in(snapshots.parent_path() / "blobs", real)) return file;

@@ -9,11 +9,12 @@
 #include <stet/base/strings.hpp>
 #include <stet/config/json.hpp>
 #include <stet/hugging_face/foreign_export.hpp>
+#include <stet/hugging_face/own_adapter.hpp>
 #include <stet/hugging_face/peft_adapter.hpp>
 #include <stet/model/generation.hpp>
 #include <stet/plan/base_folder.hpp>
-#include <stet/run/record/adapter_file.hpp>
 #include <stet/run/record/model_folder.hpp>
+#include <stet/run/record/task_record.hpp>
 #include <stet/text/tokenizer.hpp>
 
 #include <fmt/format.h>
@@ -94,7 +95,11 @@ std::string name_of_base(const std::optional<std::filesystem::path>& home, const
 
 int export_adapter(const Options& options) {
   if (!options.tokenizer.empty()) throw Error(ErrorKind::config, "an adapter has no tokenizer: leave out --tokenizer");
+  if (!std::filesystem::is_directory(options.file))
+    throw Error(ErrorKind::data, "there is no such folder").at(options.file.string()).expected("a run's");
   const AdapterRecord record = read_adapter_record(options.file);
+  if (!task::finished(options.file))
+    throw Error(ErrorKind::data, "the run is not finished").at(options.file.string()).hint("stet run goes on with it");
   const std::optional<std::filesystem::path> home = record.source ? home_of(*record.source, options) : std::nullopt;
   ForeignModel form{"", record.config};
   if (home) {

@@ -14,12 +14,6 @@
 
 namespace stet {
 
-/// The folder that a run's model was read from ([base]): what goes home goes in its form.
-struct ModelSource {
-  std::string folder;   ///< where it lay
-  std::string content;  ///< BaseConfig::content
-};
-
 struct ModelFolder {
   std::optional<ForeignModel> foreign;             ///< set for a folder in Hugging Face's layout
   ModelConfig config;                              ///< complete

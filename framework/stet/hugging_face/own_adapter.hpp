@@ -4,7 +4,7 @@
 
 #include <stet/model/low_rank_change.hpp>
 #include <stet/model/model_config.hpp>
-#include <stet/run/record/model_folder.hpp>
+#include <stet/model/own_model.hpp>
 
 #include <filesystem>
 #include <optional>

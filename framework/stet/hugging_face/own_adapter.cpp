@@ -1,4 +1,4 @@
-#include <stet/run/record/adapter_file.hpp>
+#include <stet/hugging_face/own_adapter.hpp>
 
 #include <stet/base/error.hpp>
 #include <stet/base/file/contained_path.hpp>
@@ -6,13 +6,14 @@
 #include <stet/model/own_model.hpp>
 #include <stet/tensorfile/tensor_file_writer.hpp>
 
+#include <cmath>
 #include <map>
 #include <utility>
 
 namespace stet {
 
 namespace {
-constexpr const char *a_suffix = ".lora_A", *b_suffix = ".lora_B", *scale_suffix = ".scale";
+constexpr const char *own_a = ".lora_A", *own_b = ".lora_B", *own_scale = ".scale";
 }
 
 void write_adapter_record(const std::filesystem::path& folder, const AdapterRecord& record) {
@@ -25,9 +26,9 @@ void write_adapter_record(const std::filesystem::path& folder, const AdapterReco
   };
   for (const LowRankChange& change : record.changes) {
     const std::string& name = table[change.parameter].name;
-    add(name + a_suffix, change.a);
-    add(name + b_suffix, change.b);
-    add(name + scale_suffix, at::full({1}, change.scale, at::kDouble));
+    add(name + own_a, change.a);
+    add(name + own_b, change.b);
+    add(name + own_scale, at::full({1}, change.scale, at::kDouble));
   }
   std::map<std::string, std::string> metadata = {{"model", model_shape_text(record.config)}};
   if (record.source)
@@ -49,24 +50,34 @@ AdapterRecord read_adapter_record(const std::filesystem::path& folder) {
     return found == file.metadata().end() ? std::nullopt : std::optional(found->second);
   };
   AdapterRecord record;
-  record.config = read_model_shape(text("model").value_or(""), path.string());
+  try {
+    record.config = read_model_shape(text("model").value_or(""), path.string());
+  } catch (const Error& error) {  // not what a user wrote
+    throw Error(ErrorKind::data, "the model's shape cannot be read").at(path.string()).received(error.what());
+  }
   if (const std::optional<std::string> source = text("source_folder"))
     record.source = ModelSource{*source, text("source_content").value_or("")};
   const ParameterTable table(record.config);
+  std::size_t known = 0;
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (file.find(table[i].name + a_suffix) == nullptr) continue;
+    if (file.find(table[i].name + own_a) == nullptr) continue;
     const auto factor = [&](const char* suffix) {
       const TensorInfo& info = file.require(table[i].name + suffix);
+      ++known;
       return read_tensor(file, info).to(info.dtype == DType::f64 ? at::kDouble : at::kFloat);
     };
-    LowRankChange change{i, factor(scale_suffix).item<double>(), factor(a_suffix), factor(b_suffix)};
+    const at::Tensor scale = factor(own_scale);
+    LowRankChange change{i, scale.numel() == 1 ? scale.item<double>() : NAN, factor(own_a), factor(own_b)};
+    const bool numbers = std::isfinite(change.scale) && at::isfinite(change.a).all().item<bool>() &&
+                         at::isfinite(change.b).all().item<bool>();
     const std::vector<std::int64_t>& shape = table[i].shape;
     if (shape.size() != 2 || change.a.dim() != 2 || change.b.dim() != 2 || change.a.size(1) != shape[1] ||
-        change.b.size(0) != shape[0] || change.a.size(0) != change.b.size(1))
+        change.b.size(0) != shape[0] || change.a.size(0) != change.b.size(1) || change.a.size(0) < 1 || !numbers)
       throw Error(ErrorKind::data, "the factors do not fit the model").at(path.string() + ", " + table[i].name);
     record.changes.push_back(std::move(change));
   }
-  if (record.changes.empty()) throw Error(ErrorKind::data, "the file holds no change of this model").at(path.string());
+  if (record.changes.empty() || known != file.tensors().size())
+    throw Error(ErrorKind::data, "the file holds other things than changes of this model").at(path.string());
   return record;
 }
 
