@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 namespace stet {
 namespace {
 
@@ -72,6 +74,16 @@ TEST_F(ContainedPath, AHubsCacheIsFollowedIntoItsBlobsAlone) {
   fs::create_symlink("../../../models--b/blobs/0123", snapshot / "other");
   EXPECT_NO_THROW((void)stays_within(snapshot, snapshot / "model.safetensors"));
   EXPECT_EQ(error_of([&] { (void)stays_within(snapshot, snapshot / "other"); }).kind(), ErrorKind::data);
+}
+
+TEST(StaysWithin, APipeIsNotWaitedFor) {
+  const Folder folder;
+  ASSERT_EQ(mkfifo((folder / "config.json").c_str(), 0600), 0);
+  const Error error = error_of([&] { (void)stays_within(folder.path(), folder / "config.json"); });
+  EXPECT_EQ(error.kind(), ErrorKind::data);
+  EXPECT_NE(std::string(error.what()).find("not a regular file"), std::string::npos);
+  std::filesystem::create_directory(folder / "sub");
+  EXPECT_NO_THROW((void)stays_within(folder.path(), folder / "sub"));
 }
 
 }  // namespace
