@@ -108,6 +108,14 @@ class GivenBaseTest : public ::testing::Test {
     words.insert(words.begin() + 1, "e.toml");
     return stet(folder_.path(), words);
   }
+  /// Another model of the same shape: bits of its last byte turned over. Never half written.
+  void change(const std::string& model, int bits = 1) {
+    const fs::path weights = folder_ / "models" / model / "model.safetensors";
+    std::string bytes = read(weights);
+    bytes.back() = static_cast<char>(bytes.back() ^ bits);
+    write(folder_ / "new", bytes);
+    fs::rename(folder_ / "new", weights);
+  }
   std::size_t finished() const { return find_all(folder_ / "runs/given/runs", "finished.json").size(); }
 
   static inline Folder* source_ = nullptr;
@@ -241,9 +249,7 @@ TEST_F(GivenBaseTest, AnAdapterGoesOutAndCanBeABaseAgain) {
 
 TEST_F(GivenBaseTest, SeedsTakeSeveralModelsInTurn) {
   fs::copy(folder_ / "models/stranger", folder_ / "models/other");
-  std::string bytes = read(folder_ / "models/other/model.safetensors");
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  write(folder_ / "models/other/model.safetensors", bytes);
+  change("other");
   const Words several = {"--set", "base.folder=\"\"", "--set", "base.folders=[\"models/stranger\", \"models/other\"]"};
   const auto with = [&](Words words) {
     words.insert(words.end(), several.begin(), several.end());
@@ -276,14 +282,7 @@ TEST_F(GivenBaseTest, SeedsTakeSeveralModelsInTurn) {
 
 TEST_F(GivenBaseTest, AModelThatChangesAfterThePlanIsRefused) {
   fs::copy(folder_ / "models/stranger", folder_ / "models/other");
-  const fs::path weights = folder_ / "models/other/model.safetensors";
-  const auto with_last_byte = [&](int change) {
-    std::string bytes = read(weights);
-    bytes.back() = static_cast<char>(bytes.back() ^ change);
-    write(folder_ / "new", bytes);
-    fs::rename(folder_ / "new", weights);
-  };
-  with_last_byte(1);
+  change("other");
   const Words words = {"run",    "e.toml",
                        "--jobs", "1",
                        "--set",  "base.folder=\"\"",
@@ -300,7 +299,7 @@ TEST_F(GivenBaseTest, AModelThatChangesAfterThePlanIsRefused) {
     return false;
   };
   while (running.running() && !trains()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  with_last_byte(2);
+  change("other", 2);
   const Outcome outcome = running.wait();
   EXPECT_TRUE(ended_with(outcome, 3));
   EXPECT_TRUE(has(outcome.err, "the model's folder has changed since the experiment was planned"));
@@ -311,9 +310,7 @@ TEST_F(GivenBaseTest, AModelThatChangesAfterThePlanIsRefused) {
 
 TEST_F(GivenBaseTest, OtherWeightsAreAnotherBase) {
   ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
-  std::string bytes = read(folder_ / "models/stranger/model.safetensors");
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  write(folder_ / "models/stranger/model.safetensors", bytes);
+  change("stranger");
   ASSERT_TRUE(ended_with(run({"run", "--set", "experiment.seeds=1"}), 0));
   EXPECT_EQ(find_all(folder_ / "runs/.bases", "base.toml").size(), 2U);
   EXPECT_EQ(finished(), 4U);

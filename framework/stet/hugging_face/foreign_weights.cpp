@@ -54,10 +54,6 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& file)
   return map;
 }
 
-bool is_float(DType type) {
-  return type == DType::f64 || type == DType::f32 || type == DType::f16 || type == DType::bf16;
-}
-
 /// The name of the tensor that our first parameter, the embedding, is read from: a tied model may store it as its head
 /// alone.
 std::string stored_embedding(const ForeignFiles& files, const ForeignModel& model, const std::string& name) {
@@ -78,6 +74,10 @@ std::vector<std::uint64_t> foreign_shape(const ForeignTensor& tensor, const Para
 }
 
 }  // namespace
+
+bool is_float(DType type) {
+  return type == DType::f64 || type == DType::f32 || type == DType::f16 || type == DType::bf16;
+}
 
 ForeignFiles ForeignFiles::open(const std::filesystem::path& folder) {
   ForeignFiles result;

@@ -55,6 +55,9 @@ inline constexpr const char* weights_index_file = "model.safetensors.index.json"
 [[nodiscard]] at::Tensor load_foreign_weights(const std::filesystem::path& folder, const ForeignModel& model,
                                               const ParameterTable& table, at::ScalarType type);
 
+/// Whether a type's values are floating-point numbers of 16 bits or more.
+[[nodiscard]] bool is_float(DType type);
+
 /// A tensor of a file as an at::Tensor in double (F64, F32, F16, BF16) or int64 (integers). A copy.
 [[nodiscard]] at::Tensor read_tensor(const TensorFile& file, const TensorInfo& info);
 

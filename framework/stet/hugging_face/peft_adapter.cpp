@@ -1,6 +1,5 @@
 #include <stet/hugging_face/peft_adapter.hpp>
 
-#include <stet/base/error.hpp>
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/files.hpp>
 #include <stet/base/strings.hpp>
@@ -47,9 +46,7 @@ std::pair<at::Tensor, at::Tensor> factors_of(const TensorFile& file, const std::
                                              std::int64_t in, at::ScalarType type) {
   const auto read = [&](std::string_view suffix) {
     const TensorInfo& info = file.require(std::string(prefix) + module + std::string(suffix));
-    const bool number =
-        info.dtype == DType::f64 || info.dtype == DType::f32 || info.dtype == DType::f16 || info.dtype == DType::bf16;
-    if (info.shape.size() != 2 || !number)
+    if (info.shape.size() != 2 || !is_float(info.dtype))
       throw Error(ErrorKind::data, "a factor of an adapter is no matrix of floating-point numbers")
           .at(file.path().string() + ", " + info.name);
     return read_tensor(file, info).to(type);
@@ -168,6 +165,14 @@ std::string adapter_config(const std::vector<Module>& modules, const Json& targe
 }
 
 }  // namespace
+
+ForeignModel foreign_form(const fs::path& folder, const ModelConfig& shape, ErrorKind kind) {
+  if (fs::exists(folder / "config.json")) return read_foreign_config(folder);
+  const std::optional<std::string> architecture = foreign_architecture_of(shape);
+  if (!architecture)
+    throw Error(kind, "no adapter fits the model: its shape is no architecture of Hugging Face's").at(folder.string());
+  return {*architecture, shape};
+}
 
 std::vector<LowRankChange> read_peft_adapter(const fs::path& folder, const ForeignModel& model,
                                              const ParameterTable& table, at::ScalarType type) {

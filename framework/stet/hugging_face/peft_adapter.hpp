@@ -7,6 +7,7 @@
 // What this is not: DoRA, adapters of embeddings, prompts, trained biases and modules_to_save, which are refused.
 #pragma once
 
+#include <stet/base/error.hpp>
 #include <stet/hugging_face/hugging_face.hpp>
 #include <stet/model/low_rank_change.hpp>
 
@@ -19,6 +20,11 @@ namespace stet {
 
 inline constexpr const char *adapter_config_file = "adapter_config.json",
                             *adapter_weights_file = "adapter_model.safetensors";
+
+/// The form in which others hold the model in `folder`, whose names an adapter uses: that of its config.json, else the
+/// architecture that has this shape. Throws Error of the kind if there is none.
+[[nodiscard]] ForeignModel foreign_form(const std::filesystem::path& folder, const ModelConfig& shape,
+                                        ErrorKind kind = ErrorKind::data);
 
 /// The adapter's changes, in the order of their matrices, with factors of `type` (kFloat or kDouble). Throws Error
 /// (data), naming file and tensor or setting, for what is not LoRA of this model's linear layers.

@@ -4,13 +4,12 @@
 #include <stet/base/file/contained_path.hpp>
 #include <stet/base/hash.hpp>
 #include <stet/config/document.hpp>
-#include <stet/hugging_face/foreign_export.hpp>
 #include <stet/hugging_face/foreign_weights.hpp>
 #include <stet/hugging_face/peft_adapter.hpp>
 #include <stet/model/own_model.hpp>
 
-#include <algorithm>
 #include <cstdlib>
+#include <set>
 
 namespace stet {
 
@@ -71,16 +70,6 @@ fs::path find_folder(const config::Value& named, const char* key) {
       .hint(!typed && fs::exists(prepare, ignored) ? prepare.string() + " makes it" : "");
 }
 
-/// The form in which others hold it, whose names an adapter uses.
-ForeignModel foreign_form(const fs::path& folder, const ModelConfig& shape) {
-  if (fs::exists(folder / "config.json")) return read_foreign_config(folder);
-  const std::optional<std::string> architecture = foreign_architecture_of(shape);
-  if (!architecture)
-    throw Error(ErrorKind::data, "no adapter fits the model: its shape is no architecture of Hugging Face's")
-        .at(folder.string());
-  return {*architecture, shape};
-}
-
 }  // namespace
 
 void find_base_folders(const config::Value& table, BaseConfig& base) {
@@ -91,9 +80,9 @@ void find_base_folders(const config::Value& table, BaseConfig& base) {
   if (!base.folder.empty()) base.folder = find_folder(*table.find("folder"), "base.folder").string();
   for (std::size_t i = 0; i < base.folders.size(); ++i)
     base.folders[i] = find_folder(table.find("folders")->items()[i], "base.folders").string();
-  for (std::size_t i = 1; i < base.folders.size(); ++i) {
-    if (std::find(base.folders.begin(), base.folders.begin() + static_cast<std::ptrdiff_t>(i), base.folders[i]) !=
-        base.folders.begin() + static_cast<std::ptrdiff_t>(i))
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < base.folders.size(); ++i) {
+    if (!seen.insert(base.folders[i]).second)
       throw error_at(table.find("folders")->items()[i], "base.folders names a folder twice").received(base.folders[i]);
   }
   if (!base.folders.empty()) base.folder = base.folders.front();
@@ -105,10 +94,10 @@ std::vector<LowRankChange> read_base_adapter(const fs::path& adapter, const fs::
   return read_peft_adapter(adapter, foreign_form(folder, shape), ParameterTable(shape), at::kFloat);
 }
 
-std::string read_adapter_content(const fs::path& adapter, const fs::path& folder, const ModelConfig& shape) {
-  static_cast<void>(read_base_adapter(adapter, folder, shape));
+std::string adapter_content(const fs::path& adapter) {
   config::Value content = config::Value::table();
-  for (const char* name : {adapter_config_file, adapter_weights_file}) content.set(name, hash_file(adapter / name));
+  for (const char* name : {adapter_config_file, adapter_weights_file})
+    content.set(name, hash_file(stays_within(adapter, adapter / name)));
   return config::config_hash(content);
 }
 

@@ -46,11 +46,10 @@ struct BaseFolder {
 /// model. Reads all weights, to hash them.
 [[nodiscard]] BaseFolder read_base_folder(const std::filesystem::path& folder);
 
-/// Of the adapter's files. Reads the adapter; throws Error (data) if it is none of a model of this shape.
-[[nodiscard]] std::string read_adapter_content(const std::filesystem::path& adapter,
-                                               const std::filesystem::path& folder, const ModelConfig& shape);
+/// Hash of an adapter's files.
+[[nodiscard]] std::string adapter_content(const std::filesystem::path& adapter);
 
-/// The adapter's changes of the model in `folder`, kFloat. Throws as above.
+/// The adapter's changes of the model in `folder`, kFloat. Throws Error (data) if it is none of a model of this shape.
 [[nodiscard]] std::vector<LowRankChange> read_base_adapter(const std::filesystem::path& adapter,
                                                            const std::filesystem::path& folder,
                                                            const ModelConfig& shape);

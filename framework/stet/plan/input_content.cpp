@@ -61,7 +61,9 @@ void InputContent::fill_base(RunConfig& config) {
   if (content == adapters_.end()) {
     std::string text;
     collectively(communicator_, [&] {
-      if (communicator_.rank() == 0) text = read_adapter_content(adapter, folder, config.model);
+      if (communicator_.rank() != 0) return;
+      static_cast<void>(read_base_adapter(adapter, folder, config.model));  // that it is one of this model
+      text = adapter_content(adapter);
     });
     content = adapters_.emplace(std::pair(folder, adapter), communicator_.broadcast_text(text, 0)).first;
   }

@@ -25,7 +25,7 @@ at::Tensor read_given_weights(const BaseConfig& base, const ModelConfig& shape) 
   };
   if (!(model.config == shape) || (!base.content.empty() && read_base_folder(base.folder).content != base.content))
     throw changed("model", base.folder);
-  if (!base.adapter_content.empty() && read_adapter_content(base.adapter, base.folder, shape) != base.adapter_content)
+  if (!base.adapter_content.empty() && adapter_content(base.adapter) != base.adapter_content)
     throw changed("adapter", base.adapter);
   if (base.weights == BaseWeights::bfloat16) model.weights = model.weights.to(at::kBFloat16).to(at::kFloat);
   if (!base.adapter.empty()) {

@@ -20,10 +20,8 @@ namespace {
 std::unordered_set<std::string> test_subjects(const std::filesystem::path& folder,
                                               const std::map<std::string, std::string>& templates) {
   std::unordered_set<std::string> subjects;
-  for (const auto& [property, question] : templates) {
-    const std::filesystem::path file = entity_questions_split(folder, property, EntityQuestionsSplit::test);
-    if (!std::filesystem::exists(file)) continue;
-    for (EntityQuestion& q : read_entity_questions(file, question)) subjects.insert(std::move(q.subject));
+  for (const auto& [property, file] : entity_questions_tests(folder, templates)) {
+    for (EntityQuestion& q : read_entity_questions(file, templates.at(property))) subjects.insert(std::move(q.subject));
   }
   return subjects;
 }
@@ -47,12 +45,12 @@ std::filesystem::path entity_questions_split(const std::filesystem::path& folder
   return file;
 }
 
-std::vector<std::filesystem::path> entity_questions_tests(const std::filesystem::path& folder,
-                                                          const std::map<std::string, std::string>& templates) {
-  std::vector<std::filesystem::path> files;
+std::map<std::string, std::filesystem::path> entity_questions_tests(
+    const std::filesystem::path& folder, const std::map<std::string, std::string>& templates) {
+  std::map<std::string, std::filesystem::path> files;
   for (const auto& [property, question] : templates) {
     const std::filesystem::path file = entity_questions_split(folder, property, EntityQuestionsSplit::test);
-    if (std::filesystem::exists(file)) files.push_back(file);
+    if (std::filesystem::exists(file)) files.emplace(property, file);
   }
   return files;
 }

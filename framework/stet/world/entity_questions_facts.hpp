@@ -15,8 +15,8 @@ namespace stet {
 /// The file of a relation's split. Throws Error (config) for a split that is not published.
 [[nodiscard]] std::filesystem::path entity_questions_split(const std::filesystem::path& folder,
                                                            const std::string& property, EntityQuestionsSplit split);
-/// The files of the test split that are there, of all relations.
-[[nodiscard]] std::vector<std::filesystem::path> entity_questions_tests(
+/// The files of the test split that are there, of all relations, by property.
+[[nodiscard]] std::map<std::string, std::filesystem::path> entity_questions_tests(
     const std::filesystem::path& folder, const std::map<std::string, std::string>& templates);
 
 /// The usable facts of all relations, each question text once: "Where is [X] located?" belongs to two relations. With

@@ -184,7 +184,7 @@ EntityQuestionsFiles entity_questions_files(const EntityQuestionsOptions& o) {
   for (const std::string& property : o.relations)
     files.base.push_back(relative(entity_questions_split(files.folder, property, o.base_from)));
   if (o.without_test_subjects) {
-    for (const auto& file : entity_questions_tests(files.folder, read_question_templates(files.folder))) {
+    for (const auto& [property, file] : entity_questions_tests(files.folder, read_question_templates(files.folder))) {
       if (std::count(files.base.begin(), files.base.end(), relative(file)) == 0) files.base.push_back(relative(file));
     }
   }

@@ -62,10 +62,8 @@ TEST(EntityQuestionsFacts, WithoutTestSubjectsAsPublished) {
   const auto templates = read_question_templates(data());
   const std::filesystem::path folder = data();
   std::set<std::string> tested;
-  for (const auto& file : entity_questions_tests(folder, templates)) {
-    const std::string name = file.filename().string();
-    for (const EntityQuestion& q : read_entity_questions(file, templates.at(name.substr(0, name.find('.')))))
-      tested.insert(q.subject);
+  for (const auto& [property, file] : entity_questions_tests(folder, templates)) {
+    for (const EntityQuestion& q : read_entity_questions(file, templates.at(property))) tested.insert(q.subject);
   }
   ASSERT_FALSE(tested.empty());
   std::size_t left_out = 0;

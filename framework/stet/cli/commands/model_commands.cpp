@@ -101,15 +101,7 @@ int export_adapter(const Options& options) {
   if (!task::finished(options.file))
     throw Error(ErrorKind::data, "the run is not finished").at(options.file.string()).hint("stet run goes on with it");
   const std::optional<std::filesystem::path> home = record.source ? home_of(*record.source, options) : std::nullopt;
-  ForeignModel form{"", record.config};
-  if (home) {
-    form = read_foreign_config(*home);
-  } else if (const std::optional<std::string> architecture = foreign_architecture_of(record.config)) {
-    form.architecture = *architecture;
-  } else {
-    throw Error(ErrorKind::config, "no adapter fits the model: its shape is no architecture of Hugging Face's")
-        .at(options.file.string());
-  }
+  const ForeignModel form = foreign_form(home.value_or(options.file), record.config, ErrorKind::config);
   write_peft_adapter(form, ParameterTable(record.config), record.changes, name_of_base(home, record),
                      options.destination);
   print_shown("{}: a LoRA adapter of {} matrices for {}\n", options.destination.string(), record.changes.size(),
